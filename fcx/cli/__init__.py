@@ -1,0 +1,70 @@
+"""The command line: the only place that prints or exits.
+
+A file per verb, imported only when that verb is called, so that ``fcx --help`` stays quick and a
+missing extra hurts only the verb that needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from ..errors import FcxError
+
+VERBS = {
+    "demo": "Run the five-line example on a cluster of this machine's own.",
+    "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
+    "image": "Build, inspect, run, push and pack the one image.",
+    "edf": "Write, check and render the EDF for `srun --environment`.",
+    "preflight": "Prove that the far side is the environment you have here.",
+    "local": "A FirecREST v2 cluster on this machine.",
+}
+
+
+class LazyVerbs(TyperGroup):
+    """Finds ``fcx.cli.<verb>:app`` when the verb is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The verbs in the order in which a user meets them."""
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """Import the verb's module; None for an unknown verb."""
+        if name not in VERBS:
+            return None
+        command = typer.main.get_command(import_module(f"{__name__}.{name}").app)
+        command.name = name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+app = typer.Typer(
+    cls=LazyVerbs,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Python functions on a supercomputer, in the image you have at hand.",
+)
+
+
+@app.callback()
+def root() -> None:
+    """Python functions on a supercomputer, in the image you have at hand."""
+
+
+def main() -> None:
+    """Entry point: an FcxError becomes its message and its exit code."""
+    try:
+        app()
+    except FcxError as error:
+        typer.echo(f"fcx: {error}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,190 @@
+"""What can go wrong, as one tree; each error has the exit code that the command line ends with.
+
+::
+
+    FcxError                      1  (a RuntimeError, as what the seed raised)
+    ├── UsageError                2  (also a ValueError) the caller asked for something that cannot be
+    │   ├── ConfigError           2  credentials or fcx.toml
+    │   └── OptionError           2  an sbatch or srun option that cannot be honoured
+    ├── EdfError                  1  an EDF that cannot be read; has file, line, column
+    ├── ParityError               3  the far side is not the environment that was asked for
+    ├── ClusterError              4  the cluster is not reachable or not willing
+    │   ├── Unreachable           4  no usable answer within the time allowed
+    │   ├── CredentialsRefused    4  the token endpoint or the API said no
+    │   ├── RequestRefused        4  the API said no to this request; has ``status``
+    │   │   └── NoSuchPath        4  a file or directory that is not there
+    │   └── JobRefused            4  sbatch said no; its own words are in the message
+    ├── EngineError               5  no container engine, or it failed
+    │   ├── EngineUnavailable     5
+    │   ├── BuildFailed           5
+    │   └── ImageRefused          5  the image lacks what it must have
+    └── CallError                 1  what became of one call when its function did not end by itself
+        ├── PayloadError          1  the call cannot be pickled, or is too large
+        ├── ResultError           1  the result cannot be pickled there or loaded here
+        ├── RemoteError           1  stands in for an exception that cannot travel
+        ├── TimeLimitExceeded     1  the job's time limit cut the call off
+        ├── OutOfMemory           1  (also a MemoryError) the kernel or Slurm killed it
+        ├── WorkerDied            1  (also a BrokenExecutor) exit, signal
+        ├── NodeFailed            1  node failure, preemption, boot failure
+        ├── JobCancelled          1  the pilot was cancelled from outside
+        ├── JobFailed             1  the pilot ended without doing its work
+        ├── JobNeverRuns          4  pending for a reason that never ends
+        ├── RunLost               1  the run directory is gone or unreadable
+        └── InitializerFailed     1  (also a BrokenExecutor)
+
+Only the command line catches FcxError as a whole. A message says what failed, why, and what to do.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import BrokenExecutor
+
+
+class FcxError(RuntimeError):
+    """Root of everything that fcx raises on purpose."""
+
+    exit_code = 1
+
+
+class UsageError(FcxError, ValueError):
+    """The caller asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """Credentials or settings are missing or wrong."""
+
+
+class OptionError(UsageError):
+    """An sbatch or srun option that cannot be honoured."""
+
+
+class EdfError(FcxError):
+    """An EDF that cannot be read. ``file``, ``line`` and ``column`` (1-based) say where."""
+
+    def __init__(self, message: str, file: str = "<edf>", line: int = 1, column: int = 1) -> None:
+        super().__init__(f"{file}:{line}:{column}: {message}")
+        self.message, self.file, self.line, self.column = message, file, line, column
+
+    def __reduce__(self) -> tuple[type[EdfError], tuple[str, str, int, int]]:
+        return type(self), (self.message, self.file, self.line, self.column)
+
+
+class ParityError(FcxError):
+    """The far side is not the environment that was asked for."""
+
+    exit_code = 3
+
+
+class ClusterError(FcxError):
+    """The cluster is not reachable or not willing."""
+
+    exit_code = 4
+
+
+class Unreachable(ClusterError):
+    """No usable answer within the time allowed."""
+
+
+class CredentialsRefused(ClusterError):
+    """The token endpoint or the API does not accept the credentials."""
+
+
+class RequestRefused(ClusterError):
+    """The API said no to one request; ``status`` is the HTTP status."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NoSuchPath(RequestRefused):
+    """A file or directory that is not there."""
+
+
+class JobRefused(ClusterError):
+    """Slurm refused the job script; its own words are in the message."""
+
+
+class EngineError(FcxError):
+    """No container engine, or it failed."""
+
+    exit_code = 5
+
+
+class EngineUnavailable(EngineError):
+    """No container engine answers."""
+
+
+class BuildFailed(EngineError):
+    """A step of the image build failed."""
+
+
+class ImageRefused(EngineError):
+    """The image lacks what fcx needs of it."""
+
+
+class CallError(FcxError):
+    """What became of one call when its function did not end by itself."""
+
+
+class PayloadError(CallError):
+    """The call cannot be pickled."""
+
+
+class ResultError(CallError):
+    """The result cannot be pickled there, or not be loaded here; ``data`` keeps what came."""
+
+    def __init__(self, message: str, data: bytes = b"") -> None:
+        super().__init__(message)
+        self.data = data
+
+
+class RemoteError(CallError):
+    """Stands in for an exception that cannot travel: its type, text and traceback as text."""
+
+    def __init__(self, type_name: str, text: str, remote_traceback: str = "") -> None:
+        super().__init__(f"{type_name}: {text}")
+        self.type_name, self.text, self.remote_traceback = type_name, text, remote_traceback
+
+    def __reduce__(self) -> tuple[type[RemoteError], tuple[str, str, str]]:
+        return type(self), (self.type_name, self.text, self.remote_traceback)
+
+
+class TimeLimitExceeded(CallError):
+    """The job's time limit cut the call off although it was its worker's first."""
+
+
+class OutOfMemory(CallError, MemoryError):
+    """The call was killed for the memory it took."""
+
+
+class WorkerDied(CallError, BrokenExecutor):
+    """The process that ran the call ended before the call did."""
+
+
+class NodeFailed(CallError):
+    """The node failed, or the job was preempted, more often than ``task_retries`` allows."""
+
+
+class JobCancelled(CallError):
+    """The pilot was cancelled from outside, more often than ``task_retries`` allows."""
+
+
+class JobFailed(CallError):
+    """The pilot ended without doing its work."""
+
+
+class JobNeverRuns(CallError):
+    """Slurm keeps the job pending for a reason that never ends."""
+
+    exit_code = 4
+
+
+class RunLost(CallError):
+    """The run directory is gone or cannot be read."""
+
+
+class InitializerFailed(CallError, BrokenExecutor):
+    """The initializer raised in a worker; the executor takes no more calls."""

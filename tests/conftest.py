@@ -1,0 +1,23 @@
+"""What all tests share: real parts are skipped where they are missing, unless they are required.
+
+``FCX_TEST_REQUIRE=slurm,docker`` (set by CI) turns the skip of a missing part into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A skipped test of a required part has failed."""
+    outcome = yield
+    report = outcome.get_result()
+    required = REQUIRED & {mark.name for mark in item.iter_markers()}
+    if report.skipped and required and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{sorted(required)} is required here, yet: {report.longrepr}"
