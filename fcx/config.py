@@ -57,8 +57,9 @@ class Credentials:
                 f"Missing required {where}: {', '.join(missing)}. Set them to the values of your "
                 "FirecREST application, or run `fcx local up` for a cluster on this machine."
             )
-        values = [str(source[name]).strip() for name in VARIABLES]
-        return cls(*values[:3], values[3].rstrip("/"), *values[4:])
+        values = (str(source[name]).strip() for name in VARIABLES)
+        client_id, client_secret, token_url, api_url, system, account = values
+        return cls(client_id, client_secret, token_url, api_url.rstrip("/"), system, account)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 ::
 
     FcxError                      1  (a RuntimeError, as what the seed raised)
-    ├── UsageError                2  (also a ValueError) the caller asked for something that cannot be
+    ├── UsageError                2  (also a ValueError) what was asked for cannot be
     │   ├── ConfigError           2  credentials or fcx.toml
     │   └── OptionError           2  an sbatch or srun option that cannot be honoured
     ├── EdfError                  1  an EDF that cannot be read; has file, line, column
