@@ -1,0 +1,1 @@
+"""A FirecREST-v2-compatible server for one machine."""

@@ -1,0 +1,132 @@
+"""What the server asks of a scheduler: the interface of the two back ends.
+
+`process.py` runs scripts as processes, `slurm.py` calls the machine's own sbatch, squeue, sacct or
+scontrol, and scancel. All methods are coroutines and run in the server's event loop: none may
+block it for more than a millisecond or two. Records are the JSON objects of the API
+(`JobModel`, `JobMetadataModel`, `NodeModel`, ... of FirecREST's OpenAPI document), key for key.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fcx.local.errors import SchedulerError
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SchedulerSettings:
+    """What a back end is told when the cluster starts.
+
+    `root` is the cluster's private directory; `python` the interpreter that jobs find as
+    `python3`; `bin_dirs` go before a job's PATH, `login_file` is a shell file that puts them
+    there again in a login shell (it serves as BASH_ENV). `kill_wait` is Slurm's KillWait in
+    seconds, `command_timeout` what one command on the login node may take.
+    """
+
+    root: Path
+    python: str
+    bin_dirs: tuple[Path, ...] = ()
+    login_file: Path | None = None
+    nodes: int = 1
+    cpus_per_node: int = 8
+    kill_wait: float = 2.0
+    command_timeout: float = 5.0
+    max_time: int | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A job as `POST /compute/{system}/jobs` describes it; one of script and script_path is set."""
+
+    working_directory: str
+    script: str | None = None
+    script_path: str | None = None
+    name: str | None = None
+    account: str | None = None
+    partition: str | None = None
+    reservation: str | None = None
+    constraints: str | None = None
+    standard_input: str | None = None
+    standard_output: str | None = None
+    standard_error: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class Scheduler(ABC):
+    """A back end. Failures are SchedulerError, worded as the real commands word them."""
+
+    cluster = "cluster"
+    version = "22.05.8"
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        self.settings = settings
+
+    async def start(self) -> None:
+        """Make ready: look for the commands, start what must run beside. May raise."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """End every job that this back end submitted, and nothing else; return once all are gone."""
+
+    @abstractmethod
+    async def submit(self, request: JobRequest) -> str:
+        """Queue a job; its id. A refusal is `SchedulerError.of_command(status, sbatch's stderr)`."""
+
+    @abstractmethod
+    async def jobs(
+        self,
+        job_id: str | None = None,
+        *,
+        all_users: bool = False,
+        account: str | None = None,
+        name: str | None = None,
+        window: float = 24 * 3600.0,
+    ) -> list[Record]:
+        """Records of one job id (empty where unknown), or of all; ended ones up to `window` s back."""
+
+    @abstractmethod
+    async def metadata(self, job_id: str) -> list[Record]:
+        """Script and file names of a job; empty where the scheduler no longer knows it."""
+
+    @abstractmethod
+    async def cancel(self, job_id: str) -> None:
+        """scancel. An ended or unknown job is a SchedulerError, as in the real server."""
+
+    @abstractmethod
+    async def attach(self, job_id: str, command: str) -> None:
+        """Run `srun --overlap COMMAND` inside a running job, at most `command_timeout` seconds."""
+
+    @abstractmethod
+    async def nodes(self) -> list[Record]:
+        """The nodes (NodeModel)."""
+
+    @abstractmethod
+    async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
+        """The partitions (PartitionModel)."""
+
+    @abstractmethod
+    async def reservations(self) -> list[Record]:
+        """The reservations (ReservationModel)."""
+
+    @abstractmethod
+    async def accounts(self) -> list[Record]:
+        """The user's accounts: `{"name": ..., "default": bool}`."""
+
+    async def requeue(self, job_id: str) -> None:
+        """Fault: what `scontrol requeue` does, the same id runs again."""
+        raise SchedulerError(f"requeue is not offered by this back end (job {job_id})", status=501)
+
+    async def fail_node(self, job_id: str) -> None:
+        """Fault: the job's node dies under it; state NODE_FAIL, every process of it killed."""
+        raise SchedulerError(f"node failure is not offered here (job {job_id})", status=501)
+
+    async def preempt(self, job_id: str) -> None:
+        """Fault: another job takes the place of this one; state PREEMPTED."""
+        raise SchedulerError(f"preemption is not offered here (job {job_id})", status=501)
