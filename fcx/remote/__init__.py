@@ -1,0 +1,1 @@
+"""What runs in the container or on the laptop alike: standard library only, nothing of fcx."""
