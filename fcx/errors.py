@@ -7,6 +7,7 @@
     │   ├── ConfigError           2  credentials or fcx.toml
     │   └── OptionError           2  an sbatch or srun option that cannot be honoured
     ├── EdfError                  1  an EDF that cannot be read; has file, line, column
+    ├── ManifestError             1  a manifest or a probe's answer that cannot be read
     ├── ParityError               3  the far side is not the environment that was asked for
     ├── ClusterError              4  the cluster is not reachable or not willing
     │   ├── Unreachable           4  no usable answer within the time allowed
@@ -69,6 +70,10 @@ class EdfError(FcxError):
 
     def __reduce__(self) -> tuple[type[EdfError], tuple[str, str, int, int]]:
         return type(self), (self.message, self.file, self.line, self.column)
+
+
+class ManifestError(FcxError):
+    """A manifest or a probe's answer is damaged, or was written by a newer fcx."""
 
 
 class ParityError(FcxError):
