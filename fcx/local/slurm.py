@@ -1,0 +1,369 @@
+"""The `slurm` back end: the machine's own sbatch, scontrol, scancel and srun, found by SLURM_CONF.
+
+Slurm forgets an ended job after MinJobAge (300 s by default), where a real site asks its
+accounting database. So the last record of each job is kept here, up to a bound, and while jobs of
+this server are under way a watcher looks at them often enough to see each one's end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import grp
+import os
+import pwd
+import re
+import shutil
+import signal
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fcx.local import slurm_text as text
+from fcx.local.errors import CommandTimeout, SchedulerError
+from fcx.local.scheduler import JobRequest, Record, Scheduler, SchedulerSettings
+
+COMMANDS = ("sbatch", "scontrol", "scancel", "squeue", "srun")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+
+# So many commands run at once; the rest waits its turn, as on a login node with MaxSessions.
+CONCURRENT_COMMANDS = 8
+REMEMBERED_JOBS = 20_000
+CLOSE_TIMEOUT = 60.0
+
+_SUBMITTED = re.compile(r"^Submitted batch job (\d+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class SlurmScheduler(Scheduler):
+    """Jobs in the Slurm that SLURM_CONF (or the machine's own configuration) names."""
+
+    def __init__(self, settings: SchedulerSettings) -> None:
+        super().__init__(settings)
+        self._user = pwd.getpwuid(os.geteuid())
+        self._home = self._user.pw_dir if Path(self._user.pw_dir).is_dir() else "/"
+        self._programs: dict[str, str] = {}
+        self._environment: dict[str, str] = {}
+        self._slots = asyncio.Semaphore(CONCURRENT_COMMANDS)
+        self._known: OrderedDict[str, text.Fields] = OrderedDict()
+        self._mine: set[str] = set()  # submitted here and not seen to end
+        self._lost: dict[int, float] = {}  # session of an sbatch that gave no answer -> when
+        self._cancelled: set[str] = set()
+        self._watcher: asyncio.Task[None] | None = None
+        self._min_job_age = 300.0
+
+    async def start(self) -> None:
+        """Check that Slurm is there and answers. Raises SchedulerError."""
+        self._programs = {name: path for name in COMMANDS if (path := shutil.which(name))}
+        absent = [name for name in COMMANDS if name not in self._programs]
+        if absent:
+            raise SchedulerError(
+                f"no {', '.join(absent)} on this machine: install Slurm's client commands "
+                "(Debian: slurm-wlm), or choose the process back end"
+            )
+        self._environment = self._login()
+        try:
+            done = await self._run("scontrol", "show", "config")
+        except CommandTimeout:
+            done = Done(1, "", "scontrol show config hangs")
+        if done.status:
+            raise SchedulerError(
+                f"Slurm does not answer: {done.stderr.strip()} "
+                f"(SLURM_CONF is {os.environ.get('SLURM_CONF', 'not set')})"
+            )
+        age = re.search(r"^MinJobAge\s*=\s*(\d+)", done.stdout, re.MULTILINE)
+        self._min_job_age = float(age[1]) if age else self._min_job_age
+        version = re.search(r"^SLURM_VERSION\s*=\s*(\S+)", done.stdout, re.MULTILINE)
+        self.version = version[1] if version else self.version
+        self._watcher = asyncio.create_task(self._watch())
+
+    async def close(self) -> None:
+        """Cancel what this server submitted and wait until Slurm has cleaned up after it."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        while time.monotonic() < deadline:
+            with contextlib.suppress(SchedulerError, CommandTimeout):
+                await self._look()
+                if not self._mine:
+                    return
+                for chunk in _chunks(sorted(self._mine), 200):
+                    await self._run("scancel", "--quiet", *chunk)
+            await asyncio.sleep(0.1)
+
+    async def submit(self, request: JobRequest) -> str:
+        """sbatch, the script on its standard input."""
+        if request.script == "":
+            # The real server's command waits for a standard input that never comes.
+            await asyncio.sleep(self.settings.command_timeout)
+            raise CommandTimeout
+        command = ["sbatch", *_sbatch_options(request)]
+        if request.script is None:
+            command.append(request.script_path or "")
+        stdin = None if request.script is None else request.script.encode("utf-8", "surrogatepass")
+        try:
+            done = await self._run(*command, stdin=stdin, plain=False)
+        except CommandTimeout as error:
+            raise SchedulerError("('Channel not open for sending',)") from error
+        match = _SUBMITTED.search(done.stdout)
+        if done.status or match is None:
+            # `--parsable` lands here although the job runs, as on the real server.
+            self._mine.update(re.findall(r"^\d+$", done.stdout.strip(), re.MULTILINE))
+            raise SchedulerError.of_command(done.status, done.stderr)
+        self._mine.add(match[1])
+        return match[1]
+
+    async def jobs(
+        self,
+        job_id: str | None = None,
+        *,
+        all_users: bool = False,
+        account: str | None = None,
+        name: str | None = None,
+        window: float = 24 * 3600.0,
+    ) -> list[Record]:
+        """Scontrol show job, and what is remembered of jobs that Slurm has forgotten."""
+        if job_id is not None and not job_id.isdigit():
+            raise SchedulerError.of_query(1, f"sacct: fatal: Bad job/step specified: {job_id}\n")
+        try:
+            found = await self._look(job_id)
+        except CommandTimeout as error:
+            raise SchedulerError(
+                "Error executing Slurm command.", caused_by=[error.message]
+            ) from error
+        since = time.time() - window
+        records = [
+            self._record(job)
+            for job in found.values()
+            if job_id is not None or text.is_live(job) or _end_of(job) >= since
+        ]
+        return [
+            record
+            for record in records
+            if (all_users or record["user"] == self._user.pw_name)
+            and account in {None, record["account"]}
+            and name in {None, record["name"]}
+        ]
+
+    async def metadata(self, job_id: str) -> list[Record]:
+        """Scontrol show job and write batch_script: nothing once MinJobAge is over."""
+        done = await self._run("scontrol", "show", "job", job_id)
+        if done.status:
+            return []
+        jobs = list(text.blocks(done.stdout, "JobId"))
+        script = await self._run("scontrol", "write", "batch_script", job_id, "-")
+        return [
+            text.metadata_record(job, script.stdout if script.status == 0 else None)
+            for job in jobs[:1]
+        ]
+
+    async def cancel(self, job_id: str) -> None:
+        """scancel; it reports errors with exit status 0, and so does the real server."""
+        self._cancelled.add(job_id)
+        done = await self._run("scancel", "-v", job_id)
+        if done.status or "error:" in done.stderr:
+            if not self._is_cancelled(job_id):
+                self._cancelled.discard(job_id)
+            raise SchedulerError.of_command(done.status, done.stderr)
+
+    async def attach(self, job_id: str, command: str) -> None:
+        """Srun --overlap."""
+        done = await self._run(
+            "srun", "--overlap", f"--jobid={job_id}", "bash", "-c", command, plain=False
+        )
+        if done.status:
+            raise SchedulerError.of_command(done.status, done.stderr)
+
+    async def nodes(self) -> list[Record]:
+        """Scontrol show nodes."""
+        shown = await self._show("nodes")
+        return [text.node_record(node) for node in text.blocks(shown, "NodeName")]
+
+    async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
+        """Scontrol show partitions."""
+        shown = await self._show("partitions", *(["--all"] if show_hidden else []))
+        return [text.partition_record(part) for part in text.blocks(shown, "PartitionName")]
+
+    async def reservations(self) -> list[Record]:
+        """Scontrol show reservations."""
+        shown = await self._show("reservations")
+        return [text.reservation_record(one) for one in text.blocks(shown, "ReservationName")]
+
+    async def accounts(self) -> list[Record]:
+        """The user's group: without an accounting database Slurm takes any account."""
+        group = grp.getgrgid(self._user.pw_gid).gr_name
+        return [{"name": group, "default": True}]
+
+    async def requeue(self, job_id: str) -> None:
+        """Scontrol requeue."""
+        done = await self._run("scontrol", "requeue", job_id)
+        if done.status:
+            raise SchedulerError.of_command(done.status, done.stderr)
+
+    # ------------------------------------------------------------------ what Slurm says of jobs
+
+    async def _look(self, job_id: str | None = None) -> OrderedDict[str, text.Fields]:
+        """Jobs that Slurm knows, or that it knew: id -> fields; takes note of those that ended."""
+        before = set(self._mine)
+        done = await self._run("scontrol", "show", "job", *([job_id] if job_id else []))
+        if done.status and "Invalid job id" not in done.stderr:
+            raise SchedulerError.of_query(done.status, done.stderr)
+        live: OrderedDict[str, text.Fields] = OrderedDict()
+        for job in text.blocks(done.stdout, "JobId"):
+            live[job["JobId"]] = job
+            self._note(job)
+        if job_id is None:
+            # What Slurm no longer knows has ended, though nobody saw its end.
+            self._mine -= before - live.keys()
+            return OrderedDict({**self._known, **live})
+        if not live and job_id in self._known:
+            live[job_id] = self._known[job_id]
+        return live
+
+    def _note(self, job: text.Fields) -> None:
+        key = job["JobId"]
+        if _session(job) in self._lost and job.get("UserId", "").startswith(self._user.pw_name):
+            self._mine.add(key)
+        if text.is_live(job):
+            self._known.pop(key, None)
+            return
+        self._mine.discard(key)
+        self._known[key] = job
+        while len(self._known) > REMEMBERED_JOBS:
+            oldest, _ = self._known.popitem(last=False)
+            self._cancelled.discard(oldest)
+
+    def _record(self, job: text.Fields) -> Record:
+        by = str(self._user.pw_uid) if self._is_cancelled(job["JobId"], job) else None
+        return text.job_record(job, self.cluster, by)
+
+    def _is_cancelled(self, job_id: str, job: Mapping[str, str] | None = None) -> bool:
+        ids = {job_id} if job is None else {job_id, job.get("ArrayJobId", job_id)}
+        return bool(ids & self._cancelled)
+
+    async def _watch(self) -> None:
+        """See the end of each job of this server before Slurm forgets it."""
+        while True:
+            await asyncio.sleep(max(1.0, min(60.0, self._min_job_age / 3)))
+            if self._mine:
+                with contextlib.suppress(SchedulerError, CommandTimeout):
+                    await self._look()
+
+    # ------------------------------------------------------------------ commands
+
+    async def _show(self, what: str, *options: str) -> str:
+        try:
+            done = await self._run("scontrol", *options, "show", what)
+        except CommandTimeout as error:
+            raise SchedulerError(error.message, caused_by=[error.message]) from error
+        if done.status:
+            raise SchedulerError.of_query(done.status, done.stderr)
+        return done.stdout
+
+    async def _run(self, *command: str, stdin: bytes | None = None, plain: bool = True) -> Done:
+        """Run one of Slurm's commands in a fresh login's environment, at most command_timeout s.
+
+        `plain` asks for times in epoch seconds; what starts work leaves that variable out, since
+        jobs inherit it. Raises CommandTimeout, or SchedulerError where it can't even be started.
+        """
+        environment = self._environment | ({"SLURM_TIME_FORMAT": "%s"} if plain else {})
+        async with self._slots:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    self._programs.get(command[0], command[0]),
+                    *command[1:],
+                    env=environment,
+                    cwd=self._home,
+                    stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    start_new_session=True,
+                    umask=0o022,
+                )
+            except (OSError, ValueError) as error:
+                # A NUL, a lone surrogate, or more than the kernel takes as arguments.
+                raise SchedulerError.of_command(1, f"{command[0]}: {error}\n") from error
+            return await self._finish(process, stdin)
+
+    async def _finish(self, process: asyncio.subprocess.Process, stdin: bytes | None) -> Done:
+        try:
+            out, err = await asyncio.wait_for(
+                process.communicate(stdin), self.settings.command_timeout
+            )
+        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
+            self._lost[process.pid] = time.time()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+            if isinstance(error, asyncio.CancelledError):
+                raise
+            raise CommandTimeout from error
+        return Done(process.returncode or 0, _words(out), _words(err))
+
+    def _login(self) -> dict[str, str]:
+        """The environment of a fresh login: nothing of the server's own, which may hold secrets."""
+        places = [*map(str, self.settings.bin_dirs), *SYSTEM_PATH.split(":")]
+        places += [str(Path(program).parent) for program in self._programs.values()]
+        variables = {
+            "PATH": ":".join(dict.fromkeys(places)),
+            "HOME": self._user.pw_dir,
+            "USER": self._user.pw_name,
+            "LOGNAME": self._user.pw_name,
+            "SHELL": self._user.pw_shell or "/bin/sh",
+        }
+        if self.settings.login_file is not None:
+            variables["BASH_ENV"] = str(self.settings.login_file)
+        if "SLURM_CONF" in os.environ:
+            variables["SLURM_CONF"] = os.environ["SLURM_CONF"]
+        return variables
+
+
+def _sbatch_options(request: JobRequest) -> Iterator[str]:
+    """What the server puts on sbatch's command line; it goes before the script's #SBATCH lines."""
+    exported = ["ALL", *(f"{name}={value}" for name, value in request.environment.items())]
+    yield f"--export={','.join(exported)}"
+    yield f"--chdir={request.working_directory}"
+    named = {
+        "job-name": request.name,
+        "account": request.account,
+        "partition": request.partition,
+        "reservation": request.reservation,
+        "constraint": request.constraints,
+        "input": request.standard_input,
+        "output": request.standard_output,
+        "error": request.standard_error,
+    }
+    for option, value in named.items():
+        if value:
+            yield f"--{option}={value}"
+
+
+def _session(job: Mapping[str, str]) -> int:
+    """The session that submitted the job, as `AllocNode:Sid=host:number` tells."""
+    sid = job.get("AllocNode:Sid", "").rpartition(":")[2]
+    return int(sid) if sid.isdigit() else -1
+
+
+def _end_of(job: Mapping[str, str]) -> float:
+    end = job.get("EndTime", "")
+    return float(end) if end.isdigit() else time.time()
+
+
+def _words(output: bytes) -> str:
+    return output.decode(errors="replace")
+
+
+def _chunks(items: list[str], size: int) -> Iterator[list[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
