@@ -1,7 +1,7 @@
 """Which modules a call needs: those its pickle refers to, and those its code imports.
 
 By reference means that unpickling imports them; the imports inside functions run later. Of both,
-the user's own modules travel along (``shipping``), the rest must be in the image (``parity``).
+the user's own modules travel along (``modules_shipping``), the rest must be there (``parity``).
 
 ::
 
@@ -21,12 +21,12 @@ from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .imports import Import, imports_of, with_nested
-from .shipping import (
+from .modules_imports import imports_of, with_nested
+from .modules_shipping import (
     Include,
     Shipped,
     archive,
@@ -35,6 +35,7 @@ from .shipping import (
     needs_extraction,
     shippable,
 )
+from .parity_requirements import Import, Requirements
 
 __all__ = [
     "Import",
@@ -61,35 +62,6 @@ _ALWAYS_THERE = {
     "dill",
     "_fcx_pickling",
 }
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code."""
-
-    references: frozenset[str] = frozenset()
-    imports: tuple[Import, ...] = ()
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """Every dotted module name that the call mentions, relative imports left out."""
-        inside = {
-            name
-            for one in self.imports
-            if one.top
-            for name in (one.module, *(f"{one.module}.{each}" for each in one.names))
-        }
-        return self.references | inside
-
-    def beyond(self, shipped: Iterable[Shipped]) -> Requirements:
-        """What the far side itself must have when ``shipped`` travel along."""
-        shipped = tuple(shipped)
-        own = {one.name for one in shipped}
-        imports = (*self.imports, *(each for one in shipped for each in one.imports))
-        return Requirements(
-            frozenset(name for name in self.references if name.partition(".")[0] not in own),
-            tuple(dict.fromkeys(one for one in imports if one.top not in own)),
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +115,7 @@ class RequirementsCache:
             self._archives[shipped] = (_stamp(shipped), archive(shipped))
         data = self._archives[shipped][1]
         name = archive_name(data) if data else ""
-        return Needs(requirements.beyond(shipped), shipped, data, name, needs_extraction(shipped))
+        return Needs(_beyond(requirements, shipped), shipped, data, name, needs_extraction(shipped))
 
     def _forget_edited(self) -> None:
         """Drop what was worked out from files that have changed since."""
@@ -155,6 +127,13 @@ class RequirementsCache:
         if stale:
             self._archives = {one: had for one, had in self._archives.items() if one not in stale}
             self._known = {key: had for key, had in self._known.items() if had.shipped not in stale}
+
+
+def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requirements:
+    """What the far side itself must have when ``shipped`` travel along."""
+    shipped = tuple(shipped)
+    imports = [each for one in shipped for each in one.imports]
+    return requirements.without({one.name for one in shipped}, imports)
 
 
 def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:

@@ -12,11 +12,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fcx"
 
 LAYERS = {
-    5: {"cli", "pytest_plugin"},
-    4: {"executor"},
-    3: {"pilots", "preflight", "image"},
-    2: {"cluster", "script", "payload", "modules", "edf", "journal"},
-    1: {"config", "manifest", "parity", "rundir"},
+    6: {"cli", "pytest_plugin"},
+    5: {"executor"},
+    4: {"pilots", "preflight", "image"},
+    3: {"cluster", "script", "payload", "modules", "edf", "journal"},
+    2: {"parity"},
+    1: {"config", "manifest", "rundir"},
     0: {"errors"},
 }
 LEVEL = {name: level for level, names in LAYERS.items() for name in names}

@@ -22,7 +22,8 @@ from pathlib import Path
 from types import ModuleType
 
 from .errors import PayloadError, UsageError
-from .imports import MODULE_LEVEL, Import, imports_of
+from .modules_imports import imports_of
+from .parity_requirements import MODULE_LEVEL, Import
 
 MAX_BYTES = 64 * 2**20
 """The most that the files of all shipped modules may come to, before compression."""
@@ -263,10 +264,10 @@ def _places(top: str) -> list[str]:
     paths = spec.submodule_search_locations if spec else getattr(module, "__path__", None)
     origin = (spec.origin if spec else None) or getattr(module, "__file__", None)
     try:
-        found = list(paths) if paths is not None else [origin]
+        found: list[str | None] = list(paths) if paths is not None else [origin]
     except Exception:  # noqa: BLE001 - a namespace path asks the path hooks of others
         found = [origin]
-    return [os.path.abspath(place) for place in found if _is_there(place)]  # noqa: PTH100
+    return [os.path.abspath(place) for place in found if place and _is_there(place)]  # noqa: PTH100
 
 
 def _spec(top: str) -> importlib.machinery.ModuleSpec | None:
@@ -276,10 +277,8 @@ def _spec(top: str) -> importlib.machinery.ModuleSpec | None:
         return None
 
 
-def _is_there(place: object) -> bool:
+def _is_there(place: str) -> bool:
     """True for a file or folder, also within a zip."""
-    if not isinstance(place, str):
-        return False
     return os.path.exists(place) or _zip_of(place) is not None  # noqa: PTH110
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import builtins
 import dis
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from types import CodeType
 
-MODULE_LEVEL = "<module>"
-"""The ``Import.function`` of a statement that runs when its module is imported."""
+from .parity_requirements import Import
 
 _ENDS = {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"}
 _JUMPS = {"JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"}
@@ -25,28 +24,6 @@ _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF", "LOAD_FAST")
 _NOISE = {"EXTENDED_ARG", "CACHE", "NOP", "RESUME"}
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
 _ASKS_PLATFORM = {"version_info", "hexversion", "platform", "python_implementation", "system"}
-
-
-@dataclass(frozen=True)
-class Import:
-    """One import statement: what it names, where it stands, and why it may fail (``pardon``)."""
-
-    module: str  # dotted; a relative one begins with its dots
-    names: tuple[str, ...] = ()  # of `from module import names`
-    function: str = MODULE_LEVEL
-    file: str = ""
-    line: int = 0
-    pardon: str = ""  # empty: the statement must succeed for its function to work
-
-    @property
-    def top(self) -> str:
-        """The top-level module that must be importable; empty for a relative import."""
-        return self.module.partition(".")[0]
-
-    @property
-    def where(self) -> str:
-        """``function (file:line)``, as a message shows it."""
-        return f"{self.function} ({self.file}:{self.line})"
 
 
 def imports_of(*codes: CodeType) -> tuple[Import, ...]:

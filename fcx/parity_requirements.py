@@ -1,0 +1,59 @@
+"""What a call asks of the place where it runs: modules, and the statements that import them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+MODULE_LEVEL = "<module>"
+"""The ``Import.function`` of a statement that runs when its module is imported."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: what it names, where it stands, and why it may fail (``pardon``)."""
+
+    module: str  # dotted; a relative one begins with its dots
+    names: tuple[str, ...] = ()  # of `from module import names`
+    function: str = MODULE_LEVEL
+    file: str = ""
+    line: int = 0
+    pardon: str = ""  # empty: the statement must succeed for its function to work
+
+    @property
+    def top(self) -> str:
+        """The top-level module that must be importable; empty for a relative import."""
+        return self.module.partition(".")[0]
+
+    @property
+    def where(self) -> str:
+        """``function (file:line)``, as a message shows it."""
+        return f"{self.function} ({self.file}:{self.line})"
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code."""
+
+    references: frozenset[str] = frozenset()
+    imports: tuple[Import, ...] = ()
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every dotted module name that the call mentions, relative imports left out."""
+        inside = {
+            name
+            for one in self.imports
+            if one.top
+            for name in (one.module, *(f"{one.module}.{each}" for each in one.names))
+        }
+        return self.references | inside
+
+    def without(self, own: Collection[str], and_imports: Iterable[Import] = ()) -> Requirements:
+        """Leave out the top-level modules ``own``, which travel along; add their imports."""
+        imports = dict.fromkeys((*self.imports, *and_imports))
+        return Requirements(
+            frozenset(name for name in self.references if name.partition(".")[0] not in own),
+            tuple(one for one in imports if one.top not in own),
+        )
