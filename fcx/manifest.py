@@ -124,6 +124,8 @@ class Snapshot:
     recipe_id: str | None
     build_id: str | None
     live: Live
+    modules: tuple[str, ...] | None = None  # importable at top level, without the standard library
+    stdlib_missing: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property
@@ -146,6 +148,7 @@ class Snapshot:
             recipe_id=image.text_or_none("recipe_id"),
             build_id=image.text_or_none("build_id"),
             live=Live.from_record(record.section("live")),
+            **_modules(record),
             **_platform(record),
         )
 
@@ -159,7 +162,7 @@ class Snapshot:
         record = asdict(self)
         record["arch"] = {name: record.pop(name) or None for name in ("machine", "elf")}
         record["image"] = {name: record.pop(name) for name in ("recipe_id", "build_id")}
-        return _render(record)
+        return _render(_with_modules(record))
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,8 @@ class Manifest:
     created: str = ""
     size: int = 0
     env: Mapping[str, str] = field(default_factory=dict)
+    modules: tuple[str, ...] | None = None  # None: not known (made by an older fcx)
+    stdlib_missing: tuple[str, ...] = ()
     schema: int = SCHEMA
 
     @property
@@ -235,6 +240,7 @@ class Manifest:
             size=record.integer("size"),
             env=record.table("env"),
             **texts,
+            **_modules(record),
             **_platform(record),
         )
 
@@ -253,13 +259,13 @@ class Manifest:
 
     def to_json(self) -> str:
         """Indented JSON with sorted keys, so that versions of it can be compared line by line."""
-        return _render(asdict(self))
+        return _render(_with_modules(asdict(self)))
 
 
 def snapshot_fields(snapshot: Snapshot) -> dict[str, Any]:
     """The fields that a Manifest takes over from a Snapshot as they are."""
     names = ("python", "dill", "distributions", "libc", "os", "locale", "timezone", "encoding")
-    return {name: getattr(snapshot, name) for name in names}
+    return {name: getattr(snapshot, name) for name in (*names, "modules", "stdlib_missing")}
 
 
 def docker_architecture(machine: str) -> str:
@@ -358,6 +364,21 @@ class Record:
 def _platform(record: Record) -> dict[str, Any]:
     names = ("libc", "os", "locale", "timezone", "encoding")
     return {name: record.text_or_empty(name) for name in names}
+
+
+def _modules(record: Record) -> dict[str, Any]:
+    """The section ``modules``, which records of an older fcx lack."""
+    if record.values.get("modules") is None:
+        return {}
+    section = record.section("modules")
+    return {"modules": section.texts("names"), "stdlib_missing": section.texts("stdlib_missing")}
+
+
+def _with_modules(values: dict[str, Any]) -> dict[str, Any]:
+    """The record with its two fields about modules as the section that the probe prints."""
+    names, missing = values.pop("modules"), values.pop("stdlib_missing")
+    section = None if names is None else {"names": names, "stdlib_missing": missing}
+    return {**values, "modules": section}
 
 
 def _parse(where: str, text: str | bytes) -> Any:

@@ -54,6 +54,7 @@ def snapshot() -> "dict[str, Any]":
         "python": describe_python(),
         "dill": find_dill(found),
         "distributions": {name: version for name, (version, _) in sorted(found.items())},
+        "modules": describe_modules(),
         "arch": {"machine": attempt(lambda: os.uname().machine), "elf": elf_machine()},
         "libc": attempt(lambda: os.confstr("CS_GNU_LIBC_VERSION")) or musl(),
         "os": os_name(),
@@ -156,6 +157,50 @@ def find_distributions(path: "list[str]") -> "dict[str, tuple[str, str]]":
             if name and version:
                 found.setdefault(re.sub("[-_.]+", "-", name).lower(), (version, entry))
     return found
+
+
+def describe_modules() -> "dict[str, list[str]]":
+    """Top-level modules that could be imported here, and what is missing of the standard library.
+
+    Looked up by name only: some distributions go by another name than their modules, some modules
+    come without a distribution, and slim systems leave out parts such as tkinter or venv.
+    """
+    own = os.path.dirname(os.path.abspath(__file__))
+    library = {os.path.dirname(os.__file__), os.path.dirname(json.decoder.__file__)}
+    library.add(os.path.join(os.path.dirname(os.__file__), "lib-dynload"))
+    installed, standard = set(), set(sys.builtin_module_names)  # type: set[str], set[str]
+    for entry in (item or os.curdir for item in sys.path):
+        if os.path.abspath(entry) != own:
+            (standard if entry in library else installed).update(module_names(entry))
+    expected = getattr(sys, "stdlib_module_names", ())  # since 3.10
+    return {
+        "names": sorted(installed.difference(expected)),
+        "stdlib_missing": sorted(set(expected).difference(standard, installed, sys.modules)),
+    }
+
+
+def module_names(entry: str) -> "set[str]":
+    """The top-level modules in one entry of sys.path."""
+    if os.path.isfile(entry):
+        return zipped_modules(entry)
+    names = set()
+    for name in attempt(lambda: os.listdir(entry)) or ():
+        stem, dot, _ = name.partition(".")
+        if stem.isidentifier() and (not dot or name.endswith((".py", ".so", ".pyd"))):
+            names.add(stem)
+    return names - {"__pycache__", "__init__"}
+
+
+def zipped_modules(entry: str) -> "set[str]":
+    """The top-level modules in a zip file on sys.path."""
+    import zipfile  # rarely needed
+
+    try:
+        with zipfile.ZipFile(entry) as archive:
+            tops = {name.partition("/")[0] for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return set()
+    return {stem for stem in (top.partition(".")[0] for top in tops) if stem.isidentifier()}
 
 
 def header(text: str, key: str) -> "str | None":
