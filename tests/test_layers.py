@@ -17,7 +17,7 @@ LAYERS = {
     4: {"pilots", "preflight", "image"},
     3: {"cluster", "script", "payload", "modules", "edf", "journal"},
     2: {"parity"},
-    1: {"config", "manifest", "rundir"},
+    1: {"config", "manifest", "mend", "rundir"},
     0: {"errors"},
 }
 LEVEL = {name: level for level, names in LAYERS.items() for name in names}

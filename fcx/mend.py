@@ -1,0 +1,47 @@
+"""Commands that mend this environment, in the tool that made it: uv, conda or pip (pure).
+
+Each names the environment by its path, so that it works whether or not that one is activated.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Python environment and its tool, as a Snapshot has them (``live.tool``)."""
+
+    tool: str
+    executable: str
+    prefix: str
+    virtual: bool
+
+    @classmethod
+    def here(cls, tool: str) -> Environment:
+        """The environment of the running interpreter."""
+        return cls(tool, sys.executable, sys.prefix, sys.prefix != sys.base_prefix)
+
+    def install(self, *requirements: str) -> str:
+        """The command that installs requirements such as ``dill==0.4.1``."""
+        if self.tool == "conda":
+            wanted = (requirement.replace("==", "=") for requirement in requirements)
+            return shlex.join(["conda", "install", "--prefix", self.prefix, *wanted])
+        if self.tool == "uv":
+            return shlex.join(["uv", "pip", "install", "--python", self.executable, *requirements])
+        return shlex.join([self.executable, "-m", "pip", "install", *requirements])
+
+    def use_python(self, version: str) -> str:
+        """The command that gives this environment another Python; packages must be put in again."""
+        minor = ".".join(version.split(".")[:2])
+        place = self.prefix if self.virtual else ".venv"
+        quoted = shlex.quote(place)
+        if self.tool == "conda":
+            return shlex.join(["conda", "install", "--prefix", self.prefix, f"python={version}"])
+        if self.tool == "uv":
+            make = f"uv venv --clear --python {version} {quoted}"
+            return f"{make} && uv pip install --python {quoted} fcx"
+        make = f"python{minor} -m venv --clear {quoted}"
+        return f"{make} && {quoted}/bin/python -m pip install fcx"
