@@ -1,0 +1,82 @@
+"""`fcx local`: a FirecREST v2 cluster on this machine, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import tempfile
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fcx.errors import ConfigError
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+class Scheduler(str, Enum):
+    """What stands behind the API."""
+
+    process = "process"
+    slurm = "slurm"
+
+
+@app.callback()
+def local() -> None:
+    """A FirecREST v2 cluster on this machine: no account, real HTTP, real processes."""
+
+
+@app.command()
+def up(
+    scheduler: Annotated[
+        Scheduler, typer.Option(help="processes of its own, or the machine's sbatch")
+    ] = Scheduler.process,
+    port: Annotated[int, typer.Option(help="0 takes a free one", min=0, max=65535)] = 0,
+    nodes: Annotated[int, typer.Option(help="nodes of the process back end", min=1)] = 1,
+    env_file: Annotated[
+        Path | None, typer.Option(help="write the six variables there, not to standard output")
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(help="what jobs find as python3 [this interpreter]")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="the cluster's own directory [a temporary one]")
+    ] = None,
+) -> None:
+    """Serve until interrupted; its jobs end with it."""
+    try:
+        from fcx.local.serve import Options, serve
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"the local cluster needs {error.name}: install it with `pip install 'fcx[local]'`"
+        ) from error
+    options = Options(
+        scheduler=scheduler.value,
+        nodes=nodes,
+        port=port,
+        python=python,
+        root=None if root is None else str(root.absolute()),
+    )
+
+    def ready(announcement: dict[str, Any]) -> None:
+        lines = "".join(
+            f"export {name}={shlex.quote(value)}\n" for name, value in announcement["env"].items()
+        )
+        if env_file is None:
+            typer.echo(lines, nl=False)
+        else:
+            _write_whole(env_file, lines)
+        typer.echo(f"FirecREST v2 at {announcement['url']}; Ctrl-C stops it", err=True)
+
+    asyncio.run(serve(options, ready))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a private file that nobody ever sees half of."""
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    os.replace(name, path)

@@ -1,0 +1,116 @@
+"""The routes, the error answers, and what every request passes on its way in."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from fcx.local import compute, control, files, status
+from fcx.local.counts import kind_of
+from fcx.local.errors import ApiError
+from fcx.local.site import Site
+
+VERSION = "2.x.x"
+
+
+def create_app(site: Site) -> ASGIApp:
+    """The whole application for one site."""
+    app = FastAPI(title="FirecREST", version=VERSION, docs_url=None, redoc_url=None)
+    app.state.site = site
+    signed_in = [Depends(_authenticate)]
+    app.include_router(control.token_router)
+    app.include_router(control.router)
+    app.include_router(status.liveness_router)
+    for router in (status.router, compute.router, files.router):
+        app.include_router(router, dependencies=signed_in)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(Exception, _unexpected)
+    return Gate(app, site)
+
+
+class Gate:
+    """The outermost layer: lower-case paths, counts, FirecREST's headers."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self.app = app
+        self.site = site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        if scope["type"] != "http" or scope["path"].startswith(control.PREFIX):
+            await self.app(scope, receive, send)
+            return
+        scope["path"] = scope["path"].lower()
+        ledger = self.site.ledger
+        ledger.requests[kind_of(scope["method"], scope["path"])] += 1
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                ledger.statuses[message["status"]] += 1
+                message["headers"] = [*message["headers"], *self._headers(scope)]
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+    def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        headers = [
+            (b"f7t-timestamp", str(time.time()).encode()),
+            (b"f7t-appversion", VERSION.encode()),
+        ]
+        user = scope.get("state", {}).get("user")
+        return [*headers, (b"f7t-authusername", user.encode())] if user else headers
+
+
+async def _authenticate(request: Request) -> None:
+    site: Site = request.app.state.site
+    request.state.user = site.authority.check(request.headers.get("authorization"))
+
+
+def _answer(request: Request, error: ApiError) -> JSONResponse:
+    body = {
+        "errorType": error.kind,
+        "message": error.message,
+        "causedBy": error.caused_by,
+        "data": error.data,
+        "user": getattr(request.state, "user", None),
+    }
+    return JSONResponse(body, status_code=error.status, headers=error.headers)
+
+
+async def _api_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ApiError)
+    return _answer(request, error)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    return _answer(request, ApiError(str(error.detail), status=error.status_code, headers=headers))
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    answer = ApiError(
+        str(error).capitalize(),
+        status=400,
+        data={"fields": [_field(one) for one in error.errors()]},
+    )
+    answer.kind = "validation"
+    return _answer(request, answer)
+
+
+def _field(error: dict[str, Any]) -> dict[str, Any]:
+    location = [*error.get("loc", ()), None, None]
+    return {"location": location[0], "name": location[1], "message": error.get("msg")}
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    return _answer(request, ApiError(f"{error.args}"))

@@ -1,0 +1,167 @@
+"""Start and stop the server: in the foreground, or in a child process for tests.
+
+The child is told what to serve by one JSON line on its standard input, answers with one JSON line
+on its standard output when it is ready, and stops when it is signalled or when its standard input
+ends, so that it never outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from fcx.local.app import create_app
+from fcx.local.auth import Authority
+from fcx.local.counts import Ledger
+from fcx.local.faults import Faults
+from fcx.local.scheduler import Scheduler, SchedulerSettings
+from fcx.local.site import SYSTEM, Site, user_name
+
+
+@dataclass
+class Options:
+    """What to serve. `port` 0 takes a free one; `root` None makes a temporary directory."""
+
+    scheduler: str = "process"
+    nodes: int = 1
+    cpus_per_node: int = 8
+    port: int = 0
+    python: str | None = None
+    root: str | None = None
+    filesystems: list[str] = field(default_factory=list)
+    faults: dict[str, Any] = field(default_factory=dict)
+
+
+def new_scheduler(options: Options, settings: SchedulerSettings) -> Scheduler:
+    """The back end that the options name."""
+    if options.scheduler == "slurm":
+        from fcx.local.slurm import SlurmScheduler
+
+        return SlurmScheduler(settings)
+    from fcx.local.process import ProcessScheduler
+
+    return ProcessScheduler(settings)
+
+
+async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `ready` gets the six variables, the url, root and control token."""
+    os.umask(0o022)
+    with contextlib.ExitStack() as stack:
+        root = options.root or stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-local-"))
+        listener = stack.enter_context(_listen(options.port))
+        site = _site(options, Path(root), listener.getsockname()[1])
+        await site.scheduler.start()
+        try:
+            await _run(site, listener, lambda: ready(_announcement(site)))
+        finally:
+            await site.scheduler.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(2048)
+    return listener
+
+
+def _site(options: Options, root: Path, port: int) -> Site:
+    settings = SchedulerSettings(
+        root=root,
+        python=options.python or sys.executable,
+        nodes=options.nodes,
+        cpus_per_node=options.cpus_per_node,
+    )
+    home = os.path.expanduser("~")
+    exposed = options.filesystems or [home, tempfile.gettempdir(), str(root), "/tmp", "/home"]
+    return Site(
+        scheduler=new_scheduler(options, settings),
+        authority=Authority(
+            f"fcx-local-{secrets.token_hex(4)}", secrets.token_urlsafe(24), user_name()
+        ),
+        root=root,
+        url=f"http://127.0.0.1:{port}",
+        control_token=secrets.token_urlsafe(24),
+        filesystems=tuple(dict.fromkeys(exposed)),
+        faults=Faults(),
+        ledger=Ledger(),
+    )
+
+
+def _announcement(site: Site) -> dict[str, Any]:
+    return {
+        "env": {
+            "FIRECREST_CLIENT_ID": site.authority.client_id,
+            "FIRECREST_CLIENT_SECRET": site.authority.client_secret,
+            "AUTH_TOKEN_URL": f"{site.url}/auth/token",
+            "FIRECREST_URL": site.url,
+            "FIRECREST_SYSTEM": SYSTEM,
+            "FIRECREST_ACCOUNT": "staff",
+        },
+        "url": site.url,
+        "root": str(site.root),
+        "control": site.control_token,
+    }
+
+
+async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -> None:
+    config = uvicorn.Config(
+        create_app(site),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
+        timeout_keep_alive=60,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    serving = asyncio.ensure_future(server._serve([listener]))  # noqa: SLF001  # the public one takes the signals
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    ready()
+    waiting = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    server.should_exit = True
+    await serving
+
+
+def child() -> None:
+    """Entry point of the child process that `cluster()` starts."""
+    options = Options(**json.loads(sys.stdin.readline()))
+    loop_ready: dict[str, Any] = {}
+
+    def ready(announcement: dict[str, Any]) -> None:
+        loop_ready.update(announcement)
+        asyncio.get_running_loop().add_reader(0, _stop_at_end_of_input)
+        print(json.dumps(announcement), flush=True)
+
+    asyncio.run(serve(options, ready))
+
+
+def _stop_at_end_of_input() -> None:
+    if not os.read(0, 4096):
+        asyncio.get_running_loop().remove_reader(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def as_line(options: Options) -> bytes:
+    """The line by which a child is told its options."""
+    return json.dumps(asdict(options)).encode() + b"\n"
