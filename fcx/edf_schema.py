@@ -170,3 +170,47 @@ def _spoken(value: Any) -> str:
     kinds = {bool: "a boolean", int: "a number", float: "a number", list: "an array"}
     kinds |= {dict: "a table", str: "a string"}
     return kinds.get(type(value), "a date")
+
+
+@dataclass(frozen=True)
+class Image:
+    """What ``image`` says: a path of a ``.sqsh``, or user, registry, repository, tag, digest."""
+
+    path: str = ""
+    user: str = ""
+    registry: str = ""
+    hashed: bool = False  # the registry ended in "#", as the CE has it
+    repository: str = ""
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Image:
+        """Read either dialect's spelling; never fails."""
+        if is_image_path(text):
+            return cls(path=text)
+        rest, _, digest = text.partition("@sha256:")
+        user, _, rest = rest.rpartition("@") if "@" in rest else ("", "", rest)
+        registry, hashed, rest = rest.rpartition("#")
+        first, _, after = rest.partition("/")
+        if not hashed and after and ("." in first or ":" in first or first == "localhost"):
+            registry, rest = first, after
+        repository, colon, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
+        return cls("", user, registry, bool(hashed), repository, tag if colon else "", digest)
+
+    def spelt(self, dialect: str) -> str:
+        """The reference as the CE (``registry#image``) or Sarus (``registry/image``) takes it."""
+        if self.path:
+            return self.path
+        user = f"{self.user}@" if self.user else ""
+        registry = self.registry + ("#" if dialect == "ce" else "/") if self.registry else ""
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@sha256:{self.digest}" if self.digest else ""
+        return f"{user}{registry}{self.repository}{tag}{digest}"
+
+
+def is_image_path(text: str) -> bool:
+    """Whether an image is given as a file rather than as a reference to a registry."""
+    return text.startswith(("/", "./", "../", "~")) or bool(
+        re.search(r"\.(sqsh|sqfs|squashfs)$", text) or re.match(r"\$\{?\w+(:-[^}]*)?\}?/", text)
+    )

@@ -26,6 +26,7 @@ MAX_DEPTH = 64
 Path = tuple[str | int, ...]
 
 _WHERE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
+_DECLARED = re.compile(r"Cannot declare \((.*)\) twice")
 _BLANK = re.compile(r"(?:[ \t\r\n,]+|#[^\n]*)*")
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(
@@ -69,7 +70,13 @@ def _invalid(text: str, file: str, message: str) -> EdfError:
         line, column = int(found[1]), int(found[2])
     else:
         line, column = place(text, len(text))
-    return EdfError(f"not valid TOML: {_WHERE.sub('', message)}", file, line, column)
+    said = _DECLARED.sub(_table_twice, _WHERE.sub("", message))
+    return EdfError(f"not valid TOML: {said}", file, line, column)
+
+
+def _table_twice(match: re.Match[str]) -> str:
+    names = re.findall(r"'([^']*)'", match[1])
+    return f"[{'.'.join(names)}] is declared twice"
 
 
 def _too_deep(text: str, file: str) -> EdfError:
@@ -100,13 +107,15 @@ def _deeper_than(data: object, limit: int) -> bool:
 class Index:
     """Where each key and value of a valid TOML text stands; paths are as in the data.
 
-    ``keys`` maps a path to its key's offset, ``values`` to the (start, end) of its value.
+    ``keys`` maps a path to its key's offset, ``headers`` a table's path to its ``[header]``,
+    ``values`` a path to the (start, end) of its value.
     """
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.keys: dict[Path, int] = {}
         self.values: dict[Path, tuple[int, int]] = {}
+        self.headers: dict[Path, int] = {}
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self._arrays: dict[Path, int] = {}
         self._read()
@@ -159,6 +168,8 @@ class Index:
             count = self._arrays[path] = self._arrays.get(path, -1) + 1
             path = (*path, count)
             self.keys[path] = offset
+        else:
+            self.headers[path] = offset
         return path, after + brackets
 
     def _pair(self, base: Path, offset: int) -> int:
