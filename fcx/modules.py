@@ -20,12 +20,13 @@ import time
 from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from .modules_imports import imports_of, with_nested
+from .modules_installed import here
 from .modules_shipping import (
     Include,
     Shipped,
@@ -81,7 +82,7 @@ def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
     ``payload`` is the pickle of the call; ``fn`` is looked at only where the pickle has neither
     its code nor a reference to it.
     """
-    return _Scan(fn, payload).requirements()
+    return _with_here(_Scan(fn, payload).requirements())
 
 
 class RequirementsCache:
@@ -133,7 +134,12 @@ def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requireme
     """What the far side itself must have when ``shipped`` travel along."""
     shipped = tuple(shipped)
     imports = [each for one in shipped for each in one.imports]
-    return requirements.without({one.name for one in shipped}, imports)
+    return _with_here(requirements.without({one.name for one in shipped}, imports))
+
+
+def _with_here(requirements: Requirements) -> Requirements:
+    tops = {name.partition(".")[0] for name in requirements.names}
+    return replace(requirements, here=here(tops))
 
 
 def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:

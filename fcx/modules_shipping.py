@@ -159,7 +159,7 @@ class _Collection:
         text = os.fspath(item)
         name = text if isinstance(item, str) and _is_dotted(text) else ""
         top = name.partition(".")[0]
-        places = _places(top) if name else []
+        places = places_of(top) if name else []
         if places:
             self._files[top] = dict(_files_of(top, places))
             self.need(name)
@@ -252,10 +252,10 @@ def _own_places(top: str) -> list[str]:
     """The files or folders of a top-level module that are the user's own."""
     if top in {"__main__", "__mp_main__", "builtins"}:
         return []
-    return [place for place in _places(top) if not _is_installed(place)]
+    return [place for place in places_of(top) if not _is_installed(place)]
 
 
-def _places(top: str) -> list[str]:
+def places_of(top: str) -> list[str]:
     """Where a top-level module is: one file, a package's folder, several of a namespace."""
     module = sys.modules.get(top)
     spec = getattr(module, "__spec__", None)

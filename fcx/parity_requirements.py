@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 MODULE_LEVEL = "<module>"
@@ -34,10 +34,15 @@ class Import:
 
 @dataclass(frozen=True)
 class Requirements:
-    """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code."""
+    """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code.
+
+    ``here`` has each top-level module among them that can be imported on this machine, with the
+    versions of the distributions that provide it; none for one that has no metadata.
+    """
 
     references: frozenset[str] = frozenset()
     imports: tuple[Import, ...] = ()
+    here: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -53,7 +58,8 @@ class Requirements:
     def without(self, own: Collection[str], and_imports: Iterable[Import] = ()) -> Requirements:
         """Leave out the top-level modules ``own``, which travel along; add their imports."""
         imports = dict.fromkeys((*self.imports, *and_imports))
-        return Requirements(
-            frozenset(name for name in self.references if name.partition(".")[0] not in own),
-            tuple(one for one in imports if one.top not in own),
+        return replace(
+            self,
+            references=frozenset(n for n in self.references if n.partition(".")[0] not in own),
+            imports=tuple(one for one in imports if one.top not in own),
         )
