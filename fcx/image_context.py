@@ -11,7 +11,7 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -83,12 +83,15 @@ class Context:
                 f"The build context {folder} is not a folder. Name one that is, or lay out the "
                 "usual one with `fcx init`."
             )
-        found = list(_entries(folder, without and without.resolve()))
-        added = [
-            Entry(f"{RESERVED}/{name}", "file", content=data) for name, data in extra.items()
-        ]
-        entries = sorted((*found, *added), key=lambda entry: os.fsencode(entry.name))
-        return cls(tuple(entries), tuple(_stray_links(folder, found)))
+        found = tuple(_entries(folder, without and without.resolve()))
+        return cls(found, tuple(_stray_links(folder, found))).with_files(extra)
+
+    def with_files(self, files: Mapping[str, bytes]) -> Context:
+        """The same with the folder RESERVED holding these files and no others."""
+        kept = [entry for entry in self.entries if not entry.name.startswith(RESERVED + "/")]
+        kept += [Entry(f"{RESERVED}/{name}", "file", content=data) for name, data in files.items()]
+        kept.sort(key=lambda entry: os.fsencode(entry.name))
+        return replace(self, entries=tuple(kept))
 
     def digest(self) -> str:
         """SHA-256 over all entries, in hex."""
@@ -127,7 +130,7 @@ def _entries(folder: Path, without: Path | None) -> Iterator[Entry]:
             yield Entry(name, "file", Path(found.path), executable=executable)
 
 
-def _stray_links(folder: Path, entries: list[Entry]) -> Iterator[str]:
+def _stray_links(folder: Path, entries: tuple[Entry, ...]) -> Iterator[str]:
     root = folder.resolve()
     for entry in entries:
         if entry.kind != "link":

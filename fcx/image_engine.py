@@ -68,7 +68,9 @@ def candidates(env: Mapping[str, str]) -> list[str]:
         Path("/run/podman/podman.sock"),
     )
     places = [_context_host(), *(f"unix://{path}" for path in sockets if path.exists())]
-    return list(dict.fromkeys(place for place in places if place)) or ["unix:///var/run/docker.sock"]
+    return list(dict.fromkeys(place for place in places if place)) or [
+        "unix:///var/run/docker.sock"
+    ]
 
 
 def _context_host() -> str:
