@@ -112,7 +112,10 @@ class Mount:
 def whole_mount(text: str) -> str:
     """A mount with source and target written out; unchanged where it is no mount at all."""
     mount = Mount.parse(text)
-    return f"{text}:{text}" if mount and mount.single else text
+    if mount is None or not mount.single:
+        return text
+    whole = Mount.parse(str(mount))
+    return text if whole is None or whole.single else str(whole)
 
 
 def wrong_types(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:

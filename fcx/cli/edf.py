@@ -1,4 +1,4 @@
-"""``fcx edf write | check | render``: the EDF for ``srun --environment``."""
+"""`fcx edf`: the EDF for `srun --environment`: write, check and render it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fcx.edf_check import Finding
     from fcx.manifest import Manifest
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=__doc__)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 ManifestOption = Annotated[
     Path | None, typer.Option("--manifest", help="Manifest that `fcx image build` wrote.")
@@ -27,6 +27,11 @@ DialectOption = Annotated[
     str, typer.Option("--dialect", help="ce (srun --environment) or sarus (srun --edf).")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@app.callback()
+def edf() -> None:
+    """The EDF for `srun --environment`: write it from the image, check it, render it."""
 
 
 @app.command()
@@ -110,7 +115,7 @@ def check(
         for finding in found:
             typer.echo(finding.message())
         errors = sum(finding.severity == "error" for finding in found)
-        typer.echo(f"{errors} errors, {len(found) - errors} warnings", err=True)
+        typer.echo(f"errors: {errors}, warnings: {len(found) - errors}", err=True)
     if any(strict or finding.severity == "error" for finding in found):
         raise typer.Exit(1)
 
