@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from fcx.local import login
 from fcx.local import slurm_text as text
 from fcx.local.errors import CommandTimeout, SchedulerError
 from fcx.local.scheduler import JobRequest, Record, Scheduler, SchedulerSettings
@@ -314,7 +315,11 @@ class SlurmScheduler(Scheduler):
 
     def _login(self) -> dict[str, str]:
         """The environment of a fresh login: nothing of the server's own, which may hold secrets."""
-        places = [*map(str, self.settings.bin_dirs), *SYSTEM_PATH.split(":")]
+        bin_dirs, login_file = self.settings.bin_dirs, self.settings.login_file
+        if login_file is None:
+            folder, login_file = login.install(self.settings.root, self.settings.python)
+            bin_dirs = (folder, *bin_dirs)
+        places = [*map(str, bin_dirs), *SYSTEM_PATH.split(":")]
         places += [str(Path(program).parent) for program in self._programs.values()]
         variables = {
             "PATH": ":".join(dict.fromkeys(places)),
@@ -322,9 +327,8 @@ class SlurmScheduler(Scheduler):
             "USER": self._user.pw_name,
             "LOGNAME": self._user.pw_name,
             "SHELL": self._user.pw_shell or "/bin/sh",
+            "BASH_ENV": str(login_file),
         }
-        if self.settings.login_file is not None:
-            variables["BASH_ENV"] = str(self.settings.login_file)
         if "SLURM_CONF" in os.environ:
             variables["SLURM_CONF"] = os.environ["SLURM_CONF"]
         return variables

@@ -6,14 +6,36 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster import environment
 from cluster.slurm import SlurmCluster, missing, slurm_cluster
+from fcx.local import Environment, cluster
 
 
 @pytest.fixture(scope="session")
-def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+def slurm() -> Iterator[SlurmCluster]:
     """A real Slurm with two nodes; `slurm.env` has SLURM_CONF. Skips where none is installed."""
     lack = missing()
     if lack:
         pytest.skip(lack)
-    with slurm_cluster(nodes=2) as cluster:
-        yield cluster
+    # Its srun has --environment where the stand-in can be built; tests of that ask for it.
+    plugins = () if environment.missing() else (environment.install,)
+    with slurm_cluster(nodes=2, plugstack=plugins) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def environment_slurm(slurm: SlurmCluster) -> SlurmCluster:
+    """The same Slurm, if its srun has --environment; skips where that can't be built."""
+    lack = environment.missing()
+    if lack:
+        pytest.skip(lack)
+    return slurm
+
+
+@pytest.fixture(scope="session")
+def slurm_firecrest(slurm: SlurmCluster) -> Iterator[Environment]:
+    """A local FirecREST server in front of that Slurm: the six variables."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", str(slurm.conf))
+        with cluster(scheduler="slurm") as env:
+            yield env

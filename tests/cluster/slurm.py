@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 DAEMONS = ("slurmctld", "slurmd")
@@ -235,10 +235,12 @@ def slurm_cluster(
     *,
     nodes: int = 1,
     cpus: int = 8,
-    plugstack: Iterable[str] = (),
+    plugstack: Iterable[str | Callable[[Path], str]] = (),
 ) -> Iterator[SlurmCluster]:
-    """A Slurm of `nodes` nodes that claim `cpus` CPUs each; `plugstack` are plugstack.conf lines.
+    """A Slurm of `nodes` nodes that claim `cpus` CPUs each, in a directory of its own.
 
+    `plugstack` are lines of plugstack.conf, or functions that install a plugin in the directory
+    that they are given and return its line.
     Its partitions: debug (the default), normal (up to a day), short (one minute). Without
     `root`, a temporary directory that goes with it. Raises SlurmFailed, with the logs.
     """
@@ -248,14 +250,24 @@ def slurm_cluster(
     home = Path(tempfile.mkdtemp(prefix="fcx-slurm-")) if root is None else Path(root).absolute()
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)  # clients of other users read slurm.conf
-    cluster = SlurmCluster(home, nodes, cpus, tuple(plugstack))
+    try:
+        lines = [line if isinstance(line, str) else line(home) for line in plugstack]
+        cluster = SlurmCluster(home, nodes, cpus, lines)
+    except BaseException:
+        _remove(home, root)
+        raise
     try:
         cluster.start()
         yield cluster
     finally:
         cluster.stop()
-        if root is None:
-            shutil.rmtree(home, ignore_errors=True)
+        _remove(home, root)
+
+
+def _remove(home: Path, root: str | Path | None) -> None:
+    """The directory goes with the cluster, unless the caller named it."""
+    if root is None:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _which(name: str) -> str | None:

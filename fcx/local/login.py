@@ -1,0 +1,32 @@
+"""What a job's shell finds: `python3` is the cluster's interpreter, in login shells too.
+
+/etc/profile and ~/.profile set PATH anew, so a directory put first in PATH is lost in `bash -l`.
+Bash reads the file that BASH_ENV names after those, whether it is a login shell or not.
+"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+# Where a container mounts the cluster's directory, the interpreter isn't there: leave PATH alone.
+LOGIN = """\
+case "$PATH" in
+{bin}:*) ;;
+*) [ ! -x {python} ] || PATH={bin}:"$PATH" ;;
+esac
+"""
+
+
+def install(root: Path, python: str) -> tuple[Path, Path]:
+    """Write `root`/bin with python3 and python, and the login file; return both paths."""
+    folder = root / "bin"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("python3", "python"):
+        # A script, not a link: a link would hide from a virtual environment what it is.
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.quote(python)} "$@"\n')
+        program.chmod(0o755)
+    login = root / "login.sh"
+    login.write_text(LOGIN.format(bin=shlex.quote(str(folder)), python=shlex.quote(python)))
+    return folder, login
