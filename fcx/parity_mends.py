@@ -6,8 +6,10 @@ import shlex
 from dataclasses import dataclass
 
 from .manifest import Manifest, Snapshot
+from .mend import Environment
 
 SCRIPT = "YOUR_SCRIPT.py"
+UNKNOWN = Environment("pip", "python3", "", virtual=False)
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,7 @@ class Mender:
     far_python: str  # the interpreter over there
     buildable: bool  # the far side is an image that fcx builds
     manifest: Manifest | None = None  # of the image over there
-    tool: str = "pip"  # what made the caller's environment: uv, conda, pip
-    python: str = "python3"  # the caller's interpreter
-    prefix: str = ""
+    environment: Environment = UNKNOWN  # the caller's
 
     @classmethod
     def of(
@@ -31,14 +31,12 @@ class Mender:
         if caller is None:
             return cls(*there)
         here = caller.python
-        return cls(*there, caller.live.tool, here.executable or "python3", here.prefix)
+        virtual = here.prefix != here.base_prefix
+        return cls(*there, Environment(caller.live.tool, here.executable, here.prefix, virtual))
 
     def install(self, name: str, version: str) -> str:
         """Put a version of a distribution into the caller's environment."""
-        if self.tool == "conda":
-            requirement = shlex.quote(f"{name}={version.partition('+')[0]}")
-            return f"conda install --yes --prefix {shlex.quote(self.prefix)} {requirement}"
-        return f"{self._pip()} install {self._to()}{shlex.quote(f'{name}=={version}')}"
+        return self.environment.install(f"{name}=={version}")
 
     def add_there(self, name: str, version: str = "") -> str:
         """Install a distribution in the image, or in the environment over there."""
@@ -54,9 +52,9 @@ class Mender:
         minor = ".".join(version.split(".")[:2])
         folder = f".venv-{minor}"
         needs = f"fcx dill=={dill}" if dill else "fcx"
-        if self.tool == "conda":
+        if self.environment.tool == "conda":
             make = f"conda create --yes --prefix ./{folder} python={version} pip"
-        elif self.tool == "uv":
+        elif self.environment.tool == "uv":
             make = f"uv venv --python {version} {folder}"
             return f"{make} && uv pip install --python {folder} {needs}"
         else:
@@ -96,7 +94,7 @@ class Mender:
 
     def run_inside(self) -> str:
         """Run the script inside the image."""
-        return f"fcx image run python {SCRIPT}"
+        return f"fcx image run {SCRIPT}"
 
     def assume(self, name: str) -> str:
         """Declare a module that fcx cannot see."""
@@ -110,9 +108,3 @@ class Mender:
         """Take the far side as it is for what is wanted."""
         name = self.manifest.name if self.manifest else "NAME"
         return f"fcx preflight --adopt {shlex.quote(name)}"
-
-    def _pip(self) -> str:
-        return "uv pip" if self.tool == "uv" else f"{shlex.quote(self.python)} -m pip"
-
-    def _to(self) -> str:
-        return f"--python {shlex.quote(self.python)} " if self.tool == "uv" else ""

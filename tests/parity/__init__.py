@@ -1,0 +1,1 @@
+"""Parity on the real thing, and the sides that the pure tests compare."""
