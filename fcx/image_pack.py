@@ -35,9 +35,13 @@ COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
 """What --compression takes, and what it means to mksquashfs."""
 
 # Everybody's is root, as enroot has it; times of files stay, because .pyc files name them.
-OPTIONS = ("-tar", "-all-root", "-mkfs-time", "0", "-noappend", "-no-progress", "-quiet")
+# The top folder is in no export: mksquashfs would make it 0777 and new.
+OPTIONS = ("-tar", "-all-root", "-mkfs-time", "0", "-root-mode", "0755", "-noappend")
+OPTIONS += ("-no-progress", "-quiet")
 
-TOUCHED = ("", "dev", "etc", "proc", "sys", "etc/hosts", "etc/hostname", "etc/resolv.conf")
+TOUCHED = {"dev", "etc", "proc", "sys"} | {
+    f"etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab")
+}
 """What an engine makes or touches in a container that was never started."""
 
 RC = """\
@@ -68,12 +72,14 @@ def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sq
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
+    created = _created(image)
+    command = [program, "-", str(partial), *OPTIONS, "-root-time", str(created)]
+    command += COMPRESSIONS[compression]
     try:
         with container(client, image.id, command=["true"]) as made:
             with engine_errors("Exporting the image"):
                 chunks = made.export()
-            _squash(command, chunks, layout(image.attrs), _created(image))
+            _squash(command, chunks, layout(image.attrs), created)
         digest = _sha256(partial)
         partial.replace(output)
     finally:
@@ -126,7 +132,7 @@ def rewrite(
     ):
         for member in old:
             name = member.name.removeprefix("./").strip("/")
-            if name in added or name == ".dockerenv" or name.startswith("dev/"):
+            if name in ("", ".", ".dockerenv", *added) or name.startswith("dev/"):
                 continue
             if name in TOUCHED or name.startswith(("proc/", "sys/")):
                 member.mtime = time
@@ -159,6 +165,8 @@ def _squash(
         if FULL in words.lower() or "write failed" in words.lower():
             place = Path(command[2]).parent
             raise EngineError(f"{doing} failed: no room in {place}. --output names another place.")
+        if "invalid option" in words.lower():
+            raise EngineError(f"{doing} failed: it must be 4.5 or later (`mksquashfs -version`).")
         raise EngineError(explain(doing, words or f"exit code {process.returncode}"))
 
 
