@@ -8,6 +8,9 @@ from __future__ import annotations
 import os
 
 import pytest
+from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
+
+__all__ = ["environment_slurm", "slurm", "slurm_firecrest"]  # fixtures that every test may ask for
 
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
