@@ -34,10 +34,8 @@ COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
 }
 """What --compression takes, and what it means to mksquashfs."""
 
-# Everybody's is root, as enroot has it; times of files stay, because .pyc files name them.
-# The top folder is in no export: mksquashfs would make it 0777 and new.
-OPTIONS = ("-tar", "-all-root", "-mkfs-time", "0", "-root-mode", "0755", "-noappend")
-OPTIONS += ("-no-progress", "-quiet")
+# Everybody's is root, as enroot has it. The top folder is in no export, and would be 0777.
+OPTIONS = ("-tar", "-all-root", "-root-mode", "0755", "-noappend", "-no-progress", "-quiet")
 
 TOUCHED = {"dev", "etc", "proc", "sys"} | {
     f"etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab")
@@ -73,8 +71,7 @@ def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sq
     output.parent.mkdir(parents=True, exist_ok=True)
     partial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     created = _created(image)
-    command = [program, "-", str(partial), *OPTIONS, "-root-time", str(created)]
-    command += COMPRESSIONS[compression]
+    command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
     try:
         with container(client, image.id, command=["true"]) as made:
             with engine_errors("Exporting the image"):
@@ -148,9 +145,10 @@ def _squash(
     command: list[str], chunks: Any, added: Mapping[str, tuple[int, bytes]], time: int
 ) -> None:
     doing = "Packing with mksquashfs"
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # Nothing is newer than the image. Older files keep their times, which .pyc files know them by.
+    env = {**os.environ, "SOURCE_DATE_EPOCH": str(time)}
+    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
         assert process.stdin is not None
         assert process.stdout is not None
         try:
