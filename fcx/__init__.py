@@ -1,0 +1,39 @@
+"""Python functions on a supercomputer, in the container image you have at hand.
+
+``FirecrestExecutor`` is a standard ``concurrent.futures.Executor``; errors are in ``fcx.errors``.
+Names are imported when they are used, so that ``import fcx`` stays light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import FcxError as FcxError
+    from .errors import ParityError as ParityError
+    from .executor import FirecrestExecutor as FirecrestExecutor
+    from .executor_future import FirecrestFuture as FirecrestFuture
+    from .payload import load_result as load_result
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "FcxError": "errors",
+    "FirecrestExecutor": "executor",
+    "FirecrestFuture": "executor_future",
+    "ParityError": "errors",
+    "load_result": "payload",
+}
+
+__all__ = ["FcxError", "FirecrestExecutor", "FirecrestFuture", "ParityError", "load_result"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_WHERE[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_WHERE])

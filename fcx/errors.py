@@ -20,7 +20,7 @@
     │   ├── BuildFailed           5
     │   └── ImageRefused          5  the image lacks what it must have
     └── CallError                 1  what became of one call when its function did not end by itself
-        ├── PayloadError          1  the call cannot be pickled, or is too large
+        ├── PayloadError          1  (also a PicklingError, a TypeError) the call cannot be pickled
         ├── ResultError           1  the result cannot be pickled there or loaded here
         ├── RemoteError           1  stands in for an exception that cannot travel
         ├── TimeLimitExceeded     1  the job's time limit cut the call off
@@ -39,6 +39,7 @@ Only the command line catches FcxError as a whole. A message says what failed, w
 from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor
+from pickle import PicklingError
 
 
 class FcxError(RuntimeError):
@@ -95,6 +96,8 @@ class Unreachable(ClusterError):
 class CredentialsRefused(ClusterError):
     """The token endpoint or the API does not accept the credentials."""
 
+    of_request = False  # True: the API refused a token that a new one may replace
+
 
 class RequestRefused(ClusterError):
     """The API said no to one request; ``status`` is the HTTP status."""
@@ -134,7 +137,7 @@ class CallError(FcxError):
     """What became of one call when its function did not end by itself."""
 
 
-class PayloadError(CallError):
+class PayloadError(CallError, PicklingError, TypeError):
     """The call cannot be pickled."""
 
 

@@ -1,4 +1,4 @@
-"""The run directory's protocol, seen from the caller: names, bundles, records. Nothing here does I/O.
+"""The run directory's protocol, seen from the caller: names, bundles, records. Does no I/O.
 
 ::
 

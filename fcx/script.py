@@ -17,7 +17,16 @@ from importlib import resources
 from .errors import OptionError
 from .rundir import FOLDERS
 
-PROGRAMS = ("agent.py", "inbox.py", "outlog.py", "pool.py", "probe.py", "worker.py", "pickling.py")
+PROGRAMS = (
+    "start.sh",
+    "agent.py",
+    "inbox.py",
+    "outlog.py",
+    "pool.py",
+    "probe.py",
+    "worker.py",
+    "pickling.py",
+)
 SHIPPED_AS = {"pickling.py": "_fcx_pickling.py"}
 JOB_NAME = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -32,6 +41,7 @@ SBATCH_REFUSED = {
     "--export": "the server overrides it; set variables inside the function or in the EDF's [env]",
     "--chdir": "the server overrides it; use working_dir",
     "--hetjob": "heterogeneous jobs have ids that the API does not take",
+    ":": "heterogeneous jobs have ids that the API does not take",
 }
 SRUN_REFUSED = {
     "--multi-prog": "the program is the executor's own",
@@ -57,6 +67,7 @@ SHORT = {
     "-e": "--error",
     "-i": "--input",
 }
+ENGINE = ("--environment", "--edf")
 ONE_TASK = ("--ntasks-per-node", "--ntasks-per-socket", "--ntasks-per-core", "--ntasks-per-gpu")
 
 
@@ -75,26 +86,32 @@ class Options:
     @classmethod
     def check(cls, sbatch: Sequence[str], srun: Sequence[str]) -> Options:
         """Read and check both lists. Raises OptionError with the reason for what is refused."""
-        sbatch_words = _words("sbatch_options", sbatch)
-        srun_words = _words("srun_options", srun)
-        given = _parsed(sbatch_words)
-        _refuse("sbatch_options", given, SBATCH_REFUSED)
-        srun_given = _parsed(srun_words)
+        sbatch_given = _parsed(_words("sbatch_options", sbatch))
+        srun_given = _parsed(_words("srun_options", srun))
+        _refuse("sbatch_options", sbatch_given, SBATCH_REFUSED)
         _refuse("srun_options", srun_given, SRUN_REFUSED)
-        if ":" in sbatch_words:
-            raise OptionError(f"sbatch_options: ':' makes {SBATCH_REFUSED['--hetjob']}")
+        given = {option.name: option.value for option in sbatch_given}
         nodes = _node_count(given.get("--nodes", "1"))
         _one_task_per_node(given, nodes)
-        environment = srun_given.get("--environment") or srun_given.get("--edf") or ""
+        engine = [option.value for option in srun_given if option.name in ENGINE]
         return cls(
-            tuple(w for w in sbatch_words if not _is_option(w, "--job-name", sbatch_words)),
-            tuple(w for w in srun_words if not _is_option(w, "--environment", srun_words)),
+            _kept(sbatch_given, ("--job-name",)),
+            _kept(srun_given, ENGINE),
             given.get("--job-name", ""),
             nodes,
             "--requeue" in given,
-            environment,
+            engine[-1] if engine else "",
             given.get("--output", ""),
         )
+
+
+@dataclass(frozen=True)
+class _Option:
+    """One option: its long name, its value, and the words it was given as."""
+
+    name: str
+    value: str
+    words: tuple[str, ...]
 
 
 def _words(name: str, options: Sequence[str]) -> list[str]:
@@ -114,32 +131,32 @@ def _words(name: str, options: Sequence[str]) -> list[str]:
     return words
 
 
-def _parsed(words: Sequence[str]) -> dict[str, str]:
-    """Long names and values; short options under their long name; the last one wins."""
-    given: dict[str, str] = {}
-    for index, word in enumerate(words):
-        following = words[index + 1] if index + 1 < len(words) else ""
-        if word.startswith("--"):
-            name, equals, value = word.partition("=")
-            given[name] = value if equals else ("" if following.startswith("-") else following)
-        elif word[:2] in SHORT:
-            given[SHORT[word[:2]]] = word[2:] or following
-    return given
+def _parsed(words: Sequence[str]) -> list[_Option]:
+    """Words grouped into options; short ones under their long name."""
+    found: list[_Option] = []
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        name, equals, value = word.partition("=")
+        attached = word[2:] if word[:2] in SHORT and not word.startswith("--") else ""
+        if attached or word in SHORT:
+            name, equals, value = SHORT[word[:2]], attached, attached
+        given = [word]
+        if not equals and name.startswith("-") and rest and not rest[0].startswith("-"):
+            value = rest.pop(0)
+            given.append(value)
+        found.append(_Option(name, value, tuple(given)))
+    return found
 
 
-def _is_option(word: str, name: str, words: Sequence[str]) -> bool:
-    """Whether a word is the option ``name`` or the value that stands behind it."""
-    shorts = [short for short, long in SHORT.items() if long == name]
-    if word.startswith((f"{name}=", *shorts)) or word == name:
-        return True
-    before = [words[i - 1] for i, other in enumerate(words) if other == word and i]
-    return any(previous in {name, *shorts} for previous in before)
+def _kept(options: Sequence[_Option], without: Sequence[str]) -> tuple[str, ...]:
+    return tuple(word for o in options if o.name not in without for word in o.words)
 
 
-def _refuse(where: str, given: Mapping[str, str], refused: Mapping[str, str]) -> None:
-    for name in given:
-        if name in refused:
-            raise OptionError(f"{where}: {name} cannot be used: {refused[name]}")
+def _refuse(where: str, given: Sequence[_Option], refused: Mapping[str, str]) -> None:
+    for option in given:
+        if option.name in refused:
+            raise OptionError(f"{where}: {option.words[0]} cannot be used: {refused[option.name]}")
 
 
 def _node_count(text: str) -> int:
@@ -168,8 +185,7 @@ class Shape:
     """What makes pilots of a run alike."""
 
     options: Options
-    run: str  # the run directory; "~user" parts are written as $(id -un) by ``run_expression``
-    working_dir: str
+    run: str  # the run directory
     run_id: str
     python: str = "python3"
     edf: str = ""  # path of the EDF in the run directory
@@ -182,16 +198,22 @@ class File:
 
     path: str  # below the run directory
     data: bytes
-    mode: str = "600"
 
 
 def programs() -> list[File]:
     """The programs of ``fcx/remote`` as files of a run directory."""
     folder = resources.files("fcx") / "remote"
-    return [
-        File(f"agent/{SHIPPED_AS.get(name, name)}", (folder / name).read_bytes())
-        for name in PROGRAMS
-    ]
+    return [File(SHIPPED_AS.get(name, name), (folder / name).read_bytes()) for name in PROGRAMS]
+
+
+def _programs() -> str:
+    """Write the programs into a folder beside, then move it: several pilots may start at once."""
+    own = '"$run"/agent~$SLURM_JOB_ID'
+    writes = "\n".join(
+        f"cat >{own}/{file.path} <<'FCX_END'\n{file.data.decode()}FCX_END" for file in programs()
+    )
+    move = f'mv -T {own} "$run"/agent 2>/dev/null || rm -rf {own}'
+    return f'if [ ! -d "$run"/agent ]; then mkdir {own}\n{writes}\n{move}; fi'
 
 
 def pilot_name(shape: Shape, number: int) -> str:
@@ -203,16 +225,19 @@ def pilot_name(shape: Shape, number: int) -> str:
 def render(shape: Shape, pilot: str, config: Mapping[str, object], files: Sequence[File]) -> str:
     """The job script of one pilot, with the files that it brings along."""
     directives = [f"#SBATCH {option}" for option in _directives(shape, pilot)]
-    config_file = File(f"pilots/{pilot}.json", json.dumps(config, sort_keys=True).encode("ascii"))
+    config_file = File(
+        f"pilots/{pilot}.json", json.dumps(config, sort_keys=True).encode("ascii") + b"\n"
+    )
     parts = [
         "#!/bin/bash -l",
         *directives,
         _SEAT.format(
-            run=f'{shlex.quote(shape.working_dir)}"/.fcx-$(id -un)/"{shape.run_id}',
-            folders=" ".join(f'"$run"/{folder}' for folder in FOLDERS),
+            run=shlex.quote(shape.run),
+            folders=" ".join(f'"$run"/{folder}' for folder in FOLDERS if folder != "agent"),
             pilot=pilot,
         ),
-        *(_heredoc(file) for file in (*files, config_file)),
+        _programs(),
+        *(_put(file) for file in (*files, config_file)),
         _START.format(srun=srun_line(shape, pilot)),
     ]
     return "\n".join(parts) + "\n"
@@ -220,7 +245,7 @@ def render(shape: Shape, pilot: str, config: Mapping[str, object], files: Sequen
 
 def srun_line(shape: Shape, pilot: str) -> str:
     """The one srun of a pilot; what must not be otherwise stands last, where it wins."""
-    words = [shlex.quote(word) for word in shape.options.srun]
+    words = [shell_word(word) for word in shape.options.srun]
     edf = []
     if shape.edf:
         edf = [f'{shape.edf_option}="$run"/{shlex.quote(shape.edf)}']
@@ -255,10 +280,22 @@ def _directives(shape: Shape, pilot: str) -> list[str]:
 
 def _directive_word(word: str) -> str:
     """Quoted where sbatch would split it: it reads #SBATCH lines with shell-like quotes."""
-    return word if re.fullmatch(r"[A-Za-z0-9_@%+=:,./~-]+", word) else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return (
+        word
+        if re.fullmatch(r"[A-Za-z0-9_@%+=:,./~-]+", word)
+        else '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    )
 
 
-def _heredoc(file: File) -> str:
+def shell_word(word: str) -> str:
+    """Quote a word for bash; ``$NAME`` and ``${NAME}`` still expand, as they did in the seed."""
+    if not re.search(r"\$(\w|\{\w+\})", word):
+        return shlex.quote(word)
+    escaped = re.sub(r"([\\\"`]|\$(?!\w|\{\w+\}))", r"\\\1", word)
+    return f'"{escaped}"'
+
+
+def _put(file: File) -> str:
     """Write a file unless it is there: a requeued job must not rewrite what was claimed from."""
     path = f'"$run"/{shlex.quote(file.path)}'
     text = file.data.decode("utf-8", "surrogateescape")
@@ -267,7 +304,7 @@ def _heredoc(file: File) -> str:
         command, body = "cat", text
     else:
         command, body = "base64 -d", base64.encodebytes(file.data).decode("ascii")
-    return f"put {path} {file.mode} {command} <<'FCX_END'\n{body}FCX_END"
+    return f"put {path} {command} <<'FCX_END'\n{body}FCX_END"
 
 
 _SEAT = """\
@@ -280,21 +317,13 @@ ln -sn "$SLURM_JOB_ID" "$run"/seats/{pilot} 2>/dev/null
 [ -e "$run"/inbox/closed ] && exit 0
 left="$run"/seats/$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}.left
 (squeue -h -j "$SLURM_JOB_ID" -o %L >"$left~" && mv "$left~" "$left") 2>/dev/null &
-put() {{ # path mode command...: its input becomes the file, whole or not at all
+put() {{ # path command...: its input becomes the file, whole or not at all
   [ -e "$1" ] && return
-  f=$1 m=$2; shift 2
-  "$@" >"$f~$SLURM_JOB_ID" && chmod "$m" "$f~$SLURM_JOB_ID" && mv "$f~$SLURM_JOB_ID" "$f"
+  f=$1; shift
+  "$@" >"$f~$SLURM_JOB_ID" && mv "$f~$SLURM_JOB_ID" "$f"
 }}"""
 
 _START = """\
-put "$run"/agent/start.sh 600 cat <<'FCX_END'
-# Starts the agent and leaves a note when it ends otherwise than by itself.
-trap : TERM USR1 USR2 INT HUP
-"$@"
-code=$?
-[ $code -eq 0 ] || echo "exit code $code" >>"$4"/logs/$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}.$SLURM_NODEID.exit
-exit $code
-FCX_END
 export FCX_UMASK=$mask
 {srun}
 code=$?

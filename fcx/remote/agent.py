@@ -251,7 +251,9 @@ class Agent:
         deadline = time.monotonic() + HELLO_TIMEOUT
         while not self.hello and self.leaving is None:
             if time.monotonic() > deadline:
-                self._report_broken("the worker's interpreter did not start in %d s" % HELLO_TIMEOUT)
+                self._report_broken(
+                    "the worker's interpreter did not start in %d s" % HELLO_TIMEOUT
+                )
                 return False
             for key, _ in self.selector.select(1.0):
                 if key.data is not None:
@@ -386,7 +388,9 @@ class Agent:
             self._hand_back()
             return
         if slot.served and slot.paths != meta.get("m", []):
-            slot.stale = True  # other modules of the user's: a process that has imported none of them
+            slot.stale = (
+                True  # other modules of the user's: a process that has imported none of them
+            )
         if slot.stale:
             self._stop(slot)
             self._start(slot)
@@ -489,7 +493,7 @@ class Agent:
                 left=left,
                 n=[0, len(out), len(err)],
                 how=how,
-                **fields
+                **fields,
             )
         elif slot.state == "starting" and not self.hello:
             self.hello = {"python": None, "dill": None, "error": "the worker %s" % how["text"]}

@@ -36,13 +36,17 @@ class Log:
         self.segment = 0
         self.size = 0
         self.waiting = []
+        self.gathered = 0  # bytes
         self.flushed = 0.0
         self.beats = 0
 
     def add(self, kind, **fields):
-        """Gather a record; ``flush`` writes it."""
+        """Gather a record; ``flush`` writes it, at once where much has gathered."""
         fields["k"] = kind
         self.waiting.append(line(fields))
+        self.gathered += len(self.waiting[-1])
+        if self.gathered > SEGMENT // 2:
+            self.flush()
 
     def due(self):
         """Seconds until the next flush, None where there is nothing to write."""
@@ -55,7 +59,7 @@ class Log:
         if not self.waiting:
             return
         data = b"".join(self.waiting)
-        self.waiting = []
+        self.waiting, self.gathered = [], 0
         self.size += len(data)
         if self.size >= SEGMENT:
             data += line({"k": "next", "segment": self.segment + 1})

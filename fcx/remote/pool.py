@@ -136,7 +136,9 @@ class Slot:
             if len(self.buffer) < middle + data:
                 break
             text = bytes(self.buffer[at + HEAD.size : middle])
-            found.append((kind, json.loads(text.decode()), bytes(self.buffer[middle : middle + data])))
+            found.append(
+                (kind, json.loads(text.decode()), bytes(self.buffer[middle : middle + data]))
+            )
             at = middle + data
         del self.buffer[:at]
         return found

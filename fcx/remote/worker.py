@@ -175,7 +175,10 @@ def safe_str(error):
     try:
         return str(error)
     except BaseException as second:
-        return "<%s has no text: its __str__ raised %s>" % (type(error).__name__, type(second).__name__)
+        return "<%s has no text: its __str__ raised %s>" % (
+            type(error).__name__,
+            type(second).__name__,
+        )
 
 
 def run(pickling, payload):

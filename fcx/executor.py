@@ -1,0 +1,235 @@
+"""FirecrestExecutor: the standard Executor interface, with the calls run on a cluster.
+
+::
+
+    submit(fn, *args) ──> payload.dump ──> Task ──> Run (executor_run: one event loop)
+                                             │          │
+    future <── FirecrestFuture <─────────────┘          └── cluster, pilots, agents, workers
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import logging
+import os
+import posixpath
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from typing import Any, TypeVar
+
+from . import payload, script
+from .config import Credentials
+from .errors import ConfigError, UsageError
+from .executor_future import FirecrestFuture
+from .executor_run import Run, RunSettings
+from .executor_tasks import Task
+from .journal import Journal
+from .preflight import Gate
+
+T = TypeVar("T")
+
+GATE_TIMEOUT = 300.0  # seconds for which a pilot waits for the go
+
+_live: weakref.WeakSet[FirecrestExecutor] = weakref.WeakSet()
+
+
+class FirecrestExecutor(Executor):
+    """Runs calls on a Slurm cluster behind the FirecREST v2 API.
+
+    working_dir: absolute path on the cluster. sbatch_options, srun_options: lists of strings.
+    max_workers: calls at the same time (default: min(32, CPUs here + 4)). sleep_interval: longest
+    pause between two looks, in seconds. task_retries: how often a call is run again when a node
+    fails or a job is cancelled. env: the six FIRECREST variables, instead of the environment's.
+    Raises ConfigError or OptionError for what can be told without asking the cluster.
+    """
+
+    def __init__(
+        self,
+        working_dir: str | os.PathLike[str],
+        sbatch_options: Sequence[str] = (),
+        srun_options: Sequence[str] = (),
+        logger: logging.Logger | None = None,
+        logger_level: int = logging.INFO,
+        max_workers: int | None = None,
+        sleep_interval: float = 30,
+        task_retries: int = 3,
+        env: Mapping[str, str | None] | None = None,
+        *,
+        environment: Any = None,
+        parity: str = "minor",
+        workers_per_node: int = 1,
+        max_tasks_per_child: int | None = None,
+        initializer: Callable[..., Any] | None = None,
+        initargs: tuple[Any, ...] = (),
+        idle_timeout: float = 30.0,
+        gate_timeout: float = GATE_TIMEOUT,
+        include: Sequence[Any] = (),
+        inline: bool = True,
+        python: str | None = None,
+    ) -> None:
+        self._logger = _logger(logger, logger_level)
+        if parity not in {"strict", "minor", "off"}:
+            raise UsageError(f"parity must be 'strict', 'minor' or 'off', not {parity!r}")
+        settings = RunSettings(
+            credentials=Credentials.from_env(env),
+            working_dir=_checked_path(working_dir),
+            options=script.Options.check(sbatch_options, srun_options),
+            max_workers=_positive("max_workers", max_workers, min(32, (os.cpu_count() or 1) + 4)),
+            workers_per_node=_positive("workers_per_node", workers_per_node, 1),
+            max_tasks_per_child=_positive("max_tasks_per_child", max_tasks_per_child, None),
+            idle_timeout=float(idle_timeout),
+            gate_timeout=float(gate_timeout),
+            sleep_interval=float(sleep_interval),
+            task_retries=int(task_retries),
+            python=python or "python3",
+            inline=inline,
+            logger=self._logger,
+            initializer=_initializer(initializer, initargs),
+        )
+        self._run = Run(settings, Gate(parity), Journal())
+        self._lock = threading.Lock()
+        self._shut = False
+        self._numbers = itertools.count(1)
+        self._finalizer = weakref.finalize(self, self._run.close, abort=False)
+        _live.add(self)
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
+        """Have ``fn(*args, **kwargs)`` run on the cluster.
+
+        Raises PayloadError at once for what cannot be pickled, RuntimeError after shutdown.
+        """
+        if not callable(fn):
+            raise TypeError(f"{fn!r} is not callable")
+        data = payload.dump(fn, args, kwargs)
+        with self._lock:
+            self._refuse_if_over()
+            return self._enter(fn, data)
+
+    def _enter(self, fn: Callable[..., T], data: bytes) -> FirecrestFuture[T]:
+        name = f"t{next(self._numbers):07d}"
+        future: FirecrestFuture[T] = FirecrestFuture(name, self._run)
+        walltime = getattr(fn, "walltime", None)
+        self._run.submit(
+            Task(
+                name,
+                future,
+                data,
+                payload.function_key(fn),
+                payload.name_of(fn),
+                float(walltime) if isinstance(walltime, (int, float)) else None,
+            )
+        )
+        return future
+
+    def _refuse_if_over(self) -> None:
+        if self._run.broken is not None:
+            raise _Broken(f"the executor is broken: {self._run.broken}") from self._run.broken
+        if self._shut or _exiting:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+
+    def map(
+        self,
+        fn: Callable[..., T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **kwargs: Any,
+    ) -> Iterator[T]:
+        """Submit a call for each set of arguments at once; results come in order.
+
+        timeout: seconds from now for all of them. chunksize: arguments that travel as one call.
+        """
+        if kwargs:
+            raise TypeError(f"map() does not know {', '.join(kwargs)}")
+        if chunksize < 1:
+            raise ValueError("chunksize must be >= 1.")
+        if chunksize == 1:
+            return super().map(fn, *iterables, timeout=timeout)
+        chunks = _chunks(zip(*iterables, strict=False), chunksize)
+        run_chunk = functools.partial(payload.run_chunk(), fn)
+        results = super().map(run_chunk, chunks, timeout=timeout)
+        return itertools.chain.from_iterable(results)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; with ``wait`` until all are settled and the cluster is tidied up."""
+        with self._lock:
+            self._shut = True
+        if cancel_futures:
+            self._run.cancel_pending()
+        self._run.close(abort=False)
+        if wait:
+            self._run.finished.wait()
+
+    def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> None:
+        """Wait for all calls; after an exception (Ctrl-C, say) cancel them instead."""
+        if exc_type is None:
+            self.shutdown(wait=True)
+            return
+        with self._lock:
+            self._shut = True
+        self._logger.warning("Leaving by an exception: calls and jobs are cancelled")
+        self._run.close(abort=True)
+        self._run.finished.wait()
+
+
+class _Broken(BrokenExecutor):
+    """The executor takes no more calls, for the reason that its calls were given."""
+
+
+def _logger(logger: logging.Logger | None, level: int) -> logging.Logger:
+    """The logger that was given, or ``fcx`` at this level; handlers are the application's."""
+    if logger is not None:
+        return logger
+    own = logging.getLogger("fcx")
+    own.setLevel(level)
+    return own
+
+
+def _checked_path(working_dir: str | os.PathLike[str]) -> str:
+    path = os.fspath(working_dir)
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ConfigError(
+            f"working_dir must be an absolute path on the cluster, not {path!r}: the API takes "
+            "no other"
+        )
+    if "'" in path or any(ord(character) < 32 for character in path):
+        raise ConfigError(f"working_dir {path!r}: the API cannot take quotes (') or newlines")
+    return posixpath.normpath(path)
+
+
+def _positive(name: str, value: int | None, default: Any) -> Any:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+    return value
+
+
+def _initializer(initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> bytes:
+    if initializer is None:
+        return b""
+    if not callable(initializer):
+        raise TypeError("initializer must be a callable")
+    return payload.dump_initializer(initializer, tuple(initargs))
+
+
+def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
+    while chunk := list(itertools.islice(items, size)):
+        yield chunk
+
+
+_exiting = False
+
+
+def _at_exit() -> None:
+    """Let what was submitted finish, as the standard executors do, before the loop's thread ends."""
+    global _exiting  # noqa: PLW0603 - the interpreter exits once
+    _exiting = True
+    for executor in list(_live):
+        executor.shutdown(wait=True)
+
+
+threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001 - as concurrent.futures does
