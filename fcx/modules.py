@@ -171,7 +171,7 @@ class _Scanner(pickle.Unpickler):
 
     def __init__(self, payload: bytes) -> None:
         super().__init__(io.BytesIO(payload))
-        self._old = payload[:1] != b"\x80" or payload[1] < 3  # names of Python 2 are in use
+        self._old = payload[:1] != b"\x80" or payload[1:2] < b"\x03"  # names of Python 2 are in use
         self.references: set[tuple[str, str]] = set()
         self.codes: list[_Code] = []
 
@@ -286,7 +286,7 @@ def _codes_behind(roots: Iterable[Any]) -> Iterator[CodeType]:
 def _behind(item: Any) -> Iterable[Any]:
     """What one callable leads to directly."""
     if isinstance(item, FunctionType):
-        return [*_reached(item), getattr(item, "__wrapped__", None)]
+        return [*_reached(item), *_wrapped(item)]
     if isinstance(item, (MethodType, staticmethod, classmethod)):
         return [item.__func__]
     if isinstance(item, partial):
@@ -294,7 +294,14 @@ def _behind(item: Any) -> Iterable[Any]:
     if isinstance(item, property):
         return [item.fget]
     kind = item if isinstance(item, type) else type(item)
-    return [*vars(kind).values(), *kind.__bases__] if _is_own(kind) else []
+    own = [*vars(kind).values(), *kind.__bases__] if _is_own(kind) else []
+    return [*own, *_wrapped(item)]
+
+
+def _wrapped(item: Any) -> list[Any]:
+    with suppress(Exception):  # as above
+        return [item.__wrapped__]
+    return []
 
 
 def _reached(function: FunctionType) -> Iterator[Any]:

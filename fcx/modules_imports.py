@@ -20,6 +20,7 @@ _ENDS = {"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"}
 _JUMPS = {"JUMP_FORWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"}
 _SETUPS = {"SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH"}  # exception edges of Python 3.10
 _MATCHES = {"CHECK_EXC_MATCH", "CHECK_EG_MATCH", "JUMP_IF_NOT_EXC_MATCH"}
+_GROUP_ENDS = {"PREP_RERAISE_STAR", "CALL_INTRINSIC_2"}
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF", "LOAD_FAST")
 _NOISE = {"EXTENDED_ARG", "CACHE", "NOP", "RESUME"}
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
@@ -221,9 +222,12 @@ class _Flow:
 
     def _forgives_group(self, start: int) -> bool:
         """Whether an ``except*`` clause after ``start`` takes an ImportError."""
-        pairs = pairwise(self.steps[start:])
-        matched = [str(name.argval) for name, step in pairs if step.opname == "CHECK_EG_MATCH"]
-        return any(_may_catch_import_error(name) for name in matched)
+        for name, step in pairwise(self.steps[start:]):
+            if step.opname in _GROUP_ENDS:
+                return False
+            if step.opname == "CHECK_EG_MATCH" and _may_catch_import_error(str(name.argval)):
+                return True
+        return False
 
     def _suppresses(self, handler: int) -> bool:
         """Whether the ``with`` statement that a handler belongs to is contextlib.suppress."""
