@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fcx.local import compute, control, files, status
+from fcx.local.answers import describe
 from fcx.local.counts import kind_of
 from fcx.local.errors import ApiError
 from fcx.local.site import Site
@@ -22,6 +23,7 @@ VERSION = "2.x.x"
 def create_app(site: Site) -> ASGIApp:
     """The whole application for one site."""
     app = FastAPI(title="FirecREST", version=VERSION, docs_url=None, redoc_url=None)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     app.state.site = site
     signed_in = [Depends(_authenticate)]
     app.include_router(control.token_router)
