@@ -16,7 +16,7 @@ from . import edf_hooks, edf_rules, edf_toml
 from .config import Site
 from .edf import Edf, from_data
 from .edf_rules import ERROR, WARNING, Context, Hit
-from .edf_schema import wrong_types
+from .edf_schema import STRINGS, wrong_types
 from .errors import EdfError
 from .manifest import Manifest
 
@@ -67,7 +67,7 @@ def check(
         return [_broken(error, text)]
     index = edf_toml.Index(text)
     sound, hits = _sound(data)
-    edf = from_data(sound, text, file)
+    edf = from_data(_without_gaps(sound), text, file)
     whole, below = _whole(edf, lookup)
     hits += below
     context = Context(sound, edf, whole, dialect, site, manifest, variables, exists)
@@ -107,9 +107,6 @@ def _sound(data: dict[str, Any]) -> tuple[dict[str, Any], list[Hit]]:
         why = "the engines refuse the file, or ignore the key"
         hits.append(Hit(path, "wrong-type", ERROR, message, why, _mend_type(path, data)))
         _discard(sound, path)
-    for name in ("base_environment", "mounts", "devices"):
-        if isinstance(sound.get(name), list):
-            sound[name] = [item for item in sound[name] if item is not None]
     return sound, hits
 
 
@@ -119,8 +116,16 @@ def _discard(data: Any, path: edf_toml.Path) -> None:
         data = data[part]
     if isinstance(data, list) and isinstance(last, int):
         data[last] = None  # keeps the numbers of the others
+    elif last in STRINGS and not parents:
+        data[last] = None  # it is there, if not as it should be
     else:
         data.pop(last, None)
+
+
+def _without_gaps(data: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {name: value for name, value in data.items() if value is not None}
+    lists = {name: value for name, value in whole.items() if isinstance(value, list)}
+    return whole | {name: [i for i in items if i is not None] for name, items in lists.items()}
 
 
 def _mend_type(path: edf_toml.Path, data: Mapping[str, Any]) -> str:

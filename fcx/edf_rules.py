@@ -80,16 +80,16 @@ class Context:
             if isinstance(value, str):
                 yield (name,), value
             elif isinstance(value, list):
-                yield from (((name, n), item) for n, item in enumerate(value))
+                yield from (((name, n), item) for n, item in enumerate(value) if item is not None)
             elif isinstance(value, dict):
                 found = leaves(value)
                 yield from (((name, *path), leaf) for path, leaf in found if isinstance(leaf, str))
 
-    def mounts(self) -> Iterator[tuple[edf_toml.Path, str, Mount]]:
-        """Every mount that can be understood, with its path and as it was written."""
+    def mounts(self) -> Iterator[tuple[edf_toml.Path, str, Mount | None]]:
+        """Every mount with its path and as it was written; None where it is no mount."""
         for number, text in enumerate(self.data.get("mounts", ())):
-            if mount := Mount.parse(text):
-                yield ("mounts", number), text, mount
+            if text is not None:
+                yield ("mounts", number), text, Mount.parse(text)
 
     def missing(self, path: str) -> str:
         """The expanded path if it can be told, here, that it is not there; else empty."""
@@ -148,8 +148,8 @@ def scalars(context: Context) -> Iterator[Hit]:
 
 def image(context: Context) -> Iterator[Hit]:
     """The image: whether there is one, and whether it is there, fixed, and spelt as it must be."""
-    if context.whole and not context.whole.image and context.whole.image != "":
-        severity = context.refused_by("sarus") if context.dialect == "sarus" else WARNING
+    if context.whole and context.whole.image is None and "image" not in context.data:
+        severity = ERROR if context.dialect == "sarus" else WARNING
         why = "the CE then enters no container, and Sarus refuses the file"
         mend = 'add image = "...", or base_environment; fine in a file that is only a base'
         yield Hit((), "no-image", severity, "there is no image", why, mend)
@@ -238,9 +238,7 @@ def _architecture(context: Context, text: str) -> Iterator[Hit]:
 
 def mounts(context: Context) -> Iterator[Hit]:
     """Mounts that cannot be understood, are not there, or would be taken differently."""
-    for number, text in enumerate(context.data.get("mounts", ())):
-        path: edf_toml.Path = ("mounts", number)
-        mount = Mount.parse(text)
+    for path, text, mount in context.mounts():
         if mount is None:
             what, why = f"{text!r} is no mount", "a mount is SRC:DST or SRC:DST:FLAGS"
             mend = "write the source and the target, both absolute, with one colon in between"
@@ -285,6 +283,8 @@ def shadowing(context: Context) -> Iterator[Hit]:
     """Mounts that hide the image's Python, or let a home's packages in."""
     safe = context.whole is None or bool(context.whole.env.get("PYTHONNOUSERSITE"))
     for path, _, mount in context.mounts():
+        if mount is None:
+            continue
         target = mount.target.rstrip("/") or "/"
         hidden, severity = _hidden(target, context.manifest)
         if hidden and mount.source != "umount":

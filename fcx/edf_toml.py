@@ -173,18 +173,18 @@ class Index:
         return path, after + brackets
 
     def _pair(self, base: Path, offset: int) -> int:
-        path, after = self._key(base, offset)
+        path, after = self._key(base, offset, offset)
         return self._value(path, self._skip(after + 1))
 
-    def _key(self, base: Path, offset: int, mark: int | None = None) -> tuple[Path, int]:
-        """Read a dotted key; returns its whole path and the offset of what follows it."""
+    def _key(self, base: Path, offset: int, mark: int) -> tuple[Path, int]:
+        """Read a dotted key that counts from ``mark``; returns its path and what follows it."""
         path = base
         while True:
             offset = self._skip(offset)
             match = _BARE_KEY.match(self.text, offset) or _SCALAR.match(self.text, offset)
             assert match is not None
             path = (*path, _unquoted(match[0]))
-            self.keys.setdefault(path, offset if mark is None else mark)
+            self.keys.setdefault(path, mark)
             offset = self._skip(match.end())
             if self.text[offset] != ".":
                 return path, offset

@@ -261,6 +261,9 @@ def test_rewriting_keeps_what_is_the_users_and_renews_what_is_not(text: str, one
         result = Edf.parse(after)
         assert result.image == wanted.image
         assert set(wanted.mounts) <= set(result.mounts)
+        ours = wanted.annotations.get("com.hooks.cxi.enabled")
+        mine = "[annotations.com.hooks.cxi]" in text and "# cxi" in text
+        assert result.annotations.get("com.hooks.cxi.enabled") == ("no" if mine else ours)
         assert result.env == {**wanted.env, **({"A": "1"} if "A" in before.env else {})}
         assert ("/old:/old" in result.mounts) == ("/old:/old" in wanted.mounts)
         text = after
