@@ -63,11 +63,13 @@ class Mender:
 
     def rebuild(self, options: str = "") -> str:
         """Build the image for this interpreter, hand it to the cluster, and refer to it."""
-        hand_over = "pack" if self.manifest and self.manifest.sqsh else ""
+        steps = [f"fcx image build{options}", self.new_edf()]
         if self.manifest and self.manifest.repo_digest:
-            hand_over = "push"
-        steps = [f"fcx image build{options}", f"fcx image {hand_over}", self.new_edf()]
-        return " && ".join(step for step in steps if not step.endswith("image "))
+            repository = self.manifest.repo_digest.partition("@")[0]
+            steps.insert(1, f"fcx image push {shlex.quote(repository)}")
+        elif self.manifest and self.manifest.sqsh:
+            steps.insert(1, "fcx image pack")
+        return " && ".join(steps)
 
     def system_package(self, module: str) -> str:
         """Complete a standard library that a distribution has split up."""
