@@ -9,8 +9,9 @@ import os
 
 import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
+from cluster.fixtures_docker import engine
 
-__all__ = ["environment_slurm", "slurm", "slurm_firecrest"]  # fixtures that every test may ask for
+__all__ = ["engine", "environment_slurm", "slurm", "slurm_firecrest"]  # fixtures that every test may ask for
 
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
