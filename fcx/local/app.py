@@ -28,6 +28,7 @@ def create_app(site: Site) -> ASGIApp:
     signed_in = [Depends(_authenticate)]
     app.include_router(control.token_router)
     app.include_router(control.router)
+    app.include_router(control.desk_router)
     app.include_router(status.liveness_router)
     for router in (status.router, compute.router, files.router):
         app.include_router(router, dependencies=signed_in)
@@ -47,7 +48,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
-        if scope["type"] != "http" or scope["path"].startswith(control.PREFIX):
+        if scope["type"] != "http" or scope["path"].startswith("/_"):
             await self.app(scope, receive, send)
             return
         scope["path"] = scope["path"].lower()

@@ -1,7 +1,7 @@
 """The token endpoint, and the door by which the process that started the cluster looks in.
 
 The control routes answer only to the control token, which is made anew at each start and never
-leaves the process that started the cluster.
+leaves the process that started the cluster. The desk is the same for the programs of a job.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from fcx.local.errors import ApiError
 from fcx.local.site import Site
 
 PREFIX = "/_control"
+DESK_PREFIX = "/_desk"
 
 token_router = APIRouter(prefix="/auth")
 
@@ -29,6 +30,19 @@ async def token(request: Request) -> Response:
         return JSONResponse(site.authority.grant(form, request.headers.get("authorization")))
     except ApiError as error:
         return JSONResponse(error.data, status_code=error.status)
+
+
+desk_router = APIRouter(prefix=DESK_PREFIX)
+
+
+@desk_router.post("/{what:path}")
+async def desk(request: Request, what: str) -> Response:
+    """Answer a program that runs inside a job."""
+    site: Site = request.app.state.site
+    given = request.headers.get("x-desk-token", "")
+    if not hmac.compare_digest(given.encode(), site.desk_token.encode()):
+        raise ApiError("Not Found", status=404)
+    return JSONResponse(await site.scheduler.ask(what, await request.json()))
 
 
 async def _only_the_starter(request: Request) -> None:

@@ -1,170 +1,600 @@
-"""The back end that runs job scripts as processes of this machine."""
+"""The back end that runs job scripts as processes of this machine.
+
+Jobs wait in one line, first come first served, until their nodes are free. Each running job has a
+supervisor (programs/supervisor.py) that owns its processes; here are only the books. KillWait is
+shorter than Slurm's (2 s, not 30): everything else about an end is as there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
+import json
 import os
 import signal
+import sys
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from fcx.local.errors import SchedulerError
+from fcx.local import sbatch
+from fcx.local.environment import PROGRAMS, Workplace
+from fcx.local.errors import CommandTimeout, SchedulerError
+from fcx.local.job import LAUNCH_FAILED, Job, Step
+from fcx.local.nodes import Pool
 from fcx.local.scheduler import JobRequest, Record, Scheduler, SchedulerSettings
-from fcx.local.site import group_name, user_name
+from fcx.local.steps import StepDesk
+
+NODE_RECOVERY = 2.0  # seconds that a failed node stays down
+REQUEUE_DELAY = 1.0
+CLOSE_GRACE = 0.5
+CLOSE_TIMEOUT = 15.0
 
 
-@dataclass
-class Job:
-    id: str
-    request: JobRequest
+@dataclass(frozen=True)
+class Partition:
+    """A partition; its times are in minutes."""
+
     name: str
-    submitted: float
-    state: str = "PENDING"
-    reason: str = "None"
-    exit_code: int | None = None
-    signal: int | None = None
-    start: float | None = None
-    end: float | None = None
-    process: asyncio.subprocess.Process | None = None
-    cancelled: bool = False
-    output: str = ""
-    task: asyncio.Task[None] | None = field(default=None)
+    default_time: int
+    max_time: int
+
+
+PARTITIONS = {
+    one.name: one
+    for one in (
+        Partition("normal", default_time=60, max_time=24 * 60),
+        Partition("debug", default_time=30, max_time=30),
+        Partition("xfer", default_time=60, max_time=24 * 60),
+    )
+}
 
 
 class ProcessScheduler(Scheduler):
-    """Runs each job at once, as a process with a session of its own."""
+    """Jobs as processes, on nodes that are working environments."""
 
     def __init__(self, settings: SchedulerSettings) -> None:
         super().__init__(settings)
-        self._jobs: dict[str, Job] = {}
-        self._next = 1_000_000 + int(time.time()) % 8_000_000
+        self.pool = Pool(settings.nodes, settings.cpus_per_node)
+        self.jobs_by_id: dict[str, Job] = {}
+        self.workplace = Workplace(settings.root, settings.python)
+        self._waiting: list[Job] = []
+        self._drives: set[asyncio.Task[None]] = set()
+        self._numbers = itertools.count(1_000_000 + int(time.time()) % 8_000_000)
+        self._tags = itertools.count(1)
+        self._attached: dict[int, asyncio.Future[int]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._desk = StepDesk(self)
+
+    # --- life
+
+    def open_door(self, port: int, token: str, engine: list[str] | None) -> None:
+        """Tell the programs of the jobs where to ask."""
+        self.workplace.open_door(port, token, engine)
 
     async def close(self) -> None:
-        for job in self._jobs.values():
-            self._kill(job, signal.SIGKILL)
-        await asyncio.gather(*(job.task for job in self._jobs.values() if job.task))
+        """End all jobs: TERM, half a second, KILL."""
+        self._closing = True
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for job in self.jobs_by_id.values():
+            self._tell(job, {"do": "end", "why": "", "grace": CLOSE_GRACE})
+        if self._drives:
+            await asyncio.wait(self._drives, timeout=CLOSE_TIMEOUT)
 
-    def _kill(self, job: Job, number: int) -> None:
-        if job.process and job.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(job.process.pid, number)
+    # --- submission
 
     async def submit(self, request: JobRequest) -> str:
-        script = request.script or open(request.script_path or "").read()
-        if not script.startswith("#!"):
-            raise SchedulerError.of_command(
-                1,
-                "sbatch: error: This does not look like a batch script.  The first\n"
-                "sbatch: error: line must start with #! followed by the path to an interpreter.\n"
-                "sbatch: error: For instance: #!/bin/sh\n",
-            )
-        self._next += 1
-        job = Job(str(self._next), request, "sbatch", time.time())
-        for line in script.splitlines():
-            if line.startswith("#SBATCH"):
-                for word in line.split()[1:]:
-                    key, _, value = word.partition("=")
-                    if key in ("--job-name", "-J"):
-                        job.name = value
-                    if key == "--output":
-                        job.output = value
-        self._jobs[job.id] = job
-        job.task = asyncio.ensure_future(self._run(job, script))
+        """Read the script and its options, refuse what sbatch refuses, queue the rest."""
+        script = self._script_of(request)
+        if not script and not request.script_path:
+            await asyncio.sleep(self.settings.command_timeout)  # sbatch waits for an input without end
+            raise CommandTimeout
+        spec = sbatch.read_request(request, script)
+        partition = self._partition(spec)
+        self._check(spec)
+        if spec.answers_oddly == "test-only":
+            raise SchedulerError("Unable to submit new job")
+        job = self._new_job(spec, partition)
+        self._waiting.append(job)
+        self.schedule()
+        if spec.answers_oddly is not None:
+            await self._odd_answer(job, spec.answers_oddly)
         return job.id
 
-    async def _run(self, job: Job, script: str) -> None:
-        spool = self.settings.root / f"job{job.id}.sh"
-        spool.write_text(script)
-        spool.chmod(0o700)
-        bin_dir = self.settings.root / "bin"
-        bin_dir.mkdir(exist_ok=True)
-        python = bin_dir / "python3"
-        if not python.exists():
-            python.write_text(f'#!/bin/sh\nexec "{self.settings.python}" "$@"\n')
-            python.chmod(0o755)
-            srun = bin_dir / "srun"
-            srun.write_text('#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n')
-            srun.chmod(0o755)
-        cwd = job.request.working_directory
-        path = os.path.join(cwd, (job.output or "slurm-%j.out").replace("%j", job.id))
-        job.start, job.state = time.time(), "RUNNING"
-        try:
-            with open(path, "ab") as out:
-                job.process = await asyncio.create_subprocess_exec(
-                    str(spool), cwd=cwd, stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out,
-                    start_new_session=True,
-                    env={"PATH": f"{bin_dir}:/usr/local/bin:/usr/bin:/bin", "HOME": os.path.expanduser("~"),
-                         "USER": user_name(), "SLURM_JOB_ID": job.id, "SLURM_JOB_NUM_NODES": "1",
-                         "SLURM_RESTART_COUNT": "0", "SLURMD_NODENAME": "fcx-node-1", **job.request.environment},
-                )
-            status = await job.process.wait()
-            self._kill(job, signal.SIGKILL)
-        except OSError:
-            status = -53
-        job.end = time.time()
-        job.exit_code, job.signal = max(status, 0), max(-status, 0)
-        job.state = "FAILED" if status else "COMPLETED"
-        if job.cancelled:
-            job.state, job.exit_code, job.signal = f"CANCELLED by {os.getuid()}", 0, 0
+    def _script_of(self, request: JobRequest) -> str:
+        if request.script_path:
+            try:
+                with open(request.script_path, encoding="utf-8", errors="surrogateescape") as file:
+                    return file.read()
+            except OSError:
+                raise sbatch.refusal(f"error: Unable to open file {request.script_path}") from None
+        if not request.script:
+            return ""
+        return request.script
 
-    def _record(self, job: Job) -> Record:
-        now = job.end or time.time()
-        times = {"elapsed": int(now - job.start) if job.start else 0, "start": job.start and int(job.start),
-                 "end": job.end and int(job.end), "suspended": 0, "limit": 3600}
-        ended = job.end is not None
-        status = {"state": job.state, "stateReason": job.reason,
-                  "exitCode": job.exit_code if ended else 0, "interruptSignal": job.signal if ended else 0}
+    def _partition(self, spec: sbatch.JobSpec) -> Partition:
+        name = spec.partition or "normal"
+        if name not in PARTITIONS:
+            raise sbatch.refusal(
+                f"error: invalid partition specified: {name}\n"
+                "error: Batch job submission failed: Invalid partition name specified"
+            )
+        return PARTITIONS[name]
+
+    def _check(self, spec: sbatch.JobSpec) -> None:
+        """What slurmctld looks at, in its words."""
+        if spec.account is not None and spec.account not in self.settings.accounts:
+            raise sbatch.refused_by_controller(
+                "Invalid account or account/partition combination specified"
+            )
+        if spec.array is not None:
+            raise sbatch.refused_by_controller("Invalid job array specification")
+        if spec.dependency is not None:
+            raise sbatch.refused_by_controller("Job dependency problem")
+        if spec.reservation is not None:
+            raise sbatch.refused_by_controller("Requested reservation is invalid")
+        if spec.constraint is not None and spec.constraint != "fcx":
+            raise sbatch.refused_by_controller("Invalid feature specification")
+        if spec.qos not in {None, "normal"}:
+            raise sbatch.refused_by_controller("Invalid qos specification")
+        if len(spec.script.encode("utf-8", "surrogateescape")) > sbatch.MAX_SCRIPT:
+            raise sbatch.refused_by_controller(
+                "Pathname of a file, directory or other parameter too long"
+            )
+
+    def _new_job(self, spec: sbatch.JobSpec, partition: Partition) -> Job:
+        number = next(self._numbers)
+        minutes = partition.default_time if spec.time is None else spec.time
+        directory = self.settings.root / "jobs" / str(number)
+        directory.mkdir(parents=True)
+        job = Job(
+            id=str(number),
+            number=number % 100_000,
+            spec=spec,
+            directory=directory,
+            partition=partition.name,
+            account=spec.account or self.settings.accounts[0],
+            limit=minutes * self.settings.minute if minutes else None,
+        )
+        script = spec.script.encode("utf-8", "surrogateescape")
+        handle = os.open(job.script, os.O_WRONLY | os.O_CREAT, 0o700)
+        with os.fdopen(handle, "wb") as file:
+            file.write(script)
+        job.spec = sbatch.without_script(spec)
+        job.reason = self._why_never(job, partition, minutes)
+        self.jobs_by_id[job.id] = job
+        return job
+
+    def _why_never(self, job: Job, partition: Partition, minutes: int) -> str:
+        """The reason for which it can never start; "None" if it can."""
+        if job.spec.hold:
+            return "JobHeldUser"
+        if minutes == sbatch.UNLIMITED or minutes > partition.max_time:
+            return "PartitionTimeLimit"
+        return "None" if self.pool.possible(self.pool.need(job.spec)) else "PartitionConfig"
+
+    async def _odd_answer(self, job: Job, option: str) -> None:
+        """`--parsable` and `--wait`: the job runs, and the answer is not what the API reads."""
+        if option == "parsable":
+            raise SchedulerError("Unable to submit new job")
+        deadline = time.monotonic() + self.settings.command_timeout
+        while job.end is None:
+            if time.monotonic() > deadline:
+                raise CommandTimeout
+            await asyncio.sleep(0.05)
+        if job.state != "COMPLETED":
+            raise SchedulerError.of_command(job.exit_code or 1, "")
+
+    # --- the line
+
+    def schedule(self) -> None:
+        """Start whatever may start now; say of the others why they wait."""
+        if self._closing:
+            return
+        blocked = False
+        for job in list(self._waiting):
+            if job.reason in {"JobHeldUser", "PartitionTimeLimit", "PartitionConfig"}:
+                continue
+            if job.not_before > time.monotonic():
+                job.reason = "BeginTime"
+                continue
+            if blocked:
+                job.reason = "Priority"
+                continue
+            need = self.pool.need(job.spec)
+            taken = self.pool.take(job.id, need)
+            if taken is None:
+                job.reason, blocked = "Resources", True
+                continue
+            job.nodes, job.cpus = taken, need.cpus
+            self._waiting.remove(job)
+            self._begin(job)
+        self._wake_later()
+
+    def _wake_later(self) -> None:
+        """Look again when a delayed job is due or a node comes up."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        now = time.monotonic()
+        pauses = [job.not_before - now for job in self._waiting if job.not_before > now]
+        recovery = self.pool.next_recovery()
+        if recovery is not None and self._waiting:
+            pauses.append(recovery)
+        if pauses:
+            self._timer = asyncio.get_running_loop().call_later(min(pauses) + 0.01, self.schedule)
+
+    def _begin(self, job: Job) -> None:
+        job.state, job.reason, job.start, job.end = "RUNNING", "None", time.time(), None
+        job.fate = job.ran_out = None
+        job.exit_code = job.signal = 0
+        job.steps = [Step("batch", "batch", job.start)]
+        job.step_count = 0
+        task = asyncio.ensure_future(self._drive(job))
+        self._drives.add(task)
+        task.add_done_callback(self._drives.discard)
+
+    async def _drive(self, job: Job) -> None:
+        """One incarnation of a job, from its supervisor's start to its nodes' release."""
+        status: int | None = None
+        try:
+            supervisor = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-S",
+                str(PROGRAMS / "supervisor.py"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={},
+                cwd="/",
+                start_new_session=True,
+            )
+            job.supervisor = supervisor
+            self._tell(job, self._orders(job))
+            if job.fate is not None or self._closing:
+                self._tell(job, {"do": "end", "why": "", "grace": 0.0})
+            status = await self._follow(job, supervisor)
+            await supervisor.wait()
+        finally:
+            if job.supervisor is not None and job.supervisor.stdin is not None:
+                job.supervisor.stdin.close()
+            job.supervisor = None
+            self._finish(job, status)
+
+    def _orders(self, job: Job) -> Record:
+        spec = job.spec
+        warn = spec.signal
         return {
-            "jobId": job.id, "name": job.name, "status": status,
-            "tasks": [] if not job.start else [{"id": f"{job.id}.batch", "name": "batch", "status": {**status, "stateReason": None}, "time": {**times, "limit": None}}],
-            "time": times, "account": job.request.account or "staff", "allocationNodes": 1, "cluster": self.cluster,
-            "group": group_name(), "nodes": "fcx-node-1" if job.start else "", "partition": "normal", "killRequestUser": None,
-            "user": user_name(), "workingDirectory": job.request.working_directory, "priority": 1,
+            "id": job.id,
+            "node": job.nodes[0].name,
+            "argv": [str(job.script)],
+            "env": self.workplace.of_job(job),
+            "cwd": spec.chdir,
+            "stdin": job.stdin,
+            "stdout": job.stdout,
+            "stderr": job.stderr,
+            "append": spec.append,
+            "limit": job.limit,
+            "kill_wait": self.settings.kill_wait,
+            "memory": None if spec.mem is None else spec.mem * 1024 * 1024,
+            "warn": None
+            if warn is None
+            else {
+                "number": warn.number,
+                "before": warn.before * self.settings.minute / 60,
+                "shell_only": warn.shell_only,
+            },
         }
 
-    async def jobs(self, job_id: str | None = None, *, all_users: bool = False, account: str | None = None,
-                   name: str | None = None, window: float = 86400.0) -> list[Record]:
-        found = [self._jobs[job_id]] if job_id in self._jobs else [] if job_id else list(self._jobs.values())
-        return [self._record(job) for job in found]
+    async def _follow(self, job: Job, supervisor: asyncio.subprocess.Process) -> int | None:
+        """Read what the supervisor says; the script's raw wait status, None if it never began."""
+        assert supervisor.stdout is not None
+        while line := await supervisor.stdout.readline():
+            said = json.loads(line)
+            if said["is"] == "ended":
+                found: int | None = said["status"]
+                return found
+            if said["is"] == "limit" and job.fate is None:
+                self._run_out(job, "TIMEOUT")
+            elif said["is"] == "oom":
+                job.ran_out = "OUT_OF_MEMORY"
+            elif said["is"] == "attached":
+                waiting = self._attached.pop(said["tag"], None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(said["status"])
+        self._sweep(job)
+        return int(signal.SIGKILL)
+
+    def _sweep(self, job: Job) -> None:
+        """The supervisor was killed: its orphans are ours now, known by the job's id in them."""
+        mark = f"SLURM_JOB_ID={job.id}\0".encode()
+        for pid in _own_children():
+            with contextlib.suppress(OSError):
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    if mark not in file.read() + b"\0":
+                        continue
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+    def _run_out(self, job: Job, state: str) -> None:
+        job.ran_out = state
+        job.state, job.end = state, time.time()
+
+    def _finish(self, job: Job, status: int | None) -> None:
+        """Write down how it ended, and give its nodes to the next one."""
+        self.pool.give_back(job.id)
+        if job.fate == "REQUEUED":
+            self._to_the_line_again(job)
+        else:
+            self._write_end(job, status)
+        self.schedule()
+
+    def _write_end(self, job: Job, status: int | None) -> None:
+        job.end = job.end or time.time()
+        batch = job.steps[0]
+        if status is None:
+            job.state, job.signal = job.fate or "FAILED", LAUNCH_FAILED
+            batch.finish("CANCELLED", 0, LAUNCH_FAILED)
+        else:
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 0
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            ended = job.fate or job.ran_out
+            self._write_status(job, ended, code, number)
+            own = "FAILED" if code else "CANCELLED" if number else "COMPLETED"
+            batch.finish(own if ended is None or own != "COMPLETED" else ended, code, number)
+        for step in job.steps:
+            step.finish("CANCELLED", 0, int(signal.SIGKILL))
+
+    def _write_status(self, job: Job, ended: str | None, code: int, number: int) -> None:
+        if ended == "OUT_OF_MEMORY":
+            job.state, job.exit_code, job.signal = ended, 0, 125
+        elif ended is not None:
+            job.state, job.exit_code, job.signal = ended, 0, 0
+        else:
+            job.state = "FAILED" if code or number else "COMPLETED"
+            job.exit_code, job.signal = code, number
+
+    def _to_the_line_again(self, job: Job) -> None:
+        job.restarts += 1
+        job.state, job.reason, job.start, job.end = "PENDING", "BeginTime", None, None
+        job.nodes, job.steps = [], []
+        job.not_before = time.monotonic() + REQUEUE_DELAY
+        if not self._closing:
+            self._waiting.append(job)
+            self._waiting.sort(key=lambda one: one.number)
+
+    def _tell(self, job: Job, command: Record) -> None:
+        supervisor = job.supervisor
+        if supervisor is None or supervisor.stdin is None or supervisor.stdin.is_closing():
+            return
+        supervisor.stdin.write(json.dumps(command).encode() + b"\n")
+
+    # --- what the API asks
+
+    async def jobs(
+        self,
+        job_id: str | None = None,
+        *,
+        all_users: bool = False,
+        account: str | None = None,
+        name: str | None = None,
+        window: float = 24 * 3600.0,
+    ) -> list[Record]:
+        """Records, as squeue and sacct together give them."""
+        if job_id is not None:
+            if not job_id.isdigit():
+                raise SchedulerError.of_query(1, f"sacct: fatal: Bad job/step specified: {job_id}\n")
+            found = [self.jobs_by_id[job_id]] if job_id in self.jobs_by_id else []
+        else:
+            oldest = time.time() - window
+            found = [
+                job
+                for job in self.jobs_by_id.values()
+                if (job.end is None or job.end >= oldest)
+                and account in {None, "", job.account}
+                and name in {None, "", job.spec.name}
+            ]
+        estimate = self._next_start()
+        return [job.record(estimate if job.pending else None) for job in _readable(found)]
+
+    def _next_start(self) -> float | None:
+        """When the next waiting job may start, by the time limits of those that run."""
+        ends = [
+            job.start + job.limit
+            for job in self.jobs_by_id.values()
+            if job.supervisor is not None and job.start is not None and job.limit is not None
+        ]
+        return min(ends, default=None)
 
     async def metadata(self, job_id: str) -> list[Record]:
-        job = self._jobs.get(job_id)
-        if job is None:
+        """Script and files, until MinJobAge after the end."""
+        job = self.jobs_by_id.get(job_id)
+        if job is None or (job.end and time.time() - job.end > self.settings.min_job_age):
             return []
-        out = os.path.join(job.request.working_directory, (job.output or "slurm-%j.out").replace("%j", job.id))
-        return [{"jobId": job.id, "script": job.request.script, "standardInput": "/dev/null",
-                 "standardOutput": out, "standardError": out}]
+        return [job.metadata()]
 
     async def cancel(self, job_id: str) -> None:
-        job = self._jobs.get(job_id)
-        words = None if job else "Invalid job id specified"
-        if job and job.end:
-            words = "Job/step already completing or completed"
-        if words:
-            raise SchedulerError.of_command(0, f"scancel: Terminating job {job_id}\nscancel: error: Kill job error on job id {job_id}: {words}\n")
-        assert job
-        job.cancelled = True
-        self._kill(job, signal.SIGTERM)
+        """scancel, as the API reads its words."""
+        job = self.jobs_by_id.get(job_id)
+        problem = self._why_not_cancel(job)
+        if problem is not None:
+            raise SchedulerError.of_command(
+                0,
+                f"scancel: Terminating job {job_id}\n"
+                f"scancel: error: Kill job error on job id {job_id}: {problem}\n",
+            )
+        assert job is not None
+        self.end(job, f"CANCELLED by {os.getuid()}")
+
+    def _why_not_cancel(self, job: Job | None) -> str | None:
+        if job is None:
+            return "Invalid job id specified"
+        if job.end is not None:
+            return "Job/step already completing or completed"
+        return None
+
+    def end(self, job: Job, fate: str, grace: float | None = None) -> None:
+        """Bring a job to an end from outside; it is over at once, its processes have `grace` s."""
+        job.fate = fate
+        if job in self._waiting:
+            self._waiting.remove(job)
+            job.state, job.end = fate, time.time()
+            self.schedule()
+            return
+        if fate == "REQUEUED":
+            job.state, job.reason = "PENDING", "BeginTime"
+        else:
+            job.state, job.end = fate, time.time()
+        wait = self.settings.kill_wait if grace is None else grace
+        why = {"REQUEUED": " DUE TO JOB REQUEUE", "PREEMPTED": " DUE TO PREEMPTION"}.get(fate, "")
+        self._tell(job, {"do": "end", "why": why, "grace": wait})
+
+    def run_again(self, job: Job) -> None:
+        """`scontrol requeue` of a job that is over."""
+        self._to_the_line_again(job)
+        self.schedule()
+
+    def send_signal(self, job: Job, number: int, *, shell_only: bool) -> None:
+        """scancel --signal: to the steps, or to the batch shell alone."""
+        self._tell(job, {"do": "signal", "number": number, "shell_only": shell_only})
 
     async def attach(self, job_id: str, command: str) -> None:
-        raise SchedulerError("not yet")
+        """`srun --overlap` inside the job, as the login node's shell reads the line."""
+        job = self.jobs_by_id.get(job_id)
+        if job is None:
+            raise _srun_refused("Invalid job id specified")
+        if job.supervisor is None or job.end is not None:
+            words = "Job is pending execution" if job.pending else "Job/step already completing or completed"
+            raise _srun_refused(words)
+        tag = next(self._tags)
+        answer = self._attached[tag] = asyncio.get_running_loop().create_future()
+        errors = job.directory / f"attach-{tag}.err"
+        line = f"srun --jobid='{job_id}' --overlap {command}"
+        self._tell(job, {
+            "do": "attach",
+            "tag": tag,
+            "argv": ["/bin/bash", "-c", line],
+            "env": self.workplace.of_job(job),
+            "cwd": os.path.expanduser("~"),
+            "stderr": str(errors),
+        })
+        try:
+            status = await asyncio.wait_for(answer, self.settings.command_timeout)
+        except asyncio.TimeoutError:
+            self._tell(job, {"do": "detach", "tag": tag})
+            raise CommandTimeout from None
+        finally:
+            self._attached.pop(tag, None)
+        if status != 0:
+            code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)
+            raise SchedulerError.of_command(code, errors.read_text(errors="replace"))
 
     async def nodes(self) -> list[Record]:
-        return [{"sockets": 1, "cores": 8, "threads": 1, "cpus": 8, "cpuLoad": 0.1, "freeMemory": 1000, "features": "fcx",
-                 "name": f"fcx-node-{n + 1}", "address": "127.0.0.1", "hostname": f"fcx-node-{n + 1}", "state": ["IDLE"],
-                 "partitions": ["normal"], "weight": 1, "allocMemory": 0, "allocCpus": 0, "idleCpus": 8}
-                for n in range(self.settings.nodes)]
+        """The nodes, all of them this machine."""
+        return [
+            {
+                "sockets": 1,
+                "cores": node.cpus,
+                "threads": 1,
+                "cpus": node.cpus,
+                "cpuLoad": round(os.getloadavg()[0], 2),
+                "freeMemory": _free_memory(),
+                "features": "fcx",
+                "name": node.name,
+                "address": "127.0.0.1",
+                "hostname": node.name,
+                "state": [node.state],
+                "partitions": list(PARTITIONS),
+                "weight": 1,
+                "allocMemory": 0,
+                "allocCpus": node.cpus - node.free,
+                "idleCpus": node.free,
+            }
+            for node in self.pool.nodes
+        ]
 
     async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
-        return [{"name": "normal", "cpus": 8, "totalNodes": self.settings.nodes, "partition": "UP"}]
+        """The partitions, each with all nodes."""
+        count = len(self.pool.nodes)
+        cpus = count * self.pool.cpus
+        return [
+            {"name": name, "cpus": cpus, "totalNodes": count, "partition": "UP"}
+            for name in PARTITIONS
+        ]
 
     async def reservations(self) -> list[Record]:
+        """None are ever made."""
         return []
 
     async def accounts(self) -> list[Record]:
-        return [{"name": "staff", "default": True}]
+        """The accounts that may be charged; the first is the default."""
+        names = self.settings.accounts
+        return [{"name": name, "default": name == names[0]} for name in names]
+
+    async def ask(self, what: str, body: Record) -> Any:
+        """Answer a program that runs inside a job."""
+        return self._desk.answer(what, body)
+
+    # --- faults
+
+    def _alive(self, job_id: str) -> Job:
+        job = self.jobs_by_id.get(job_id)
+        if job is None:
+            raise SchedulerError("Invalid job id specified", status=404)
+        if job.end is not None:
+            raise SchedulerError("Job/step already completing or completed", status=409)
+        return job
+
+    async def requeue(self, job_id: str) -> None:
+        """What `scontrol requeue` does."""
+        job = self._alive(job_id)
+        if job.supervisor is not None:
+            self.end(job, "REQUEUED")
+
+    async def fail_node(self, job_id: str) -> None:
+        """The job's nodes die under it and stay down for a while; requeued unless forbidden."""
+        job = self._alive(job_id)
+        for node in job.nodes:
+            node.down_until = time.monotonic() + NODE_RECOVERY
+        self.end(job, "REQUEUED" if job.spec.requeue else "NODE_FAIL", grace=0.0)
+
+    async def preempt(self, job_id: str) -> None:
+        """Another job takes its place; requeued unless forbidden."""
+        job = self._alive(job_id)
+        self.end(job, "REQUEUED" if job.spec.requeue else "PREEMPTED")
+
+    async def run_out_of_memory(self, job_id: str) -> None:
+        """The kernel kills all of it for its memory."""
+        job = self._alive(job_id)
+        self.end(job, "OUT_OF_MEMORY", grace=0.0)
 
 
-_: Any = None
+def _readable(jobs: list[Job]) -> Iterator[Job]:
+    """A `|` in a name breaks what the real server reads: the row, or, with steps, the whole answer."""
+    for job in jobs:
+        if "|" not in job.spec.name:
+            yield job
+        elif not job.pending and job.steps:
+            raise SchedulerError("Error executing Slurm command.")
+
+
+def _srun_refused(words: str) -> SchedulerError:
+    return SchedulerError.of_command(1, f"srun: error: Unable to confirm allocation: {words}\n")
+
+
+def _own_children() -> list[int]:
+    found = []
+    for entry in os.listdir("/proc/self/task"):
+        with contextlib.suppress(OSError), open(f"/proc/self/task/{entry}/children") as file:
+            found.extend(int(word) for word in file.read().split())
+    return found
+
+
+def _free_memory() -> int:
+    """MiB."""
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // (1024 * 1024)

@@ -26,7 +26,9 @@ class SchedulerSettings:
     `root` is the cluster's private directory; `python` the interpreter that jobs find as
     `python3`; `bin_dirs` go before a job's PATH, `login_file` is a shell file that puts them
     there again in a login shell (it serves as BASH_ENV). `kill_wait` is Slurm's KillWait in
-    seconds, `command_timeout` what one command on the login node may take.
+    seconds, `command_timeout` what one command on the login node may take, `minute` how long a
+    minute of a time limit lasts (tests make it short), `min_job_age` how long an ended job's
+    metadata is kept.
     """
 
     root: Path
@@ -37,8 +39,9 @@ class SchedulerSettings:
     cpus_per_node: int = 8
     kill_wait: float = 2.0
     command_timeout: float = 5.0
-    max_time: int | None = None
-    limits: Mapping[str, int] = field(default_factory=dict)
+    minute: float = 60.0
+    accounts: tuple[str, ...] = ("staff", "users")
+    min_job_age: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,13 @@ class Scheduler(ABC):
     async def accounts(self) -> list[Record]:
         """The user's accounts: `{"name": ..., "default": bool}`."""
 
+    async def ask(self, what: str, body: Record) -> Any:
+        """Answer a program that runs inside a job (the process back end's own srun, squeue, ...)."""
+        raise SchedulerError("Not Found", status=404)
+
+    def open_door(self, port: int, token: str, engine: list[str] | None) -> None:
+        """Told where the server listens, before it starts; `engine` enters the container of an EDF."""
+
     async def requeue(self, job_id: str) -> None:
         """Fault: what `scontrol requeue` does, the same id runs again."""
         raise SchedulerError(f"requeue is not offered by this back end (job {job_id})", status=501)
@@ -126,6 +136,10 @@ class Scheduler(ABC):
     async def fail_node(self, job_id: str) -> None:
         """Fault: the job's node dies under it; state NODE_FAIL, every process of it killed."""
         raise SchedulerError(f"node failure is not offered here (job {job_id})", status=501)
+
+    async def run_out_of_memory(self, job_id: str) -> None:
+        """Fault: the kernel kills the job for its memory; state OUT_OF_MEMORY."""
+        raise SchedulerError(f"running out of memory is not offered here (job {job_id})", status=501)
 
     async def preempt(self, job_id: str) -> None:
         """Fault: another job takes the place of this one; state PREEMPTED."""

@@ -42,6 +42,9 @@ class Options:
     python: str | None = None
     root: str | None = None
     filesystems: list[str] = field(default_factory=list)
+    engine: list[str] | None = None
+    minute: float = 60.0
+    kill_wait: float = 2.0
     faults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -63,6 +66,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         root = options.root or stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-local-"))
         listener = stack.enter_context(_listen(options.port))
         site = _site(options, Path(root), listener.getsockname()[1])
+        site.scheduler.open_door(listener.getsockname()[1], site.desk_token, options.engine)
         await site.scheduler.start()
         try:
             await _run(site, listener, lambda: ready(_announcement(site)))
@@ -84,6 +88,8 @@ def _site(options: Options, root: Path, port: int) -> Site:
         python=options.python or sys.executable,
         nodes=options.nodes,
         cpus_per_node=options.cpus_per_node,
+        minute=options.minute,
+        kill_wait=options.kill_wait,
     )
     home = os.path.expanduser("~")
     exposed = options.filesystems or [home, tempfile.gettempdir(), str(root), "/tmp", "/home"]
@@ -95,6 +101,7 @@ def _site(options: Options, root: Path, port: int) -> Site:
         root=root,
         url=f"http://127.0.0.1:{port}",
         control_token=secrets.token_urlsafe(24),
+        desk_token=secrets.token_urlsafe(24),
         filesystems=tuple(dict.fromkeys(exposed)),
         faults=Faults(),
         ledger=Ledger(),

@@ -33,6 +33,7 @@ class Site:
     root: Path
     url: str
     control_token: str
+    desk_token: str
     filesystems: tuple[str, ...]
     faults: Faults
     ledger: Ledger
