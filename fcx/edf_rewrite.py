@@ -28,11 +28,15 @@ _OLD_HEADER = re.compile(r"\ufeff?(?:[ \t]*#:[^\n]*\n?)*\s*")
 
 
 class Edit(NamedTuple):
-    """Replace ``text[start:end]``; an insertion where both are the same."""
+    """Replace ``text[start:end]``; an insertion where both are the same.
+
+    At one offset, what makes a new table comes ``last``: after lines of the table before it.
+    """
 
     start: int
     end: int
     new: str
+    last: bool = False
 
 
 def rewritten(existing: str, edf: Edf, head: list[str], file: str = "<edf>") -> str:
@@ -51,8 +55,8 @@ def rewritten(existing: str, edf: Edf, head: list[str], file: str = "<edf>") -> 
 
 
 def _apply(text: str, edits: list[Edit]) -> str:
-    order = sorted(enumerate(edits), key=lambda item: (item[1].start, item[1].end, item[0]))
-    for _, edit in reversed(order):
+    order = sorted(edits, key=lambda edit: (edit.start, edit.end, edit.last))
+    for edit in reversed(order):
         text = text[: edit.start] + edit.new + text[edit.end :]
     return text
 
@@ -113,6 +117,9 @@ class _Rewriter:
     def _insert(self, offset: int, new: str) -> Edit:
         gap = "\n" if offset and self.text[offset - 1] != "\n" else ""
         return Edit(offset, offset, gap + new)
+
+    def _append(self, table: str) -> Edit:
+        return self._insert(len(self.text), f"\n{table}")._replace(last=True)
 
     def _top(self, edf: Edf) -> Iterator[Edit]:
         added = ""
@@ -218,14 +225,13 @@ class _Rewriter:
                 title = _key((section, *parents))
                 line = _marked(f"{edf_toml.key(last)} = {edf_toml.quoted(value)}")
                 tables[title] = tables.get(title, "") + line
-            text = "".join(f"\n[{title}]\n{lines}" for title, lines in tables.items())
-            yield self._insert(len(self.text), text)
+            yield from (self._append(f"[{title}]\n{text}") for title, text in tables.items())
         elif ends:
             dotted = "".join(_marked(f"{section}.{line}") for line in lines.values())
             yield self._insert(self._line_end(max(ends)), dotted)
         else:
             table = "".join(map(_marked, lines.values()))
-            yield self._insert(len(self.text), f"\n[{section}]\n{table}")
+            yield self._append(f"[{section}]\n{table}")
 
     def _end_of_table(self, header_at: int, path: edf_toml.Path) -> int:
         following = [o for o in self.index.headers.values() if o > header_at]
