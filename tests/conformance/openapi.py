@@ -54,24 +54,33 @@ class Document:
         status, schema = self.success(method, path)
         return status, self.plain(schema)
 
-    def plain(self, schema: dict[str, Any], depth: int = 0) -> Any:
+    def plain(self, schema: dict[str, Any]) -> Any:
         """A schema without titles, descriptions and references: types, fields, what is required."""
         schema = self.follow(schema)
         if choices := schema.get("anyOf") or schema.get("oneOf"):
-            return sorted((self.plain(choice, depth + 1) for choice in choices), key=repr)
+            return {"any of": sorted(self._forms(choices), key=repr)}
         if "enum" in schema:
             return sorted(schema["enum"])
         if "const" in schema:
             return [schema["const"]]
         if schema.get("type") == "array":
-            return {"array of": self.plain(schema.get("items", {}), depth + 1)}
+            return {"array of": self.plain(schema.get("items", {}))}
         if "properties" in schema:
             required = set(schema.get("required", []))
             return {
-                name + ("" if name in required else "?"): self.plain(inner, depth + 1)
+                name + ("" if name in required else "?"): self.plain(inner)
                 for name, inner in schema["properties"].items()
             }
         return schema.get("type", "anything")
+
+    def _forms(self, choices: list[dict[str, Any]]) -> list[Any]:
+        """The different plain forms of some choices; choices among them count as their own."""
+        forms: list[Any] = []
+        for choice in choices:
+            form = self.plain(choice)
+            inner = form["any of"] if isinstance(form, dict) and "any of" in form else [form]
+            forms += [one for one in inner if one not in forms]
+        return forms
 
     def follow(self, schema: dict[str, Any]) -> dict[str, Any]:
         """The schema that a reference means."""
