@@ -11,7 +11,7 @@ import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import engine
 
-__all__ = ["engine", "environment_slurm", "slurm", "slurm_firecrest"]  # fixtures that every test may ask for
+__all__ = ["engine", "environment_slurm", "slurm", "slurm_firecrest"]  # for every test
 
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 

@@ -30,14 +30,14 @@ FOLDERS = (
 ).split()
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-UNUSED = {"test", "idlelib", "tkinter", "turtledemo", "site-packages", "ensurepip_bundled"}
+UNUSED = {"test", "idlelib", "tkinter", "turtledemo", "site-packages"}
 GCC_LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6")
 
 
 def interpreters() -> dict[str, Path]:
     """{version: prefix} of the CPythons 3.8 and later that can be put into a base image."""
     found = {}
-    roots = (os.environ.get("PYENV_ROOT", ""), os.path.expanduser("~/.pyenv"))
+    roots = (os.environ.get("PYENV_ROOT", ""), str(Path("~/.pyenv").expanduser()))
     for root in filter(None, roots):
         for prefix in sorted(Path(root, "versions").glob("3.*")):
             version = prefix.name
@@ -92,9 +92,8 @@ def import_tree(engine: Engine, root: Path, tag: str, changes: Iterable[str] = (
 def docker(engine: Engine, *words: str, check: bool = True, **options):
     """Run the docker command against this engine; its output as text."""
     env = {**os.environ, **engine.env}
-    done = subprocess.run(
-        [which("docker") or "docker", *words], env=env, capture_output=True, text=True, **options
-    )
+    command = [which("docker") or "docker", *words]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, **options)
     if check and done.returncode:
         raise RuntimeError(f"docker {' '.join(words)}: {done.stderr}")
     return done
@@ -112,7 +111,7 @@ def bare_root(root: Path, *, shell: bool = True) -> None:
     programs = [which(name) for name in PROGRAMS if shell or name not in shells]
     for program in filter(None, programs):
         folder = "usr/sbin" if "sbin" in program else "usr/bin"
-        shutil.copy2(os.path.realpath(program), root / folder / os.path.basename(program))
+        shutil.copy2(os.path.realpath(program), root / folder / Path(program).name)
     if shell:
         (root / "usr/bin/sh").symlink_to("dash")
     copy_libraries(root, (program for program in programs if program))
@@ -169,9 +168,8 @@ def bring_pip(root: Path) -> None:
     """Install pip from the interpreter's own bundle."""
     command = ["/usr/local/bin/python3", "-I", "-m", "ensurepip", "--default-pip"]
     env = {"PATH": PATH, "PYTHONDONTWRITEBYTECODE": "1", "PIP_ROOT_USER_ACTION": "ignore"}
-    done = subprocess.run(
-        [which("chroot") or "chroot", str(root), *command], env=env, capture_output=True, text=True
-    )
+    chroot = [which("chroot") or "chroot", str(root)]
+    done = subprocess.run([*chroot, *command], env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"ensurepip: {done.stderr}")
 
@@ -230,5 +228,6 @@ def _version(python: Path) -> str | None:
     if not python.exists():
         return None
     code = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
-    done = subprocess.run([str(python), "-I", "-c", code], capture_output=True, text=True)
+    command = [str(python), "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or None

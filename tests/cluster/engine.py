@@ -137,8 +137,8 @@ def make_bridge() -> str:
     for _ in range(ATTEMPTS if ip else 0):
         name = f"fcx{random.randrange(16**6):06x}"
         address = f"10.{random.randrange(200, 250)}.{random.randrange(256)}.1/24"
-        made = subprocess.run([ip, "link", "add", name, "type", "bridge"], capture_output=True)
-        if made.returncode == 0:
+        command = [ip, "link", "add", name, "type", "bridge"]
+        if subprocess.run(command, capture_output=True, check=False).returncode == 0:
             subprocess.run([ip, "addr", "add", address, "dev", name], check=True)
             subprocess.run([ip, "link", "set", name, "up"], check=True)
             return name
@@ -155,7 +155,8 @@ def stop(made: Engine) -> None:
     for mount in sorted(mounts_below(made.root), reverse=True):
         subprocess.run(["umount", "--lazy", mount], capture_output=True, check=False)
     if made.bridge:
-        subprocess.run([which("ip") or "ip", "link", "del", made.bridge], capture_output=True)
+        command = [which("ip") or "ip", "link", "del", made.bridge]
+        subprocess.run(command, capture_output=True, check=False)
     shutil.rmtree(made.root, ignore_errors=True)
 
 
