@@ -10,8 +10,18 @@ import os
 import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import engine
+from executors.fixtures import ex, make, site, state_folder
 
-__all__ = ["engine", "environment_slurm", "slurm", "slurm_firecrest"]  # for every test
+__all__ = [  # fixtures that every test may ask for
+    "engine",
+    "environment_slurm",
+    "ex",
+    "make",
+    "site",
+    "slurm",
+    "slurm_firecrest",
+    "state_folder",
+]
 
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
