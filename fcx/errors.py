@@ -40,6 +40,7 @@ from __future__ import annotations
 
 from concurrent.futures import BrokenExecutor
 from pickle import PicklingError
+from typing import Any
 
 
 class FcxError(RuntimeError):
@@ -78,9 +79,10 @@ class ManifestError(FcxError):
 
 
 class ParityError(FcxError):
-    """The far side is not the environment that was asked for."""
+    """The far side is not the environment that was asked for; ``verdict`` has the differences."""
 
     exit_code = 3
+    verdict: Any = None  # a parity.Verdict, where a comparison was made
 
 
 class ClusterError(FcxError):

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import itertools
 import logging
 import os
@@ -18,16 +19,21 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from . import payload, script
-from .config import Credentials
-from .errors import ConfigError, UsageError
+from .config import Credentials, Settings
+from .edf import Edf, run_edf, run_edf_over
+from .errors import ConfigError, FcxError, OptionError, UsageError
 from .executor_future import FirecrestFuture
 from .executor_run import Run, RunSettings
 from .executor_tasks import Task
 from .journal import Journal
-from .preflight import Gate
+from .manifest import Manifest
+from .modules import Needs, RequirementsCache
+from .parity_verdict import Verdict
+from .preflight import Gate, manifest_beside
 
 T = TypeVar("T")
 
@@ -71,12 +77,24 @@ class FirecrestExecutor(Executor):
         python: str | None = None,
     ) -> None:
         self._logger = _logger(logger, logger_level)
-        if parity not in {"strict", "minor", "off"}:
-            raise UsageError(f"parity must be 'strict', 'minor' or 'off', not {parity!r}")
+        credentials = Credentials.from_env(env)
+        directory = _checked_path(working_dir)
+        options = script.Options.check(sbatch_options, srun_options)
+        place = _place(environment, options, directory)
+        gate = Gate(
+            parity,
+            Journal(),
+            f"{credentials.api_url} {credentials.system}",
+            rules=Settings.load().parity,
+            manifest=place.manifest,
+            python=python or "",
+            edf=place.name,
+            edf_digest=place.digest,
+        )
         settings = RunSettings(
-            credentials=Credentials.from_env(env),
-            working_dir=_checked_path(working_dir),
-            options=script.Options.check(sbatch_options, srun_options),
+            credentials=credentials,
+            working_dir=directory,
+            options=options,
             max_workers=_positive("max_workers", max_workers, min(32, (os.cpu_count() or 1) + 4)),
             workers_per_node=_positive("workers_per_node", workers_per_node, 1),
             max_tasks_per_child=_positive("max_tasks_per_child", max_tasks_per_child, None),
@@ -84,12 +102,17 @@ class FirecrestExecutor(Executor):
             gate_timeout=float(gate_timeout),
             sleep_interval=float(sleep_interval),
             task_retries=int(task_retries),
-            python=python or "python3",
+            python=gate.interpreter,
             inline=inline,
             logger=self._logger,
             initializer=_initializer(initializer, initargs),
+            edf=place.file,
+            edf_option=place.option,
         )
-        self._run = Run(settings, Gate(parity), Journal())
+        self._settings = settings
+        self.gate = gate
+        self._modules = RequirementsCache(tuple(include))
+        self._run = Run(settings, gate, gate.journal)
         self._lock = threading.Lock()
         self._shut = False
         self._numbers = itertools.count(1)
@@ -104,11 +127,15 @@ class FirecrestExecutor(Executor):
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
         data = payload.dump(fn, args, kwargs)
+        needs = self._modules.needs(fn, data)
+        self.gate.refuse_call(needs.requirements)
         with self._lock:
             self._refuse_if_over()
-            return self._enter(fn, data)
+            return self._enter(fn, data, needs)
 
-    def _enter(self, fn: Callable[..., T], data: bytes) -> FirecrestFuture[T]:
+    def _enter(self, fn: Callable[..., T], data: bytes, needs: Needs) -> FirecrestFuture[T]:
+        suffix = ".x.zip" if needs.extract else ".zip"
+        archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
         name = f"t{next(self._numbers):07d}"
         future: FirecrestFuture[T] = FirecrestFuture(name, self._run)
         walltime = getattr(fn, "walltime", None)
@@ -120,6 +147,9 @@ class FirecrestExecutor(Executor):
                 payload.function_key(fn),
                 payload.name_of(fn),
                 float(walltime) if isinstance(walltime, (int, float)) else None,
+                (archive,) if archive else (),
+                ((archive, needs.archive),) if archive else (),
+                needs.requirements,
             )
         )
         return future
@@ -163,7 +193,7 @@ class FirecrestExecutor(Executor):
         if wait:
             self._run.finished.wait()
 
-    def __exit__(self, exc_type: Any, exc: Any, tb: Any) -> None:
+    def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
         """Wait for all calls; after an exception (Ctrl-C, say) cancel them instead."""
         if exc_type is None:
             self.shutdown(wait=True)
@@ -173,6 +203,62 @@ class FirecrestExecutor(Executor):
         self._logger.warning("Leaving by an exception: calls and jobs are cancelled")
         self._run.close(abort=True)
         self._run.finished.wait()
+
+    def preflight(self, *, fresh: bool = False) -> Verdict:
+        """Prove that the far side is this environment, with one short job unless that is known.
+
+        Returns the verdict, passed or not; ``fresh`` asks again whatever is remembered.
+        """
+        self.gate.fresh = fresh
+        self.gate.recall()
+        if self.gate.verdict is not None and self.gate.guard is not None and not fresh:
+            return self.gate.verdict
+        gate = replace(self.gate, guard=None, known=None, verdict=None, fresh=True)
+        probe = Run(self._settings, gate, gate.journal)
+        probe.preflight()
+        probe.finished.wait()
+        if gate.verdict is None:
+            raise probe.broken or FcxError("the preflight job ended without an answer")
+        self.gate.fresh, self.gate.far = False, gate.far
+        self.gate.recall()
+        return gate.verdict
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where calls run: the run's own EDF, if any, and the manifest of its image."""
+
+    name: str = ""
+    file: tuple[str, bytes] | None = None
+    digest: str | None = None
+    manifest: Manifest | None = None
+    option: str = "--environment"
+
+
+def _place(environment: Any, options: script.Options, working_dir: str) -> _Place:
+    """The run's EDF: from ``environment=``, or over the one that the srun options name."""
+    if environment is None and not options.environment:
+        return _Place()
+    if environment is not None and options.environment:
+        raise OptionError(
+            f"srun_options: --environment={options.environment} and environment= both name an "
+            "EDF; give one of them"
+        )
+    manifest = None
+    if environment is not None:
+        edf = run_edf(environment, working_dir)
+        path = environment.file if isinstance(environment, Edf) else os.fspath(environment)
+        manifest = manifest_beside(path)
+    else:
+        edf = run_edf_over(options.environment, working_dir)
+    data = edf.text.encode("ascii")
+    return _Place(
+        edf.name,
+        (edf.name, data),
+        hashlib.sha256(data).hexdigest(),
+        manifest,
+        options.engine_option,
+    )
 
 
 class _Broken(BrokenExecutor):
@@ -225,7 +311,7 @@ _exiting = False
 
 
 def _at_exit() -> None:
-    """Let what was submitted finish, as the standard executors do, before the loop's thread ends."""
+    """Let what was submitted finish, as the standard executors do, before the loop ends."""
     global _exiting  # noqa: PLW0603 - the interpreter exits once
     _exiting = True
     for executor in list(_live):

@@ -7,7 +7,7 @@ import time
 QUICKEST = 0.05  # seconds between two looks
 SHARE = 0.12  # of the time since the last news that the next look waits
 STREAM = 0.5  # seconds: while results stream in, no look is sooner than that
-BURST = 30.0  # requests that may be made at once
+BURST = 60.0  # requests that may be made at once
 RATE = 1.0  # requests per second that are earned meanwhile
 
 

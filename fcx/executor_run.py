@@ -37,6 +37,7 @@ from .errors import (
     JobFailed,
     NoSuchPath,
     OutOfMemory,
+    ParityError,
     RequestRefused,
     ResultError,
     RunLost,
@@ -45,6 +46,7 @@ from .errors import (
 from .executor_pace import Pace
 from .executor_tasks import Ledger, Task
 from .journal import Journal, RunRecord
+from .parity_verdict import Verdict
 from .pilots import RAMP, Demand, Fate, Pilot, fate, never_runs, time_limit, workers_by_node
 from .preflight import Gate
 from .rundir import Bundle, Incarnation, LogCursor
@@ -137,6 +139,8 @@ class Run:
         self._barren = 0  # pilots in a row that ended before an agent came up
         self._barren_until = 0.0
         self._started = False
+        self.verdict: Verdict | None = None
+        self._probing = False  # a preflight: one pilot, no calls
 
     # -- from the caller's threads ----------------------------------------------------------
 
@@ -151,6 +155,12 @@ class Run:
                 LoopThread.shared().loop.call_soon_threadsafe(self._begin)
             elif quiet:
                 LoopThread.shared().loop.call_soon_threadsafe(self._wake.set)
+
+    def preflight(self) -> None:
+        """Start one pilot that probes, and end. ``finished`` is set when its verdict is there."""
+        with self._lock:
+            self._probing = self._started = self._closing = True
+        LoopThread.shared().loop.call_soon_threadsafe(self._begin)
 
     def cancel_task(self, task: str) -> None:
         """The future was cancelled: forget the task here, and over there."""
@@ -210,6 +220,7 @@ class Run:
         settings = self.settings
         where = f"{settings.credentials.api_url} {settings.credentials.system}"
         who = f"user {where} {settings.credentials.client_id}"
+        await asyncio.to_thread(self.gate.recall)
         user = await asyncio.to_thread(self.journal.fact, who, FACT_AGE)
         if user is None:
             user = await self._ask_user()
@@ -275,12 +286,15 @@ class Run:
         self._ensure_pilots()
         if self._cancels:
             await self._order_cancel()
-        if self.ledger.unfinished and self._poll_due() <= 0:
+        if self._waiting() and self._poll_due() <= 0:
             await self._poll()
         if self._states_due() <= 0:
             await self._ask_states()
-        idle = not self.ledger.unfinished and not self._arrived
-        return idle and self._closing
+        return not self._waiting() and not self._arrived and self._closing
+
+    def _waiting(self) -> bool:
+        """Whether something is expected of the cluster."""
+        return bool(self.ledger.unfinished) or (self._probing and self.verdict is None)
 
     def _harvest(self) -> None:
         """Errors of what ran beside the loop come up here."""
@@ -295,7 +309,7 @@ class Run:
         times = []
         if self._arrived or self.ledger.outbox:
             times.append(WINDOW)
-        if self.ledger.unfinished:
+        if self._waiting():
             times += [self._poll_due(), self._states_due(), RAMP]
         return max(0.001, min(times)) if times else None
 
@@ -391,9 +405,7 @@ class Run:
         await self.cluster.set_mode(self.directory, "700")
         for folder in "inbox", "modules":
             await self.cluster.make_folder(posixpath.join(self.directory, folder))
-        await self._upload("", "key", self.key.hex().encode())
-        if self.settings.initializer:
-            await self._upload("", "initializer", self.settings.initializer)
+        await self._upload_secrets()
         self._made = True
 
     def _run_lost(self) -> RunLost:
@@ -412,7 +424,7 @@ class Run:
 
     def _ensure_pilots(self) -> None:
         """As many pilots as the calls need, surplus pending ones cancelled."""
-        if self._submitting is not None or not self.ledger.unfinished:
+        if self._submitting is not None or not self._waiting():
             return
         if time.monotonic() < self._barren_until:
             return
@@ -425,7 +437,7 @@ class Run:
         running = sum(1 for pilot in live if pilot.agents)
         ramping = bool(live) and time.monotonic() - live[0].submitted < RAMP
         demand = Demand(
-            len(self.ledger.unfinished),
+            len(self.ledger.unfinished) or 1,
             self.settings.max_workers,
             self._per_pilot(),
             self.ledger.mean,
@@ -545,6 +557,7 @@ class Run:
             "idle_timeout": settings.idle_timeout,
             "gate_timeout": settings.gate_timeout,
             "guard": self.gate.guard,
+            "probe": self.gate.policy == "off",
             "edf": edf,
         }
 
@@ -581,7 +594,7 @@ class Run:
         return self._poll_times.looked + self._pace.pause() - time.monotonic()
 
     def _states_due(self) -> float:
-        if not self.ledger.unfinished or not self._in_doubt():
+        if not self._waiting() or not self._in_doubt():
             return 3600.0
         return self._poll_times.states + self.settings.states_pause - time.monotonic()
 
@@ -722,12 +735,40 @@ class Run:
         self._landed = True
         self._barren = 0
         self.log.info(f"Job {cursor.incarnation.job} runs on {record['node']}")
-        if self.gate.guard is None and record.get("probe"):
-            await asyncio.to_thread(self.gate.admit, record["probe"])
-            if not self._made:
-                await self._upload("", "key", self.key.hex().encode())
-                if self.settings.initializer:
-                    await self._upload("", "initializer", self.settings.initializer)
+        if record.get("probe"):
+            await self._on_probe(record)
+
+    async def _on_probe(self, record: dict[str, Any]) -> None:
+        """Judge the far side; what had waited for it is judged too, or leaves now."""
+        closed = self.gate.guard is None
+        hashes = {"the EDF": record.get("edf")}
+        verdict = await asyncio.to_thread(self.gate.admit, record["probe"], hashes)
+        self.verdict = verdict
+        for difference in verdict.differences:
+            if difference.severity == "warn":
+                self.log.warning(
+                    f"{difference.what}: wanted {difference.wanted}, found {difference.found}"
+                )
+        if closed and self.ledger.unfinished:
+            await self._upload_secrets()
+            for task in list(self.ledger.outbox):
+                self._judge_call(task)
+
+    def _judge_call(self, task: Task) -> None:
+        if task.requirements is None:
+            return
+        try:
+            self.gate.refuse_call(task.requirements)
+        except ParityError as error:
+            self._settle(task, None, error)
+
+    async def _upload_secrets(self) -> None:
+        """What only goes to a place that has passed: the key, and the user's initializer."""
+        if self._made:
+            return
+        await self._upload("", "key", self.key.hex().encode())
+        if self.settings.initializer:
+            await self._upload("", "initializer", self.settings.initializer)
 
     def _on_run(self, cursor: LogCursor, record: dict[str, Any]) -> None:
         task = self.ledger.unfinished.get(record["t"])
@@ -938,7 +979,11 @@ class Run:
     async def _on_barren(self, pilot: Pilot) -> None:
         """A pilot ended before its agent came up: again, but not for ever."""
         self._barren += 1
-        why = fate(pilot, await self._output_tail(pilot.job))
+        told = await self._output_tail(pilot.job)
+        why = fate(pilot, told)
+        if self.gate.guard is None and why.kind == "failed" and pilot.state is not None:
+            raise await asyncio.to_thread(self.gate.not_started, pilot.job, told)
+        await asyncio.to_thread(self.gate.forget)
         if self._barren > self.settings.task_retries or why.kind == "time":
             raise why.error
         self._barren_until = time.monotonic() + min(30.0, 0.5 * 2**self._barren)

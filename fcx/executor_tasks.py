@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import CallError, NodeFailed
 from .executor_future import FirecrestFuture
+from .parity_requirements import Requirements
 from .pilots import Fate
 from .rundir import Incarnation, Item
 
@@ -34,6 +35,7 @@ class Task:
     walltime: float | None = None
     modules: tuple[str, ...] = ()
     archives: tuple[tuple[str, bytes], ...] = ()
+    requirements: Requirements | None = None  # of the far side, where they are not judged yet
     attempt: int = 0
     charged: int = 0  # infrastructure failures while it ran
     returned: int = 0  # times it went back without having run

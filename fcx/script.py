@@ -81,6 +81,7 @@ class Options:
     nodes: int = 1
     requeue: bool = False
     environment: str = ""  # of the user's own --environment (or --edf) among the srun options
+    engine_option: str = "--environment"  # or --edf, as the user has it
     output: str = ""
 
     @classmethod
@@ -101,6 +102,7 @@ class Options:
             nodes,
             "--requeue" in given,
             engine[-1] if engine else "",
+            "--edf" if any(o.name == "--edf" for o in srun_given) else "--environment",
             given.get("--output", ""),
         )
 

@@ -7,7 +7,7 @@ nothing to do for ``idle_timeout`` seconds. It never unpickles: only workers do.
 
 Records (kinds) of its log::
 
-    up      node, pilot, cpus, python, dill, left (seconds of the job), probe
+    up      node, pilot, cpus, python, dill, left (seconds of the job), edf (digest), probe
     refused findings: what differs from the guard; the agent ends
     run     t, a, first, slot: the task runs (written only if it takes longer than a flush)
     done    t, a, o, s, n, mac and d (base64) or parts: see worker.py
@@ -268,14 +268,21 @@ class Agent:
             python=self.hello.get("python"),
             dill=self.hello.get("dill"),
             left=self.clock.left(),
+            edf=file_digest(self.config.get("edf")),
             probe=self._probe() if self.guard is None or self.config.get("probe") else None,
         )
         return True
 
     def _probe(self):
+        """The snapshot, as a worker would see the place: without this program's own folder."""
         import probe
 
-        return probe.snapshot()
+        own, path = os.path.dirname(os.path.abspath(__file__)), list(sys.path)
+        sys.path[:] = [entry for entry in path if entry not in (own, "")]
+        try:
+            return probe.snapshot()
+        finally:
+            sys.path[:] = path
 
     def _report_broken(self, text):
         self.log.add("refused", findings=[["worker", "a running interpreter", text]])
@@ -297,9 +304,7 @@ class Agent:
         return found
 
     def _distributions(self):
-        import probe
-
-        listed = sorted("%s==%s" % item for item in probe.snapshot()["distributions"].items())
+        listed = sorted("%s==%s" % item for item in self._probe()["distributions"].items())
         return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
     def _wait_for_guard(self):
@@ -414,13 +419,31 @@ class Agent:
     def _configure(self, slot, modules):
         meta = {
             "key": self._key(),
-            "paths": [os.path.join(self.run, "modules", name) for name in modules],
+            "paths": [self._module_path(name) for name in modules],
             "umask": self.config["umask"],
             "cpus": slot.cpus,
         }
         slot.paths = modules
         slot.state = "starting"
         slot.send(b"C", meta, self._initializer())
+
+    def _module_path(self, name):
+        """The archive itself, or the folder it is unpacked into where it must be (``.x.zip``)."""
+        path = os.path.join(self.run, "modules", name)
+        if not name.endswith(".x.zip"):
+            return path
+        folder = path[: -len(".x.zip")]
+        if not os.path.isdir(folder):
+            import zipfile
+
+            own = "%s~%s" % (folder, self.name)
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(own)
+            try:
+                os.rename(own, folder)
+            except OSError:
+                pass  # another agent was first
+        return folder
 
     def _key(self):
         with open(os.path.join(self.run, "key")) as file:

@@ -1,0 +1,49 @@
+"""``fcx demo``: the main job on a cluster of this machine's own, with no account."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib import util
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def demo(
+    script: Annotated[Path | None, typer.Argument(help="A script of yours instead.")] = None,
+) -> None:
+    """Start a local FirecREST cluster, run examples/simple.py through its API, stop everything."""
+    if util.find_spec("fastapi") is None:
+        raise UsageError("The local cluster needs its extra: pip install 'fcx[local]'")
+    from fcx.local import cluster
+
+    chosen = script or _simple()
+    typer.echo("Starting a FirecREST cluster on this machine ...", err=True)
+    with tempfile.TemporaryDirectory(prefix="fcx-demo-") as folder, cluster() as env:
+        typer.echo(f"It listens on {env['FIRECREST_URL']}; running {chosen.name} ...", err=True)
+        working_dir = Path(folder, "work")
+        working_dir.mkdir()
+        own = {"FCX_WORKING_DIR": str(working_dir), "FCX_STATE_DIR": str(Path(folder, "state"))}
+        done = subprocess.run(
+            [sys.executable, str(chosen)], env={**os.environ, **env, **own}, check=False
+        )
+        counts = {name: count for name, count in env.counts().items() if count}
+    told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    typer.echo(f"Stopped. API requests made: {told}", err=True)
+    raise typer.Exit(done.returncode)
+
+
+def _simple() -> Path:
+    path = Path(__file__).parents[2] / "examples" / "simple.py"
+    if not path.is_file():
+        raise UsageError(f"{path} is not there: give a script, as in `fcx demo my_script.py`")
+    return path
