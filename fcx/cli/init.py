@@ -1,0 +1,121 @@
+"""`fcx init`: lay out fcx.toml, containers/ and edf/ in this folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fcx.errors import UsageError
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+DOCKERIGNORE = (
+    "# What no step of the Dockerfile needs: it is neither read nor sent.\n.git\n*.bak\n*.sqsh\n"
+)
+
+
+@app.command()
+def init(  # noqa: PLR0917 - typer names them all
+    name: Annotated[str, typer.Option(help="of the image [this folder's name]")] = "",
+    site: Annotated[str, typer.Option(help="the system it will run on, such as clariden")] = "",
+    architecture: Annotated[str, typer.Option(help="of that system: amd64 or arm64")] = "",
+    working_dir: Annotated[str, typer.Option(help="your directory on that system")] = "",
+    force: Annotated[bool, typer.Option("--force", help="write what exists already anew")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="the outcome as JSON")] = False,
+) -> None:
+    """Lay out fcx.toml, containers/ and edf/ in this folder; what exists is kept.
+
+    With --force, containers/ is written anew (what was there is kept as .bak), and the options are
+    set in fcx.toml, whose other values and comments stay.
+    """
+    from fcx.config import CONFIG_NAME
+    from fcx.image_wheel import TEMPLATES, containers_folder
+
+    here = Path.cwd()
+    values = _values(name, site, architecture, working_dir)
+    _refuse_unheard(here / CONFIG_NAME, values, force=force)
+    outcome = {CONFIG_NAME: _settings(here / CONFIG_NAME, values, force=force)}
+    for template in TEMPLATES:
+        text = (containers_folder() / template).read_text(encoding="utf-8")
+        target = here / "containers" / template
+        outcome[f"containers/{template}"] = _write(target, text, force=force)
+    ignore = here / "containers/.dockerignore"
+    outcome["containers/.dockerignore"] = _write(ignore, DOCKERIGNORE, force=force)
+    outcome["edf/"] = "kept" if (here / "edf").is_dir() else "written"
+    (here / "edf").mkdir(exist_ok=True)
+    if as_json:
+        typer.echo(json.dumps(outcome, indent=2))
+        return
+    for path, what in outcome.items():
+        typer.echo(f"{what:<8} {path}")
+    typer.echo("Next: what your functions import into containers/requirements.txt, then")
+    typer.echo("      fcx image build && fcx edf write && fcx preflight")
+
+
+def _values(
+    name: str, site: str, architecture: str, working_dir: str
+) -> dict[tuple[str, ...], str]:
+    """What the options set; empty without any."""
+    if architecture not in ("", "amd64", "arm64"):
+        raise UsageError(f"--architecture {architecture!r} is neither amd64 nor arm64.")
+    if architecture and not site:
+        raise UsageError("--architecture belongs to a system: name it with --site.")
+    wanted = {
+        ("image", "name"): name,
+        ("image", "site"): site,
+        ("site", site, "architecture"): architecture,
+        ("executor", "working_dir"): working_dir,
+    }
+    return {path: value for path, value in wanted.items() if value}
+
+
+def _refuse_unheard(path: Path, values: dict[tuple[str, ...], str], *, force: bool) -> None:
+    """An option that would change an existing file must not be dropped without a word."""
+    if values and path.exists() and not force:
+        raise UsageError(
+            f"{path.name} is here already and is left as it is. To set "
+            f"{', '.join('.'.join(key) for key in values)} in it, add --force; comments and other "
+            "values stay."
+        )
+
+
+def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) -> str:
+    from fcx.config import Settings
+    from fcx.config_template import TEMPLATE, edited
+
+    if path.exists() and not force:
+        return "kept"
+    if path.exists():
+        text = edited(path.read_text(encoding="utf-8"), values, str(path))
+    else:
+        text = edited(TEMPLATE, {("image", "name"): _slug(path.parent.name), **values})
+    what = "edited" if path.exists() else "written"
+    _replace(path, text)
+    Settings.from_file(path)
+    return what
+
+
+def _write(path: Path, text: str, *, force: bool) -> str:
+    if path.exists() and not force:
+        return "kept"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.read_bytes() != text.encode():
+        path.replace(path.with_name(path.name + ".bak"))
+    _replace(path, text)
+    return "written"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write it whole or not at all."""
+    partial = path.with_name(path.name + ".tmp")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def _slug(text: str) -> str:
+    """A folder's name as an image may be called."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "fcx-image"
