@@ -13,7 +13,7 @@ import pytest
 from fcx.manifest import Manifest, Snapshot
 from fcx.remote import probe
 
-TEST = "def test_parity(fcx_parity):\n    assert fcx_parity.passed\n"
+TEST = Path(__file__).parent.parent / "examples" / "ci" / "test_parity.py"  # what users copy
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def image() -> Manifest:
 def project(tmp_path) -> Path:
     """A project with one test of parity."""
     (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
-    (tmp_path / "test_it.py").write_text(TEST)
+    (tmp_path / "test_it.py").write_text(TEST.read_text())
     return tmp_path
 
 
