@@ -29,7 +29,7 @@ def image() -> None:
 
 
 @app.command()
-def build(  # noqa: PLR0917 - typer names them all
+def build(
     context: Annotated[
         Path | None, typer.Argument(help="folder that the Dockerfile copies from [containers]")
     ] = None,

@@ -19,7 +19,7 @@ DOCKERIGNORE = (
 
 
 @app.command()
-def init(  # noqa: PLR0917 - typer names them all
+def init(
     name: Annotated[str, typer.Option(help="of the image [this folder's name]")] = "",
     site: Annotated[str, typer.Option(help="the system it will run on, such as clariden")] = "",
     architecture: Annotated[str, typer.Option(help="of that system: amd64 or arm64")] = "",
