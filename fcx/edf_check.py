@@ -190,6 +190,9 @@ def _broken(error: EdfError, text: str) -> Finding:
     if _TWICE.search(error.message):
         mend = "keep one form, dotted keys or a [table] of its own, and put all its keys there"
         return Finding(*place, "table-twice", ERROR, error.message, why, mend)
+    if "Unclosed array" in error.message:
+        mend = "put a comma between each two items, and a ] behind the last"
+        return Finding(*place, "invalid-toml", ERROR, error.message, why, mend)
     lines = text.split("\n")
     line = lines[min(error.line, len(lines)) - 1].rstrip("\r")
     mend = next((hint for pattern, hint in _HINTS if re.search(pattern, line)), "")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from . import edf_toml
 from .config import Site
 from .edf import Edf, expand
-from .edf_schema import KEYS, SARUS_KEYS, VARIABLE, Image, Mount, leaves
+from .edf_schema import KEYS, VARIABLE, Image, Mount, leaves
 from .manifest import Manifest
 
 ERROR, WARNING = "error", "warning"
@@ -101,13 +101,12 @@ class Context:
 
 def keys(context: Context) -> Iterator[Hit]:
     """Unknown and misspelt keys, keys of one engine only, keys that slid into a table."""
-    sarus = (*SARUS_KEYS, "devices")
     for name in context.data:
-        if name in sarus and context.dialect != "sarus":
-            what, why = f"{name} is a key of the Sarus suite", "the CE does not know it"
+        if name == "devices" and context.dialect != "sarus":
+            what, why = "devices is a key of the Sarus suite", "the CE does not know it"
             mend = "leave it out for `srun --environment`, or check with --dialect sarus"
             yield Hit((name,), "sarus-key", WARNING, what, why, mend)
-        elif name not in KEYS and name not in SARUS_KEYS:
+        elif name not in KEYS:
             yield _unknown_key(name, context.data[name])
     for table in ("env", "annotations"):
         for name in context.data.get(table, {}):
@@ -140,8 +139,9 @@ def scalars(context: Context) -> Iterator[Hit]:
                 name = ".".join(path)
                 text = str(value).lower() if isinstance(value, bool) else str(value)
                 what = f"[{table}] {name} is not a string"
-                why = "the documentation asks for strings, and Sarus refuses anything else"
-                severity = ERROR if context.dialect == "sarus" else WARNING
+                why = "the documentation asks for strings; Sarus refuses anything else in [env]"
+                refused = table == "env" and context.dialect == "sarus"
+                severity = ERROR if refused else WARNING
                 mend = f'write {path[-1]} = "{text}"'
                 yield Hit((table, *path), "not-a-string", severity, what, why, mend)
 
@@ -265,7 +265,8 @@ def _mount_ends(context: Context, path: edf_toml.Path, mount: Mount) -> Iterator
         what = f"the mount's source {source} is relative"
         yield Hit(path, "mount-relative", severity, what, _RELATIVE, "write the absolute path")
     if not mount.single and not target.startswith(("/", "$", "~")):
-        severity = context.refused_by("sarus") or WARNING
+        severity = context.refused_by("sarus") if target[0] != "." else ""
+        severity = severity or WARNING
         what = f"the mount's target {target} is not absolute"
         why = "a container has no folder to start it from"
         yield Hit(path, "mount-target", severity, what, why, "write the absolute path")

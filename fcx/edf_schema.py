@@ -30,19 +30,6 @@ STRINGS = ("image", "workdir")
 SWITCHES = ("entrypoint", "writable")
 ARRAYS = ("mounts", "devices")
 
-SARUS_KEYS = (
-    "engine",
-    "parallax_enable",
-    "parallax_imagestore",
-    "parallax_mount_program",
-    "parallax_path",
-    "perfmon",
-    "podman_module",
-    "podman_path",
-    "podman_tmp_path",
-)
-"""Further keys that the Sarus suite's parser takes; the CE knows nothing of them."""
-
 VARIANTS = ("cuda11", "cuda12", "cuda13", "cuda-dl", "rocm5", "rocm6")
 """Variants of the aws_ofi_nccl hook (which of them are there depends on the system)."""
 

@@ -176,7 +176,7 @@ CASES = [
     ("unknown-key", FINE + "Writable = true", FINE + "writable = true", {}),
     ("unknown-key", FINE + 'NCCL_DEBUG = "1"', FINE + '[env]\nNCCL_DEBUG = "1"', {}),
     ("sarus-key", FINE + 'devices = ["x"]', FINE, {}),
-    ("sarus-key", FINE + "perfmon = true", FINE + '[env]\nperfmon = "1"', {"dialect": "ce"}),
+    ("sarus-key", FINE + 'devices = ["x"]', FINE + '[env]\ndevices2 = "1"', {"dialect": "ce"}),
     ("key-in-table", FINE + '[env]\nworkdir = "/w"', FINE + 'workdir = "/w"\n[env]', {}),
     ("key-in-table", FINE + "[annotations]\nwritable = true", FINE + "writable = true", {}),
     ("wrong-type", "image = 3", 'image = "3"', {}),
@@ -364,6 +364,7 @@ def test_findings_point_at_the_very_place(text, line, column, code):
         ('workdir = "C:\\q"', "doubled"),
         ("image = ubuntu", "in quotes"),
         ("image", "missing"),
+        ('mounts = ["/a:/a"\n "/b:/b"]', "a comma between"),
     ],
 )
 def test_each_finding_says_how_to_mend_it(text, mend):
