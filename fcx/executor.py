@@ -290,7 +290,7 @@ def _positive(name: str, value: int | None, default: Any) -> Any:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}")
+        raise UsageError(f"{name} must be greater than 0, and a whole number, not {value!r}")
     return value
 
 
