@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .errors import FcxError as FcxError
     from .errors import ParityError as ParityError
     from .executor import FirecrestExecutor as FirecrestExecutor
+    from .executor_attach import attach as attach
+    from .executor_attach import runs as runs
     from .executor_future import FirecrestFuture as FirecrestFuture
     from .payload import load_result as load_result
 
@@ -23,10 +25,20 @@ _WHERE = {
     "FirecrestExecutor": "executor",
     "FirecrestFuture": "executor_future",
     "ParityError": "errors",
+    "attach": "executor_attach",
     "load_result": "payload",
+    "runs": "executor_attach",
 }
 
-__all__ = ["FcxError", "FirecrestExecutor", "FirecrestFuture", "ParityError", "load_result"]
+__all__ = [
+    "FcxError",
+    "FirecrestExecutor",
+    "FirecrestFuture",
+    "ParityError",
+    "attach",
+    "load_result",
+    "runs",
+]
 
 
 def __getattr__(name: str) -> Any:

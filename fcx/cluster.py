@@ -1,8 +1,8 @@
-"""The one door to FirecREST: submit, states, read, write, cancel. Only this module knows pyfirecrest.
+"""The one door to FirecREST: submit, states, read, write, cancel. Nothing else knows pyfirecrest.
 
 Every method is one HTTP request unless it says otherwise. At most four are under way per process
-and server (``facts``: sshd's MaxSessions lies behind it). Requests that may be repeated are, through
-dropped connections, 5xx and 429, for as long as ``patience`` allows; what is refused is not.
+and server: behind it stands an sshd whose MaxSessions is 10. Requests are repeated through dropped
+connections, 5xx and 429, for as long as ``patience`` allows; what is refused is not.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _gate(url: str) -> asyncio.Semaphore:
 
 
 class _Token:
-    """pyfirecrest's client credentials, fetched off the loop: the library asks with ``requests``."""
+    """A token of the client credentials, fetched off the loop: pyfirecrest blocks meanwhile."""
 
     def __init__(self, credentials: Credentials) -> None:
         from firecrest import ClientCredentialsAuth
@@ -327,6 +327,18 @@ class Cluster:
         )
         return _text(answer)
 
+    async def download(self, path: str) -> bytes:
+        """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""
+        with tempfile.TemporaryDirectory(prefix="fcx-") as scratch:
+            target = Path(scratch) / "download"
+            try:
+                await self._call(
+                    f"download {path}", lambda: self._client.download(self.system, path, target)
+                )
+            except FileNotFoundError as error:  # pyfirecrest's own translation of 404
+                raise NoSuchPath(f"Could not download {path}: it is not there", 404) from error
+            return target.read_bytes()
+
     async def stat(self, path: str) -> dict[str, Any]:
         """What stat tells: mode, size, uid ... Raises NoSuchPath."""
         answer = await self._call(f"look at {path}", lambda: self._client.stat(self.system, path))
@@ -422,6 +434,8 @@ def _understand(error: Exception, what: str) -> ClusterError:
         )
     if isinstance(error, FirecrestException):
         return _of_answer(error, what)
+    if isinstance(error, FileNotFoundError):
+        raise error
     if isinstance(error, (httpx.TransportError, requests.RequestException, OSError)):
         return _passing(f"{type(error).__name__}: {error}", error)
     if isinstance(error, (ValueError, KeyError, TypeError)):

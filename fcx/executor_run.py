@@ -84,11 +84,22 @@ class RunSettings:
     edf: tuple[str, bytes] | None = None  # file name and text of the run's own EDF
     edf_option: str = "--environment"
 
+    def to_record(self) -> dict[str, Any]:
+        """What another process needs to carry the run on; no secrets."""
+        names = ("working_dir", "max_workers", "workers_per_node", "max_tasks_per_child")
+        names += ("idle_timeout", "gate_timeout", "sleep_interval", "task_retries")
+        names += ("python", "inline", "edf_option")
+        record: dict[str, Any] = {name: getattr(self, name) for name in names}
+        record["sbatch"], record["srun"] = self.options.sbatch, self.options.srun
+        record["edf"] = [self.edf[0], self.edf[1].decode("ascii")] if self.edf else None
+        record["account"] = self.credentials.account
+        return record
+
     @property
     def states_pause(self) -> float:
         """Seconds between job listings: they are the dearest requests."""
         host = self.credentials.api_url.split("//")[-1]
-        return 1.0 if host.startswith(("127.", "localhost", "[::1]")) else 10.0
+        return 2.0 if host.startswith(("127.", "localhost", "[::1]")) else 10.0
 
 
 @dataclass
@@ -140,6 +151,8 @@ class Run:
         self._barren_until = 0.0
         self._started = False
         self.verdict: Verdict | None = None
+        self.resumed = False
+        self._directory_fact = ""
         self._probing = False  # a preflight: one pilot, no calls
 
     # -- from the caller's threads ----------------------------------------------------------
@@ -155,6 +168,22 @@ class Run:
                 LoopThread.shared().loop.call_soon_threadsafe(self._begin)
             elif quiet:
                 LoopThread.shared().loop.call_soon_threadsafe(self._wake.set)
+
+    def resume(self, record: RunRecord, pilots: list[tuple[str, str]]) -> None:
+        """Take over a run that another process began; ``submit`` then names its calls."""
+        self.id, self.key, self.directory = record.id, record.key, record.directory
+        self.resumed = True
+        for name, job in pilots:
+            self.pilots.append(Pilot(name, self.settings.options.nodes, job))
+        self._bundles = self._orders = int(time.time()) % 100_000 * 10  # past all earlier numbers
+
+    def expect(self, tasks: list[Task]) -> None:
+        """Calls of a resumed run: they have been sent already."""
+        for task in tasks:
+            self.ledger.unfinished[task.id] = task
+        with self._lock:
+            self._started = True
+        LoopThread.shared().loop.call_soon_threadsafe(self._begin)
 
     def preflight(self) -> None:
         """Start one pilot that probes, and end. ``finished`` is set when its verdict is there."""
@@ -221,6 +250,8 @@ class Run:
         where = f"{settings.credentials.api_url} {settings.credentials.system}"
         who = f"user {where} {settings.credentials.client_id}"
         await asyncio.to_thread(self.gate.recall)
+        if self.resumed:
+            return
         user = await asyncio.to_thread(self.journal.fact, who, FACT_AGE)
         if user is None:
             user = await self._ask_user()
@@ -230,7 +261,7 @@ class Run:
         if not await asyncio.to_thread(self.journal.fact, fine, DIRECTORY_AGE):
             await self._check_working_dir(base)
             await asyncio.to_thread(self.journal.store, fine, True)
-        self._directory_fact = fine
+        self._directory_fact = fine  # forgotten when it turns out otherwise
         self.directory = posixpath.join(base, self.id)
         record = RunRecord(
             self.id,
@@ -240,7 +271,7 @@ class Run:
             self.key,
             time.time(),
             "open",
-            {"working_dir": settings.working_dir, "account": settings.credentials.account},
+            settings.to_record(),
         )
         await asyncio.to_thread(self.journal.open_run, record)
 
@@ -344,6 +375,8 @@ class Run:
         tasks = self.ledger.take(BUNDLE)
         if not tasks:
             return
+        if any(not task.payload for task in tasks):
+            await self._recall_payloads(tasks)
         bundle = self._bundle(tasks)
         archives = dict(archive for task in tasks for archive in task.archives)
         archives = {k: v for k, v in archives.items() if k not in self._uploaded}
@@ -363,6 +396,38 @@ class Run:
             self.journal.add_tasks, self.id, [(t.id, t.name, t.attempt) for t in tasks]
         )
         self._wake.set()
+
+    async def _recall_payloads(self, tasks: list[Task]) -> None:
+        """After attaching, payloads are only in the bundles over there."""
+        wanted = {task.id: task for task in tasks if not task.payload}
+        for bundle in await self.read_bundles():
+            for item in (item for portion in bundle.portions for item in portion):
+                if item.task in wanted:
+                    task = wanted.pop(item.task)
+                    task.payload, task.function = item.payload, item.function
+                    task.walltime, task.modules = item.walltime, item.modules
+        if wanted:
+            raise self._run_lost()
+
+    async def read_bundles(self) -> list[Bundle]:
+        """The bundles that lie in the inbox."""
+        inbox = posixpath.join(self.directory, "inbox")
+        try:
+            names = sorted(
+                n for n in await self.cluster.list(inbox) if n[0] == "b" and "." not in n
+            )
+        except NoSuchPath:
+            raise self._run_lost() from None
+        found = []
+        for name in names:
+            head = await self.cluster.download(posixpath.join(inbox, name))
+            more = range(1, rundir.bundle_chunks(head))
+            rest = [
+                await self.cluster.download(posixpath.join(inbox, f"{name}.{number}"))
+                for number in more
+            ]
+            found.append(rundir.read_bundle(name, [head, *rest]))
+        return found
 
     def _bundle(self, tasks: list[Task], pilot: str | None = None) -> Bundle:
         assert self.gate.guard is not None
@@ -630,7 +695,7 @@ class Run:
     def _only_log(self) -> LogCursor | None:
         """The log to read without a listing: one pilot of one node, begun or about to."""
         live = [pilot for pilot in self.pilots if pilot.live]
-        if len(live) != 1 or live[0].nodes != 1 or not live[0].job:
+        if self.resumed or len(live) != 1 or live[0].nodes != 1 or not live[0].job:
             return None
         agents = [self.cursors[a] for a in live[0].agents if not self.cursors[a].ended]
         if live[0].agents:

@@ -43,7 +43,7 @@ FOLDERS = (
     "parts",
     "output",
 )
-CHUNK = 4_500_000  # bytes of one upload: under the server's 5 MiB with room for the form around it
+CHUNK = 3_500_000  # bytes of one file: what is larger than 3.9 MB could not be read back whole
 LARGEST_PORTION = 64  # tasks
 COMPRESS_BELOW = 1 << 20  # bytes of a portion; larger ones are mostly numbers that do not shrink
 
@@ -149,6 +149,47 @@ def make_bundle(
 def _portion(items: Iterable[Item]) -> bytes:
     raw = b"".join(item.frame() for item in items)
     return b"z" + zlib.compress(raw, 1) if len(raw) < COMPRESS_BELOW else b"s" + raw
+
+
+def bundle_chunks(head_file: bytes) -> int:
+    """How many files a bundle has. Raises ValueError for a head that is not whole."""
+    return len(_head(head_file)[0]["chunks"])
+
+
+def read_bundle(name: str, files: Sequence[bytes]) -> Bundle:
+    """Decode a bundle from its files, the head first. Raises ValueError for one that is damaged."""
+    head, start = _head(files[0])
+    chunks = [files[0][start:], *files[1:]]
+    for chunk, (_, wanted) in zip(chunks, head["chunks"], strict=True):
+        if hashlib.sha256(chunk).hexdigest() != wanted:
+            raise ValueError(f"bundle {name} is damaged")
+    body = b"".join(chunks)
+    portions = tuple(
+        tuple(_items(body[offset : offset + length])) for offset, length, *_ in head["portions"]
+    )
+    return Bundle(name, portions, ())
+
+
+def _head(data: bytes) -> tuple[dict[str, Any], int]:
+    end = data.find(b"\n")
+    parts = data[: max(end, 0)].split(b" ", 2)
+    if len(parts) != 3 or parts[0] != b"fcx1" or digest(parts[2]).encode() != parts[1]:
+        raise ValueError("not the head of a bundle")
+    return json.loads(parts[2]), end + 1
+
+
+def _items(portion: bytes) -> Iterable[Item]:
+    raw = zlib.decompress(portion[1:]) if portion[:1] == b"z" else portion[1:]
+    at = 0
+    while at < len(raw):
+        meta, payload = _FRAME.unpack_from(raw, at)
+        at += _FRAME.size
+        known = json.loads(raw[at : at + meta])
+        data = raw[at + meta : at + meta + payload]
+        yield Item(
+            known["t"], known["a"], known["f"], data, known.get("w"), tuple(known.get("m", ()))
+        )
+        at += meta + payload
 
 
 def order(content: Mapping[str, Any]) -> bytes:
