@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fcx.errors import ConfigError
+from fcx.errors import ConfigError, UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -45,20 +45,36 @@ def up(
     root: Annotated[
         Path | None, typer.Option(help="the cluster's own directory [a temporary one]")
     ] = None,
+    cpus_per_node: Annotated[int, typer.Option(help="CPUs of each node", min=1)] = 8,
+    filesystem: Annotated[
+        list[str] | None, typer.Option(help="a directory that the API shows; may be repeated")
+    ] = None,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND.EFFECT=VALUE, as submit.ghost=1 or '*.latency=0.2'; repeatable"),
+    ] = None,
 ) -> None:
     """Serve until interrupted; its jobs end with it."""
     try:
+        from fcx.local.faults import parse
         from fcx.local.serve import Options, serve
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the local cluster needs {error.name}: install it with `pip install 'fcx[local]'`"
         ) from error
+    try:
+        faults = dict(parse(one) for one in fault or [])
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     options = Options(
         scheduler=scheduler.value,
         nodes=nodes,
         port=port,
         python=python,
         root=None if root is None else str(root.absolute()),
+        cpus_per_node=cpus_per_node,
+        filesystems=filesystem or [],
+        faults=faults,
     )
 
     def ready(announcement: dict[str, Any]) -> None:

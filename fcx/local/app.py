@@ -1,23 +1,20 @@
-"""The routes, the error answers, and what every request passes on its way in."""
+"""The application: its routes, and how errors are answered."""
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from fcx.local import compute, control, files, status
 from fcx.local.answers import describe
-from fcx.local.counts import kind_of
 from fcx.local.errors import ApiError
+from fcx.local.gate import VERSION, Gate
 from fcx.local.site import Site
-
-VERSION = "2.x.x"
 
 
 def create_app(site: Site) -> ASGIApp:
@@ -39,39 +36,6 @@ def create_app(site: Site) -> ASGIApp:
     return Gate(app, site)
 
 
-class Gate:
-    """The outermost layer: lower-case paths, counts, FirecREST's headers."""
-
-    def __init__(self, app: ASGIApp, site: Site) -> None:
-        self.app = app
-        self.site = site
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass one request on."""
-        if scope["type"] != "http" or scope["path"].startswith("/_"):
-            await self.app(scope, receive, send)
-            return
-        scope["path"] = scope["path"].lower()
-        ledger = self.site.ledger
-        ledger.requests[kind_of(scope["method"], scope["path"])] += 1
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                ledger.statuses[message["status"]] += 1
-                message["headers"] = [*message["headers"], *self._headers(scope)]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-    def _headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        headers = [
-            (b"f7t-timestamp", str(time.time()).encode()),
-            (b"f7t-appversion", VERSION.encode()),
-        ]
-        user = scope.get("state", {}).get("user")
-        return [*headers, (b"f7t-authusername", user.encode())] if user else headers
-
-
 async def _authenticate(request: Request) -> None:
     site: Site = request.app.state.site
     request.state.user = site.authority.check(request.headers.get("authorization"))
@@ -90,6 +54,7 @@ def _answer(request: Request, error: ApiError) -> JSONResponse:
 
 async def _api_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
+    request.scope["crashed"] = error.crash
     return _answer(request, error)
 
 

@@ -8,32 +8,98 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
+
+
+class FaultControl:
+    """Makes things go wrong in a running cluster; faults.py says what kinds and effects there are."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def set(
+        self, kind: str, *, times: int | None = None, probability: float = 1.0, **effects: Any
+    ) -> None:
+        """Put faults in force: `set("submit", ghost=1)`, `set("*", latency=0.2)`."""
+        self._ask(
+            "POST",
+            "faults",
+            {"kind": kind, "effects": effects, "times": times, "probability": probability},
+        )
+
+    def clear(self, kind: str | None = None) -> None:
+        """Lift the faults of a kind of request, or all of them."""
+        self._ask("DELETE", "faults" if kind is None else f"faults?kind={quote(kind)}")
+
+    def injected(self) -> list[dict[str, Any]]:
+        """What the faults did so far: time, kind, effects."""
+        return list(self._ask("GET", "faults"))
+
+    def seed(self, seed: int) -> None:
+        """Begin the sequence of chances anew."""
+        self._ask("POST", "faults/seed", {"seed": seed})
+
+    def token_lifetime(self, seconds: float) -> None:
+        """How long the tokens live that are handed out from now on."""
+        self._ask("POST", "tokens", {"lifetime": seconds})
+
+    def expire_tokens(self) -> None:
+        """Make all tokens invalid that were handed out so far."""
+        self._ask("POST", "tokens", {"expire": True})
+
+    def refuse_credentials(self, refuse: bool = True) -> None:
+        """Refuse client id and secret at the token endpoint, or accept them again."""
+        self._ask("POST", "tokens", {"refuse": refuse})
+
+    def fail_node(self, job_id: str) -> None:
+        """The job's node dies; the job is requeued, or NODE_FAIL with --no-requeue."""
+        self._ask("POST", f"jobs/{job_id}/node_fail")
+
+    def preempt(self, job_id: str) -> None:
+        """Another job takes its place; it is requeued, or PREEMPTED with --no-requeue."""
+        self._ask("POST", f"jobs/{job_id}/preempt")
+
+    def requeue(self, job_id: str) -> None:
+        """What `scontrol requeue` does."""
+        self._ask("POST", f"jobs/{job_id}/requeue")
+
+    def run_out_of_memory(self, job_id: str) -> None:
+        """The kernel kills it for its memory."""
+        self._ask("POST", f"jobs/{job_id}/oom")
 
 
 class Environment(dict[str, str]):
     """The six variables of a running cluster, and a view of what reached it.
 
-    `url` is the API's base address, `root` the cluster's private directory.
+    `url` is the API's base address, `root` the cluster's private directory, `pid` the server's
+    process, `faults` the way to make things go wrong.
     """
 
     def __init__(self, announcement: Mapping[str, Any]) -> None:
         super().__init__(announcement["env"])
         self.url: str = announcement["url"]
         self.root: str = announcement["root"]
+        self.pid: int = announcement["pid"]
+        self.faults = FaultControl(self._control)
         self._token: str = announcement["control"]
 
     def counts(self) -> dict[str, int]:
         """Requests so far, by kind (see counts.py for the kinds)."""
         return dict(self._control("GET", "counts")["requests"])
 
+    def statuses(self) -> dict[int, int]:
+        """Answers so far, by HTTP status."""
+        found = self._control("GET", "counts")["statuses"]
+        return {int(status): count for status, count in found.items()}
+
     def reset_counts(self) -> None:
         """Start counting at nothing again."""
         self._control("DELETE", "counts")
 
     def submissions(self) -> list[dict[str, Any]]:
-        """Jobs handed in so far: jobId, script, scriptPath, workingDirectory."""
+        """Jobs accepted so far: jobId, script, scriptPath, workingDirectory, account."""
         return list(self._control("GET", "submissions"))
 
     def uploads(self) -> list[dict[str, Any]]:
@@ -66,8 +132,17 @@ def cluster(
     *,
     cpus_per_node: int = 8,
     filesystems: Sequence[str] = (),
+    minute: float = 60.0,
+    kill_wait: float = 2.0,
+    engine: Sequence[str] | None = None,
 ) -> Iterator[Environment]:
-    """Serve a local cluster from a child process; it ends, with its jobs, when the block does."""
+    """Serve a local cluster from a child process; it ends, with its jobs, when the block does.
+
+    `python` is what jobs find as python3, `root` a directory for the cluster (a temporary one by
+    default), `filesystems` what the API shows of the machine. `minute` is how many seconds a minute
+    of `--time` lasts, `kill_wait` how many a job has between TERM and KILL. `engine` is the command
+    that `srun --environment` puts before a task's. RuntimeError if the server does not start.
+    """
     options = {
         "scheduler": scheduler,
         "nodes": nodes,
@@ -76,6 +151,9 @@ def cluster(
         "root": None if root is None else os.fspath(root),
         "filesystems": list(filesystems),
         "faults": dict(faults or {}),
+        "minute": minute,
+        "kill_wait": kill_wait,
+        "engine": None if engine is None else list(engine),
     }
     child = subprocess.Popen(
         [sys.executable, "-c", "from fcx.local.serve import child; child()"],

@@ -7,26 +7,57 @@ id), `metadata`, `cancel`, `attach`, `ls`, `tail`, `upload`, ..., `transfer.cp`,
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from fcx.local.scheduler import JobRequest
 
 _STATUS = ("systems", "nodes", "reservations", "partitions", "userinfo", "liveness")
 
 
-@dataclass
 class Ledger:
-    """Requests by kind, and the scripts and files that were handed in, in order."""
+    """Requests by kind, and the jobs and files that were handed in, in order.
 
-    requests: Counter[str] = field(default_factory=Counter)
-    statuses: Counter[int] = field(default_factory=Counter)
-    submissions: list[dict[str, Any]] = field(default_factory=list)
-    uploads: list[dict[str, Any]] = field(default_factory=list)
+    Scripts are kept in `folder`, not in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.requests: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+        self.submitted: dict[str, float] = {}
+        self.uploads: list[dict[str, Any]] = []
+        self._jobs: list[dict[str, Any]] = []
 
     def reset(self) -> None:
-        """Forget the figures, not the scripts and files."""
+        """Forget the figures, not the jobs and files."""
         self.requests.clear()
         self.statuses.clear()
+
+    def note_job(self, job_id: str, request: JobRequest) -> None:
+        """A job was accepted."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if request.script is not None:
+            (self.folder / job_id).write_bytes(request.script.encode("utf-8", "surrogatepass"))
+        self.submitted[job_id] = time.time()
+        self._jobs.append(
+            {
+                "jobId": job_id,
+                "scriptPath": request.script_path,
+                "workingDirectory": request.working_directory,
+                "account": request.account,
+            }
+        )
+
+    def submissions(self) -> list[dict[str, Any]]:
+        """The jobs with their scripts (None for one that came by its path)."""
+        return [job | {"script": self._script(job["jobId"])} for job in self._jobs]
+
+    def _script(self, job_id: str) -> str | None:
+        path = self.folder / job_id
+        return path.read_bytes().decode("utf-8", "replace") if path.exists() else None
 
 
 def kind_of(method: str, path: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fcx.local.job import Job
 from fcx.local.nodes import Node, repeated, spread
-from fcx.local.site import group_name, user_name
+from fcx.local.users import group_name, user_name
 
 HANDED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SHELL")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"

@@ -13,7 +13,10 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """An error answer: its status, its message, and what FirecREST puts beside them."""
+    """An error answer: its status, its message, and what FirecREST puts beside them.
+
+    `crash` closes the connection after the answer, as an error does that the server did not foresee.
+    """
 
     status = 500
     kind = "error"
@@ -26,6 +29,7 @@ class ApiError(Exception):
         caused_by: Sequence[str] | None = None,
         data: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        crash: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -33,6 +37,7 @@ class ApiError(Exception):
         self.caused_by = None if caused_by is None else list(caused_by)
         self.data = None if data is None else dict(data)
         self.headers = dict(headers or {})
+        self.crash = crash
 
 
 class SchedulerError(ApiError):

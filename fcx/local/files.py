@@ -105,7 +105,9 @@ async def ls(
         return [] if one is None else [one]
 
     found = await _quick(quick, command, site.command_timeout)
-    return _output(listing.parse(found) if isinstance(found, str) else found)
+    entries = listing.parse(found) if isinstance(found, str) else found
+    lag = request.scope["faults"].get("lag")
+    return _output(entries if lag is None else site.stale.seen(path, entries, lag))
 
 
 @router.get("/stat")
@@ -305,7 +307,10 @@ async def upload(
     content = await file.read()
     if len(content) > site.max_ops_size:
         raise ApiError("File to upload is too large.", status=413)
-    _write(target, content)
+    half = "half" in request.scope["faults"]
+    _write(target, content[: len(content) // 2] if half else content)
+    if half:
+        raise ApiError("('Channel not open for sending',)", crash=True)
     site.ledger.uploads.append({"path": os.path.normpath(target), "size": len(content)})
     if not content:
         await asyncio.sleep(site.command_timeout)

@@ -13,7 +13,7 @@ from typing import Any
 from fcx.local.nodes import Node, node_list
 from fcx.local.sbatch import JobSpec
 from fcx.local.scheduler import Record
-from fcx.local.site import group_name, user_name
+from fcx.local.users import group_name, user_name
 
 FIRST_PRIORITY = 4_294_901_760
 LAUNCH_FAILED = 53  # the signal that Slurm reports when a job could not even start

@@ -11,7 +11,7 @@ import stat
 import time
 from typing import Any
 
-from fcx.local.site import group_name
+from fcx.local.users import group_name
 
 Entry = dict[str, Any]
 
@@ -73,7 +73,7 @@ def entry(path: str, name: str) -> Entry | None:
         "type": mode[0],
         "linkTarget": as_listed(os.readlink(path)) if mode[0] == "l" else None,
         "user": _user_name(status.st_uid),
-        "group": _group_name(status.st_gid),
+        "group": group_name(status.st_gid),
         "permissions": mode[1:],
         "lastModified": time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(status.st_mtime)),
         "size": str(status.st_size),
@@ -113,4 +113,19 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
-_group_name = functools.lru_cache(maxsize=256)(group_name)
+class Stale:
+    """Listings as a file system with slow caches shows them: as they were some seconds ago."""
+
+    def __init__(self) -> None:
+        self._past: dict[str, list[tuple[float, list[Entry]]]] = {}
+
+    def seen(self, path: str, entries: list[Entry], lag: float) -> list[Entry]:
+        """What is shown for a listing: the newest that is `lag` s old, else only what is that old."""
+        now = time.time()
+        past = self._past.setdefault(path, [])
+        old = [(when, listed) for when, listed in past if when <= now - lag]
+        self._past[path] = [*old[-1:], *past[len(old) :], (now, entries)]
+        if old:
+            return old[-1][1]
+        horizon = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(now - lag))
+        return [one for one in entries if one["lastModified"] <= horizon]

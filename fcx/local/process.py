@@ -100,6 +100,7 @@ class ProcessScheduler(Scheduler):
         if spec.answers_oddly == "test-only":
             raise SchedulerError("Unable to submit new job")
         job = self._new_job(spec, partition)
+        job.not_before = time.monotonic() + max(request.delay, spec.begin)
         self._waiting.append(job)
         self.schedule()
         if spec.answers_oddly is not None:
@@ -588,7 +589,7 @@ def _srun_refused(words: str) -> SchedulerError:
 
 
 def _own_children() -> list[int]:
-    found = []
+    found: list[int] = []
     for entry in os.listdir("/proc/self/task"):
         with contextlib.suppress(OSError), open(f"/proc/self/task/{entry}/children") as file:
             found.extend(int(word) for word in file.read().split())

@@ -77,6 +77,7 @@ class JobSpec:
     dependency: str | None = None
     array: str | None = None
     comment: str | None = None
+    begin: float = 0.0  # seconds from now
     answers_oddly: str | None = None  # "parsable", "wait" or "test-only"
 
     @property
@@ -265,6 +266,15 @@ def _signal(value: str | None) -> dict[str, Any]:
     return {"signal": WarnSignal(signal_number(match[2]), before, "B" in (match[1] or ""))}
 
 
+def _begin(value: str | None) -> dict[str, Any]:
+    """`now+N[seconds|minutes|hours]`; a date or a time of day is not honoured here."""
+    match = re.fullmatch(r"now(?:\+(\d+)(second|minute|hour)?s?)?", value or "")
+    if match is None:
+        raise ValueError(value)
+    unit = {"second": 1, "minute": 60, "hour": 3600}[match[2] or "second"]
+    return {"begin": float(int(match[1] or 0) * unit)}
+
+
 _READERS: dict[str, Any] = {
     "job-name": _text("name"),
     "account": _text("account"),
@@ -279,6 +289,7 @@ _READERS: dict[str, Any] = {
     "dependency": _text("dependency"),
     "comment": _text("comment"),
     "time": _time,
+    "begin": _begin,
     "nodes": _nodes,
     "ntasks": _count("ntasks", "ntasks"),
     "ntasks-per-node": _count("ntasks_per_node", "ntasks-per-node"),

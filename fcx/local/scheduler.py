@@ -60,6 +60,7 @@ class JobRequest:
     standard_output: str | None = None
     standard_error: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0  # a fault: seconds before it may start; a back end may leave it out
 
 
 class Scheduler(ABC):

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ import uvicorn
 from fcx.local.app import create_app
 from fcx.local.auth import Authority
 from fcx.local.counts import Ledger
-from fcx.local.faults import Faults
+from fcx.local.faults import Faults, split
 from fcx.local.scheduler import Scheduler, SchedulerSettings
-from fcx.local.site import SYSTEM, Site, user_name
+from fcx.local.listing import Stale
+from fcx.local.site import SYSTEM, Site
+from fcx.local.users import user_name
 
 
 @dataclass
@@ -62,6 +64,10 @@ def new_scheduler(options: Options, settings: SchedulerSettings) -> Scheduler:
 async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
     """Serve until SIGINT or SIGTERM. `ready` gets the six variables, the url, root and control token."""
     os.umask(0o022)
+    if sys.version_info < (3, 12):  # later ones do it by themselves: no thread for each child
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
     with contextlib.ExitStack() as stack:
         root = options.root or stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-local-"))
         listener = stack.enter_context(_listen(options.port))
@@ -71,6 +77,7 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         try:
             await _run(site, listener, lambda: ready(_announcement(site)))
         finally:
+            await site.forget_later()
             await site.scheduler.close()
 
 
@@ -93,7 +100,7 @@ def _site(options: Options, root: Path, port: int) -> Site:
     )
     home = os.path.expanduser("~")
     exposed = options.filesystems or [home, tempfile.gettempdir(), str(root), "/tmp", "/home"]
-    return Site(
+    site = Site(
         scheduler=new_scheduler(options, settings),
         authority=Authority(
             f"fcx-local-{secrets.token_hex(4)}", secrets.token_urlsafe(24), user_name()
@@ -104,8 +111,26 @@ def _site(options: Options, root: Path, port: int) -> Site:
         desk_token=secrets.token_urlsafe(24),
         filesystems=tuple(dict.fromkeys(exposed)),
         faults=Faults(),
-        ledger=Ledger(),
+        ledger=Ledger(root / "submissions"),
+        stale=Stale(),
+        command_timeout=settings.command_timeout,
     )
+    put_in_force(site, options.faults)
+    return site
+
+
+def put_in_force(site: Site, faults: Mapping[str, Any]) -> None:
+    """Faults by name (see faults.py), those of tokens included. ValueError for an unknown one."""
+    for name, value in faults.items():
+        kind, effect = split(name)
+        if effect == "seed":
+            site.faults.seed(int(value))
+        elif kind == "token" and effect == "lifetime":
+            site.authority.lifetime = float(value)
+        elif kind == "token" and effect == "refuse":
+            site.authority.refusing = bool(value)
+        else:
+            site.faults.set(kind, {effect: value})
 
 
 def _announcement(site: Site) -> dict[str, Any]:
@@ -121,6 +146,7 @@ def _announcement(site: Site) -> dict[str, Any]:
         "url": site.url,
         "root": str(site.root),
         "control": site.control_token,
+        "pid": os.getpid(),
     }
 
 
@@ -128,6 +154,7 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
     config = uvicorn.Config(
         create_app(site),
         log_config=None,
+        log_level="critical",  # a crash on request is no news
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=1,

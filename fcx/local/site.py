@@ -5,12 +5,13 @@ Every route gets at it through the application's state (`site_of`); there is not
 
 from __future__ import annotations
 
-import grp
+import asyncio
 import os
-import pwd
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import Request
 
@@ -18,6 +19,7 @@ from fcx.local.auth import Authority
 from fcx.local.counts import Ledger
 from fcx.local.errors import ApiError
 from fcx.local.faults import Faults
+from fcx.local.listing import Stale
 from fcx.local.scheduler import Scheduler
 
 SYSTEM = "fcx-local"
@@ -37,11 +39,34 @@ class Site:
     filesystems: tuple[str, ...]
     faults: Faults
     ledger: Ledger
+    stale: Stale
     system: str = SYSTEM
     command_timeout: float = 5.0
     max_ops_size: int = MAX_OPS_SIZE
     max_part_size: int = 64 * 1024 * 1024
     started: float = field(default_factory=time.time)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def later(self, seconds: float, work: Coroutine[Any, Any, None]) -> None:
+        """Do something after a while, unless the server stops before."""
+
+        async def wait_and_work() -> None:
+            try:
+                await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                work.close()
+                raise
+            await work
+
+        task = asyncio.ensure_future(wait_and_work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def forget_later(self) -> None:
+        """Drop what was put off."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def home(self) -> str:
@@ -60,20 +85,3 @@ def site_of(request: Request, system_name: str) -> Site:
     if system_name != site.system:
         raise ApiError("System not found", status=404)
     return site
-
-
-def user_name() -> str:
-    """The name of the user who runs the server (the number where it has no name)."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
-
-
-def group_name(gid: int | None = None) -> str:
-    """The name of a group, the caller's own by default (the number where it has no name)."""
-    number = os.getgid() if gid is None else gid
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)

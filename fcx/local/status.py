@@ -11,7 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from fcx.local.errors import ApiError
-from fcx.local.site import Site, group_name, site_of, user_name
+from fcx.local.site import Site, site_of
+from fcx.local.users import group_name, user_name
 
 router = APIRouter(prefix="/status", tags=["status"])
 liveness_router = APIRouter(prefix="/status/liveness", tags=["status"])

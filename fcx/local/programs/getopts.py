@@ -10,14 +10,17 @@ class OptionProblem(Exception):
 
 
 class Table:
-    """Options in one string: `name`, `name=` (needs a value), `name?` (may have one), `n|name=`."""
+    """Options in one string: `name`, `name=` (needs a value), `name?` (may have one), `n|name=`.
+
+    `n|name~` may have a value in its long form and needs one in its short form.
+    """
 
     def __init__(self, options: str) -> None:
         self.kinds: dict[str, str] = {}
         self.shorts: dict[str, str] = {}
         for word in options.split():
-            kind = word[-1] if word[-1] in "=?" else ""
-            short, bar, name = word.rstrip("=?").rpartition("|")
+            kind = word[-1] if word[-1] in "=?~" else ""
+            short, bar, name = word.rstrip("=?~").rpartition("|")
             self.kinds[name] = kind
             if bar:
                 self.shorts[short] = name
@@ -75,7 +78,7 @@ class Table:
                 found.append((name, None))
                 continue
             value: str | None = letters or None
-            if kind == "=" and value is None:
+            if kind in {"=", "~"} and value is None:
                 if not rest:
                     raise OptionProblem(f"option requires an argument -- '{letter}'")
                 value = rest.pop(0)

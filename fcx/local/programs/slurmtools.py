@@ -13,12 +13,12 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from desk import DeskClosed, Refused, ask
-from getopts import OptionProblem, Table
+from desk import DeskClosed, Refused, ask  # type: ignore[import-not-found]
+from getopts import OptionProblem, Table  # type: ignore[import-not-found]
 
 SQUEUE = Table(
-    "A|account= a|all h|noheader j|jobs? M|clusters= me n|name= o|format= O|Format= p|partition= "
-    "r|array S|sort= s|steps? start t|states= u|user= v|verbose w|nodelist= l|long i|iterate= "
+    "A|account= a|all h|noheader j|jobs~ M|clusters= me n|name= o|format= O|Format= p|partition= "
+    "r|array S|sort= s|steps~ start t|states= u|user= v|verbose w|nodelist= l|long i|iterate= "
     "help usage V|version"
 )
 SCANCEL = Table(

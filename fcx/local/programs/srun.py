@@ -19,8 +19,8 @@ from typing import Any, NoReturn
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from desk import DeskClosed, Refused, ask, settings
-from getopts import OptionProblem, Table
+from desk import DeskClosed, Refused, ask, settings  # type: ignore[import-not-found]
+from getopts import OptionProblem, Table  # type: ignore[import-not-found]
 
 OPTIONS = Table(
     "A|account= acctg-freq= bb= bbf= bcast= bcast-exclude= b|begin= c|cpus-per-task= comment= "
