@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import grp
+import math
 import os
 import pwd
 import re
@@ -28,6 +29,7 @@ from fcx.local.scheduler import JobRequest, Record, Scheduler, SchedulerSettings
 
 COMMANDS = ("sbatch", "scontrol", "scancel", "squeue", "srun")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # So many commands run at once; the rest waits its turn, as on a login node with MaxSessions.
 CONCURRENT_COMMANDS = 8
@@ -52,7 +54,8 @@ class SlurmScheduler(Scheduler):
     def __init__(self, settings: SchedulerSettings) -> None:
         super().__init__(settings)
         self._user = pwd.getpwuid(os.geteuid())
-        self._home = self._user.pw_dir if Path(self._user.pw_dir).is_dir() else "/"
+        self._home = str(Path.home())
+        self._place = self._home if Path(self._home).is_dir() else "/"
         self._programs: dict[str, str] = {}
         self._environment: dict[str, str] = {}
         self._slots = asyncio.Semaphore(CONCURRENT_COMMANDS)
@@ -60,6 +63,7 @@ class SlurmScheduler(Scheduler):
         self._mine: set[str] = set()  # submitted here and not seen to end
         self._lost: dict[int, float] = {}  # session of an sbatch that gave no answer -> when
         self._cancelled: set[str] = set()
+        self._hidden: set[str] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._min_job_age = 300.0
 
@@ -148,7 +152,8 @@ class SlurmScheduler(Scheduler):
         records = [
             self._record(job)
             for job in found.values()
-            if job_id is not None or text.is_live(job) or _end_of(job) >= since
+            if job["JobId"] not in self._hidden
+            and (job_id is not None or text.is_live(job) or _end_of(job) >= since)
         ]
         return [
             record
@@ -194,8 +199,11 @@ class SlurmScheduler(Scheduler):
 
     async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
         """Scontrol show partitions."""
-        shown = await self._show("partitions", *(["--all"] if show_hidden else []))
-        return [text.partition_record(part) for part in text.blocks(shown, "PartitionName")]
+        parts = await self._partitions()
+        return [text.partition_record(p) for p in parts if show_hidden or p.get("Hidden") != "YES"]
+
+    async def _partitions(self) -> list[text.Fields]:
+        return list(text.blocks(await self._show("partitions", "--all"), "PartitionName"))
 
     async def reservations(self) -> list[Record]:
         """Scontrol show reservations."""
@@ -212,6 +220,46 @@ class SlurmScheduler(Scheduler):
         done = await self._run("scontrol", "requeue", job_id)
         if done.status:
             raise SchedulerError.of_command(done.status, done.stderr)
+
+    async def fail_node(self, job_id: str) -> None:
+        """Set the node of the job's script down and up again. Takes Slurm's administrator."""
+        node = (await self._running(job_id)).get("BatchHost", "")
+        await self._change(f"NodeName={node}", "State=DOWN", "Reason=fault on request")
+        try:
+            await self._change(f"NodeName={node}", "State=RESUME")
+        except SchedulerError as error:
+            # slurmd may have reported in the meantime: then the node is back already.
+            if "Invalid node state" not in error.message:
+                raise
+
+    async def preempt(self, job_id: str) -> None:
+        """Ask for the job's nodes in a partition whose jobs go before it, if Slurm has one."""
+        job = await self._running(job_id)
+        parts = {p["PartitionName"]: p for p in await self._partitions()}
+        tier = int(parts.get(job["Partition"], {}).get("PriorityTier", "1"))
+        higher = [n for n, p in parts.items() if int(p.get("PriorityTier", "1")) > tier]
+        if not higher:
+            raise SchedulerError("no partition of this Slurm goes before the job's", status=501)
+        done = await self._run(
+            "sbatch", f"--partition={higher[0]}", f"--nodelist={job['NodeList']}", "--exclusive",
+            "--mem=0", "--output=/dev/null", "--time=1", "--wrap=true", plain=False,
+        )  # fmt: skip
+        match = _SUBMITTED.search(done.stdout)
+        if match is None:
+            raise SchedulerError.of_command(done.status, done.stderr)
+        self._mine.add(match[1])
+        self._hidden.add(match[1])  # somebody else's job, as far as the user is concerned
+
+    async def _running(self, job_id: str) -> text.Fields:
+        job = (await self._look(job_id)).get(job_id, {})
+        if job.get("JobState") != "RUNNING":
+            raise SchedulerError(f"job {job_id} is not running", status=409)
+        return job
+
+    async def _change(self, *what: str) -> None:
+        done = await self._run("scontrol", "update", *what)
+        if done.status:
+            raise SchedulerError.of_command(done.status, done.stdout + done.stderr)
 
     # ------------------------------------------------------------------ what Slurm says of jobs
 
@@ -286,7 +334,7 @@ class SlurmScheduler(Scheduler):
                     self._programs.get(command[0], command[0]),
                     *command[1:],
                     env=environment,
-                    cwd=self._home,
+                    cwd=self._place,
                     stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.PIPE,
@@ -319,11 +367,11 @@ class SlurmScheduler(Scheduler):
         if login_file is None:
             folder, login_file = login.install(self.settings.root, self.settings.python)
             bin_dirs = (folder, *bin_dirs)
-        places = [*map(str, bin_dirs), *SYSTEM_PATH.split(":")]
+        places = [*map(str, bin_dirs), *(SYSTEM_PATH if os.geteuid() else ROOT_PATH).split(":")]
         places += [str(Path(program).parent) for program in self._programs.values()]
         variables = {
             "PATH": ":".join(dict.fromkeys(places)),
-            "HOME": self._user.pw_dir,
+            "HOME": self._home,
             "USER": self._user.pw_name,
             "LOGNAME": self._user.pw_name,
             "SHELL": self._user.pw_shell or "/bin/sh",
@@ -349,6 +397,8 @@ def _sbatch_options(request: JobRequest) -> Iterator[str]:
         "output": request.standard_output,
         "error": request.standard_error,
     }
+    if request.delay:
+        yield f"--begin=now+{math.ceil(request.delay)}"
     for option, value in named.items():
         if value:
             yield f"--{option}={value}"

@@ -166,7 +166,7 @@ def _status(job: Mapping[str, str], state: str, waits: bool) -> Record:
     if waits:
         return _state_of(state, job.get("Reason", "None"), None, None)
     code, signal = _exit(job)
-    if state == "RUNNING" or state.startswith(("CANCELLED", "TIMEOUT")):
+    if state not in {"COMPLETED", "FAILED", "OUT_OF_MEMORY"}:
         # Slurm notes how the script was ended; the accounting doesn't call that the job's result.
         code, signal = 0, 0
     return _state_of(state, "None", code, signal)
@@ -175,7 +175,7 @@ def _status(job: Mapping[str, str], state: str, waits: bool) -> Record:
 def _batch(job: Mapping[str, str], state: str) -> Record:
     code, signal = _exit(job)
     shown = state.partition(" ")[0]
-    if shown == "TIMEOUT" or (shown == "FAILED" and signal):
+    if shown in {"TIMEOUT", "NODE_FAIL", "PREEMPTED"} or (shown == "FAILED" and signal):
         shown = "CANCELLED"
     if shown in {"RUNNING", "SUSPENDED"}:
         code, signal = 0, 0

@@ -37,5 +37,6 @@ def slurm_firecrest(slurm: SlurmCluster) -> Iterator[Environment]:
     """A local FirecREST server in front of that Slurm: the six variables."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(slurm.conf))
+        patch.setenv("FCX_TEST_SECRET", "of the server's own environment, not for jobs")
         with cluster(scheduler="slurm") as env:
             yield env

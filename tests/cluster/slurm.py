@@ -47,6 +47,7 @@ SlurmdUser={user}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/none
 CredType=cred/none
+AuthInfo=cred_expire=5
 MpiDefault=none
 SwitchType=switch/none
 ProctrackType=proctrack/linuxproc
@@ -69,10 +70,13 @@ ReturnToService=2
 KillWait=2
 MailProg=/bin/true
 PlugStackConfig={root}/plugstack.conf
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 {nodes}
 PartitionName=debug Default=YES Nodes=ALL DefaultTime=60 MaxTime=INFINITE
 PartitionName=normal Nodes=ALL DefaultTime=60 MaxTime=1440
 PartitionName=short Nodes=ALL DefaultTime=1 MaxTime=1
+PartitionName=urgent Nodes=ALL DefaultTime=1 MaxTime=1 PriorityTier=10 PreemptMode=OFF Hidden=YES
 """
 
 NODE = (
@@ -137,6 +141,13 @@ class SlurmCluster:
         if check and done.returncode:
             raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
         return done.stdout
+
+    def pid(self, name: str) -> int:
+        """The process id of a daemon; of the first node's, for slurmd."""
+        for daemon in self._daemons:
+            if any(Path(str(word)).name == name for word in daemon.args):
+                return daemon.pid
+        raise LookupError(f"no {name} runs")
 
     def logs(self, lines: int = 15) -> str:
         """The last lines of each daemon's log."""
@@ -241,8 +252,9 @@ def slurm_cluster(
 
     `plugstack` are lines of plugstack.conf, or functions that install a plugin in the directory
     that they are given and return its line.
-    Its partitions: debug (the default), normal (up to a day), short (one minute). Without
-    `root`, a temporary directory that goes with it. Raises SlurmFailed, with the logs.
+    Its partitions: debug (the default), normal (up to a day), short (one minute), and the hidden
+    urgent, whose jobs preempt the others. Without `root`, a temporary directory that goes with
+    it. Raises SlurmFailed, with the logs.
     """
     lack = missing()
     if lack:
