@@ -102,8 +102,9 @@ def _finding(hit: Hit, file: str, index: edf_toml.Index) -> Finding:
 
 def _sound(data: dict[str, Any]) -> tuple[dict[str, Any], list[Hit]]:
     """The data without values of wrong types, and a hit for each of them."""
-    sound, hits = deepcopy(data), []
-    for path, message in list(wrong_types(data)):
+    wrong, hits = list(wrong_types(data)), []
+    sound = deepcopy(data) if wrong else data
+    for path, message in wrong:
         why = "the engines refuse the file, or ignore the key"
         hits.append(Hit(path, "wrong-type", ERROR, message, why, _mend_type(path, data)))
         _discard(sound, path)
