@@ -100,14 +100,9 @@ def _translate(pattern: str) -> str:
         char = pattern[i]
         i += 1
         if pattern.startswith("**", i - 1):
-            i += 1
-            if i == len(pattern):
-                out += ".*"
-            elif pattern[i] == "/":
-                i += 1
-                out += "(?:.*/)?"
-            else:
-                out += ".*"
+            suffix = i == 1 and not re.search(r"[*?\[\\/]", pattern[2:])  # Docker's `**a`
+            i += 2 if pattern.startswith("/", i + 1) else 1
+            out += ".*" if suffix or i == len(pattern) else "(?:.*/)?"
         elif char == "*":
             out += "[^/]*"
         elif char == "?":
