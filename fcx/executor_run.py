@@ -63,6 +63,13 @@ FACT_AGE = 7 * 86400.0  # seconds for which who we are over there is remembered
 DIRECTORY_AGE = 86400.0  # seconds for which a working_dir that was fine is not looked at again
 
 
+_RECORDED = (
+    *("working_dir", "max_workers", "workers_per_node", "max_tasks_per_child", "idle_timeout"),
+    *("gate_timeout", "sleep_interval", "task_retries", "python", "inline", "edf_option"),
+)
+"""Settings that another process needs to carry a run on."""
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """What an executor was asked for, checked."""
@@ -86,10 +93,7 @@ class RunSettings:
 
     def to_record(self) -> dict[str, Any]:
         """What another process needs to carry the run on; no secrets."""
-        names = ("working_dir", "max_workers", "workers_per_node", "max_tasks_per_child")
-        names += ("idle_timeout", "gate_timeout", "sleep_interval", "task_retries")
-        names += ("python", "inline", "edf_option")
-        record: dict[str, Any] = {name: getattr(self, name) for name in names}
+        record: dict[str, Any] = {name: getattr(self, name) for name in _RECORDED}
         record["sbatch"], record["srun"] = self.options.sbatch, self.options.srun
         record["edf"] = [self.edf[0], self.edf[1].decode("ascii")] if self.edf else None
         record["account"] = self.credentials.account
@@ -119,6 +123,8 @@ class Run:
         self.gate = gate
         self.journal = journal
         self.log = settings.logger
+        if gate.policy == "off":
+            self.log.warning("parity off: whatever Python and packages are over there will be used")
         self.id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
         self.key = secrets.token_bytes(32)
         self.cluster = Cluster(settings.credentials)
@@ -809,11 +815,9 @@ class Run:
         hashes = {"the EDF": record.get("edf")}
         verdict = await asyncio.to_thread(self.gate.admit, record["probe"], hashes)
         self.verdict = verdict
-        for difference in verdict.differences:
-            if difference.severity == "warn":
-                self.log.warning(
-                    f"{difference.what}: wanted {difference.wanted}, found {difference.found}"
-                )
+        notes = len(verdict.differences)
+        told = f" with {notes} note(s): `fcx preflight` shows them" if notes else ""
+        self.log.info(f"The far side passes under {self.gate.policy!r}{told}")
         if closed and self.ledger.unfinished:
             await self._upload_secrets()
             for task in list(self.ledger.outbox):

@@ -166,4 +166,4 @@ def run_chunk() -> Callable[..., list[Any]]:
     """What ``map`` submits for a chunk: a function that both sides have."""
     from .remote import pickling
 
-    return pickling.run_chunk  # type: ignore[no-any-return]
+    return pickling.run_chunk

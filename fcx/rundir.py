@@ -2,8 +2,8 @@
 
 ::
 
+    <working_dir>/.fcx-<user>/programs-<digest>/ the programs of fcx.remote, for all runs
     <working_dir>/.fcx-<user>/<run id>/          mode 0700
-        agent/        the programs of fcx.remote
         pilots/       <pilot>.json, what a pilot's agents are told
         seats/        <pilot> -> job id: only the job that holds the seat serves
         key           hex; outcomes are authenticated with it
@@ -32,7 +32,6 @@ from typing import Any
 
 PROTOCOL = 1
 FOLDERS = (
-    "agent",
     "pilots",
     "seats",
     "modules",

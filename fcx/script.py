@@ -7,11 +7,14 @@ notes how much time the job has, and starts one agent per node with one srun.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import posixpath
 import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 
 from .errors import OptionError
@@ -19,6 +22,7 @@ from .rundir import FOLDERS
 
 PROGRAMS = (
     "start.sh",
+    "start.py",
     "agent.py",
     "inbox.py",
     "outlog.py",
@@ -202,20 +206,29 @@ class File:
     data: bytes
 
 
+@cache
 def programs() -> list[File]:
-    """The programs of ``fcx/remote`` as files of a run directory."""
+    """The programs of ``fcx/remote`` as they lie over there."""
     folder = resources.files("fcx") / "remote"
     return [File(SHIPPED_AS.get(name, name), (folder / name).read_bytes()) for name in PROGRAMS]
 
 
+def programs_folder(run: str) -> str:
+    """Where the programs lie: beside the runs, named by content, so that byte code is kept too."""
+    together = hashlib.sha256()
+    for file in programs():
+        together.update(f"{file.path} {len(file.data)}\n".encode() + file.data)
+    return f"{posixpath.dirname(run)}/programs-{together.hexdigest()[:12]}"
+
+
 def _programs() -> str:
     """Write the programs into a folder beside, then move it: several pilots may start at once."""
-    own = '"$run"/agent~$SLURM_JOB_ID'
+    own = '"$programs~$SLURM_JOB_ID"'
     writes = "\n".join(
         f"cat >{own}/{file.path} <<'FCX_END'\n{file.data.decode()}FCX_END" for file in programs()
     )
-    move = f'mv -T {own} "$run"/agent 2>/dev/null || rm -rf {own}'
-    return f'if [ ! -d "$run"/agent ]; then mkdir {own}\n{writes}\n{move}; fi'
+    move = f'mv -T {own} "$programs" 2>/dev/null || rm -rf {own}'
+    return f'if [ ! -d "$programs" ]; then mkdir {own}\n{writes}\n{move}; fi'
 
 
 def pilot_name(shape: Shape, number: int) -> str:
@@ -235,7 +248,8 @@ def render(shape: Shape, pilot: str, config: Mapping[str, object], files: Sequen
         *directives,
         _SEAT.format(
             run=shlex.quote(shape.run),
-            folders=" ".join(f'"$run"/{folder}' for folder in FOLDERS if folder != "agent"),
+            programs=shlex.quote(programs_folder(shape.run)),
+            folders=" ".join(f'"$run"/{folder}' for folder in FOLDERS),
             pilot=pilot,
         ),
         _programs(),
@@ -261,9 +275,9 @@ def srun_line(shape: Shape, pilot: str) -> str:
     ]
     agent = [
         "sh",
-        '"$run"/agent/start.sh',
+        '"$programs"/start.sh',
         shlex.quote(shape.python),
-        '"$run"/agent/agent.py',
+        '"$programs"/start.py agent',
         '"$run"',
         f'"$run"/pilots/{pilot}.json',
     ]
@@ -312,6 +326,7 @@ def _put(file: File) -> str:
 _SEAT = """\
 mask=$(umask); umask 077
 run={run}
+programs={programs}
 mkdir -p {folders} || exit 1
 chmod 700 "$run"
 ln -sn "$SLURM_JOB_ID" "$run"/seats/{pilot} 2>/dev/null

@@ -32,7 +32,7 @@ def preflight(
 ) -> None:
     """Compare Python, dill, the image and the packages over there with what is here.
 
-    Submits one short job unless a verdict is remembered. Ends with 0 if calls may be sent, 3 if not.
+    Submits one short job unless a verdict is remembered. Ends with 0 if calls may be sent, else 3.
     """
     from ..config import Settings
 

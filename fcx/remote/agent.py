@@ -1,6 +1,6 @@
 """The agent: one per node of a pilot. It moves bytes between the run directory and its workers.
 
-``python agent.py RUN CONFIG``: RUN is the run directory, CONFIG the pilot's JSON file in it. The agent
+``start.py agent RUN CONFIG``: RUN is the run directory, CONFIG the pilot's JSON file. The agent
 tells its environment, waits for a guard (in CONFIG, or in the first bundle) and compares, claims
 portions, feeds workers, appends what became of each task to its log, and leaves when there is
 nothing to do for ``idle_timeout`` seconds. It never unpickles: only workers do.
@@ -232,10 +232,13 @@ class Agent:
         self.selector.register(self.waker, selectors.EVENT_READ, None)
         for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2:
             signal.signal(number, self._signalled)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.signal(signal.SIGCHLD, self._woken)
 
     def _signalled(self, number, frame):
         self.leaving = "signal"
+
+    def _woken(self, number, frame):
+        """A child has ended: the wakeup descriptor says so, the loop looks which."""
 
     def _start(self, slot):
         slot.start(self.config.get("environ") or os.environ)
@@ -289,7 +292,7 @@ class Agent:
         self.log.flush()
 
     def _here(self):
-        """This place in the words of the guard."""
+        """What the guard asks of this place."""
         found = {
             "python": "%s %s" % (sys.implementation.name, self.hello.get("python")),
             "dill": self.hello.get("dill"),
@@ -488,7 +491,7 @@ class Agent:
     @staticmethod
     def _echo(data, lengths):
         """What a call printed also goes where the job's output goes, as it always did."""
-        result, out, err = lengths
+        result, out, _ = lengths
         for fd, text in (1, data[result : result + out]), (2, data[result + out :]):
             if text:
                 try:
@@ -563,9 +566,9 @@ class Agent:
             pass
 
 
-def main():
+def main(arguments):
     """Serve; whatever goes wrong in the agent itself is left as a note that the caller reads."""
-    run, path = sys.argv[1], sys.argv[2]
+    run, path = arguments
     os.umask(0o77)
     with open(path) as file:
         config = json.load(file)
@@ -580,7 +583,3 @@ def main():
     except Exception:
         agent.log.note_exit(traceback.format_exc())
         raise
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -74,8 +74,11 @@ class Slot:
         """Start a process by exec; it says hello by itself."""
         there, self.write_fd = os.pipe()
         self.read_fd, back = os.pipe()
-        command = [sys.executable, os.path.join(os.path.dirname(__file__), "worker.py")]
-        command += [str(there), str(back), self.out, self.err]
+        command = [
+            sys.executable,
+            os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py"),
+        ]
+        command += ["worker", str(there), str(back), self.out, self.err]
         self.process = subprocess.Popen(
             command,
             env=self._environ(environ),

@@ -1,6 +1,6 @@
 """A worker: one process that runs calls, one after the other, for the agent that started it.
 
-``python worker.py READ_FD WRITE_FD OUT ERR``: frames come in on READ_FD and leave on WRITE_FD;
+``start.py worker READ_FD WRITE_FD OUT ERR``: frames come in on READ_FD and leave on WRITE_FD;
 stdout and stderr of a call go to the files OUT and ERR, which are emptied after each call.
 
 A frame is ``>cIQ`` (kind, length of meta, length of data), meta as JSON, data as bytes::
@@ -305,14 +305,13 @@ def import_pickling():
             sys.path.append(os.getcwd())
 
 
-def main():
+def main(arguments):
     """Stand apart from ``__main__``, which is the caller's, and serve."""
-    reader, writer = int(sys.argv[1]), int(sys.argv[2])
+    reader, writer = int(arguments[0]), int(arguments[1])
     for fd in reader, writer:
         os.set_inheritable(fd, False)
     prepare()
-    output = Output(sys.argv[3], sys.argv[4])
-    sys.modules["_fcx_worker"] = sys.modules["__main__"]
+    output = Output(arguments[2], arguments[3])
     sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv = [""]
     hello = {"python": "%d.%d.%d" % sys.version_info[:3], "dill": None}
@@ -325,7 +324,3 @@ def main():
     hello["dill"] = pickling.dill.__version__
     write_frame(writer, b"H", hello)
     Worker(reader, writer, pickling, output).serve()
-
-
-if __name__ == "__main__":
-    main()
