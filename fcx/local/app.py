@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from fcx.local import compute, control, files, status
+from fcx.local import compute, control, files, stage, status, transfer
 from fcx.local.answers import describe
 from fcx.local.errors import ApiError
 from fcx.local.gate import VERSION, Gate
@@ -26,8 +26,9 @@ def create_app(site: Site) -> ASGIApp:
     app.include_router(control.token_router)
     app.include_router(control.router)
     app.include_router(control.desk_router)
+    app.include_router(stage.router, include_in_schema=False)
     app.include_router(status.liveness_router)
-    for router in (status.router, compute.router, files.router):
+    for router in (status.router, compute.router, files.router, transfer.router):
         app.include_router(router, dependencies=signed_in)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)

@@ -135,13 +135,15 @@ def cluster(
     minute: float = 60.0,
     kill_wait: float = 2.0,
     engine: Sequence[str] | None = None,
+    max_part_size: int = 64 * 1024 * 1024,
 ) -> Iterator[Environment]:
     """Serve a local cluster from a child process; it ends, with its jobs, when the block does.
 
     `python` is what jobs find as python3, `root` a directory for the cluster (a temporary one by
     default), `filesystems` what the API shows of the machine. `minute` is how many seconds a minute
     of `--time` lasts, `kill_wait` how many a job has between TERM and KILL. `engine` is the command
-    that `srun --environment` puts before a task's. RuntimeError if the server does not start.
+    that `srun --environment` puts before a task's; `max_part_size` the size in bytes of the parts
+    of a large transfer. RuntimeError if the server does not start.
     """
     options = {
         "scheduler": scheduler,
@@ -153,6 +155,7 @@ def cluster(
         "faults": dict(faults or {}),
         "minute": minute,
         "kill_wait": kill_wait,
+        "max_part_size": max_part_size,
         "engine": None if engine is None else list(engine),
     }
     child = subprocess.Popen(

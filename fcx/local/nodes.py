@@ -17,13 +17,14 @@ class Node:
 
     index: int
     cpus: int
+    prefix: str = PREFIX
     held: dict[str, int] = field(default_factory=dict)
     down_until: float = 0.0
 
     @property
     def name(self) -> str:
         """Its name, counted from 1."""
-        return f"{PREFIX}{self.index + 1}"
+        return f"{self.prefix}{self.index + 1}"
 
     @property
     def up(self) -> bool:
@@ -55,10 +56,10 @@ class Need:
 
 
 class Pool:
-    """All nodes."""
+    """The nodes of one or more partitions."""
 
-    def __init__(self, count: int, cpus: int) -> None:
-        self.nodes = [Node(index, cpus) for index in range(count)]
+    def __init__(self, count: int, cpus: int, prefix: str = PREFIX) -> None:
+        self.nodes = [Node(index, cpus, prefix) for index in range(count)]
         self.cpus = cpus
 
     def need(self, spec: JobSpec) -> Need:
@@ -104,11 +105,10 @@ class Pool:
 
 def node_list(nodes: Iterable[Node]) -> str:
     """Slurm's short form: `fcx-node-1`, `fcx-node-[1-3,5]`."""
-    numbers = sorted(node.index + 1 for node in nodes)
-    if not numbers:
-        return ""
-    if len(numbers) == 1:
-        return f"{PREFIX}{numbers[0]}"
+    listed = sorted(nodes, key=lambda node: node.index)
+    if len(listed) < 2:
+        return listed[0].name if listed else ""
+    numbers = [node.index + 1 for node in listed]
     spans: list[list[int]] = []
     for number in numbers:
         if spans and number == spans[-1][-1] + 1:
@@ -116,7 +116,7 @@ def node_list(nodes: Iterable[Node]) -> str:
         else:
             spans.append([number])
     inside = ",".join("-".join(map(str, span)) for span in spans)
-    return f"{PREFIX}[{inside}]"
+    return f"{listed[0].prefix}[{inside}]"
 
 
 def spread(tasks: int, nodes: int) -> list[int]:

@@ -31,6 +31,7 @@ NODE_RECOVERY = 2.0  # seconds that a failed node stays down
 REQUEUE_DELAY = 1.0
 CLOSE_GRACE = 0.5
 CLOSE_TIMEOUT = 15.0
+TRANSFER_SLOTS = 64  # CPUs of the node that only transfer jobs use, so that they never wait for others
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,12 @@ PARTITIONS = {
 class ProcessScheduler(Scheduler):
     """Jobs as processes, on nodes that are working environments."""
 
+    transfer_directives = ("#SBATCH --partition=xfer --ntasks=1",)
+
     def __init__(self, settings: SchedulerSettings) -> None:
         super().__init__(settings)
         self.pool = Pool(settings.nodes, settings.cpus_per_node)
+        self.transfer_pool = Pool(1, TRANSFER_SLOTS, "fcx-xfer-")
         self.jobs_by_id: dict[str, Job] = {}
         self.workplace = Workplace(settings.root, settings.python)
         self._waiting: list[Job] = []
@@ -177,7 +181,12 @@ class ProcessScheduler(Scheduler):
             return "JobHeldUser"
         if minutes == sbatch.UNLIMITED or minutes > partition.max_time:
             return "PartitionTimeLimit"
-        return "None" if self.pool.possible(self.pool.need(job.spec)) else "PartitionConfig"
+        pool = self.pool_of(job)
+        return "None" if pool.possible(pool.need(job.spec)) else "PartitionConfig"
+
+    def pool_of(self, job: Job) -> Pool:
+        """The nodes that a job may have."""
+        return self.transfer_pool if job.partition == "xfer" else self.pool
 
     async def _odd_answer(self, job: Job, option: str) -> None:
         """`--parsable` and `--wait`: the job runs, and the answer is not what the API reads."""
@@ -197,20 +206,22 @@ class ProcessScheduler(Scheduler):
         """Start whatever may start now; say of the others why they wait."""
         if self._closing:
             return
-        blocked = False
+        blocked: set[Pool] = set()
         for job in list(self._waiting):
             if job.reason in {"JobHeldUser", "PartitionTimeLimit", "PartitionConfig"}:
                 continue
             if job.not_before > time.monotonic():
                 job.reason = "BeginTime"
                 continue
-            if blocked:
+            pool = self.pool_of(job)
+            if pool in blocked:
                 job.reason = "Priority"
                 continue
-            need = self.pool.need(job.spec)
-            taken = self.pool.take(job.id, need)
+            need = pool.need(job.spec)
+            taken = pool.take(job.id, need)
             if taken is None:
-                job.reason, blocked = "Resources", True
+                job.reason = "Resources"
+                blocked.add(pool)
                 continue
             job.nodes, job.cpus = taken, need.cpus
             self._waiting.remove(job)
@@ -328,7 +339,7 @@ class ProcessScheduler(Scheduler):
 
     def _finish(self, job: Job, status: int | None) -> None:
         """Write down how it ended, and give its nodes to the next one."""
-        self.pool.give_back(job.id)
+        self.pool_of(job).give_back(job.id)
         if job.fate == "REQUEUED":
             self._to_the_line_again(job)
         else:
@@ -510,22 +521,26 @@ class ProcessScheduler(Scheduler):
                 "address": "127.0.0.1",
                 "hostname": node.name,
                 "state": [node.state],
-                "partitions": list(PARTITIONS),
+                "partitions": ["xfer"] if node.prefix == "fcx-xfer-" else ["normal", "debug"],
                 "weight": 1,
                 "allocMemory": 0,
                 "allocCpus": node.cpus - node.free,
                 "idleCpus": node.free,
             }
-            for node in self.pool.nodes
+            for node in (*self.pool.nodes, *self.transfer_pool.nodes)
         ]
 
     async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
-        """The partitions, each with all nodes."""
-        count = len(self.pool.nodes)
-        cpus = count * self.pool.cpus
+        """The partitions: normal and debug have all nodes, xfer one of its own."""
+        pools = {"normal": self.pool, "debug": self.pool, "xfer": self.transfer_pool}
         return [
-            {"name": name, "cpus": cpus, "totalNodes": count, "partition": "UP"}
-            for name in PARTITIONS
+            {
+                "name": name,
+                "cpus": len(pool.nodes) * pool.cpus,
+                "totalNodes": len(pool.nodes),
+                "partition": "UP",
+            }
+            for name, pool in pools.items()
         ]
 
     async def reservations(self) -> list[Record]:

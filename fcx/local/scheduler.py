@@ -68,6 +68,7 @@ class Scheduler(ABC):
 
     cluster = "cluster"
     version = "22.05.8"
+    transfer_directives: tuple[str, ...] = ()  # #SBATCH lines of the server's own transfer jobs
 
     def __init__(self, settings: SchedulerSettings) -> None:
         self.settings = settings

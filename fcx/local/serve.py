@@ -30,6 +30,7 @@ from fcx.local.faults import Faults, split
 from fcx.local.scheduler import Scheduler, SchedulerSettings
 from fcx.local.listing import Stale
 from fcx.local.site import SYSTEM, Site
+from fcx.local.stage import Stage
 from fcx.local.users import user_name
 
 
@@ -47,6 +48,7 @@ class Options:
     engine: list[str] | None = None
     minute: float = 60.0
     kill_wait: float = 2.0
+    max_part_size: int = 64 * 1024 * 1024
     faults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -99,7 +101,7 @@ def _site(options: Options, root: Path, port: int) -> Site:
         kill_wait=options.kill_wait,
     )
     home = os.path.expanduser("~")
-    exposed = options.filesystems or [home, tempfile.gettempdir(), str(root), "/tmp", "/home"]
+    exposed = [*(options.filesystems or [home, tempfile.gettempdir(), "/tmp", "/home"]), str(root)]
     site = Site(
         scheduler=new_scheduler(options, settings),
         authority=Authority(
@@ -113,6 +115,8 @@ def _site(options: Options, root: Path, port: int) -> Site:
         faults=Faults(),
         ledger=Ledger(root / "submissions"),
         stale=Stale(),
+        stage=Stage(root / "stage", f"http://127.0.0.1:{port}"),
+        max_part_size=options.max_part_size,
         command_timeout=settings.command_timeout,
     )
     put_in_force(site, options.faults)

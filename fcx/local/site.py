@@ -6,7 +6,6 @@ Every route gets at it through the application's state (`site_of`); there is not
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from fcx.local.errors import ApiError
 from fcx.local.faults import Faults
 from fcx.local.listing import Stale
 from fcx.local.scheduler import Scheduler
+from fcx.local.stage import Stage
 
 SYSTEM = "fcx-local"
 MAX_OPS_SIZE = 5 * 1024 * 1024
@@ -40,6 +40,7 @@ class Site:
     faults: Faults
     ledger: Ledger
     stale: Stale
+    stage: Stage
     system: str = SYSTEM
     command_timeout: float = 5.0
     max_ops_size: int = MAX_OPS_SIZE
@@ -69,10 +70,11 @@ class Site:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
-    def home(self) -> str:
-        """The directory where transfer jobs run: the user's home, if it is exposed."""
-        home = os.path.expanduser("~")
-        return home if self.exposes(home) else str(self.root)
+    def transfers(self) -> str:
+        """The directory where transfer jobs run and log."""
+        folder = self.root / "transfers"
+        folder.mkdir(exist_ok=True)
+        return str(folder)
 
     def exposes(self, path: str) -> bool:
         """Whether a normalised absolute path lies in a file system that the API shows."""

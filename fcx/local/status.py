@@ -133,6 +133,23 @@ def _system(site: Site) -> dict[str, Any]:
         "dataOperation": {
             "datatransfer_jobs_directives": [],
             "max_ops_file_size": site.max_ops_size,
-            "data_transfer": None,
+            "data_transfer": {
+                "serviceType": "s3",
+                "name": "stage",
+                "privateUrl": "**********",
+                "publicUrl": f"{site.url}/stage",
+                "accessKeyId": "**********",
+                "secretAccessKey": "**********",
+                "region": "local",
+                "ttl": 604800,
+                "tenant": None,
+                "multipart": {
+                    "use_split": False,
+                    "max_part_size": site.max_part_size,
+                    "parallel_runs": 3,
+                    "tmp_folder": "tmp",
+                },
+                "bucketLifecycleConfiguration": {"days": 10},
+            },
         },
     }
