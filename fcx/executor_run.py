@@ -55,6 +55,7 @@ WINDOW = 0.003  # seconds without a new call after which a bundle leaves
 LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while calls keep coming
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
 BUNDLE = 64 << 20  # bytes of payload in one bundle
+LARGEST_FILE = 5_000_000  # bytes of one upload: under the server's 5 MiB, with its form around it
 SILENCE = 30.0  # seconds without a heartbeat after which Slurm is asked
 LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
 OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
@@ -459,13 +460,12 @@ class Run:
         await self._upload("inbox", *head)
 
     async def _upload(self, folder: str, name: str, data: bytes) -> None:
-        for start in range(0, len(data), rundir.CHUNK):
-            if start:
-                raise ConfigError(f"{name} is larger than {rundir.CHUNK} bytes")
-            try:
-                await self.cluster.write(posixpath.join(self.directory, folder), name, data)
-            except NoSuchPath as error:
-                raise self._run_lost() from error
+        if len(data) > LARGEST_FILE:
+            raise ConfigError(f"{name} is larger than {LARGEST_FILE} bytes: it cannot be uploaded")
+        try:
+            await self.cluster.write(posixpath.join(self.directory, folder), name, data)
+        except NoSuchPath as error:
+            raise self._run_lost() from error
         self._pace.spend(1)
 
     async def _make_run_directory(self) -> None:

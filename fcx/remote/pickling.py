@@ -13,8 +13,10 @@ import enum
 import io
 import pickle
 import sys
+import threading
 
 import dill
+import dill.detect
 
 sys.modules.setdefault("_fcx_pickling", sys.modules[__name__])
 
@@ -85,6 +87,36 @@ def _reduce_enum(cls):
     return make_enum, arguments + (cls.__module__, cls.__qualname__), later, None, None, set_members
 
 
+class Cycles:
+    """While it lasts, dill follows functions that call each other, or themselves in a closure, once.
+
+    dill's own search for the globals that a function needs has no end for those.
+    """
+
+    lock = threading.Lock()
+
+    def __enter__(self):
+        self.lock.acquire()
+        self.own = dill.detect.globalvars
+        dill.detect.globalvars = self.globalvars
+        self.under_way = set()
+
+    def __exit__(self, *error):
+        dill.detect.globalvars = self.own
+        self.lock.release()
+
+    def globalvars(self, func, recurse=True, builtin=False):
+        """As dill.detect.globalvars; nothing for what is being looked at further out."""
+        place = threading.get_ident(), id(func)
+        if place in self.under_way:
+            return {}
+        self.under_way.add(place)
+        try:
+            return self.own(func, recurse, builtin)
+        finally:
+            self.under_way.discard(place)
+
+
 def _of_main(obj):
     return getattr(obj, "__module__", None) == "__main__"
 
@@ -111,6 +143,14 @@ def dumps(obj, home=True):
     """Bytes of any object that dill can pickle; raises whatever the object's pickling raises."""
     if type(obj) in PLAIN:
         return pickle.dumps(obj, PROTOCOL)
+    try:
+        return _dumps(obj, home)
+    except RecursionError:
+        with Cycles():
+            return _dumps(obj, home)
+
+
+def _dumps(obj, home):
     file = io.BytesIO()
     Pickler(file, home).dump(obj)
     return file.getvalue()
