@@ -27,7 +27,8 @@ from .config import Credentials, Settings
 from .edf import Edf, run_edf, run_edf_over
 from .errors import ConfigError, FcxError, OptionError, UsageError
 from .executor_future import FirecrestFuture
-from .executor_run import Run, RunSettings
+from .executor_run import Run
+from .executor_state import RunSettings
 from .executor_tasks import Task
 from .journal import Journal
 from .manifest import Manifest

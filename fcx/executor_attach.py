@@ -11,7 +11,8 @@ from .cluster import LoopThread
 from .config import Credentials
 from .errors import UsageError
 from .executor_future import FirecrestFuture
-from .executor_run import Run, RunSettings
+from .executor_run import Run
+from .executor_state import RunSettings
 from .executor_tasks import Task
 from .journal import Journal, RunRecord
 from .preflight import Gate
