@@ -431,13 +431,16 @@ def test_stopping_the_server_ends_its_jobs_and_no_others(
     with cluster(scheduler="slurm") as env, client(env) as api:
         site = Site(api, env["FIRECREST_SYSTEM"], slurm, tmp_path)
         running, held = site.bash("exec sleep 300"), site.bash("true", "--hold")
+        array = site.bash("[ $SLURM_ARRAY_TASK_ID = 2 ] || exec sleep 300", "--array=0-2")
         with pytest.raises(UnexpectedStatusException):
             site.bash("exec sleep 300", "--parsable", "--job-name=unadmitted")
         site.running(running)
-    left = slurm.run("squeue", "-h", "-o", "%A %j").splitlines()
+        started = ("squeue", "-h", "-t", "R", "-j", array)
+        wait_for(lambda: slurm.run(*started), bool, "tasks of the array")
+    left = slurm.run("squeue", "-h", "-o", "%F %j").splitlines()
     ids = {line.split()[0] for line in left}
     assert foreign in ids
-    assert not ids & {running, held}
+    assert not ids & {running, held, array}
     assert not [line for line in left if line.endswith("unadmitted")]
     slurm.run("scancel", foreign)
 

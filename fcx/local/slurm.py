@@ -60,7 +60,9 @@ class SlurmScheduler(Scheduler):
         self._environment: dict[str, str] = {}
         self._slots = asyncio.Semaphore(CONCURRENT_COMMANDS)
         self._known: OrderedDict[str, text.Fields] = OrderedDict()
+        self._read: dict[str, text.Fields] = {}
         self._mine: set[str] = set()  # submitted here and not seen to end
+        self._submitted: set[str] = set()
         self._lost: dict[int, float] = {}  # session of an sbatch that gave no answer -> when
         self._cancelled: set[str] = set()
         self._hidden: set[str] = set()
@@ -127,6 +129,7 @@ class SlurmScheduler(Scheduler):
             # `--parsable` lands here although the job runs, as on the real server.
             self._mine.update(re.findall(r"^\d+$", done.stdout.strip(), re.MULTILINE))
             raise SchedulerError.of_command(done.status, done.stderr)
+        self._submitted.add(match[1])
         self._mine.add(match[1])
         return match[1]
 
@@ -269,30 +272,45 @@ class SlurmScheduler(Scheduler):
         done = await self._run("scontrol", "show", "job", *([job_id] if job_id else []))
         if done.status and "Invalid job id" not in done.stderr:
             raise SchedulerError.of_query(done.status, done.stderr)
-        live: OrderedDict[str, text.Fields] = OrderedDict()
-        for job in text.blocks(done.stdout, "JobId"):
-            live[job["JobId"]] = job
+        # Most of a long listing is as it was the last time: that isn't read again.
+        read = {
+            piece: self._read.get(piece) or text.fields(piece)
+            for piece in text.pieces(done.stdout, "JobId")
+        }
+        shown = OrderedDict((job["JobId"], job) for job in read.values())
+        for job in shown.values():
             self._note(job)
         if job_id is None:
+            self._read = read
             # What Slurm no longer knows has ended, though nobody saw its end.
-            self._mine -= before - live.keys()
-            return OrderedDict({**self._known, **live})
-        if not live and job_id in self._known:
-            live[job_id] = self._known[job_id]
-        return live
+            self._mine -= before - shown.keys()
+            return OrderedDict({**self._known, **shown})
+        if not shown and job_id in self._known:
+            shown[job_id] = self._known[job_id]
+        return shown
 
     def _note(self, job: text.Fields) -> None:
+        """Remember a job that has ended, and which are this server's to end."""
         key = job["JobId"]
-        if _session(job) in self._lost and job.get("UserId", "").startswith(self._user.pw_name):
-            self._mine.add(key)
         if text.is_live(job):
             self._known.pop(key, None)
+            if self._is_ours(job):
+                self._mine.add(key)
             return
         self._mine.discard(key)
         self._known[key] = job
         while len(self._known) > REMEMBERED_JOBS:
             oldest, _ = self._known.popitem(last=False)
-            self._cancelled.discard(oldest)
+            for ids in (self._cancelled, self._hidden, self._submitted):
+                ids.discard(oldest)
+
+    def _is_ours(self, job: text.Fields) -> bool:
+        """A task of an array of this server's, or what an sbatch left that gave no answer."""
+        if job.get("ArrayJobId") in self._submitted:
+            return True
+        sent = self._lost.get(_session(job))
+        own = job.get("UserId", "").startswith(f"{self._user.pw_name}(")
+        return own and sent is not None and int(job.get("SubmitTime", "0")) >= sent - 1
 
     def _record(self, job: text.Fields) -> Record:
         by = str(self._user.pw_uid) if self._is_cancelled(job["JobId"], job) else None
@@ -344,15 +362,19 @@ class SlurmScheduler(Scheduler):
             except (OSError, ValueError) as error:
                 # A NUL, a lone surrogate, or more than the kernel takes as arguments.
                 raise SchedulerError.of_command(1, f"{command[0]}: {error}\n") from error
-            return await self._finish(process, stdin)
+            return await self._finish(process, stdin, starts_work=not plain)
 
-    async def _finish(self, process: asyncio.subprocess.Process, stdin: bytes | None) -> Done:
+    async def _finish(
+        self, process: asyncio.subprocess.Process, stdin: bytes | None, *, starts_work: bool
+    ) -> Done:
+        started = time.time()
         try:
             out, err = await asyncio.wait_for(
                 process.communicate(stdin), self.settings.command_timeout
             )
         except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-            self._lost[process.pid] = time.time()
+            if starts_work:
+                self._lost[process.pid] = started
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-Fields = dict[str, str]
+Fields = dict[str, str]  # what one object says
 Record = dict[str, Any]
 
 # COMPLETING is a job that has ended but for its clean-up; sacct calls it RUNNING until then.
@@ -33,14 +33,18 @@ _PAIR = re.compile(rf"(?:^|\s)(?:({_OPEN_ENDED})=(.*)|([A-Za-z][\w/:.&]*)=(\S*))
 
 def blocks(text: str, first_key: str) -> Iterator[Fields]:
     """The `key=value` pairs of each object that `scontrol show` printed; each begins first_key."""
-    fields: Fields = {}
-    for line in text.splitlines():
-        if line.startswith(f"{first_key}=") and fields:
-            yield fields
-            fields = {}
-        fields.update(_pairs(line))
-    if first_key in fields:
-        yield fields
+    return (fields(piece) for piece in pieces(text, first_key))
+
+
+def pieces(text: str, first_key: str) -> Iterator[str]:
+    """The text of each object."""
+    parts = re.split(rf"^(?={first_key}=)", text, flags=re.MULTILINE)
+    return (part for part in parts if part.startswith(f"{first_key}="))
+
+
+def fields(piece: str) -> Fields:
+    """The pairs of one object."""
+    return {key: value for line in piece.split("\n") for key, value in _pairs(line)}
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
@@ -52,7 +56,7 @@ def _pairs(line: str) -> Iterator[tuple[str, str]]:
             yield open_key, word
             yield from _pairs(rest)
         elif open_key:
-            yield open_key, open_value.rstrip()
+            yield open_key, open_value
         else:
             yield key, value
 

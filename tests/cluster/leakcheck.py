@@ -27,7 +27,7 @@ from slurm import slurm_cluster
 
 from fcx.local import Environment, cluster
 
-SCRIPT = "#!/bin/bash\n#SBATCH --job-name=leak --output=/dev/null --mem=1\nexit 0\n"
+SCRIPT = "#!/bin/bash\n#SBATCH --job-name=leak --output=/dev/null --mem=50\nexit 0\n"
 THREADS = 4
 PATIENCE = 1800.0
 
@@ -116,7 +116,7 @@ def time_calls(env: Environment, folder: str) -> dict[str, float]:
     """The median of ten of each call, in milliseconds."""
     api, system = connect(env), env["FIRECREST_SYSTEM"]
     api.submit(system, working_dir=folder, script_str=SCRIPT)
-    sleeper = "#!/bin/bash\n#SBATCH --output=/dev/null --mem=1\nexec sleep 600\n"
+    sleeper = "#!/bin/bash\n#SBATCH --output=/dev/null --mem=50\nexec sleep 600\n"
     sleepers: list[str] = []
 
     def submit() -> None:
