@@ -88,12 +88,15 @@ class Replay:
 
     def call(self, label: str, request: Callable[[], Any], *, same: bool = False) -> Any:
         """Make the call again, note what differs; its value. `same`: with an equal value."""
-        recorded = self.take(label)
         answer = attempt(request)
-        found = self._compare(recorded, answer, same=same)
+        self.judge(label, answer, same=same)
+        return answer.value
+
+    def judge(self, label: str, answer: Answer, *, same: bool = False) -> None:
+        """Note what of an answer differs from the next recorded one of that label."""
+        found = self._compare(self.take(label), answer, same=same)
         self.wrong += [f"{label}: {difference}" for difference in found]
         self.done += 1
-        return answer.value
 
     def _compare(self, recorded: Recorded, answer: Answer, *, same: bool) -> list[str]:
         if recorded.kind != answer.kind or recorded.status != answer.status:

@@ -149,9 +149,10 @@ class Server:
 
         def settled() -> dict[str, Any] | None:
             found = self.job(job_id)
-            if found and found["status"]["state"].startswith(ENDED):
-                return found if found["name"] != BOGUS_NAME else None
-            return None
+            if not found or not found["status"]["state"].startswith(ENDED):
+                return None
+            lingers = any(task["status"]["state"] == "RUNNING" for task in found["tasks"])
+            return None if lingers or found["name"] == BOGUS_NAME else found
 
         return until(settled, within=within, what=f"job {job_id} to end")
 
