@@ -225,6 +225,7 @@ class Run(States):
         self.ledger.add(tasks)
 
     def _cancel_task(self, name: str) -> None:
+        self._collect()  # it may be so new that the ledger has not seen it
         task = self.ledger.drop(name)
         if task is None:
             return
