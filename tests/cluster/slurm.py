@@ -21,7 +21,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -323,13 +322,27 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
         daemon.wait()
 
 
+def stop_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP leave the program through its `with` blocks, once."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def leave(number: int, frame: object) -> None:
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)  # nothing interrupts the tidying up
+        raise SystemExit(0)
+
+    for each in numbers:
+        signal.signal(each, leave)
+
+
 def main() -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until a signal."""
+    stop_on_signals()
     with slurm_cluster() as cluster:
         print(f"export SLURM_CONF={cluster.conf}", flush=True)
-        signal.sigwait({signal.SIGINT, signal.SIGTERM})
+        while True:
+            signal.pause()
 
 
 if __name__ == "__main__":
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    sys.exit(main())
+    main()
