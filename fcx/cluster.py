@@ -115,6 +115,14 @@ class JobState:
 
 
 @dataclass(frozen=True)
+class Submitted:
+    """A job id; if the submit was ``repeated``, other jobs of the same script may be about."""
+
+    job: str
+    repeated: bool
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of a directory listing."""
 
@@ -234,10 +242,13 @@ class Cluster:
 
     # -- jobs -------------------------------------------------------------------------------
 
-    async def submit(self, working_dir: str, script: str) -> str:
-        """The job id. A lost answer is followed by the same script again: it must bear that."""
+    async def submit(self, working_dir: str, script: str) -> Submitted:
+        """Submit a job. A lost answer is followed by the same script again: it must bear that."""
+        attempts = 0
 
         async def once() -> Any:
+            nonlocal attempts
+            attempts += 1
             return await self._client.submit(
                 self.system, working_dir, script_str=script, account=self.credentials.account
             )
@@ -248,7 +259,7 @@ class Cluster:
             if error.status in {500, 400}:
                 raise JobRefused(_sbatch_words(str(error))) from error
             raise
-        return str(answer["jobId"])
+        return Submitted(str(answer["jobId"]), repeated=attempts > 1)
 
     async def jobs(self) -> list[JobState]:
         """All of the user's recent jobs, in one request."""

@@ -79,7 +79,7 @@ class Pilots(Inbox):
             len(self.ledger.unfinished) or 1,
             self.settings.max_workers,
             self._per_pilot(),
-            self.ledger.mean,
+            self.ledger.expected_seconds(),
         )
         gated = self.gate.guard is None
         wanted = demand.pilots(running, gated=gated, ramping=ramping or not live)
@@ -154,7 +154,11 @@ class Pilots(Inbox):
         files = self._files(carried, archives)
         text = script.render(self._shape(), pilot.name, self._config(pilot), files)
         pilot.submitted = time.monotonic()
-        pilot.job = await self.cluster.submit(self.settings.working_dir, text)
+        submitted = await self.cluster.submit(self.settings.working_dir, text)
+        pilot.job = submitted.job
+        if submitted.repeated:
+            pilot.ambiguous = True
+            self.linger = True
         self._pace.spend(1)
         self._poll_times.states = time.monotonic()
         self.log.info(f"Job {pilot.job} submitted as {pilot.name}")

@@ -239,7 +239,7 @@ class Run(States):
         self.broken = error
         self._aborting = True
         if isinstance(error, FcxError):
-            self.log.error(str(error))
+            self.log.error(str(error).splitlines()[0])
         else:
             self.log.error("fcx failed", exc_info=error)
         self._collect()
@@ -256,9 +256,10 @@ class Run(States):
                     await work
         live = [pilot for pilot in self.pilots if pilot.live]
         running = [pilot for pilot in live if pilot.agents]
-        pending = live if self._aborting else [p for p in live if not p.agents]
-        if self._aborting and live:
-            self.log.warning(f"Cancelling {len(live)} job(s) of run {self.id}")
+        pending = live if self._aborting else [p for p in live if not p.agents or p.ambiguous]
+        jobs = sum(bool(pilot.job) for pilot in live)
+        if self._aborting and jobs:
+            self.log.warning(f"Cancelling {jobs} job(s) of run {self.id}")
         await self._cancel_jobs(pending)
         for task in list(self.ledger.unfinished.values()):
             task.future.cancel()
@@ -269,11 +270,12 @@ class Run(States):
     async def _tidy(self, running: bool | list[Pilot]) -> None:
         if not self.directory or not (self._landed or self._made):
             return
+        stays = self.keep or self.linger
         with contextlib.suppress(NoSuchPath):
-            if running:
-                word = b"keep" if self.keep else b"remove"
+            if running or stays:
+                word = b"keep" if stays else b"remove"
                 await self.cluster.write(posixpath.join(self.directory, "inbox"), "closed", word)
-            elif not self.keep:
+            else:
                 await self.cluster.remove(self.directory)
 
 

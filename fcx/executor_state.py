@@ -99,6 +99,7 @@ class RunState:
         self.broken: BaseException | None = None
         self.finished = threading.Event()
         self.keep = False  # the run directory holds something that was not fetched
+        self.linger = False  # a job may start late, and must find the word that the run is closed
         self._arrived: deque[Task] = deque()
         self._arrival = 0.0
         self._first_arrival = 0.0

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from typing import Any
 from .errors import CallError, NodeFailed
 from .executor_future import FirecrestFuture
 from .parity_requirements import Requirements
-from .pilots import Fate
+from .pilots import SHORT_WORK, Fate
 from .rundir import Incarnation, Item
 
 MOST_RETURNS = 20  # times a call may go back uncharged before something is called wrong
@@ -61,14 +62,17 @@ class Ledger:
     longest: dict[str, float] = field(default_factory=dict)  # seconds, by function
     settled: int = 0
     seconds: float = 0.0  # that settled calls took, all together
+    progress: float = 0.0  # when a call last ended, or the first of many came
 
-    @property
-    def mean(self) -> float | None:
-        """Mean seconds of a call that ended, None before the first."""
-        return self.seconds / self.settled if self.settled else None
+    def expected_seconds(self) -> float | None:
+        """Mean seconds of a call so far; None while nothing tells, or what told proves wrong."""
+        stuck = time.monotonic() - self.progress > SHORT_WORK
+        return None if stuck or not self.settled else self.seconds / self.settled
 
     def add(self, tasks: Iterable[Task]) -> None:
         """Take in new calls."""
+        if not self.unfinished:
+            self.progress = time.monotonic()
         for task in tasks:
             self.unfinished[task.id] = task
             self.outbox.append(task)
@@ -91,6 +95,7 @@ class Ledger:
     def ran(self, task: Task, seconds: float) -> None:
         """Note how long a call took."""
         self.settled += 1
+        self.progress = time.monotonic()
         self.seconds += seconds
         self.longest[task.function] = max(seconds, self.longest.get(task.function, 0.0))
 

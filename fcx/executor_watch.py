@@ -57,7 +57,7 @@ class Watch(Pilots):
         agents = [self.cursors[a] for a in live[0].agents if not self.cursors[a].ended]
         if live[0].agents:
             return agents[0] if len(agents) == 1 else None
-        if time.monotonic() - live[0].submitted > 60:
+        if live[0].ambiguous:
             return None  # it may run under another id
         return LogCursor(Incarnation(live[0].job, 0, 0))
 

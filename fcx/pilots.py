@@ -39,7 +39,7 @@ class Pilot:
     inlined: list[Bundle] = field(default_factory=list)
     agents: set[Incarnation] = field(default_factory=set)  # that came up
     ended: bool = False
-    failed: bool = False  # the submit was refused
+    ambiguous: bool = False  # the submit was repeated: it may run as another job
     state: JobState | None = None
     unknown_since: float = 0.0
     unknown_answers: int = 0
