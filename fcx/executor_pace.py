@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 QUICKEST = 0.05  # seconds between two looks
-SHARE = 0.12  # of the time since the last news that the next look waits
+SHARE = 0.12  # of the time since the last news that the next look waits at first,
+PATIENT = 1.5  # and after so many seconds
+PATIENT_SHARE = 0.25  # this share of it
 STREAM = 0.5  # seconds: while results stream in, no look is sooner than that
 BURST = 60.0  # requests that may be made at once
 RATE = 1.0  # requests per second that are earned meanwhile
@@ -45,6 +47,7 @@ class Pace:
         """Seconds until the next look."""
         waited = time.monotonic() - self._news
         streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
-        wished = min(self.longest, max(QUICKEST, streaming, SHARE * waited))
+        share = SHARE if waited < PATIENT else PATIENT_SHARE
+        wished = min(self.longest, max(QUICKEST, streaming, share * waited))
         owed = (1.0 - self._tokens) / RATE if self._tokens < 1.0 else 0.0
         return max(wished, owed)
