@@ -7,6 +7,7 @@ is wrong with the path: then the real command says what, in its own words.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,16 +56,12 @@ def failure(status: int, stderr: str) -> ApiError:
 
 async def run(argv: Sequence[str], timeout: float) -> Output:
     """Run a command as it is; neither its status nor its words are judged."""
-    process = await asyncio.create_subprocess_exec(
-        "timeout",
-        str(timeout),
-        *argv,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=login_environment(),
-        start_new_session=True,
-    )
+    try:
+        process = await _start(argv, timeout)
+    except OSError as problem:
+        if problem.errno != errno.E2BIG:
+            raise
+        raise ApiError("SSH connection Reset.", status=424) from None
     try:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -78,6 +75,19 @@ async def run(argv: Sequence[str], timeout: float) -> Output:
             process.kill()
             await process.wait()
     return Output(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+async def _start(argv: Sequence[str], timeout: float) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        "timeout",
+        str(timeout),
+        *argv,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=login_environment(),
+        start_new_session=True,
+    )
 
 
 async def _read(stream: asyncio.StreamReader) -> bytes:

@@ -20,6 +20,7 @@ from fcx.local.site import Site, site_of
 router = APIRouter(prefix="/compute/{system_name}/jobs", tags=["compute"])
 
 JobId = Annotated[str, Path(pattern="^[a-zA-Z0-9]+$")]
+_NO_JOB_ID = 2**32 - 2  # what Slurm's numbers end at
 _UNIT_SECONDS = {"h": 3600, "d": 86400}
 
 
@@ -165,6 +166,8 @@ async def jobs(
 async def job(request: Request, system_name: str, job_id: JobId) -> Response:
     """One job; a list of one, as squeue and sacct are merged."""
     site = site_of(request, system_name)
+    if job_id.isdigit() and not 0 < int(job_id) < _NO_JOB_ID:
+        raise SchedulerError.of_query(1, f"squeue: error: Invalid job id: {job_id}\n")
     found = await site.scheduler.jobs(job_id, all_users=True)
     found = _as_seen(site, request.scope["faults"], found)
     if not found:
@@ -186,7 +189,9 @@ async def metadata(request: Request, system_name: str, job_id: JobId) -> Respons
 async def attach(request: Request, system_name: str, job_id: JobId, body: AttachBody) -> Response:
     """Run a command inside a running job."""
     site = site_of(request, system_name)
-    if body.command is None or not re.search(r"\S", body.command):
+    if body.command is None:
+        raise ApiError("('sequence item 3: expected str instance, NoneType found',)", crash=True)
+    if not re.search(r"\S", body.command):
         raise CommandTimeout
     await site.scheduler.attach(job_id, body.command)
     return Response(status_code=204)
@@ -196,5 +201,7 @@ async def attach(request: Request, system_name: str, job_id: JobId, body: Attach
 async def cancel(request: Request, system_name: str, job_id: JobId) -> Response:
     """Cancel a job."""
     site = site_of(request, system_name)
+    if not job_id.isdigit():
+        raise SchedulerError.of_command(1, f"scancel: error: Invalid job id {job_id}\n")
     await site.scheduler.cancel(job_id)
     return Response(status_code=204)

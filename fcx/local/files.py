@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 
 from fcx.local import listing
@@ -32,12 +32,10 @@ from fcx.local.models import (
 )
 from fcx.local.site import MAX_OPS_SIZE, Site, site_of
 
-router = APIRouter(prefix="/filesystem/{system_name}/ops", tags=["filesystem"])
-
 T = TypeVar("T")
 Path = Annotated[str, Query()]
 _TAR_FLAGS = {"none": "", "gzip": "z", "bzip2": "j", "xz": "J"}
-_DOWNLOAD_LIMIT = MAX_OPS_SIZE // 4 * 3 - 2  # its base64 must stay under the output limit
+_DOWNLOAD_LIMIT = MAX_OPS_SIZE // 4 * 3 - 3  # its base64 must stay under the output limit
 
 
 def checked_path(site: Site, path: str | None) -> str:
@@ -63,7 +61,28 @@ def quotable(path: str) -> str:
     if "'" in path:
         raise failure(2, "bash: -c: line 1: unexpected EOF while looking for matching `''")
     if "\0" in path:
-        raise ApiError("An error occurred during the request process", status=500)
+        raise ApiError("Unable to establish SSH connection.", status=424)
+    return path
+
+
+async def path_first(request: Request, system_name: str) -> None:
+    """Judge the request's path before anything else of it, as the real server does."""
+    site = site_of(request, system_name)
+    path = request.query_params.get("path")
+    checked_path(site, await _path_in_body(request) if path is None else path)
+
+
+async def _path_in_body(request: Request) -> str | None:
+    try:
+        body = dict(await request.json())
+        path = next(body[name] for name in ("sourcePath", "source_path", "path") if name in body)
+    except (ValueError, TypeError, StopIteration, RuntimeError):
+        path = ...
+    if path is not None and not isinstance(path, str):
+        raise ApiError(
+            "Unable to decode request and retreive the required path or source_path parameter.",
+            status=400,
+        )
     return path
 
 
@@ -78,6 +97,11 @@ async def _quick(work: Callable[[], T | None], command: Sequence[str], timeout: 
 
 def _output(value: Any, status: int = 200) -> JSONResponse:
     return JSONResponse({"output": value}, status_code=status)
+
+
+router = APIRouter(
+    prefix="/filesystem/{system_name}/ops", tags=["filesystem"], dependencies=[Depends(path_first)]
+)
 
 
 @router.get("/ls")

@@ -13,13 +13,17 @@ from fcx.local.counts import kind_of
 from fcx.local.site import Site
 
 VERSION = "2.x.x"
+TIMED_OUT = "Command execution timeout limit exceeded."
 HANG_WORDS = {  # what a command that hangs ends in, by kind of request; 408 for all others
     "submit": (500, "('Channel not open for sending',)", None),
     "metadata": (500, "()", None),
-    "job": (500, "Error executing Slurm command.", "Command execution timeout limit exceeded."),
-    "jobs": (500, "Error executing Slurm command.", "Command execution timeout limit exceeded."),
+    "job": (500, "Error executing Slurm command.", TIMED_OUT),
+    "jobs": (500, "Error executing Slurm command.", TIMED_OUT),
+    "nodes": (500, TIMED_OUT, TIMED_OUT),
+    "partitions": (500, TIMED_OUT, TIMED_OUT),
+    "reservations": (500, TIMED_OUT, TIMED_OUT),
+    "userinfo": (500, TIMED_OUT, TIMED_OUT),
 }
-TIMED_OUT = "Command execution timeout limit exceeded."
 
 
 class Gate:

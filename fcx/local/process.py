@@ -479,7 +479,12 @@ class ProcessScheduler(Scheduler):
         """`srun --overlap` inside the job, as the login node's shell reads the line."""
         job = self.jobs_by_id.get(job_id)
         if job is None:
-            raise _srun_refused("Invalid job id specified")
+            raise SchedulerError.of_command(
+                1,
+                f"srun: error: Unable to confirm allocation for job {job_id}: "
+                "Invalid job id specified\nsrun: Check SLURM_JOB_ID environment variable. "
+                f"Expired or invalid job {job_id}\n",
+            )
         if job.supervisor is None or job.end is not None:
             words = "Job is pending execution" if job.pending else "Job/step already completing or completed"
             raise _srun_refused(words)

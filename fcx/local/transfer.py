@@ -10,19 +10,20 @@ import uuid
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from fcx.local.commands import checked
 from fcx.local.compute import hand_in
 from fcx.local.environment import PROGRAMS
 from fcx.local.errors import ApiError
-from fcx.local.files import checked_path, compress_command, extract_command, quotable
+from fcx.local.files import checked_path, compress_command, extract_command, path_first, quotable
 from fcx.local.models import Body, CompressBody, ExtractBody, PathBody
 from fcx.local.scheduler import JobRequest
 from fcx.local.site import Site, site_of
 
 router = APIRouter(prefix="/filesystem/{system_name}/transfer", tags=["filesystem"])
+_PATH_FIRST = [Depends(path_first)]
 
 
 class S3Directives(Body):
@@ -42,7 +43,12 @@ class WormholeDirectives(Body):
     """A transfer through a magic wormhole, which this system does not have."""
 
     transfer_method: Literal["wormhole"]
-    wormhole_code: str | None = None
+
+
+class WormholeUploadDirectives(WormholeDirectives):
+    """The same, for an upload: its sender has chosen the code."""
+
+    wormhole_code: str
 
 
 class AccountBody(PathBody):
@@ -51,10 +57,16 @@ class AccountBody(PathBody):
     account: str | None = None
 
 
-class LargeBody(AccountBody):
-    """Body of a large upload or download."""
+class LargeUploadBody(AccountBody):
+    """Body of a large upload."""
 
-    transfer_directives: S3Directives | StreamerDirectives | WormholeDirectives
+    transfer_directives: WormholeUploadDirectives | S3Directives | StreamerDirectives
+
+
+class LargeDownloadBody(AccountBody):
+    """Body of a large download."""
+
+    transfer_directives: WormholeDirectives | S3Directives | StreamerDirectives
 
 
 class MoveBody(AccountBody):
@@ -77,7 +89,7 @@ class TransferExtractBody(ExtractBody, AccountBody):
     """Body of an extract job."""
 
 
-@router.post("/mv")
+@router.post("/mv", dependencies=_PATH_FIRST)
 async def move(request: Request, system_name: str, body: MoveBody) -> Response:
     """Move in a job."""
     site = site_of(request, system_name)
@@ -86,7 +98,7 @@ async def move(request: Request, system_name: str, body: MoveBody) -> Response:
     return _created(await _job(site, "MoveFiles", command, "moved", body.account))
 
 
-@router.post("/cp")
+@router.post("/cp", dependencies=_PATH_FIRST)
 async def copy(request: Request, system_name: str, body: CopyBody) -> Response:
     """Copy in a job."""
     site = site_of(request, system_name)
@@ -96,7 +108,7 @@ async def copy(request: Request, system_name: str, body: CopyBody) -> Response:
     return _created(await _job(site, "CopyFiles", command, "copied", body.account))
 
 
-@router.delete("/rm")
+@router.delete("/rm", dependencies=_PATH_FIRST)
 async def remove(
     request: Request,
     system_name: str,
@@ -109,7 +121,7 @@ async def remove(
     return JSONResponse(await _job(site, "DeleteFiles", command, "deleted", account))
 
 
-@router.post("/compress")
+@router.post("/compress", dependencies=_PATH_FIRST)
 async def compress(request: Request, system_name: str, body: TransferCompressBody) -> Response:
     """Pack in a job."""
     site = site_of(request, system_name)
@@ -118,7 +130,7 @@ async def compress(request: Request, system_name: str, body: TransferCompressBod
     return _created(await _job(site, "CompressFiles", command, "compressed", body.account))
 
 
-@router.post("/extract")
+@router.post("/extract", dependencies=_PATH_FIRST)
 async def extract(request: Request, system_name: str, body: TransferExtractBody) -> Response:
     """Unpack in a job."""
     site = site_of(request, system_name)
@@ -128,7 +140,7 @@ async def extract(request: Request, system_name: str, body: TransferExtractBody)
 
 
 @router.post("/upload")
-async def upload(request: Request, system_name: str, body: LargeBody) -> Response:
+async def upload(request: Request, system_name: str, body: LargeUploadBody) -> Response:
     """Take a large file in: parts to the staging area, and a job that fetches the whole."""
     site = site_of(request, system_name)
     directives = _through_s3(body)
@@ -151,7 +163,7 @@ async def upload(request: Request, system_name: str, body: LargeBody) -> Respons
 
 
 @router.post("/download")
-async def download(request: Request, system_name: str, body: LargeBody) -> Response:
+async def download(request: Request, system_name: str, body: LargeDownloadBody) -> Response:
     """Give a large file out: a job sends it to the staging area, the caller reads it there."""
     site = site_of(request, system_name)
     _through_s3(body)
@@ -168,7 +180,7 @@ async def download(request: Request, system_name: str, body: LargeBody) -> Respo
     return _created(answer)
 
 
-def _through_s3(body: LargeBody) -> S3Directives:
+def _through_s3(body: LargeUploadBody | LargeDownloadBody) -> S3Directives:
     if not isinstance(body.transfer_directives, S3Directives):
         raise ApiError("Requested transfer method is not available.", status=400)
     return body.transfer_directives
