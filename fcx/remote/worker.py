@@ -83,7 +83,7 @@ class Surroundings:
         self.environ = dict(os.environ)
         self.cwd = os.getcwd()
         self.path = list(sys.path)
-        self.streams = sys.stdin, sys.stdout, sys.stderr
+        self.stdin = sys.stdin
         self.signals = {number: signal.getsignal(number) for number in self._handled()}
 
     @staticmethod
@@ -105,7 +105,7 @@ class Surroundings:
         os.umask(self.umask)
         if sys.path != self.path:
             sys.path[:] = self.path
-        sys.stdin, sys.stdout, sys.stderr = self.streams
+        sys.stdin = self.stdin
         for number, handler in self.signals.items():
             if signal.getsignal(number) != handler and handler is not None:
                 signal.signal(number, handler)
@@ -117,8 +117,20 @@ class Output:
 
     def __init__(self, out, err):
         self.fds = [self._redirect(path, fd) for path, fd in ((out, 1), (err, 2))]
-        sys.stdout = open(1, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-        sys.stderr = open(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+        self.streams = [self._stream(fd) for fd in (1, 2)]
+        sys.stdout, sys.stderr = self.streams
+
+    @staticmethod
+    def _stream(fd):
+        return open(fd, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+    def restore(self):
+        """Lead 1 and 2 to the files again; a call may have closed them, or replaced the streams."""
+        for index, fd in enumerate(self.fds):
+            os.dup2(fd, index + 1)
+            if self.streams[index].closed:
+                self.streams[index] = self._stream(index + 1)
+        sys.stdout, sys.stderr = self.streams
 
     @staticmethod
     def _redirect(path, target):
@@ -246,6 +258,7 @@ class Worker:
             done["stale"] = True
         write_frame(self.writer, b"D", done, data)
         del result, data
+        self.output.restore()
         self.home.restore()
 
     def stale(self):
