@@ -208,8 +208,10 @@ class FirecrestExecutor(Executor):
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """Prove that the far side is this environment, with one short job unless that is known.
 
-        Returns the verdict, passed or not; ``fresh`` asks again whatever is remembered.
+        Credentials, system and working_dir are checked first, by requests alone. Returns the
+        verdict, passed or not; ``fresh`` asks again whatever is remembered.
         """
+        Run(self._settings, self.gate, self.gate.journal).check_place()
         self.gate.fresh = fresh
         self.gate.recall()
         if self.gate.verdict is not None and self.gate.guard is not None and not fresh:

@@ -118,21 +118,10 @@ class Run(States):
     async def _prepare(self) -> None:
         """Learn who we are over there, and that working_dir will do: remembered for next time."""
         settings = self.settings
-        where = f"{settings.credentials.api_url} {settings.credentials.system}"
-        who = f"user {where} {settings.credentials.client_id}"
         await asyncio.to_thread(self.gate.recall)
         if self.resumed:
             return
-        user = await asyncio.to_thread(self.journal.fact, who, FACT_AGE)
-        if user is None:
-            user = await self._ask_user()
-            await asyncio.to_thread(self.journal.store, who, user)
-        base = posixpath.join(settings.working_dir, f".fcx-{user}")
-        fine = f"directory {where} {base}"
-        if not await asyncio.to_thread(self.journal.fact, fine, DIRECTORY_AGE):
-            await self._check_working_dir(base)
-            await asyncio.to_thread(self.journal.store, fine, True)
-        self._directory_fact = fine  # forgotten when it turns out otherwise
+        base = await self._place()
         self.directory = posixpath.join(base, self.id)
         record = RunRecord(
             self.id,
@@ -145,6 +134,33 @@ class Run(States):
             settings.to_record(),
         )
         await asyncio.to_thread(self.journal.open_run, record)
+
+    async def _place(self, *, afresh: bool = False) -> str:
+        """The folder of all runs, in a working_dir that will do; ``afresh``: remember nothing."""
+        credentials = self.settings.credentials
+        where = f"{credentials.api_url} {credentials.system}"
+        who = f"user {where} {credentials.client_id}"
+        user = None if afresh else await asyncio.to_thread(self.journal.fact, who, FACT_AGE)
+        if user is None:
+            user = await self._ask_user()
+            await asyncio.to_thread(self.journal.store, who, user)
+        base = posixpath.join(self.settings.working_dir, f".fcx-{user}")
+        fine = self._directory_fact = f"directory {where} {base}"
+        if afresh or not await asyncio.to_thread(self.journal.fact, fine, DIRECTORY_AGE):
+            await self._check_working_dir(base)
+            await asyncio.to_thread(self.journal.store, fine, True)
+        return base
+
+    def check_place(self) -> None:
+        """Credentials, system and working_dir, by requests alone; raises what is wrong."""
+
+        async def ask() -> None:
+            try:
+                await self._place(afresh=True)
+            finally:
+                await self.cluster.close()
+
+        LoopThread.shared().run(ask())
 
     async def _ask_user(self) -> str:
         try:
