@@ -57,13 +57,20 @@ class Lines:
         self.fd = fd
         self.ended = False
         self._held = b""
+        self._early: list[dict[str, Any]] = []
 
     def wait(self) -> dict[str, Any] | None:
         """The next line; None at the end of input."""
         while not self.ended:
-            for line in self.read():
-                return line
+            first, *self._early = self.read() or [None]
+            if first is not None:
+                return first
         return None
+
+    def early(self) -> list[dict[str, Any]]:
+        """Lines that came together with the one waited for."""
+        found, self._early = self._early, []
+        return found
 
     def read(self) -> list[dict[str, Any]]:
         """The lines that are there; sets `ended` at the end of input."""
@@ -97,6 +104,8 @@ class Supervisor:
             answer({"is": "ended", "status": None})
             return
         answer({"is": "started", "pid": self.shell})
+        for command in self.lines.early():
+            self._obey(command)
         while self.shell_status is None or (self.kill_at is not None and descendants()):
             self._turn()  # a job that must go has its grace, even when its shell went first
         end_all()
