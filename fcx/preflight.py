@@ -64,7 +64,7 @@ class Gate:
     known: Known | None = None
     verdict: Verdict | None = None
     far: Snapshot | None = None  # as last seen, whether it passed or not
-    _calls: dict[int, tuple[Requirements, Verdict]] = field(default_factory=dict)
+    _calls: dict[tuple[int, bool], tuple[Requirements, Verdict]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
@@ -159,15 +159,17 @@ class Gate:
 
     def check_call(self, requirements: Requirements) -> Verdict:
         """Judge what one call refers to, against the far side as far as it is known."""
-        found = self._calls.get(id(requirements))
+        known = self.known  # the image's manifest knows less than the live place: judge again
+        key = id(requirements), known is not None
+        found = self._calls.get(key)
         if found is not None:
             return found[1]
-        far = self.known.far if self.known else self.manifest
+        far = known.far if known else self.manifest
         verdict = before_queue(
             requirements, far, self.policy, self.rules, caller=self.caller, manifest=self.manifest
         )
         if far is not None:
-            self._calls[id(requirements)] = requirements, verdict
+            self._calls[key] = requirements, verdict
         return verdict
 
     def refuse_call(self, requirements: Requirements) -> None:
