@@ -26,9 +26,10 @@ import uvicorn
 from fcx.local.app import create_app
 from fcx.local.auth import Authority
 from fcx.local.counts import Ledger
+from fcx.local.engine import find_engine
 from fcx.local.faults import Faults, split
-from fcx.local.scheduler import Scheduler, SchedulerSettings
 from fcx.local.listing import Stale
+from fcx.local.scheduler import Scheduler, SchedulerSettings
 from fcx.local.site import SYSTEM, Site
 from fcx.local.stage import Stage
 from fcx.local.users import user_name
@@ -74,7 +75,8 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
         root = options.root or stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-local-"))
         listener = stack.enter_context(_listen(options.port))
         site = _site(options, Path(root), listener.getsockname()[1])
-        site.scheduler.open_door(listener.getsockname()[1], site.desk_token, options.engine)
+        engine = find_engine(Path(root) / "images") if options.engine is None else options.engine
+        site.scheduler.open_door(listener.getsockname()[1], site.desk_token, engine)
         await site.scheduler.start()
         try:
             await _run(site, listener, lambda: ready(_announcement(site)))
