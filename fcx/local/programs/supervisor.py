@@ -62,9 +62,10 @@ class Lines:
     def wait(self) -> dict[str, Any] | None:
         """The next line; None at the end of input."""
         while not self.ended:
-            first, *self._early = self.read() or [None]
-            if first is not None:
-                return first
+            lines = self.read()
+            if lines:
+                self._early = lines[1:]
+                return lines[0]
         return None
 
     def early(self) -> list[dict[str, Any]]:
