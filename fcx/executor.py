@@ -15,6 +15,7 @@ import itertools
 import logging
 import os
 import posixpath
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -199,11 +200,16 @@ class FirecrestExecutor(Executor):
         if exc_type is None:
             self.shutdown(wait=True)
             return
+        self.abort()
+        self._run.finished.wait()
+
+    def abort(self) -> None:
+        """Cancel all calls and end all jobs, without waiting for either."""
         with self._lock:
             self._shut = True
-        self._logger.warning("Leaving by an exception: calls and jobs are cancelled")
+        if not self._run.finished.is_set():
+            self._logger.warning("Calls and jobs are cancelled")
         self._run.close(abort=True)
-        self._run.finished.wait()
 
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """Prove that the far side is this environment, with one short job unless that is known.
@@ -314,10 +320,13 @@ _exiting = False
 
 
 def _at_exit() -> None:
-    """Let what was submitted finish, as the standard executors do, before the loop ends."""
+    """Let what was submitted finish, as the standard executors do; after Ctrl-C cancel it."""
     global _exiting  # noqa: PLW0603 - the interpreter exits once
     _exiting = True
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
     for executor in list(_live):
+        if interrupted:
+            executor.abort()
         executor.shutdown(wait=True)
 
 
