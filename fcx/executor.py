@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import itertools
 import logging
 import os
@@ -330,4 +331,6 @@ def _at_exit() -> None:
         executor.shutdown(wait=True)
 
 
+# Callbacks run in the reverse order: the thread pool that the loop uses must be registered before.
+importlib.import_module("concurrent.futures.thread")
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001 - as concurrent.futures does
