@@ -15,6 +15,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -144,9 +145,15 @@ def build(
 
     Raises UsageError for the context or the Dockerfile, EngineError and its kin for the rest.
     """
-    progress = progress or Progress()
     plan = Plan.from_request(request, settings.root / "edf")
-    client = client or connect()
+    if client is not None:
+        return _build(plan, settings, progress or Progress(), client)
+    with closing(connect()) as own:
+        return _build(plan, settings, progress or Progress(), own)
+
+
+def _build(plan: Plan, settings: Settings, progress: Progress, client: Any) -> Built:
+    request = plan.request
     local = local_platform(client)
     platform = request.platform or local
     foreign = "" if platform == local else platform

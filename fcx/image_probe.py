@@ -51,7 +51,7 @@ def probe_image(client: Any, image: Any) -> Snapshot | Reading:
         return snapshot
     reading = read_image(client, image)
     _refuse_incomplete(reading)
-    if reading.architecture == image_native(client):
+    if reading.architecture in ("", image_native(client)):
         raise ImageRefused(
             f"The image's Python, {reading.python and reading.python.executable}, does not answer "
             f"the probe: {failure.strip() or 'it said nothing'}. It must be 3.6 or later and run "

@@ -24,8 +24,8 @@ import platformdirs
 from docker.types import Mount
 
 from .config import VARIABLES
-from .errors import UsageError
-from .image_engine import engine_errors
+from .errors import EngineError, UsageError
+from .image_engine import engine_errors, explain
 from .image_probe import container
 from .manifest import Manifest
 
@@ -36,6 +36,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 GRACE = 10
 """Seconds between asking a program to stop and killing it."""
 
+WRONG_PROCESSOR = b"exec format error"
 HEADER = struct.Struct(">BxxxL")
 
 
@@ -133,11 +134,16 @@ def _attached(client: Any, made: Any, *, terminal: bool) -> int:
         if terminal:
             _resize(client, made)
         threading.Thread(target=_feed, args=(wire,), daemon=True).start()
+        last = b""
         for stream, data in _frames(wire, framed=not terminal):
             target = sys.stderr if stream == 2 else sys.stdout
             target.buffer.write(data)
             target.flush()
-        return int(made.wait()["StatusCode"])
+            last = data
+        code = int(made.wait()["StatusCode"])
+    if code and WRONG_PROCESSOR in last:
+        raise EngineError(explain("Running the image", WRONG_PROCESSOR.decode()))
+    return code
 
 
 def _frames(wire: socket.socket, *, framed: bool) -> Iterator[tuple[int, bytes]]:

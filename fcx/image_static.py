@@ -17,7 +17,9 @@ from typing import IO, cast
 from .manifest import Interpreter, docker_architecture
 
 ELF_MACHINES = {3: "i386", 22: "s390x", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
-BINARY = re.compile(r"(python3?(\.\d+)?|libpython3[.\d]*\.so[.\d]*|libc[.-].*so.*|sh|dash|bash)$")
+BINARY = re.compile(
+    r"(python3?(\.\d+)?|libpython3[.\d]*\.so[.\d]*|libc[.-].*so.*|sh|dash|bash|busybox)$"
+)
 METADATA = re.compile(r"\.(dist-info/METADATA|egg-info/PKG-INFO|egg-info)$")
 BYTECODE = re.compile(r"/python(3\.\d+)/__pycache__/os\.cpython-\d+\.pyc$")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -106,7 +108,8 @@ class Reading:
         """Read the image whose environment has this PATH."""
         shell = files.which(["sh"], path)
         found = files.which(["python3", "python"], path)
-        machine = files.machine(found[1] if found else shell[1] if shell else "")
+        machine = files.machine(found[1]) if found else ""
+        machine = machine or (files.machine(shell[1]) if shell else "")
         python = _interpreter(files, *found) if found else None
         packages = _distributions(files, python) if python else {}
         text = files.contents.get("/usr/lib/os-release") or files.contents.get("/etc/os-release")

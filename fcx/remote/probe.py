@@ -260,15 +260,15 @@ def find_dill(found: "dict[str, tuple[str, str]]") -> "str | None":
     vendored) only the module itself knows.
     """
     spec = attempt(lambda: util.find_spec("dill"))
-    if spec is None:
-        return None
+    if spec is None or not spec.has_location or not os.access(spec.origin or "", os.R_OK):
+        return None  # a folder that this user may not look into passes for a namespace package
     version, entry = found.get("dill", ("", ""))
     places = [os.path.dirname(place) for place in spec.submodule_search_locations or ()]
     if version and os.path.realpath(entry) in [os.path.realpath(place) for place in places]:
         return version
     try:
         import dill
-    except Exception:  # noqa: BLE001 - a broken dill may raise anything, and is as good as none
+    except Exception:  # a broken dill may raise anything, and is as good as none
         return None
     return getattr(dill, "__version__", None)
 

@@ -123,6 +123,7 @@ def start(data_root: Path | None = None) -> Engine:
         made = Engine(f"unix://{root}/sock", str(root), process.pid, bridge)
         if wait_for(lambda made=made, p=process: answers(made) or p.poll() is not None):
             if process.poll() is None:
+                process.returncode = 0  # let go of it: another process of the run may end it
                 return made
         log_text = (root / "log").read_text()[-2000:]
         stop(made)
