@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,11 +59,20 @@ def once(server: Server, method: str, path: str, **kwargs: Any) -> httpx.Respons
         )
 
 
-def fresh(server: Server) -> Firecrest:
-    """A client with a token of its own."""
+@pytest.fixture
+def fresh(server: Server) -> Iterator[Callable[[], Firecrest]]:
+    """Makes clients, each with a token of its own."""
+    made: list[Firecrest] = []
     names = ("FIRECREST_CLIENT_ID", "FIRECREST_CLIENT_SECRET", "AUTH_TOKEN_URL")
-    auth = ClientCredentialsAuth(*(server.env[name] for name in names))
-    return bounded(Firecrest(server.url, authorization=auth))
+
+    def make() -> Firecrest:
+        auth = ClientCredentialsAuth(*(server.env[name] for name in names))
+        made.append(bounded(Firecrest(server.url, authorization=auth)))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close_session()
 
 
 # --- Requests
@@ -145,7 +154,7 @@ def test_rate_limits_name_the_time_to_wait(server, faults):
 
 
 @pytest.mark.skipif(not FOLDER.is_dir(), reason="the recorded transcripts are not here")
-def test_hang_transcript(server, faults, there):
+def test_hang_transcript(server, faults, there, fresh):
     """What each call ends in while the scheduler hangs, as it was recorded; five seconds each."""
     replay = Replay(server, "hang", there)
     system = server.system
@@ -163,7 +172,7 @@ def test_hang_transcript(server, faults, there):
     }
     begin = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
-        answers = pool.map(lambda call: attempt(lambda: call(fresh(server))), calls.values())
+        answers = pool.map(lambda call: attempt(lambda: call(fresh())), calls.values())
         for label, answer in zip(calls, answers, strict=True):
             replay.judge(label, answer)
     assert 4.5 <= time.monotonic() - begin < 20
@@ -189,34 +198,34 @@ def test_hang_transcript(server, faults, there):
 # --- Tokens
 
 
-def test_tokens_too_near_their_end_are_refused(server, faults):
+def test_tokens_too_near_their_end_are_refused(server, faults, fresh):
     """31 s to live are enough, 29 and 5 are not."""
     for lifetime, status in ((31, 200), (29, 401), (5, 401)):
         faults.token_lifetime(lifetime)
-        answer = attempt(lambda: fresh(server)._get_request(endpoint="/status/systems"))
+        answer = attempt(lambda: fresh()._get_request(endpoint="/status/systems"))
         assert answer.status == status
         if status == 401:
             assert "Access token expires too soon (less than 30s remaining)." in answer.value
 
 
-def test_tokens_can_end_at_once(server, faults):
+def test_tokens_can_end_at_once(server, faults, fresh):
     """The old one is refused, a new one is not."""
-    client = fresh(server)
+    client = fresh()
     assert client.systems()
     faults.expire_tokens()
     assert attempt(client.systems).status == 401
-    assert fresh(server).systems()
+    assert fresh().systems()
     server.auth._access_token = None
 
 
-def test_credentials_can_be_refused(server, faults):
+def test_credentials_can_be_refused(server, faults, fresh):
     """As a wrong secret is."""
     faults.refuse_credentials()
     with pytest.raises(ClientsCredentialsException) as caught:
-        fresh(server).systems()
+        fresh().systems()
     assert caught.value.responses[-1].status_code == 401
     faults.refuse_credentials(False)
-    assert fresh(server).systems()
+    assert fresh().systems()
 
 
 # --- Files
