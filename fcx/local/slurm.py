@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import grp
 import math
 import os
 import pwd
@@ -214,9 +213,9 @@ class SlurmScheduler(Scheduler):
         return [text.reservation_record(one) for one in text.blocks(shown, "ReservationName")]
 
     async def accounts(self) -> list[Record]:
-        """The user's group: without an accounting database Slurm takes any account."""
-        group = grp.getgrgid(self._user.pw_gid).gr_name
-        return [{"name": group, "default": True}]
+        """Those of the settings: without an accounting database Slurm takes any account."""
+        names = self.settings.accounts
+        return [{"name": name, "default": name == names[0]} for name in names]
 
     async def requeue(self, job_id: str) -> None:
         """Scontrol requeue."""
@@ -274,7 +273,7 @@ class SlurmScheduler(Scheduler):
             raise SchedulerError.of_query(done.status, done.stderr)
         # Most of a long listing is as it was the last time: that isn't read again.
         read = {
-            piece: self._read.get(piece) or text.fields(piece)
+            piece: self._read.get(piece) or text.job_fields(piece)
             for piece in text.pieces(done.stdout, "JobId")
         }
         shown = OrderedDict((job["JobId"], job) for job in read.values())
@@ -359,8 +358,10 @@ class SlurmScheduler(Scheduler):
                     start_new_session=True,
                     umask=0o022,
                 )
-            except (OSError, ValueError) as error:
-                # A NUL, a lone surrogate, or more than the kernel takes as arguments.
+            except OSError as error:
+                # More than the kernel takes as arguments; the real server runs bash for it.
+                raise SchedulerError.of_command(1, f"/bin/bash: {error.strerror}\n") from error
+            except ValueError as error:  # a NUL, a lone surrogate
                 raise SchedulerError.of_command(1, f"{command[0]}: {error}\n") from error
             return await self._finish(process, stdin, starts_work=not plain)
 

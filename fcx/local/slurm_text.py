@@ -26,6 +26,12 @@ _NODE_STATES = {
     "NOT_RESPONDING": "DOWN", "POWERED_DOWN": "OFFLINE",
 }  # fmt: skip
 
+JOB_KEYS = (
+    "JobId", "JobName", "ArrayJobId", "ArrayTaskId", "UserId", "GroupId", "Priority", "Account",
+    "JobState", "Reason", "ExitCode", "RunTime", "TimeLimit", "SubmitTime", "StartTime", "EndTime",
+    "Partition", "AllocNode:Sid", "NodeList", "BatchHost", "BatchFlag", "NumNodes", "WorkDir",
+)  # fmt: skip
+
 # A value with spaces ends its line, so it is the last key that the line can hold.
 _OPEN_ENDED = r"JobName|Comment|WorkDir|Command|StdErr|StdIn|StdOut|Reason|OS|Dependency"
 _PAIR = re.compile(rf"(?:^|\s)(?:({_OPEN_ENDED})=(.*)|([A-Za-z][\w/:.&]*)=(\S*))")
@@ -45,6 +51,12 @@ def pieces(text: str, first_key: str) -> Iterator[str]:
 def fields(piece: str) -> Fields:
     """The pairs of one object."""
     return {key: value for line in piece.split("\n") for key, value in _pairs(line)}
+
+
+def job_fields(piece: str) -> Fields:
+    """What is kept of a job: thousands are remembered."""
+    said = fields(piece)
+    return {key: said[key] for key in JOB_KEYS if key in said}
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:

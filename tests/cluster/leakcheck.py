@@ -73,7 +73,7 @@ def served(scheduler: str) -> Iterator[Environment]:
     """A local server, with a Slurm behind it where that is asked for."""
     with contextlib.ExitStack() as stack:
         if scheduler == "slurm":
-            os.environ.update(stack.enter_context(slurm_cluster(nodes=2)).env)
+            os.environ.update(stack.enter_context(slurm_cluster(nodes=2, cpus=32)).env)
         yield stack.enter_context(cluster(scheduler=scheduler))
 
 
