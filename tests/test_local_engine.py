@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
+import dill
 import pytest
-from cluster.bases import bare_image, bare_root, docker
+from cluster.bases import bare_image, bare_root, docker, import_tree, interpreters, python_root
+from executors.deadline import WAIT, within
+from executors.fixtures import making
 
+from fcx.edf import Edf
+from fcx.local import cluster
 from fcx.local.engine import find_engine
 
 BARE_ENV = "PATH=/usr/bin:/bin\nIN_IMAGE=yes\nBOTH=image\n# PATH=/comment\n"
+PATH = "/usr/local/bin:/usr/bin:/bin"
 DEADLINE = 60.0
 NOBODY = 65534
 
@@ -368,3 +376,77 @@ def test_docker_that_does_not_answer_is_told(dockerd, edf):
     silent = [word if "://" not in word else "unix:///nonexistent.sock" for word in dockerd]
     done = run(silent, edf('image = "bare:1"'), "true")
     assert (done.returncode, "Docker does not answer" in done.stderr) == (1, True)
+
+
+@pytest.fixture(scope="module")
+def python_tree(place: Path) -> Path:
+    """A root with this interpreter's version of Python, dill, and a build id baked in."""
+    version = platform.python_version()
+    prefix = interpreters().get(version)
+    if prefix is None:
+        pytest.skip(f"no CPython {version} here that an image can be made of")
+    root = place / "python"
+    python_root(root, version, prefix)
+    packages = root / "usr/local/lib" / f"python{version.rpartition('.')[0]}" / "site-packages"
+    shutil.copytree(Path(dill.__file__).parent, packages / "dill")
+    found = metadata.distribution("dill")._path
+    shutil.copytree(found, packages / found.name)
+    (root / "etc" / "build").write_text("build-23\n")
+    (root / "etc" / "environment").write_text(f"PATH={PATH}\n")
+    return root
+
+
+def a_look() -> Callable[[], tuple[str | None, str, list[str]]]:
+    """A call that tells the place's build id, interpreter and sys.path; it needs no module here."""
+
+    def look():
+        import sys
+        from pathlib import Path
+
+        build = Path("/etc/build")
+        found = build.read_text().strip() if build.exists() else None
+        return found, sys.executable, sys.path
+
+    return look
+
+
+def calls_in(engine: list[str], image: str, folder: Path, base: Path) -> None:
+    """Calls run in the image, with `environment=` and as scripts for the seed have it."""
+    env = {"PATH": PATH, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""}
+    edf = Edf(image=image, entrypoint=False, env=env)
+    base.write_text(edf.render())
+    with cluster(nodes=1, engine=engine) as env, making(env, folder) as make:
+        build, interpreter, path = within(WAIT, make(environment=edf).submit(a_look()).result)
+        assert build == "build-23"
+        assert interpreter.startswith("/usr/local/bin/python3")
+        assert not [entry for entry in path if str(Path.home()) in entry]
+        seed = make(folder, ["--time=00:05:00"], [f"--environment={base}"])
+        assert within(WAIT, seed.submit(a_look()).result)[0] == "build-23"
+        assert within(WAIT, make().submit(a_look()).result)[0] is None
+
+
+@pytest.mark.docker
+def test_calls_run_in_an_image_file_on_the_local_cluster(bwrap, python_tree, tmp_path, place):
+    """The build id of the image comes back; without an EDF there is none."""
+    image = place / "python.sqsh"
+    words = ["mksquashfs", str(python_tree), str(image), "-quiet", "-no-progress"]
+    subprocess.run([*words, "-noI", "-noD", "-noF", "-noX"], check=True, capture_output=True)
+    calls_in(bwrap, str(image), tmp_path, place / "file.toml")
+
+
+@pytest.mark.docker
+def test_calls_run_in_a_docker_image_on_the_local_cluster(
+    dockerd, engine, python_tree, tmp_path, place
+):
+    """The same with an image that is named by its tag."""
+    import_tree(engine, python_tree, "team/python:1", [f"ENV PATH={PATH}"])
+    calls_in(dockerd, "team/python:1", tmp_path, place / "name.toml")
+
+
+@pytest.mark.docker
+def test_a_cluster_without_an_engine_says_so(tmp_path):
+    """The call fails with srun's words, not with a guess."""
+    with cluster(nodes=1, engine=()) as env, making(env, tmp_path) as make:
+        executor = make(tmp_path, ["--time=00:05:00"], ["--environment=/x.toml"], task_retries=0)
+        future = executor.submit(a_look())
+        assert "no container engine" in str(within(WAIT, future.exception))
