@@ -19,7 +19,7 @@ FIRST_PRIORITY = 4_294_901_760
 LAUNCH_FAILED = 53  # the signal that Slurm reports when a job could not even start
 
 
-@dataclass
+@dataclass(eq=False)
 class Step:
     """One srun inside a job, or its batch script."""
 
@@ -59,7 +59,7 @@ class Step:
         }
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     """A job from its submission on; `restarts` counts how often it was requeued."""
 

@@ -11,7 +11,7 @@ from fcx.local.sbatch import JobSpec
 PREFIX = "fcx-node-"
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """One working environment. `held` is CPUs by job id; after a failure it is down for a while."""
 

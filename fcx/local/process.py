@@ -16,10 +16,10 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from fcx.local import sbatch
+from fcx.local import admission, sbatch
+from fcx.local.dependency import judge
 from fcx.local.environment import PROGRAMS, Workplace
 from fcx.local.errors import CommandTimeout, SchedulerError
 from fcx.local.job import LAUNCH_FAILED, Job, Step
@@ -29,28 +29,10 @@ from fcx.local.steps import StepDesk
 
 NODE_RECOVERY = 2.0  # seconds that a failed node stays down
 REQUEUE_DELAY = 1.0
+DEPENDENCY_PERIOD = 1.0
 CLOSE_GRACE = 0.5
 CLOSE_TIMEOUT = 15.0
 TRANSFER_SLOTS = 64  # CPUs of the node that only transfer jobs use, so that they never wait for others
-
-
-@dataclass(frozen=True)
-class Partition:
-    """A partition; its times are in minutes."""
-
-    name: str
-    default_time: int
-    max_time: int
-
-
-PARTITIONS = {
-    one.name: one
-    for one in (
-        Partition("normal", default_time=60, max_time=24 * 60),
-        Partition("debug", default_time=30, max_time=30),
-        Partition("xfer", default_time=60, max_time=24 * 60),
-    )
-}
 
 
 class ProcessScheduler(Scheduler):
@@ -99,8 +81,8 @@ class ProcessScheduler(Scheduler):
             await asyncio.sleep(self.settings.command_timeout)  # sbatch waits for an input without end
             raise CommandTimeout
         spec = sbatch.read_request(request, script)
-        partition = self._partition(spec)
-        self._check(spec)
+        partition = admission.partition_of(spec)
+        admission.check(spec, self.settings.accounts)
         if spec.answers_oddly == "test-only":
             raise SchedulerError("Unable to submit new job")
         job = self._new_job(spec, partition)
@@ -122,44 +104,14 @@ class ProcessScheduler(Scheduler):
             return ""
         return request.script
 
-    def _partition(self, spec: sbatch.JobSpec) -> Partition:
-        name = spec.partition or "normal"
-        if name not in PARTITIONS:
-            raise sbatch.refusal(
-                f"error: invalid partition specified: {name}\n"
-                "error: Batch job submission failed: Invalid partition name specified"
-            )
-        return PARTITIONS[name]
-
-    def _check(self, spec: sbatch.JobSpec) -> None:
-        """What slurmctld looks at, in its words."""
-        if spec.account is not None and spec.account not in self.settings.accounts:
-            raise sbatch.refused_by_controller(
-                "Invalid account or account/partition combination specified"
-            )
-        if spec.array is not None:
-            raise sbatch.refused_by_controller("Invalid job array specification")
-        if spec.dependency is not None:
-            raise sbatch.refused_by_controller("Job dependency problem")
-        if spec.reservation is not None:
-            raise sbatch.refused_by_controller("Requested reservation is invalid")
-        if spec.constraint is not None and spec.constraint != "fcx":
-            raise sbatch.refused_by_controller("Invalid feature specification")
-        if spec.qos not in {None, "normal"}:
-            raise sbatch.refused_by_controller("Invalid qos specification")
-        if len(spec.script.encode("utf-8", "surrogateescape")) > sbatch.MAX_SCRIPT:
-            raise sbatch.refused_by_controller(
-                "Pathname of a file, directory or other parameter too long"
-            )
-
-    def _new_job(self, spec: sbatch.JobSpec, partition: Partition) -> Job:
+    def _new_job(self, spec: sbatch.JobSpec, partition: admission.Partition) -> Job:
         number = next(self._numbers)
         minutes = partition.default_time if spec.time is None else spec.time
         directory = self.settings.root / "jobs" / str(number)
         directory.mkdir(parents=True)
         job = Job(
             id=str(number),
-            number=number % 100_000,
+            number=len(self.jobs_by_id) + 1,
             spec=spec,
             directory=directory,
             partition=partition.name,
@@ -171,18 +123,11 @@ class ProcessScheduler(Scheduler):
         with os.fdopen(handle, "wb") as file:
             file.write(script)
         job.spec = sbatch.without_script(spec)
-        job.reason = self._why_never(job, partition, minutes)
+        pool = self.pool_of(job)
+        fits = pool.possible(pool.need(job.spec))
+        job.reason = admission.why_never(spec, partition, minutes, fits=fits)
         self.jobs_by_id[job.id] = job
         return job
-
-    def _why_never(self, job: Job, partition: Partition, minutes: int) -> str:
-        """The reason for which it can never start; "None" if it can."""
-        if job.spec.hold:
-            return "JobHeldUser"
-        if minutes == sbatch.UNLIMITED or minutes > partition.max_time:
-            return "PartitionTimeLimit"
-        pool = self.pool_of(job)
-        return "None" if pool.possible(pool.need(job.spec)) else "PartitionConfig"
 
     def pool_of(self, job: Job) -> Pool:
         """The nodes that a job may have."""
@@ -208,10 +153,7 @@ class ProcessScheduler(Scheduler):
             return
         blocked: set[Pool] = set()
         for job in list(self._waiting):
-            if job.reason in {"JobHeldUser", "PartitionTimeLimit", "PartitionConfig"}:
-                continue
-            if job.not_before > time.monotonic():
-                job.reason = "BeginTime"
+            if job.reason in admission.NEVER or not self._due(job):
                 continue
             pool = self.pool_of(job)
             if pool in blocked:
@@ -228,6 +170,18 @@ class ProcessScheduler(Scheduler):
             self._begin(job)
         self._wake_later()
 
+    def _due(self, job: Job) -> bool:
+        """Whether its time has come and its dependencies are met; if not, its reason says so."""
+        if job.not_before > time.monotonic():
+            job.reason = "BeginTime"
+            return False
+        verdict = judge(job, self.jobs_by_id)
+        if verdict == "never" and job.reason == "Dependency":
+            job.reason = "DependencyNeverSatisfied"
+        elif verdict != "met" and job.reason != "DependencyNeverSatisfied":
+            job.reason = "Dependency"
+        return verdict == "met"
+
     def _wake_later(self) -> None:
         """Look again when a delayed job is due or a node comes up."""
         if self._timer is not None:
@@ -238,6 +192,8 @@ class ProcessScheduler(Scheduler):
         recovery = self.pool.next_recovery()
         if recovery is not None and self._waiting:
             pauses.append(recovery)
+        if any(job.reason == "Dependency" for job in self._waiting):
+            pauses.append(DEPENDENCY_PERIOD)
         if pauses:
             self._timer = asyncio.get_running_loop().call_later(min(pauses) + 0.01, self.schedule)
 
