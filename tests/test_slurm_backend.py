@@ -38,9 +38,14 @@ class Site:
     """A client of the local server, and a directory that its jobs run in."""
 
     api: firecrest.v2.Firecrest
-    system: str
+    env: Environment
     slurm: SlurmCluster
     folder: Path
+
+    @property
+    def system(self) -> str:
+        """The name that the server goes by."""
+        return self.env["FIRECREST_SYSTEM"]
 
     def submit(self, script: str, **options: Any) -> str:
         """Queue a script in the test's directory."""
@@ -106,7 +111,7 @@ def client(env: Environment) -> Iterator[firecrest.v2.Firecrest]:
 def site(slurm: SlurmCluster, slurm_firecrest: Environment, tmp_path: Path) -> Iterator[Site]:
     """The session's server, with a directory of the test's own."""
     with client(slurm_firecrest) as api:
-        yield Site(api, slurm_firecrest["FIRECREST_SYSTEM"], slurm, tmp_path)
+        yield Site(api, slurm_firecrest, slurm, tmp_path)
 
 
 def test_a_job_runs_and_its_record_has_every_key_of_the_api(site: Site) -> None:
@@ -331,7 +336,7 @@ def test_a_requeued_job_keeps_its_id(site: Site) -> None:
     job_id = site.bash(body, "--requeue", "--open-mode=append")
     site.running(job_id)
     wait_for(lambda: site.output(job_id), bool, "its first line")
-    site.slurm.run("scontrol", "requeue", job_id)
+    site.env.faults.requeue(job_id)
     assert site.job(job_id)["status"]["state"] in {"PENDING", "RUNNING", "COMPLETED"}
     assert site.ended(job_id)["status"]["state"] == "COMPLETED"
     assert [line for line in site.output(job_id).splitlines() if line.startswith("run")] == [
@@ -429,7 +434,7 @@ def test_stopping_the_server_ends_its_jobs_and_no_others(
     ).strip()
     monkeypatch.setenv("SLURM_CONF", str(slurm.conf))
     with cluster(scheduler="slurm") as env, client(env) as api:
-        site = Site(api, env["FIRECREST_SYSTEM"], slurm, tmp_path)
+        site = Site(api, env, slurm, tmp_path)
         running, held = site.bash("exec sleep 300"), site.bash("true", "--hold")
         array = site.bash("[ $SLURM_ARRAY_TASK_ID = 2 ] || exec sleep 300", "--array=0-2")
         with pytest.raises(UnexpectedStatusException):
@@ -506,7 +511,7 @@ def test_a_job_is_preempted_on_request(settings: SchedulerSettings) -> None:
         scheduler = SlurmScheduler(settings)
         await scheduler.start()
         try:
-            job_id = await start_sleeper(scheduler)
+            job_id = await start_sleeper(scheduler, "--no-requeue")
             await scheduler.preempt(job_id)
             record = await state_of(scheduler, job_id, "PREEMPTED")
             return record, [job["partition"] for job in await scheduler.jobs()]
@@ -518,13 +523,31 @@ def test_a_job_is_preempted_on_request(settings: SchedulerSettings) -> None:
     assert "urgent" not in partitions
 
 
+def test_a_job_runs_out_of_memory_on_request(settings: SchedulerSettings) -> None:
+    """OUT_OF_MEMORY as sites with cgroups report it: exit code 0, signal 125."""
+
+    async def scene() -> dict[str, Any]:
+        scheduler = SlurmScheduler(settings)
+        await scheduler.start()
+        try:
+            job_id = await start_sleeper(scheduler)
+            await scheduler.run_out_of_memory(job_id)
+            return await state_of(scheduler, job_id, *ENDED)
+        finally:
+            await scheduler.close()
+
+    status = asyncio.run(scene())["status"]
+    assert (status["state"], status["exitCode"]) == ("OUT_OF_MEMORY", 0)
+    assert status["interruptSignal"] == 125
+
+
 def test_faults_need_a_running_job(settings: SchedulerSettings) -> None:
     """409 for a job that isn't there to be struck."""
 
     async def scene() -> None:
         scheduler = SlurmScheduler(settings)
         await scheduler.start()
-        for strike in (scheduler.fail_node, scheduler.preempt):
+        for strike in (scheduler.fail_node, scheduler.preempt, scheduler.run_out_of_memory):
             with pytest.raises(SchedulerError) as caught:
                 await strike("99999999")
             assert caught.value.status == 409

@@ -65,6 +65,7 @@ class SlurmScheduler(Scheduler):
         self._lost: dict[int, float] = {}  # session of an sbatch that gave no answer -> when
         self._cancelled: set[str] = set()
         self._hidden: set[str] = set()
+        self._starved: set[str] = set()
         self._watcher: asyncio.Task[None] | None = None
         self._min_job_age = 300.0
 
@@ -234,6 +235,14 @@ class SlurmScheduler(Scheduler):
             if "Invalid node state" not in error.message:
                 raise
 
+    async def run_out_of_memory(self, job_id: str) -> None:
+        """Kill all of the job. Only with cgroups would Slurm itself call that OUT_OF_MEMORY."""
+        await self._running(job_id)
+        self._starved.add(job_id)
+        done = await self._run("scancel", "--full", "--signal=KILL", job_id)
+        if done.status:
+            raise SchedulerError.of_command(done.status, done.stderr)
+
     async def preempt(self, job_id: str) -> None:
         """Ask for the job's nodes in a partition whose jobs go before it, if Slurm has one."""
         job = await self._running(job_id)
@@ -300,7 +309,7 @@ class SlurmScheduler(Scheduler):
         self._known[key] = job
         while len(self._known) > REMEMBERED_JOBS:
             oldest, _ = self._known.popitem(last=False)
-            for ids in (self._cancelled, self._hidden, self._submitted):
+            for ids in (self._cancelled, self._hidden, self._starved, self._submitted):
                 ids.discard(oldest)
 
     def _is_ours(self, job: text.Fields) -> bool:
@@ -312,6 +321,8 @@ class SlurmScheduler(Scheduler):
         return own and sent is not None and int(job.get("SubmitTime", "0")) >= sent - 1
 
     def _record(self, job: text.Fields) -> Record:
+        if job["JobId"] in self._starved and job["JobState"] in {"FAILED", "CANCELLED"}:
+            job = {**job, "JobState": "OUT_OF_MEMORY", "ExitCode": "0:125"}
         by = str(self._user.pw_uid) if self._is_cancelled(job["JobId"], job) else None
         return text.job_record(job, self.cluster, by)
 

@@ -80,7 +80,10 @@ def served(scheduler: str) -> Iterator[Environment]:
 def connect(env: Environment) -> firecrest.v2.Firecrest:
     """A client of its own."""
     login = firecrest.ClientCredentialsAuth(
-        env["FIRECREST_CLIENT_ID"], env["FIRECREST_CLIENT_SECRET"], env["AUTH_TOKEN_URL"]
+        env["FIRECREST_CLIENT_ID"],
+        env["FIRECREST_CLIENT_SECRET"],
+        env["AUTH_TOKEN_URL"],
+        min_token_validity=60,
     )
     return firecrest.v2.Firecrest(env["FIRECREST_URL"], login)
 
@@ -99,7 +102,7 @@ def run_jobs(env: Environment, count: int, folder: str) -> dict[str, Any]:
     submitted = time.monotonic() - started
     states: Counter[str] = Counter()
     while states["COMPLETED"] < count and time.monotonic() - started < PATIENCE:
-        time.sleep(1.0)
+        time.sleep(5.0)
         jobs = clients[0].job_info(system)
         states = Counter(job["status"]["state"] for job in jobs if job["jobId"] in ids)
     for api in clients:

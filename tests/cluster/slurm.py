@@ -70,7 +70,7 @@ KillWait=2
 MailProg=/bin/true
 PlugStackConfig={root}/plugstack.conf
 PreemptType=preempt/partition_prio
-PreemptMode=CANCEL
+PreemptMode=REQUEUE
 {nodes}
 PartitionName=debug Default=YES Nodes=ALL DefaultTime=60 MaxTime=INFINITE
 PartitionName=normal Nodes=ALL DefaultTime=60 MaxTime=1440
