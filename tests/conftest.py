@@ -9,11 +9,12 @@ import os
 
 import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
-from cluster.fixtures_docker import engine
+from cluster.fixtures_docker import built, engine
 from executors.fixtures import ample_requests, ex, make, site, state_folder
 
 __all__ = [  # fixtures that every test may ask for
     "ample_requests",
+    "built",
     "engine",
     "environment_slurm",
     "ex",
