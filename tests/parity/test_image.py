@@ -20,7 +20,12 @@ from fcx.parity import compare
 from fcx.remote import probe
 from parity.images import OWN
 
-pytestmark = pytest.mark.docker
+pytestmark = [
+    pytest.mark.docker,
+    # the docker SDK leaves the socket of a stream to the garbage collector
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 CONTAINERS = Path(__file__).parent.parent.parent / "containers"
 
