@@ -21,8 +21,8 @@ KINDS = ["env"] if ON_ENVIRONMENT else ["process", pytest.param("slurm", marks=p
 
 @pytest.fixture(scope="session")
 def process_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The process back end."""
-    with local_server("process", tmp_path_factory.mktemp("process")) as server:
+    """The process back end; a job has its node to itself, so some nodes for jobs that wait."""
+    with local_server("process", tmp_path_factory.mktemp("process"), nodes=4) as server:
         yield server
 
 
