@@ -441,6 +441,8 @@ class ProcessScheduler(Scheduler):
                 "Invalid job id specified\nsrun: Check SLURM_JOB_ID environment variable. "
                 f"Expired or invalid job {job_id}\n",
             )
+        while job.supervisor is None and job.end is None and not job.pending:
+            await asyncio.sleep(0.01)  # RUNNING already, its supervisor is being started
         if job.supervisor is None or job.end is not None:
             words = "Job is pending execution" if job.pending else "Job/step already completing or completed"
             raise _srun_refused(words)
