@@ -430,14 +430,14 @@ def large(lines: int = 5_000) -> str:
 
 
 def test_a_file_of_5000_lines_is_checked_in_under_a_second():
-    """Reading, finding places and all rules; best of three, as machines are busy."""
+    """Reading, finding places and all rules; processor time, as other tests run beside this."""
     text = large()
     assert text.count("\n") == 5_000
     seconds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         found = check(text)
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
     assert sum(f.code == "unbraced-variable" for f in found) == 2_295
     assert sum(f.code == "unknown-annotation" for f in found) == 200
     assert min(seconds) < 1
