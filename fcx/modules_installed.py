@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
-from .modules_shipping import places_of
+from .modules_places import places_of
 
 _FIRST_PART = re.compile(r"^([^/,.\n]+)[/.]", re.MULTILINE)  # of each path in a RECORD
 

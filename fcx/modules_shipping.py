@@ -12,51 +12,22 @@ import importlib.util
 import io
 import os
 import sys
-import sysconfig
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from types import ModuleType
 
 from .errors import PayloadError, UsageError
 from .modules_imports import imports_of
+from .modules_places import MAX_FILES, File, files_of, own_places, places_of, walk
 from .parity_requirements import MODULE_LEVEL, Import
 
 MAX_BYTES = 64 * 2**20
 """The most that the files of all shipped modules may come to, before compression."""
 
-MAX_FILES = 20_000
-
-_SKIPPED_FOLDERS = {"__pycache__", "node_modules", "venv"}
-_SKIPPED_SUFFIXES = (".pyc", ".pyo", ".DS_Store", ".egg-info", ".dist-info")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
-
-
-@dataclass(frozen=True, order=True)
-class File:
-    """One file of a shipped module: its name in the archive, and where its bytes are."""
-
-    name: str
-    path: str
-    member: str = ""  # of the zip at ``path``; empty: ``path`` itself
-
-    def read(self) -> bytes:
-        """The file's bytes. Raises OSError or KeyError if it went away."""
-        if not self.member:
-            return Path(self.path).read_bytes()
-        with zipfile.ZipFile(self.path) as archive:
-            return archive.read(self.member)
-
-    def stamp(self) -> tuple[str, int, int]:
-        """What changes when the file does: name, size, time of the last write."""
-        try:
-            found = os.stat(self.path)  # noqa: PTH116 - a thousand of these per look
-        except OSError:
-            return (self.name, -1, -1)
-        return (self.name, found.st_size, found.st_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -92,11 +63,6 @@ def shippable(names: Iterable[str], include: Iterable[Include] = ()) -> tuple[Sh
     for name in names:
         found.need(name)
     return found.close()
-
-
-def is_users_own(top: str) -> bool:
-    """Whether a top-level module lives outside the standard library and all site-packages."""
-    return bool(_own_places(top))
 
 
 def needs_extraction(shipped: Iterable[Shipped]) -> bool:
@@ -161,7 +127,7 @@ class _Collection:
         top = name.partition(".")[0]
         places = places_of(top) if name else []
         if places:
-            self._files[top] = dict(_files_of(top, places))
+            self._files[top] = dict(files_of(top, places))
             self.need(name)
             return
         path = Path(text).expanduser().resolve()
@@ -190,7 +156,7 @@ class _Collection:
                     self._include_path(child)
             return
         top = path.stem if path.suffix == ".py" else path.name
-        own = _walk(str(path), path.name) if path.is_dir() else [File(path.name, str(path))]
+        own = walk(str(path), path.name) if path.is_dir() else [File(path.name, str(path))]
         self._files[top] = {file.name: file for file in own}
         self.need(top)
 
@@ -198,10 +164,10 @@ class _Collection:
         """Note a module that is to travel; the names of the modules that it imports."""
         top = module.partition(".")[0]
         if top not in self._files:
-            places = _own_places(top)
+            places = own_places(top)
             if not places:
                 return []
-            self._files[top] = dict(_files_of(top, places))
+            self._files[top] = dict(files_of(top, places))
         stem = module.replace(".", "/")
         files = self._files[top]
         source = files.get(f"{stem}/__init__.py") or files.get(f"{stem}.py")
@@ -246,126 +212,6 @@ def _with_parents(name: str) -> Iterator[str]:
 
 def _is_dotted(text: str) -> bool:
     return all(part.isidentifier() for part in text.split("."))
-
-
-def _own_places(top: str) -> list[str]:
-    """The files or folders of a top-level module that are the user's own."""
-    if top in {"__main__", "__mp_main__", "builtins"}:
-        return []
-    return [place for place in places_of(top) if not _is_installed(place)]
-
-
-def places_of(top: str) -> list[str]:
-    """Where a top-level module is: one file, a package's folder, several of a namespace."""
-    module = sys.modules.get(top)
-    spec = getattr(module, "__spec__", None)
-    if spec is None and module is None:
-        spec = _spec(top)
-    paths = spec.submodule_search_locations if spec else getattr(module, "__path__", None)
-    origin = (spec.origin if spec else None) or getattr(module, "__file__", None)
-    try:
-        found: list[str | None] = list(paths) if paths is not None else [origin]
-    except Exception:  # noqa: BLE001 - a namespace path asks the path hooks of others
-        found = [origin]
-    return [os.path.abspath(place) for place in found if place and _is_there(place)]  # noqa: PTH100
-
-
-def _spec(top: str) -> importlib.machinery.ModuleSpec | None:
-    try:
-        return importlib.util.find_spec(top)
-    except Exception:  # noqa: BLE001 - finders of others may raise anything; then it is not there
-        return None
-
-
-def _is_there(place: str) -> bool:
-    """True for a file or folder, also within a zip."""
-    return os.path.exists(place) or _zip_of(place) is not None  # noqa: PTH110
-
-
-def _zip_of(place: str) -> tuple[str, str] | None:
-    """(zip file, path inside it) of a place within a zip, else None."""
-    for parent in Path(place).parents:
-        if parent.is_file():
-            inside = Path(place).relative_to(parent).as_posix()
-            return (str(parent), inside) if zipfile.is_zipfile(parent) else None
-        if parent.exists():
-            return None
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _is_installed(place: str) -> bool:
-    """True within site-packages, dist-packages or the standard library."""
-    if {"site-packages", "dist-packages"} & set(Path(place).parts):
-        return True
-    library = {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")}
-    spellings = (place, os.path.realpath(place))
-    return any(
-        one.startswith((folder + os.sep, os.path.realpath(folder) + os.sep))
-        for one in spellings
-        for folder in library
-        if folder
-    )
-
-
-def _files_of(top: str, places: list[str]) -> Iterator[tuple[str, File]]:
-    """(name in the archive, file) of a module; the first place wins, as on ``sys.path``."""
-    seen: set[str] = set()
-    for place in places:
-        for file in _files_at(top, place):
-            if file.name not in seen:
-                seen.add(file.name)
-                yield file.name, file
-
-
-def _files_at(top: str, place: str) -> Iterable[File]:
-    zipped = _zip_of(place)
-    if zipped:
-        return _zip_members(*zipped, top)
-    if not os.path.isdir(place):  # noqa: PTH112
-        return [File(Path(place).name, place)]
-    files = _walk(place, top)
-    if f"{top}/__init__.py" in {file.name for file in files}:
-        return files
-    # a namespace package may be any folder: its data are not known to belong to the code
-    return [file for file in files if file.name.endswith((".py", *EXTENSION_SUFFIXES))]
-
-
-def _walk(root: str, prefix: str) -> list[File]:
-    """The files below a folder, without caches, hidden folders and virtual environments."""
-    files: list[File] = []
-    for folder, below, names in os.walk(root, followlinks=False):
-        if "pyvenv.cfg" in names:
-            below[:] = []
-            continue
-        below[:] = sorted(name for name in below if not _is_skipped(name))
-        inside = Path(folder).relative_to(root).as_posix()
-        start = prefix if inside == "." else f"{prefix}/{inside}"
-        for name in names:
-            path = os.path.join(folder, name)  # noqa: PTH118
-            if not _is_skipped(name) and os.path.isfile(path):  # noqa: PTH113
-                files.append(File(f"{start}/{name}", path))
-        if len(files) > MAX_FILES:
-            raise _too_large(files)
-    return files
-
-
-def _is_skipped(name: str) -> bool:
-    hidden = name.startswith(".")
-    return hidden or name in _SKIPPED_FOLDERS or name.endswith(_SKIPPED_SUFFIXES)
-
-
-def _zip_members(path: str, inside: str, top: str) -> list[File]:
-    """The members of a zip that belong to a module; ``inside`` is its place in the zip."""
-    prefix = inside.rpartition("/")[0]
-    start = f"{prefix}/" if prefix else ""
-    with zipfile.ZipFile(path) as content:
-        return [
-            File(name[len(start) :], path, name)
-            for name in content.namelist()
-            if not name.endswith(("/", ".pyc"))
-            and (name == inside or name.startswith(f"{start}{top}/"))
-        ]
 
 
 def _parents(name: str) -> list[str]:
