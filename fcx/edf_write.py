@@ -41,23 +41,30 @@ def generate(
     sqsh: str = "",
     dialect: str = "",
 ) -> Edf:
-    """The EDF for an image at a site; ``working_dir`` defaults to the site's scratch.
+    """The EDF for an image at a site; ``working_dir`` defaults to the scratch of a known site.
 
     Raises ParityError if the image is for another architecture than the site's, UsageError if
     the dialect cannot name the image.
     """
     refuse_architecture(manifest, site)
-    place = working_dir or site.scratch
+    place = working_dir or _scratch(site)
+    mounts = [f"{place}:{place}"] if place else []
     annotations = {".".join(path): value for path, value in leaves(settings.annotations)}
     return Edf(
         image=_image(manifest, settings, sqsh, dialect or site.engine),
-        workdir=settings.workdir or place,
+        workdir=settings.workdir or place or None,
         entrypoint=False,
         writable=settings.writable,
-        mounts=tuple(dict.fromkeys((f"{place}:{place}", *map(whole_mount, settings.mounts)))),
+        mounts=tuple(dict.fromkeys((*mounts, *map(whole_mount, settings.mounts)))),
         env={**environment(manifest), **settings.env},
         annotations={name: _text(value) for name, value in annotations.items()},
     )
+
+
+def _scratch(site: Site) -> str:
+    """Scratch of a site that is described; of others nothing is known, not even the variable."""
+    described = site.architecture or site.scratch != Site("").scratch
+    return site.scratch if described else ""
 
 
 def refuse_architecture(manifest: Manifest, site: Site) -> None:

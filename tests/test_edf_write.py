@@ -87,6 +87,14 @@ def test_without_a_working_directory_the_scratch_is_mounted():
     edf = generate(MANIFEST, DAINT, EdfSettings())
     assert edf.mounts == ("${SCRATCH}:${SCRATCH}",)
     assert edf.workdir == "${SCRATCH}"
+    assert generate(MANIFEST, Site("x", scratch="/s"), EdfSettings()).mounts == ("/s:/s",)
+
+
+def test_of_a_site_that_nobody_described_no_folder_is_assumed():
+    """A variable that is not there would keep the container from starting."""
+    edf = generate(MANIFEST, Site("fcx-local"), EdfSettings())
+    assert (edf.workdir, edf.mounts) == (None, ())
+    assert "${" not in rewritten("", edf, [])
 
 
 def test_the_users_settings_are_written_and_win():
