@@ -34,6 +34,7 @@ T = TypeVar("T")
 AT_ONCE = 4  # requests under way per process and server
 REQUEST_TIMEOUT = 60.0  # seconds for one answer
 PATIENCE = 900.0  # seconds awake for which an idempotent request is repeated
+LAST_PATIENCE = 8.0  # the same, while the caller waits to leave
 TOKEN_MARGIN = 60  # seconds of life that a token must have left: the server refuses under 30
 MOST_PER_READ = 5_242_879  # bytes of text in one answer
 TERMINAL = (
@@ -62,6 +63,21 @@ NEVER_RUNS = (
     "QOSMaxWallDurationPerJobLimit",
     "DependencyNeverSatisfied",
     "JobHeldAdmin",
+)
+# Words of a command that failed for a reason that does not pass, though the status is a 500.
+LASTING = (
+    "already complet",
+    "Invalid job id",
+    "File exists",
+    "File name too long",
+    "Is a directory",
+    "Not a directory",
+    "No space left on device",
+    "Disk quota exceeded",
+    "Operation not permitted",
+    "Permission denied",
+    "Read-only file system",
+    "Too many levels of symbolic links",
 )
 # sbatch gave up waiting although the job may yet appear.
 AMBIGUOUS = (
@@ -216,6 +232,7 @@ class Cluster:
         self._client: Any = None
         self._token: _Token | None = None
         self._slots: asyncio.Semaphore | None = None
+        self._leaving = asyncio.Event()
 
     async def open(self) -> None:
         """Make the client (imports pyfirecrest, which takes a moment) off the loop."""
@@ -386,7 +403,7 @@ class Cluster:
         """Make a request; repeat it while the failure is of a kind that passes."""
         await self.open()
         assert self._slots is not None
-        deadline = time.monotonic() + self.patience
+        began = time.monotonic()
         pause, renewed = 0.0, False
         while True:
             try:
@@ -402,13 +419,26 @@ class Cluster:
                 continue
             if not isinstance(failure, _Passing):
                 raise failure
-            if time.monotonic() + max(pause, failure.after) > deadline:
+            if time.monotonic() + max(pause, failure.after) > began + self.patience:
                 raise Unreachable(
                     f"Could not {what} at {self.credentials.api_url}: {failure}. It was tried for "
                     f"{self.patience:.0f} s; look at the site's status page, then run again."
                 ) from failure.__cause__
-            await asyncio.sleep(max(pause, failure.after))
+            await self._nap(max(pause, failure.after))
             pause = min(max(0.5, pause * 2), 30.0)
+
+    async def _nap(self, seconds: float) -> None:
+        """A pause that ends when the caller begins to leave."""
+        if self._leaving.is_set():
+            await asyncio.sleep(seconds)
+        else:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), seconds)
+
+    def hurry(self) -> None:
+        """The caller is leaving: what fails is repeated for some seconds more, and given up."""
+        self.patience = min(self.patience, LAST_PATIENCE)
+        self._leaving.set()
 
     def _forget_token(self) -> None:
         if self._token is not None:
@@ -474,9 +504,7 @@ def _of_answer(error: Any, what: str) -> ClusterError:
     if "No such file or directory" in message:
         return NoSuchPath(told, status)
     refused_by_slurm = "sbatch: " in message and not any(word in message for word in AMBIGUOUS)
-    lasting = refused_by_slurm or any(
-        word in message for word in ("already complet", "Invalid job id", "Is a directory")
-    )
+    lasting = refused_by_slurm or any(word in message for word in LASTING)
     if (status >= 500 or status in {408, 424}) and not lasting:
         return _passing(f"{message} (HTTP {status})", error)
     return RequestRefused(told, status)

@@ -80,7 +80,10 @@ class Run(States):
             if not self._started:
                 self.finished.set()
                 return
-        LoopThread.shared().loop.call_soon_threadsafe(self._wake.set)
+        loop = LoopThread.shared().loop
+        if abort:
+            loop.call_soon_threadsafe(self.cluster.hurry)
+        loop.call_soon_threadsafe(self._wake.set)
 
     def cancel_pending(self) -> None:
         """Cancel every call that is not known to run."""
