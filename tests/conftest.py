@@ -25,6 +25,15 @@ __all__ = [  # fixtures that every test may ask for
     "state_folder",
 ]
 
+
+@pytest.fixture(scope="session", autouse=True)
+def home_of_jobs(tmp_path_factory):
+    """Jobs of local clusters have an empty home: login shells run nobody's start-up files."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FCX_LOCAL_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
 

@@ -143,7 +143,8 @@ def cluster(
     default), `filesystems` what the API shows of the machine. `minute` is how many seconds a minute
     of `--time` lasts, `kill_wait` how many a job has between TERM and KILL. `engine` is the command
     that `srun --environment` puts before a task's; `max_part_size` the size in bytes of the parts
-    of a large transfer. RuntimeError if the server does not start.
+    of a large transfer. FCX_LOCAL_HOME in the environment gives jobs another home than the
+    user's, so that login shells run other start-up files. RuntimeError if it does not start.
     """
     options = {
         "scheduler": scheduler,
@@ -162,6 +163,7 @@ def cluster(
         [sys.executable, "-c", "from fcx.local.serve import child; child()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env={**os.environ, "HOME": os.environ.get("FCX_LOCAL_HOME") or os.path.expanduser("~")},
         start_new_session=True,
     )
     with child:
