@@ -21,7 +21,7 @@ from cluster.slurm import SlurmFailed, missing, slurm_cluster
 pytestmark = pytest.mark.slurm
 
 UP = Path(__file__).parent / "cluster/up.py"
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 @pytest.fixture(autouse=True)

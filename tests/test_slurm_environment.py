@@ -44,8 +44,8 @@ class Bench:
         """Run srun in the directory, with a small environment of its own."""
         account = pwd.getpwnam(user) if user else None
         return subprocess.run(
-            ["srun", "--immediate=60", *words],
-            cwd=self.folder, capture_output=True, text=True, timeout=120, check=False,
+            ["srun", "--quiet", *words],
+            cwd=self.folder, capture_output=True, text=True, timeout=600, check=False,
             env={"PATH": SYSTEM_PATH, "HOME": "/home/me", **self.slurm.env, **(env or {})},
             user=account and account.pw_uid, group=account and account.pw_gid,
             extra_groups=[] if user else None,
@@ -334,7 +334,7 @@ def test_a_batch_script_can_run_inside_as_well(bench: Bench) -> None:
     script = f"#!/bin/sh\n#SBATCH --environment={edf}\ncat /marker > {bench.folder}/said\n"
     (bench.folder / "job.sh").write_text(script)
     bench.slurm.run(
-        "sbatch", "--wait", "-o", "/dev/null", str(bench.folder / "job.sh"), timeout=120
+        "sbatch", "--wait", "-o", "/dev/null", str(bench.folder / "job.sh"), timeout=600
     )
     assert (bench.folder / "said").read_text() == "this image\n"
 

@@ -11,40 +11,20 @@ import asyncio
 import contextlib
 import math
 import os
-import pwd
 import re
-import shutil
-import signal
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
-from fcx.local import login
 from fcx.local import slurm_text as text
 from fcx.local.errors import CommandTimeout, SchedulerError
 from fcx.local.scheduler import JobRequest, Record, Scheduler, SchedulerSettings
+from fcx.local.slurm_commands import Commands, Done
 
-COMMANDS = ("sbatch", "scontrol", "scancel", "squeue", "srun")
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
-ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# So many commands run at once; the rest waits its turn, as on a login node with MaxSessions.
-CONCURRENT_COMMANDS = 8
 REMEMBERED_JOBS = 20_000
 CLOSE_TIMEOUT = 60.0
 
 _SUBMITTED = re.compile(r"^Submitted batch job (\d+)", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    status: int
-    stdout: str
-    stderr: str
 
 
 class SlurmScheduler(Scheduler):
@@ -52,17 +32,11 @@ class SlurmScheduler(Scheduler):
 
     def __init__(self, settings: SchedulerSettings) -> None:
         super().__init__(settings)
-        self._user = pwd.getpwuid(os.geteuid())
-        self._home = str(Path.home())
-        self._place = self._home if Path(self._home).is_dir() else "/"
-        self._programs: dict[str, str] = {}
-        self._environment: dict[str, str] = {}
-        self._slots = asyncio.Semaphore(CONCURRENT_COMMANDS)
+        self._commands: Commands
         self._known: OrderedDict[str, text.Fields] = OrderedDict()
         self._read: dict[str, text.Fields] = {}
         self._mine: set[str] = set()  # submitted here and not seen to end
         self._submitted: set[str] = set()
-        self._lost: dict[int, float] = {}  # session of an sbatch that gave no answer -> when
         self._cancelled: set[str] = set()
         self._hidden: set[str] = set()
         self._starved: set[str] = set()
@@ -71,16 +45,9 @@ class SlurmScheduler(Scheduler):
 
     async def start(self) -> None:
         """Check that Slurm is there and answers. Raises SchedulerError."""
-        self._programs = {name: path for name in COMMANDS if (path := shutil.which(name))}
-        absent = [name for name in COMMANDS if name not in self._programs]
-        if absent:
-            raise SchedulerError(
-                f"no {', '.join(absent)} on this machine: install Slurm's client commands "
-                "(Debian: slurm-wlm), or choose the process back end"
-            )
-        self._environment = self._login()
+        self._commands = Commands(self.settings)
         try:
-            done = await self._run("scontrol", "show", "config")
+            done = await self._commands.ask("scontrol", "show", "config")
         except CommandTimeout:
             done = Done(1, "", "scontrol show config hangs")
         if done.status:
@@ -96,10 +63,11 @@ class SlurmScheduler(Scheduler):
 
     async def close(self) -> None:
         """Cancel what this server submitted and wait until Slurm has cleaned up after it."""
-        if self._watcher is not None:
-            self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+        if self._watcher is None:
+            return
+        self._watcher.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._watcher
         deadline = time.monotonic() + CLOSE_TIMEOUT
         while time.monotonic() < deadline:
             with contextlib.suppress(SchedulerError, CommandTimeout):
@@ -107,11 +75,11 @@ class SlurmScheduler(Scheduler):
                 if not self._mine:
                     return
                 for chunk in _chunks(sorted(self._mine), 200):
-                    await self._run("scancel", "--quiet", *chunk)
+                    await self._commands.ask("scancel", "--quiet", *chunk)
             await asyncio.sleep(0.1)
 
     async def submit(self, request: JobRequest) -> str:
-        """sbatch, the script on its standard input."""
+        """`sbatch`, the script on its standard input."""
         if request.script == "":
             # The real server's command waits for a standard input that never comes.
             await asyncio.sleep(self.settings.command_timeout)
@@ -121,7 +89,7 @@ class SlurmScheduler(Scheduler):
             command.append(request.script_path or "")
         stdin = None if request.script is None else request.script.encode("utf-8", "surrogatepass")
         try:
-            done = await self._run(*command, stdin=stdin, plain=False)
+            done = await self._commands.launch(*command, stdin=stdin)
         except CommandTimeout as error:
             raise SchedulerError("('Channel not open for sending',)") from error
         match = _SUBMITTED.search(done.stdout)
@@ -142,7 +110,7 @@ class SlurmScheduler(Scheduler):
         name: str | None = None,
         window: float = 24 * 3600.0,
     ) -> list[Record]:
-        """Scontrol show job, and what is remembered of jobs that Slurm has forgotten."""
+        """`scontrol show job`, and what is remembered of jobs that Slurm has forgotten."""
         if job_id is not None and not job_id.isdigit():
             raise SchedulerError.of_query(1, f"sacct: fatal: Bad job/step specified: {job_id}\n")
         try:
@@ -161,47 +129,48 @@ class SlurmScheduler(Scheduler):
         return [
             record
             for record in records
-            if (all_users or record["user"] == self._user.pw_name)
+            if (all_users or record["user"] == self._commands.user.pw_name)
             and account in {None, record["account"]}
             and name in {None, record["name"]}
         ]
 
     async def metadata(self, job_id: str) -> list[Record]:
-        """Scontrol show job and write batch_script: nothing once MinJobAge is over."""
-        done = await self._run("scontrol", "show", "job", job_id)
+        """`scontrol show job` and `write batch_script`: nothing once MinJobAge is over."""
+        done = await self._commands.ask("scontrol", "show", "job", job_id)
         if done.status:
             return []
         jobs = list(text.blocks(done.stdout, "JobId"))
-        script = await self._run("scontrol", "write", "batch_script", job_id, "-")
+        script = await self._commands.ask("scontrol", "write", "batch_script", job_id, "-")
         return [
             text.metadata_record(job, script.stdout if script.status == 0 else None)
             for job in jobs[:1]
         ]
 
     async def cancel(self, job_id: str) -> None:
-        """scancel; it reports errors with exit status 0, and so does the real server."""
+        """`scancel`; it reports errors with exit status 0, and so does the real server."""
+        before = job_id in self._cancelled
         self._cancelled.add(job_id)
-        done = await self._run("scancel", "-v", job_id)
+        done = await self._commands.ask("scancel", "-v", job_id)
         if done.status or "error:" in done.stderr:
-            if not self._is_cancelled(job_id):
+            if not before:
                 self._cancelled.discard(job_id)
             raise SchedulerError.of_command(done.status, done.stderr)
 
     async def attach(self, job_id: str, command: str) -> None:
-        """Srun --overlap."""
-        done = await self._run(
-            "srun", "--overlap", f"--jobid={job_id}", "bash", "-c", command, plain=False
+        """`srun --overlap`."""
+        done = await self._commands.launch(
+            "srun", "--overlap", f"--jobid={job_id}", "bash", "-c", command
         )
         if done.status:
             raise SchedulerError.of_command(done.status, done.stderr)
 
     async def nodes(self) -> list[Record]:
-        """Scontrol show nodes."""
+        """`scontrol show nodes`."""
         shown = await self._show("nodes")
         return [text.node_record(node) for node in text.blocks(shown, "NodeName")]
 
     async def partitions(self, *, show_hidden: bool = False) -> list[Record]:
-        """Scontrol show partitions."""
+        """`scontrol show partitions`."""
         parts = await self._partitions()
         return [text.partition_record(p) for p in parts if show_hidden or p.get("Hidden") != "YES"]
 
@@ -209,7 +178,7 @@ class SlurmScheduler(Scheduler):
         return list(text.blocks(await self._show("partitions", "--all"), "PartitionName"))
 
     async def reservations(self) -> list[Record]:
-        """Scontrol show reservations."""
+        """`scontrol show reservations`."""
         shown = await self._show("reservations")
         return [text.reservation_record(one) for one in text.blocks(shown, "ReservationName")]
 
@@ -219,8 +188,8 @@ class SlurmScheduler(Scheduler):
         return [{"name": name, "default": name == names[0]} for name in names]
 
     async def requeue(self, job_id: str) -> None:
-        """Scontrol requeue."""
-        done = await self._run("scontrol", "requeue", job_id)
+        """`scontrol requeue`."""
+        done = await self._commands.ask("scontrol", "requeue", job_id)
         if done.status:
             raise SchedulerError.of_command(done.status, done.stderr)
 
@@ -239,7 +208,7 @@ class SlurmScheduler(Scheduler):
         """Kill all of the job. Only with cgroups would Slurm itself call that OUT_OF_MEMORY."""
         await self._running(job_id)
         self._starved.add(job_id)
-        done = await self._run("scancel", "--full", "--signal=KILL", job_id)
+        done = await self._commands.ask("scancel", "--full", "--signal=KILL", job_id)
         if done.status:
             raise SchedulerError.of_command(done.status, done.stderr)
 
@@ -251,9 +220,9 @@ class SlurmScheduler(Scheduler):
         higher = [n for n, p in parts.items() if int(p.get("PriorityTier", "1")) > tier]
         if not higher:
             raise SchedulerError("no partition of this Slurm goes before the job's", status=501)
-        done = await self._run(
+        done = await self._commands.launch(
             "sbatch", f"--partition={higher[0]}", f"--nodelist={job['NodeList']}", "--exclusive",
-            "--mem=0", "--output=/dev/null", "--time=1", "--wrap=true", plain=False,
+            "--mem=0", "--output=/dev/null", "--time=1", "--wrap=true",
         )  # fmt: skip
         match = _SUBMITTED.search(done.stdout)
         if match is None:
@@ -268,7 +237,7 @@ class SlurmScheduler(Scheduler):
         return job
 
     async def _change(self, *what: str) -> None:
-        done = await self._run("scontrol", "update", *what)
+        done = await self._commands.ask("scontrol", "update", *what)
         if done.status:
             raise SchedulerError.of_command(done.status, done.stdout + done.stderr)
 
@@ -277,7 +246,7 @@ class SlurmScheduler(Scheduler):
     async def _look(self, job_id: str | None = None) -> OrderedDict[str, text.Fields]:
         """Jobs that Slurm knows, or that it knew: id -> fields; takes note of those that ended."""
         before = set(self._mine)
-        done = await self._run("scontrol", "show", "job", *([job_id] if job_id else []))
+        done = await self._commands.ask("scontrol", "show", "job", *([job_id] if job_id else []))
         if done.status and "Invalid job id" not in done.stderr:
             raise SchedulerError.of_query(done.status, done.stderr)
         # Most of a long listing is as it was the last time: that isn't read again.
@@ -316,19 +285,16 @@ class SlurmScheduler(Scheduler):
         """A task of an array of this server's, or what an sbatch left that gave no answer."""
         if job.get("ArrayJobId") in self._submitted:
             return True
-        sent = self._lost.get(_session(job))
-        own = job.get("UserId", "").startswith(f"{self._user.pw_name}(")
+        sent = self._commands.lost.get(_session(job))
+        own = job.get("UserId", "").startswith(f"{self._commands.user.pw_name}(")
         return own and sent is not None and int(job.get("SubmitTime", "0")) >= sent - 1
 
     def _record(self, job: text.Fields) -> Record:
         if job["JobId"] in self._starved and job["JobState"] in {"FAILED", "CANCELLED"}:
             job = {**job, "JobState": "OUT_OF_MEMORY", "ExitCode": "0:125"}
-        by = str(self._user.pw_uid) if self._is_cancelled(job["JobId"], job) else None
+        known = self._cancelled & {job["JobId"], job.get("ArrayJobId", "")}
+        by = str(self._commands.user.pw_uid) if known else None
         return text.job_record(job, self.cluster, by)
-
-    def _is_cancelled(self, job_id: str, job: Mapping[str, str] | None = None) -> bool:
-        ids = {job_id} if job is None else {job_id, job.get("ArrayJobId", job_id)}
-        return bool(ids & self._cancelled)
 
     async def _watch(self) -> None:
         """See the end of each job of this server before Slurm forgets it."""
@@ -338,82 +304,14 @@ class SlurmScheduler(Scheduler):
                 with contextlib.suppress(SchedulerError, CommandTimeout):
                     await self._look()
 
-    # ------------------------------------------------------------------ commands
-
     async def _show(self, what: str, *options: str) -> str:
         try:
-            done = await self._run("scontrol", *options, "show", what)
+            done = await self._commands.ask("scontrol", *options, "show", what)
         except CommandTimeout as error:
             raise SchedulerError(error.message, caused_by=[error.message]) from error
         if done.status:
             raise SchedulerError.of_query(done.status, done.stderr)
         return done.stdout
-
-    async def _run(self, *command: str, stdin: bytes | None = None, plain: bool = True) -> Done:
-        """Run one of Slurm's commands in a fresh login's environment, at most command_timeout s.
-
-        `plain` asks for times in epoch seconds; what starts work leaves that variable out, since
-        jobs inherit it. Raises CommandTimeout, or SchedulerError where it can't even be started.
-        """
-        environment = self._environment | ({"SLURM_TIME_FORMAT": "%s"} if plain else {})
-        async with self._slots:
-            try:
-                process = await asyncio.create_subprocess_exec(
-                    self._programs.get(command[0], command[0]),
-                    *command[1:],
-                    env=environment,
-                    cwd=self._place,
-                    stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.PIPE,
-                    start_new_session=True,
-                    umask=0o022,
-                )
-            except OSError as error:
-                # More than the kernel takes as arguments; the real server runs bash for it.
-                raise SchedulerError.of_command(1, f"/bin/bash: {error.strerror}\n") from error
-            except ValueError as error:  # a NUL, a lone surrogate
-                raise SchedulerError.of_command(1, f"{command[0]}: {error}\n") from error
-            return await self._finish(process, stdin, starts_work=not plain)
-
-    async def _finish(
-        self, process: asyncio.subprocess.Process, stdin: bytes | None, *, starts_work: bool
-    ) -> Done:
-        started = time.time()
-        try:
-            out, err = await asyncio.wait_for(
-                process.communicate(stdin), self.settings.command_timeout
-            )
-        except (asyncio.TimeoutError, asyncio.CancelledError) as error:
-            if starts_work:
-                self._lost[process.pid] = started
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-            if isinstance(error, asyncio.CancelledError):
-                raise
-            raise CommandTimeout from error
-        return Done(process.returncode or 0, _words(out), _words(err))
-
-    def _login(self) -> dict[str, str]:
-        """The environment of a fresh login: nothing of the server's own, which may hold secrets."""
-        bin_dirs, login_file = self.settings.bin_dirs, self.settings.login_file
-        if login_file is None:
-            folder, login_file = login.install(self.settings.root, self.settings.python)
-            bin_dirs = (folder, *bin_dirs)
-        places = [*map(str, bin_dirs), *(SYSTEM_PATH if os.geteuid() else ROOT_PATH).split(":")]
-        places += [str(Path(program).parent) for program in self._programs.values()]
-        variables = {
-            "PATH": ":".join(dict.fromkeys(places)),
-            "HOME": self._home,
-            "USER": self._user.pw_name,
-            "LOGNAME": self._user.pw_name,
-            "SHELL": self._user.pw_shell or "/bin/sh",
-            "BASH_ENV": str(login_file),
-        }
-        if "SLURM_CONF" in os.environ:
-            variables["SLURM_CONF"] = os.environ["SLURM_CONF"]
-        return variables
 
 
 def _sbatch_options(request: JobRequest) -> Iterator[str]:
@@ -447,10 +345,6 @@ def _session(job: Mapping[str, str]) -> int:
 def _end_of(job: Mapping[str, str]) -> float:
     end = job.get("EndTime", "")
     return float(end) if end.isdigit() else time.time()
-
-
-def _words(output: bytes) -> str:
-    return output.decode(errors="replace")
 
 
 def _chunks(items: list[str], size: int) -> Iterator[list[str]]:

@@ -34,8 +34,8 @@ PACKAGES = "apt-get install slurm-wlm slurm-wlm-basic-plugins"
 
 # A start on ports that somebody took in the meantime is tried again on others.
 ATTEMPTS = 5
-START_TIMEOUT = 60.0
-STOP_TIMEOUT = 30.0
+START_TIMEOUT = 180.0
+STOP_TIMEOUT = 90.0
 
 CONF = """\
 ClusterName=cluster
@@ -124,7 +124,7 @@ class SlurmCluster:
                 return
 
     def run(
-        self, *command: str, timeout: float = 60.0, check: bool = True, **options: object
+        self, *command: str, timeout: float = 300.0, check: bool = True, **options: object
     ) -> str:
         """What a command prints, run as a client of this Slurm. Raises CalledProcessError."""
         done = subprocess.run(
@@ -211,7 +211,7 @@ class SlurmCluster:
     def _idle(self) -> bool:
         """Whether the controller answers and every node has reported to it."""
         try:
-            states = self.run("sinfo", "-h", "-N", "-p", "debug", "-o", "%T", timeout=10).split()
+            states = self.run("sinfo", "-h", "-N", "-p", "debug", "-o", "%T", timeout=60).split()
         except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
             return False
         return len(states) == len(self.nodes) and set(states) == {"idle"}
@@ -220,10 +220,10 @@ class SlurmCluster:
         deadline = time.monotonic() + STOP_TIMEOUT
         with contextlib.suppress(subprocess.SubprocessError, OSError):
             while time.monotonic() < deadline:
-                jobs = self.run("squeue", "-h", "-o", "%A", timeout=10).split()
+                jobs = self.run("squeue", "-h", "-o", "%A", timeout=60).split()
                 if not jobs:
                     return
-                self.run("scancel", "--quiet", *sorted(set(jobs)), timeout=10, check=False)
+                self.run("scancel", "--quiet", *sorted(set(jobs)), timeout=60, check=False)
                 time.sleep(0.1)
 
     def _steps(self) -> Iterator[int]:

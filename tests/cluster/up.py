@@ -26,7 +26,7 @@ from slurm import SlurmCluster, SlurmFailed, missing, slurm_cluster, stop_on_sig
 
 # With the plugin that gives srun --environment; `.ci/run` installs the same.
 PACKAGES = "slurm-wlm slurm-wlm-basic-plugins libslurm-dev gcc libc6-dev squashfs-tools".split()
-START_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
 STOP_TIMEOUT = 90.0
 
 
