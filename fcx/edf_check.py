@@ -37,12 +37,17 @@ class Finding:
     def message(self) -> str:
         """Three lines for a person."""
         place = f"{self.file}:{self.line}:{self.column}"
-        first = f"{place}: {self.severity}: {self.what} [{self.code}]"
-        return f"{first}\n    why:  {self.why}\n    mend: {self.mend}"
+        lines = f"{place}: {self.severity}: {self.what} [{self.code}]", f"why:  {self.why}"
+        return "\n    ".join(map(_plain, (*lines, f"mend: {self.mend}")))
 
     def to_data(self) -> dict[str, Any]:
         """The fields, for JSON."""
         return asdict(self)
+
+
+def _plain(text: str) -> str:
+    """What a file says goes to a terminal without control characters."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def check(

@@ -87,6 +87,8 @@ class Mount:
     def parse(cls, text: str) -> Mount | None:
         """Read ``SRC:DST[:FLAGS]`` or ``PATH``; None for what is neither."""
         parts = split_mount(text)
+        if len(parts) == 3 and not parts[2]:
+            parts.pop()  # SRC:DST: has no flags
         if len(parts) > 3 or not all(parts):
             return None
         flags = tuple(parts[2].split("+")) if len(parts) == 3 else ()

@@ -224,6 +224,7 @@ CASES = [
     ("single-path-mount", 'mounts = ["${A:-/x:y}"]', 'mounts = ["tmpfs:/t"]', {}),
     ("mount-form", 'mounts = ["/a:/b:ro:x"]', 'mounts = ["/a:/b:ro+private"]', {}),
     ("mount-form", 'mounts = [":/b"]', 'mounts = ["${A:-/x:y}:/b"]', {}),
+    ("mount-form", 'mounts = ["/a:"]', 'mounts = ["/a:/b:"]', {}),
     ("mount-flags", 'mounts = ["/a:/b:ro,z"]', 'mounts = ["/a,b:/b:ro"]', {}),
     ("mount-relative", 'mounts = ["data:/data"]', 'mounts = ["/data:/data"]', {}),
     ("mount-relative", 'mounts = ["./data:/data"]', 'mounts = ["${SCRATCH}/data:/data"]', {}),

@@ -419,6 +419,15 @@ def test_check_prints_json_whatever_the_file_holds(project, fcx, content):
     assert {finding["file"] for finding in findings} == {"x.toml", "absent.toml"}
 
 
+def test_check_needs_no_settings_and_prints_no_control_characters(project, fcx):
+    """A broken fcx.toml is of no concern to it; what a file holds cannot steer the terminal."""
+    (project / "fcx.toml").write_text("broken")
+    (project / "x.toml").write_text('image = "a/B\\u001b[31m\\u0007:1"\n')
+    code, out, _ = fcx("edf", "check", "x.toml")
+    assert (code, "\\u001b[31m" in out) == (1, True)
+    assert out.replace("\n", "").isprintable()
+
+
 def test_check_looks_at_site_manifest_and_this_machine_when_asked(project, fcx):
     """--site and --manifest for the architecture, --here for paths and variables."""
     text = f'image = "{DIGEST}"\nentrypoint = true\nmounts = ["{project}:/a", "/absent:${{NO}}"]\n'

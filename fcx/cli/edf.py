@@ -104,8 +104,7 @@ def check(
     from fcx.manifest import Manifest
 
     _known_dialect(dialect)
-    settings = Settings.load()
-    place = settings.site(site) if site else None
+    place = Settings.load().site(site) if site else None
     record = Manifest.from_json(_read(manifest), str(manifest)) if manifest else None
     engine = dialect or (place.engine if place else "")
     found = [f for path in files for f in _checked(path, engine, place, record, here=here)]
