@@ -35,6 +35,12 @@ class Bench:
         self.system = env["FIRECREST_SYSTEM"]
         self.folder = Path(tempfile.mkdtemp(dir=env.root))
 
+    def __enter__(self) -> Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.api.close_session()
+
     def submit(self, body: str, *options: str, shebang: str = "#!/bin/bash") -> str:
         """Queue a script with `#SBATCH` options; the job's id."""
         lines = [shebang, *(f"#SBATCH {option}" for option in options), body, ""]
@@ -61,8 +67,9 @@ class Bench:
         return dict(until(look))
 
     def output(self, job_id: str) -> str:
-        """What a job printed."""
-        return (self.folder / f"slurm-{job_id}.out").read_text()
+        """What a job printed so far."""
+        path = self.folder / f"slurm-{job_id}.out"
+        return path.read_text() if path.exists() else ""
 
     def run(self, body: str, *options: str, shebang: str = "#!/bin/bash") -> str:
         """A script's output, once it is over."""

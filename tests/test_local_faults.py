@@ -72,7 +72,8 @@ def test_faults_can_be_written_on_a_command_line():
     """A name and a number, or `always`."""
     assert parse("submit.ghost=1") == ("submit.ghost", 1.0)
     assert parse("*.drop=always") == ("*.drop", True)
-    for text in ("submit.ghost", "submit=1", "submit.ghost=x"):
+    assert parse("token.lifetime=60") == ("token.lifetime", 60.0)
+    for text in ("submit.ghost", "submit=1", "submit.ghost=x", "submit.no=1", "token.no=1"):
         with pytest.raises(ValueError, match="fault"):
             parse(text)
 

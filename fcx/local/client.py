@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from fcx.local.faults import validate
+
 
 class FaultControl:
     """Makes things go wrong in a running cluster; faults.py says what kinds and effects there are."""
@@ -146,6 +148,8 @@ def cluster(
     of a large transfer. FCX_LOCAL_HOME in the environment gives jobs another home than the
     user's, so that login shells run other start-up files. RuntimeError if it does not start.
     """
+    for name, value in (faults or {}).items():
+        validate(name, value)
     options = {
         "scheduler": scheduler,
         "nodes": nodes,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,7 @@ async def run(argv: Sequence[str], timeout: float) -> Output:
         raise CommandTimeout from None
     finally:
         if process.returncode is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
     return Output(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
 

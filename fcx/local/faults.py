@@ -143,15 +143,27 @@ def split(name: str) -> tuple[str, str]:
     return kind, effect
 
 
+def validate(name: str, value: Any) -> None:
+    """ValueError unless there is such a fault."""
+    kind, effect = split(name)
+    if effect == "seed" and not kind:
+        return
+    if kind != "token":
+        _rule(kind, effect, value, None, 1.0)
+    elif effect not in TOKEN_EFFECTS:
+        known = ", ".join(sorted(TOKEN_EFFECTS))
+        raise ValueError(f"no fault is called {name}; of tokens there are {known}")
+
+
 def parse(text: str) -> tuple[str, Any]:
     """`submit.ghost=1` -> its name and value; ValueError if it is not of that form."""
     name, equals, value = text.partition("=")
     split(name)
     if not equals:
         raise ValueError(f"a fault is given as KIND.EFFECT=VALUE, not {text!r}")
-    if value.lower() in {"true", "always"}:
-        return name, True
     try:
-        return name, float(value)
+        number = True if value.lower() in {"true", "always"} else float(value)
     except ValueError:
         raise ValueError(f"the value of fault {name} is a number or `always`, not {value!r}") from None
+    validate(name, number)
+    return name, number

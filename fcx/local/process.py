@@ -15,7 +15,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from fcx.local import admission, sbatch
@@ -279,15 +280,12 @@ class ProcessScheduler(Scheduler):
         return int(signal.SIGKILL)
 
     def _sweep(self, job: Job) -> None:
-        """The supervisor was killed: its orphans are ours now, known by the job's id in them."""
-        mark = f"SLURM_JOB_ID={job.id}\0".encode()
-        for pid in _own_children():
-            with contextlib.suppress(OSError):
-                with open(f"/proc/{pid}/environ", "rb") as file:
-                    if mark not in file.read() + b"\0":
-                        continue
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
+        """The supervisor was killed: its orphans are known by this cluster's marks in them."""
+        marks = (f"SLURM_JOB_ID={job.id}", f"BASH_ENV={self.workplace.login_file}")
+        for entry in os.listdir("/proc"):
+            if entry.isdigit() and _carries(entry, marks):
+                with contextlib.suppress(OSError):
+                    os.kill(int(entry), signal.SIGKILL)
 
     def _run_out(self, job: Job, state: str) -> None:
         job.ran_out = state
@@ -566,12 +564,13 @@ def _srun_refused(words: str) -> SchedulerError:
     return SchedulerError.of_command(1, f"srun: error: Unable to confirm allocation: {words}\n")
 
 
-def _own_children() -> list[int]:
-    found: list[int] = []
-    for entry in os.listdir("/proc/self/task"):
-        with contextlib.suppress(OSError), open(f"/proc/self/task/{entry}/children") as file:
-            found.extend(int(word) for word in file.read().split())
-    return found
+def _carries(pid: str, marks: Iterable[str]) -> bool:
+    """Whether a process was started with these variables."""
+    try:
+        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return all(mark.encode() in variables for mark in marks)
 
 
 def _free_memory() -> int:
