@@ -64,8 +64,8 @@ class _Scanner(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Nothing of the pickle's choosing is looked up: inert stand-ins only."""
-        if module.startswith("dill."):
-            return self._of_dill(name)
+        if module.startswith(("dill.", "_fcx_pickling")):
+            return self._by_helper(name)
         if self._old:
             module = IMPORT_MAPPING.get(module, module)
         self.references.add((module, name))
@@ -74,16 +74,17 @@ class _Scanner(pickle.Unpickler):
     def persistent_load(self, _identity: Any) -> _Inert:
         return _INERT
 
-    def _of_dill(self, name: str) -> Any:
+    def _by_helper(self, name: str) -> Any:
+        """Those functions of the serialiser whose arguments tell something."""
         if name == "_create_code":
             return self._code
-        return self._module if name == "_import_module" else _Inert
+        return self._module if name in {"_import_module", "import_module"} else _Inert
 
     def _code(self, *arguments: Any) -> _Code:
         self.codes.append(_Code(arguments))
         return self.codes[-1]
 
-    def _module(self, name: str, *_safe: Any) -> _Inert:
+    def _module(self, name: str, *_more: Any) -> _Inert:
         self.references.add((name, ""))
         return _INERT
 

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -286,6 +287,42 @@ def test_modules_as_globals():
     assert {"numpy", "json"} <= found.references
     assert "__main__" not in found.references
     assert found.here["numpy"] == {"numpy": importlib.metadata.version("numpy")}
+
+
+def test_modules_travel_by_name(project, monkeypatch):
+    """The user's own module that a function names: neither its contents nor what they refer to."""
+    from fcx.remote import pickling
+
+    project({"own.py": "import numpy\nGEN = (i for i in range(3))\ndef g():\n    import wave\n"})
+    fn = by_value("import own\ndef f():\n    return own.g()")
+    call = pickling.dumps((fn, (), {}))
+    assert needed(fn, call).references == {"own"}
+
+
+def test_submodules_that_code_names(project, tmp_path):
+    """`import a.b` binds a; the far side imports a.b as well, whichever helper names it."""
+    from fcx.remote import pickling
+
+    fn = by_value(
+        """
+        import xml, xml.etree.ElementTree, xml.dom.minidom
+        def helper():
+            return xml.dom.minidom.__name__
+        def f():
+            return xml.etree.ElementTree.__name__, helper()
+        """
+    )
+    (tmp_path / "call").write_bytes(pickling.dumps((fn, (), {})))
+    folder = Path(pickling.__file__).parent
+    shutil.copy(folder / "pickling.py", tmp_path / "_fcx_pickling.py")
+    shutil.copytree(Path(dill.__file__).parent, tmp_path / "dill")
+    script = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import _fcx_pickling; "
+        "fn, args, kwargs = _fcx_pickling.loads(open(sys.argv[1], 'rb').read()); print(fn())"
+    )
+    command = [sys.executable, "-I", "-S", "-c", script, str(tmp_path / "call")]  # without fcx
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "('xml.etree.ElementTree', 'xml.dom.minidom')\n", done.stderr
 
 
 def test_memoised_names():

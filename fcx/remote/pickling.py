@@ -5,15 +5,19 @@ pickles made on one end find ``make_enum``, ``from_main`` and ``run_chunk`` on t
 
 - Functions of ``__main__`` bring the helpers they call (``recurse``).
 - Enums of ``__main__`` travel by value (dill's own attempt fails to load).
+- A module travels as its name, never with its contents (dill would send those of the user's own),
+  and with the submodules that the code at hand names: ``import a.b`` binds only ``a``.
 - What comes back refers to a class of ``__main__`` by name (``home=False``): the caller gets
   instances of its own class, and an ``except`` clause for its own exception matches.
 """
 
 import enum
+import importlib
 import io
 import pickle
 import sys
 import threading
+import types
 
 import dill
 import dill.detect
@@ -66,9 +70,24 @@ def from_main(qualname):
     return found
 
 
+def import_module(name, below):
+    """A module, after those of its submodules that exist here."""
+    module = importlib.import_module(name)
+    for each in below:
+        try:
+            importlib.import_module(each)
+        except ImportError:  # noqa: PERF203 - rarely more than one
+            pass  # the code may do without: it says so itself if not
+    return module
+
+
 def run_chunk(fn, chunk):
     """What ``map`` with a chunksize runs as one call."""
     return [fn(*args) for args in chunk]
+
+
+for _helper in (make_enum, set_members, from_main, import_module, run_chunk):
+    _helper.__module__ = "_fcx_pickling"  # where both ends have it: fcx is on one of them only
 
 
 def _reduce_enum(cls):
@@ -124,12 +143,20 @@ def _of_main(obj):
 class Pickler(dill.Pickler):
     """``home`` says on which end this is: True where ``__main__`` is the user's script."""
 
-    def __init__(self, file, home):
+    def __init__(self, file, home, names):
         dill.Pickler.__init__(self, file, protocol=PROTOCOL, recurse=True)
         self._home = home
+        self._names = names  # that code mentions
+        self.modules = {}  # name -> submodules that travelled along
 
     def reducer_override(self, obj):
-        """Classes of ``__main__``: enums by value on the way out, all by name on the way back."""
+        """Modules by name; classes of ``__main__``: enums by value going out, all by name back."""
+        if isinstance(obj, types.CodeType):
+            self._names.update(obj.co_names)
+            return NotImplemented
+        if isinstance(obj, types.ModuleType) and _is_importable(obj):
+            self.modules[obj.__name__] = below = submodules(obj.__name__, self._names)
+            return import_module, (obj.__name__, below)
         if not isinstance(obj, type) or not _of_main(obj):
             return NotImplemented
         if not self._home and "<locals>" not in obj.__qualname__:
@@ -151,9 +178,28 @@ def dumps(obj, home=True):
 
 
 def _dumps(obj, home):
-    file = io.BytesIO()
-    Pickler(file, home).dump(obj)
-    return file.getvalue()
+    names = set()
+    while True:
+        file = io.BytesIO()
+        pickler = Pickler(file, home, names)
+        pickler.dump(obj)
+        if all(submodules(name, names) == below for name, below in pickler.modules.items()):
+            return file.getvalue()  # else code that came after a module names more of it
+
+
+def _is_importable(module):
+    name = module.__name__
+    return name != "__main__" and sys.modules.get(name) is module
+
+
+def submodules(package, names):
+    """The imported submodules of a package whose every part is among ``names``."""
+    start = package + "."
+    return [
+        name
+        for name in sorted(sys.modules)
+        if name.startswith(start) and names.issuperset(name[len(start) :].split("."))
+    ]
 
 
 def loads(data):
