@@ -161,8 +161,14 @@ def _kept(options: Sequence[_Option], without: Sequence[str]) -> tuple[str, ...]
 
 def _refuse(where: str, given: Sequence[_Option], refused: Mapping[str, str]) -> None:
     for option in given:
-        if option.name in refused:
-            raise OptionError(f"{where}: {option.words[0]} cannot be used: {refused[option.name]}")
+        name = next((name for name in refused if _means(option.name, name)), None)
+        if name is not None:
+            raise OptionError(f"{where}: {option.words[0]} cannot be used: {refused[name]}")
+
+
+def _means(given: str, name: str) -> bool:
+    """Whether it is that option: Slurm's programs also take the unambiguous beginning of one."""
+    return given == name or (len(given) > len("--x") and name.startswith(given))
 
 
 def _node_count(text: str) -> int:
@@ -315,7 +321,7 @@ def _put(file: File) -> str:
     """Write a file unless it is there: a requeued job must not rewrite what was claimed from."""
     path = f'"$run"/{shlex.quote(file.path)}'
     text = file.data.decode("utf-8", "surrogateescape")
-    plain = file.data.isascii() and text.endswith("\n") and "\nFCX_END\n" not in text
+    plain = file.data.isascii() and text.endswith("\n") and "\nFCX_END\n" not in f"\n{text}"
     if plain and "\0" not in text and "\r" not in text:
         command, body = "cat", text
     else:

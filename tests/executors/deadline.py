@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-WAIT = 60.0  # seconds that a result may take on a machine that is busy with other things
+WAIT = 150.0  # seconds that a result may take on a machine that is busy with other things
 
 
 def within(seconds: float, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
