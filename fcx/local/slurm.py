@@ -80,7 +80,7 @@ class SlurmScheduler(Scheduler):
 
     async def submit(self, request: JobRequest) -> str:
         """`sbatch`, the script on its standard input."""
-        if request.script == "":
+        if not request.script and not request.script_path:
             # The real server's command waits for a standard input that never comes.
             await asyncio.sleep(self.settings.command_timeout)
             raise CommandTimeout
