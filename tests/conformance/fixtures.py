@@ -45,6 +45,20 @@ def env_server() -> Iterator[Server]:
     server.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_looks() -> Iterator[None]:
+    """Let pyfirecrest look at jobs at a steady pace: its pauses double up to a minute."""
+
+    def steady() -> Iterator[float]:
+        while True:
+            yield 0.25
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("_sync", "_async"):
+            patch.setattr(f"firecrest.v2.{module}.Client.sleep_generator", steady)
+        yield
+
+
 @pytest.fixture(scope="session", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Server:
     """Each server under test."""
