@@ -168,8 +168,7 @@ class Index:
             count = self._arrays[path] = self._arrays.get(path, -1) + 1
             path = (*path, count)
             self.keys[path] = offset
-        else:
-            self.headers[path] = offset
+        self.headers[path] = offset
         return path, after + brackets
 
     def _pair(self, base: Path, offset: int) -> int:

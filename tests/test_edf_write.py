@@ -248,6 +248,7 @@ def test_a_file_written_by_hand_keeps_its_lines_and_gets_ours():
         "mounts = []\n",
         "mounts = [  # none yet\n]",
         "# nothing but a comment",
+        "[[notes]]\nx = 1\n[[notes]]\nx = 2\n",
         '\ufeffimage = "x"\n',
         '[env]\nTEXT = """\n#: not a header\n  # fcx\n"""\n',
     ],

@@ -65,6 +65,8 @@ def mount(text: str, variables: Mapping[str, str], cwd: str) -> Mount:
     """Read `SRC:DST[:FLAGS]` or `PATH`; relative sources start from `cwd`."""
     cuts = [0, *(match.end() for match in COLON.finditer(text) if match[1]), len(text) + 1]
     parts = [text[start : end - 1] for start, end in pairwise(cuts)]
+    if len(parts) == 3 and not parts[2]:
+        parts.pop()
     if len(parts) > 3 or not all(parts):
         raise Problem(f"{text!r} in mounts is neither SRC:DST[:FLAGS] nor a path")
     paths = [expand(part, variables) for part in parts[:2]]
