@@ -20,7 +20,7 @@ from cluster.engine import Engine, which
 from cluster.project import Project
 
 from fcx.image_engine import connect
-from fcx.image_pack import COMPRESSIONS, pack
+from fcx.image_pack import pack
 
 pytestmark = pytest.mark.docker
 
@@ -120,7 +120,7 @@ def test_pack_is_the_image(built: Project, engine: Engine, tmp_path: Path):
     assert found == wanted
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("compression", ["zstd", "lzo", "none"])
 def test_pack_twice(engine: Engine, tmp_path: Path, compression: str):
     """The same image gives the same bytes, whenever and under whatever name."""
     one, two = tmp_path / "one.sqsh", tmp_path / "a b'.sqsh"
