@@ -152,7 +152,12 @@ class ResultError(CallError):
 
 
 class RemoteError(CallError):
-    """Stands in for an exception that cannot travel: its type, text and traceback as text."""
+    """Stands in for an exception that cannot travel: its type, text and traceback as text.
+
+    ``data``: its pickle, if it has one that only could not be loaded here (``fcx.load_result``).
+    """
+
+    data = b""
 
     def __init__(self, type_name: str, text: str, remote_traceback: str = "") -> None:
         super().__init__(f"{type_name}: {text}")

@@ -130,10 +130,13 @@ def _loads(data: bytes) -> Any:
 
 
 def _load_exception(data: bytes) -> BaseException:
+    told, _, pickled = data.partition(b"\n")
     try:
-        error, text = _loads(data)
-    except Exception as why:  # noqa: BLE001 - whatever the user's classes raise
-        return _not_loadable(why, data)
+        error, text = _loads(pickled)
+    except Exception:  # noqa: BLE001 - whatever the user's classes raise
+        name, said, text = json.loads(told)
+        error = RemoteError(name, said, text)
+        error.data = pickled
     return _caused(error, text)
 
 

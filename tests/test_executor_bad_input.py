@@ -202,7 +202,7 @@ class TestArguments:
     """What cannot travel there."""
 
     @pytest.mark.parametrize(
-        ("value", "kind"), [(threading.Lock(), "lock"), ((i for i in "ab"), "generator")]
+        ("value", "kind"), [(memoryview(b""), "memoryview"), ((i for i in "ab"), "generator")]
     )
     def test_an_unpicklable_one_raises_in_submit(self, ex, value, kind):
         """In the caller's own thread, naming the argument; the executor goes on."""
@@ -215,11 +215,11 @@ class TestArguments:
 
     def test_an_unpicklable_keyword_and_function(self, ex):
         """The culprit is named, whichever it is."""
-        lock = threading.Lock()
+        view = memoryview(b"")
         with pytest.raises(errors.PayloadError, match="argument 'key'"):
-            ex.submit(sorted, [], key=lock)
+            ex.submit(sorted, [], key=view)
         with pytest.raises(errors.PayloadError, match="the function"):
-            ex.submit(lambda: lock)
+            ex.submit(lambda: view)
 
     def test_one_whose_reduce_raises(self, ex):
         """Whatever its own code says is the cause."""
@@ -240,13 +240,13 @@ class TestArguments:
     def test_map_with_one_that_cannot_travel(self, ex):
         """map raises as submit does, and nothing is left behind."""
         with pytest.raises(errors.PayloadError):
-            ex.map(abs, [1, threading.Lock()])
+            ex.map(abs, [1, memoryview(b"")])
         assert ex.submit(abs, -1).result(WAIT) == 1
 
     def test_an_initializer_that_cannot_travel(self, make):
         """Refused by the constructor."""
         with pytest.raises(errors.PayloadError, match="initializer"):
-            make(initializer=print, initargs=(threading.Lock(),))
+            make(initializer=print, initargs=(memoryview(b""),))
 
 
 class TestResults:
@@ -256,15 +256,13 @@ class TestResults:
         """The type is named; the call's output is there."""
 
         def work():
-            import threading
-
             print("worked")
-            return threading.Lock()
+            return memoryview(b"")
 
         future = ex.submit(work)
         error = future.exception(WAIT)
         assert isinstance(error, errors.ResultError)
-        assert "lock" in str(error)
+        assert "memoryview" in str(error)
         assert future.stdout() == "worked\n"
 
     def test_one_that_cannot_be_loaded_here(self, ex, tmp_path, monkeypatch):
@@ -304,10 +302,10 @@ class TestResults:
             raise importlib.import_module("foreign_errors").Foreign("far away")
 
         error = failure(ex, work, str(folder))
-        assert isinstance(error, errors.CallError)
-        told = str(error) + str(error.__cause__)
-        assert "foreign_errors" in told
-        assert "far away" in told
+        assert isinstance(error, errors.RemoteError)
+        assert str(error) == "foreign_errors.Foreign: far away"
+        assert "in work" in str(error.__cause__)
+        assert error.data
 
     def test_one_whose_loading_raises(self, ex):
         """Code of the user's that runs while a result is loaded may fail: only its call does."""
@@ -506,14 +504,13 @@ class TestManyAtOnce:
         def work(i):
             import os
             import sys
-            import threading
 
             if i % 7 == 1:
                 raise ValueError(i)
             if i % 7 == 2:
                 os._exit(i)
             if i % 7 == 3:
-                return threading.Lock()
+                return memoryview(b"")
             if i % 7 == 4:
                 sys.exit(i)
             return i

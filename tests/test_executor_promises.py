@@ -718,7 +718,7 @@ class TestSurroundings:
             import os
 
             builtins.fcx_leak = bytearray(400 << 20)
-            builtins.fcx_leak[:: 4096] = b"x" * len(builtins.fcx_leak[:: 4096])
+            builtins.fcx_leak[::4096] = b"x" * len(builtins.fcx_leak[::4096])
             return os.getpid()
 
         def look():
@@ -905,9 +905,7 @@ class TestConsumers:
             return float(((x - 0.5) ** 2).sum())
 
         optimizer = nevergrad.optimizers.OnePlusOne(parametrization=2, budget=20, num_workers=4)
-        best = within(
-            120, optimizer.minimize, bowl, executor=ex, batch_mode=True
-        )
+        best = within(120, optimizer.minimize, bowl, executor=ex, batch_mode=True)
         assert bowl(best.value) < 2.0
 
     def test_scipy(self, ex):

@@ -139,7 +139,9 @@ class TestBundles:
             if claimed == [None, None]:
                 break
         assert sorted(found) == [item.task for item in items(50)]
-        owners = {(run / "claims" / name.name).readlink().name for name in (run / "claims").iterdir()}
+        owners = {
+            (run / "claims" / name.name).readlink().name for name in (run / "claims").iterdir()
+        }
         assert owners == {"0.0.0", "1.0.0"}
 
     def test_a_repeated_link_is_still_ones_own(self, run):
@@ -262,7 +264,12 @@ class TestAuthentic:
     """What was not made with the run's key is not unpickled."""
 
     def record(self, key, data, **changes):
-        made = {"t": "t1", "a": 2, "o": "value", "mac": worker.authenticate(key, "t1", 2, "value", data)}
+        made = {
+            "t": "t1",
+            "a": 2,
+            "o": "value",
+            "mac": worker.authenticate(key, "t1", 2, "value", data),
+        }
         return {**made, **changes}
 
     def test_both_sides_agree(self):
@@ -270,7 +277,8 @@ class TestAuthentic:
         assert rundir.authentic(b"k" * 32, self.record(b"k" * 32, b"data"), b"data")
 
     @pytest.mark.parametrize(
-        "change", [{"t": "t2"}, {"a": 1}, {"o": "raise"}, {"mac": ""}, {"mac": None}, {"mac": "0" * 64}]
+        "change",
+        [{"t": "t2"}, {"a": 1}, {"o": "raise"}, {"mac": ""}, {"mac": None}, {"mac": "0" * 64}],
     )
     def test_nothing_may_differ(self, change):
         """Another task's, another attempt's, another kind."""

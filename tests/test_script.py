@@ -50,7 +50,9 @@ class TestOptions:
         with pytest.raises(OptionError, match=r"sbatch_options: .* cannot be used: \w+"):
             Options.check([option], [])
 
-    @pytest.mark.parametrize("option", ["--arr=1-3", "--ar 1", "--parsab", "--test", "--chd=/", "--wra=x"])
+    @pytest.mark.parametrize(
+        "option", ["--arr=1-3", "--ar 1", "--parsab", "--test", "--chd=/", "--wra=x"]
+    )
     def test_abbreviations_are_refused_too(self, option):
         """sbatch takes any unambiguous beginning of a long option."""
         with pytest.raises(OptionError, match="cannot be used"):
@@ -77,7 +79,12 @@ class TestOptions:
 
     @pytest.mark.parametrize(
         "options",
-        [["--ntasks-per-node=2"], ["--ntasks-per-socket=2"], ["--nodes=2", "--ntasks=4"], ["-N1 -n8"]],
+        [
+            ["--ntasks-per-node=2"],
+            ["--ntasks-per-socket=2"],
+            ["--nodes=2", "--ntasks=4"],
+            ["-N1 -n8"],
+        ],
     )
     def test_more_than_one_task_per_node(self, options):
         """The message has what to use instead."""
@@ -156,7 +163,9 @@ class TestNames:
 class TestShellWord:
     """One word for bash, with variables still expanded."""
 
-    @given(st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30))
+    @given(
+        st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=30)
+    )
     def test_without_a_variable_is_itself(self, text):
         """Whatever characters it has."""
         if re.search(r"\$(\w|\{\w+\})", text):
@@ -168,7 +177,7 @@ class TestShellWord:
         [
             ("--edf=$X/a", "--edf=v w/a"),
             ("${X}y", "v wy"),
-            ("$X\"`id`$(id)", 'v w"`id`$(id)'),
+            ('$X"`id`$(id)', 'v w"`id`$(id)'),
             ("a\\b$X", "a\\bv w"),
         ],
     )
@@ -228,9 +237,9 @@ class TestRender:
         (tmp_path / "inbox").mkdir()
         text = render(shape(str(tmp_path)), "x-001", {}, [File("inbox/f", data)])
         put = text[text.index("put() {") :].split("\n}\n")[0] + "\n}\n"
-        (part,) = re.findall(r'^put "\$run"/inbox/f .*?^FCX_END$', text, re.DOTALL | re.MULTILINE) or [
-            text[text.index('put "$run"/inbox/f') : text.rindex("put ")]
-        ]
+        (part,) = re.findall(
+            r'^put "\$run"/inbox/f .*?^FCX_END$', text, re.DOTALL | re.MULTILINE
+        ) or [text[text.index('put "$run"/inbox/f') : text.rindex("put ")]]
         command = f"run={tmp_path}; SLURM_JOB_ID=1\n{put}{part}\n"
         subprocess.run(["bash", "-c", command], check=True)
         assert (tmp_path / "inbox/f").read_bytes() == data

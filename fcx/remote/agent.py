@@ -481,12 +481,24 @@ class Agent:
         self.inbox.ran(slot.task[0]["f"], time.monotonic() - slot.began)
         self._echo(data, meta["n"])
         stale = meta.pop("stale", False)
-        meta.update(self.log.store(meta["t"], meta["a"], data))
-        self.log.add("done", **meta)
+        try:
+            meta.update(self.log.store(meta["t"], meta["a"], data))
+            self.log.add("done", **meta)
+        except OSError as error:
+            self._not_stored(slot, meta, len(data), error)
         slot.task = None
         slot.state = "idle"
         most = self.config.get("max_tasks_per_child")
         slot.stale = bool(stale or (most and slot.served >= most))
+
+    def _not_stored(self, slot, meta, size, error):
+        """The run directory does not take what the call gave back: the call ends with that."""
+        text = "ran the call, but the %d bytes that came of it cannot be kept over there: %s"
+        text %= (size, error)
+        how = {"text": text, "signal": 0, "code": 0, "oom": False, "outside": False}
+        first, left = slot.calls == 1, self.clock.left()
+        lost = {"t": meta["t"], "a": meta["a"], "first": first, "left": left, "n": [0, 0, 0]}
+        self.log.add("died", how=how, d="", **lost)
 
     @staticmethod
     def _echo(data, lengths):

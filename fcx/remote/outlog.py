@@ -86,14 +86,24 @@ class Log:
         """Fields of a record that hold the data, or say in how many parts it lies."""
         if len(data) <= INLINE:
             return {"d": base64.b64encode(data).decode("ascii")}
-        count = 0
-        for count, start in enumerate(range(0, len(data), PART)):
-            name = "%s.%d.%d" % (task, attempt, count)
-            self._part(name, base64.b64encode(data[start : start + PART]))
-        return {"parts": count + 1, "size": len(data)}
+        starts = range(0, len(data), PART)
+        paths = [
+            os.path.join(self.run, "parts", "%s.%d.%d" % (task, attempt, count))
+            for count in range(len(starts))
+        ]
+        try:
+            for path, start in zip(paths, starts):
+                self._part(path, base64.b64encode(data[start : start + PART]))
+        except OSError:
+            for path in paths:  # a full disk: leave room for the record that says so
+                for name in path, path + "~":
+                    if os.path.exists(name):
+                        os.unlink(name)
+            raise
+        return {"parts": len(paths), "size": len(data)}
 
-    def _part(self, name, text):
-        path = os.path.join(self.run, "parts", name)
+    @staticmethod
+    def _part(path, text):
         with open(path + "~", "wb") as file:
             file.write(text)
         os.rename(path + "~", path)

@@ -169,17 +169,18 @@ def describe(error):
 
 
 def failed(pickling, error):
-    """An exception as (kind, data): itself, or what stands in for it where it cannot travel."""
+    """An exception as (kind, data): what stands in for it, then itself where it can travel."""
     text = describe(error)
+    module, name = type(error).__module__, type(error).__qualname__
+    name = name if module == "builtins" else "%s.%s" % (module, name)
+    stand_in = json.dumps([name, safe_str(error), text]).encode()
     try:
         data = pickling.dumps((error, text), home=False)
         if "__main__" not in type(error).__module__:
             pickling.loads(data)  # many an exception pickles well and cannot be loaded
-        return "raise", data
+        return "raise", stand_in + b"\n" + data
     except BaseException:
-        module, name = type(error).__module__, type(error).__qualname__
-        name = name if module == "builtins" else "%s.%s" % (module, name)
-        return "alien", json.dumps([name, safe_str(error), text]).encode()
+        return "alien", stand_in
 
 
 def safe_str(error):
