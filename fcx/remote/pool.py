@@ -1,4 +1,4 @@
-"""Worker processes as the agent sees them: started, fed, read, ended, each with its share of the node."""
+"""Worker processes as the agent sees them, each with its share of the node."""
 
 import glob
 import json

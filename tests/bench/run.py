@@ -146,10 +146,8 @@ def bench(name: str, counts: list[int], *, with_seed: bool) -> list[dict[str, An
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as text, each beside the floor of its back end."""
-    lines = [
-        f"{'back end':9}{'who':7}{'calls':>6}  {'state':26}{'seconds':>9}{'x floor':>9}"
-        f"{'requests':>10}{'memory MB':>11}{'threads':>9}"
-    ]
+    head = f"{'back end':9}{'who':7}{'calls':>6}  {'state':26}{'seconds':>9}{'x floor':>9}"
+    lines = [head + f"{'requests':>10}{'memory MB':>11}{'threads':>9}"]
     for row in rows:
         base = next(r for r in rows if r["who"] == "floor" and r["back_end"] == row["back_end"])
         lines.append(
@@ -180,6 +178,7 @@ def main() -> None:
     parser.add_argument("--no-seed", action="store_true")
     options = parser.parse_args()
     os.environ["FCX_STATE_DIR"] = tempfile.mkdtemp(prefix="fcx-bench-state-")
+    os.environ["FCX_LOCAL_HOME"] = tempfile.mkdtemp(prefix="fcx-bench-home-")
     with_seed = not options.no_seed and install_seed()
     rows: list[dict[str, Any]] = []
     for name in options.back_end.split(","):
