@@ -500,9 +500,10 @@ def test_conc_transcript(server, there):
     assert len(rounds) == 9
     job_id = server.submit(there, "true")
     server.finished(job_id)
+    submitted: list[str] = []
     asks = {
         "job_info": lambda: server.client.job_info(server.system, job_id),
-        "submit": lambda: server.submit(there, "true"),
+        "submit": lambda: submitted.append(server.submit(there, "true", "--hold")),
     }
     for call, count, workers in rounds:
         with concurrent.futures.ThreadPoolExecutor(int(workers)) as pool:
@@ -510,6 +511,7 @@ def test_conc_transcript(server, there):
                 pool.map(lambda _, call=call: attempt(asks[call]).kind, range(int(count)))
             )
         assert collections.Counter(answers) == {"ok": int(count)}
+    clear_up(server, [{"jobId": job} for job in submitted])
 
 
 def test_array_transcript(server, there):
