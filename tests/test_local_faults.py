@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fcx.local.counts import kind_of
 from fcx.local.faults import Faults, parse, split
 

@@ -6,9 +6,10 @@ import os
 import subprocess
 from pathlib import Path
 
-from fcx.local import listing
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fcx.local import listing
 
 
 def by_ls(*words: str) -> list[listing.Entry]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from fcx.local.nodes import Need, Node, Pool, node_list, repeated, spread
 from fcx.local.programs.slurmtools import duration, host_names
 from fcx.local.sbatch import JobSpec

@@ -9,16 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fcx.local import cluster
 from firecrest.FirecrestException import UnexpectedStatusException
 from local_bench import Bench, until
+
+from fcx.local import cluster
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """A cluster of two nodes, whose minutes are short."""
     os.environ["FCX_SERVERS_OWN"] = "secret"
-    with cluster(nodes=2, minute=1.5, kill_wait=1.0, root=tmp_path_factory.mktemp("c")) as env, Bench(env) as bench:
+    with (
+        cluster(nodes=2, minute=1.5, kill_wait=1.0, root=tmp_path_factory.mktemp("c")) as env,
+        Bench(env) as bench,
+    ):
         yield bench
     del os.environ["FCX_SERVERS_OWN"]
 
@@ -86,7 +90,7 @@ def test_a_warning_signal_comes_before_the_limit(bench, option, who):
     """To the batch shell alone, or to every process of the steps and not to the shell."""
     body = (
         "trap 'echo shell warned' USR1\n"
-        "srun bash -c 'trap \"echo step warned\" USR1; for i in 1 2 3 4 5 6; do sleep 0.2; done' &\n"
+        "srun bash -c 'trap \"echo step warned\" USR1; for i in {1..6}; do sleep 0.2; done' &\n"
         "wait; wait\n"
     )
     text = bench.run(body, "--time=1", f"--signal={option}")
@@ -136,7 +140,9 @@ def test_a_supervisor_that_is_killed_takes_its_job_along(bench):
     until(lambda: not alive(pid))
 
 
-@pytest.mark.parametrize("options", [["-o", "nowhere/out"], ["-e", "nowhere/err"], ["-i", "nofile"]])
+@pytest.mark.parametrize(
+    "options", [["-o", "nowhere/out"], ["-e", "nowhere/err"], ["-i", "nofile"]]
+)
 def test_a_job_that_cannot_start_fails_with_53(bench, options):
     """Files that are not there."""
     status = bench.ended(bench.submit("true", " ".join(options)))["status"]
@@ -163,7 +169,7 @@ def test_memory_past_its_limit_is_out_of_memory(bench):
 def test_python3_is_the_interpreter_that_runs_the_cluster(bench, shebang):
     """In login shells too, and in what they call."""
     ask = "python3 -c 'import sys; print(sys.executable)'"
-    text = bench.run(f"{ask}\nbash -c \"{ask}\"\nbash -lc \"{ask}\"\nsrun {ask}", shebang=shebang)
+    text = bench.run(f'{ask}\nbash -c "{ask}"\nbash -lc "{ask}"\nsrun {ask}', shebang=shebang)
     assert text.split() == [sys.executable] * 4
 
 
@@ -279,14 +285,14 @@ def test_the_controller_refuses_in_its_words(bench, option, words):
 
 def test_a_requeued_job_runs_again_under_its_id(bench):
     """From inside; its restart is counted."""
-    body = "echo run ${SLURM_RESTART_COUNT:-0}\n[ -n \"$SLURM_RESTART_COUNT\" ] && exit\n"
+    body = 'echo run ${SLURM_RESTART_COUNT:-0}\n[ -n "$SLURM_RESTART_COUNT" ] && exit\n'
     text = bench.run(f"{body}scontrol requeue $SLURM_JOB_ID; sleep 60", "--open-mode=append")
     assert "run 0\n" in text
     assert text.endswith("run 1\n")
 
 
 def test_the_queues_programs_answer_inside_a_job(bench):
-    """squeue's time left, scontrol's record, scancel's signal."""
+    """Squeue's time left, scontrol's record, scancel's signal."""
     text = bench.run(
         "squeue -h -j $SLURM_JOB_ID -o '%i %T %L %N %D'\n"
         "scontrol show job $SLURM_JOB_ID | grep -c JobState=RUNNING\n"
@@ -322,7 +328,7 @@ def test_attaching_joins_a_running_job(bench):
 
 def test_a_node_failure_requeues_unless_forbidden(bench):
     """Every process is killed at once."""
-    again = bench.submit("echo $$ >> again; [ -n \"$SLURM_RESTART_COUNT\" ] || sleep 300", "-N 1")
+    again = bench.submit('echo $$ >> again; [ -n "$SLURM_RESTART_COUNT" ] || sleep 300', "-N 1")
     never = bench.submit("echo $$ > never; sleep 300", "-N 1", "--no-requeue")
     for name in ("again", "never"):
         bench.appears(name)
@@ -351,7 +357,7 @@ def test_many_jobs_leave_nothing_behind(bench):
     def held() -> tuple[int, list[str]]:
         server = f"/proc/{bench.env.pid}"
         children = Path(f"{server}/task/{bench.env.pid}/children").read_text().split()
-        return len(os.listdir(f"{server}/fd")), children
+        return len(list(Path(f"{server}/fd").iterdir())), children
 
     bench.ended(bench.submit("true"))
     before = until(lambda: held() if not held()[1] else None)

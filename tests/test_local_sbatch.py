@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from fcx.local.errors import SchedulerError
 from fcx.local.programs.getopts import OptionProblem, Table
 from fcx.local.sbatch import JobSpec, WarnSignal, minutes, read_request
 from fcx.local.scheduler import JobRequest
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def read(script: str, **call: object) -> JobSpec:
@@ -28,7 +29,8 @@ def words(script: str) -> str:
     ("text", "expected"),
     [
         ("5", 5), ("0:30", 1), ("10:01", 11), ("1:00:00", 60), ("1-0", 1440), ("1-2:30", 1590),
-        ("0-0:0:1", 1), ("2-00:00:00", 2880), ("UNLIMITED", 0), ("infinite", 0), ("-1", 0), ("0", 0),
+        ("0-0:0:1", 1), ("2-00:00:00", 2880), ("UNLIMITED", 0), ("infinite", 0), ("-1", 0),
+        ("0", 0),
     ],
 )  # fmt: skip
 def test_every_form_of_a_time_is_read(text, expected):
@@ -69,7 +71,7 @@ def test_the_calls_own_options_win():
 
 
 def test_values_of_the_environment_end_at_their_first_comma():
-    """sbatch splits --export there."""
+    """Sbatch splits --export there."""
     spec = read("#!/bin/sh\n", environment={"A": "1,2", "B": "x y=z"})
     assert spec.variables == {"A": "1", "B": "x y=z"}
     assert spec.export == "ALL,A=1,2,B=x y=z"

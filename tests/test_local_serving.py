@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fcx.local import cluster
 from local_bench import Bench, until
+
+from fcx.local import cluster
 
 NAMES = {
     "FIRECREST_CLIENT_ID", "FIRECREST_CLIENT_SECRET", "AUTH_TOKEN_URL", "FIRECREST_URL",
@@ -39,7 +40,9 @@ class Announced(dict):
 def test_in_the_foreground_it_announces_itself_and_ends_its_jobs(tmp_path: Path, number):
     """The env file is private and whole; the signal ends server and jobs, with exit code 0."""
     env_file, root = tmp_path / "env", tmp_path / "root"
-    with subprocess.Popen([*UP, "--env-file", env_file, "--root", root], stderr=subprocess.PIPE) as up:
+    with subprocess.Popen(
+        [*UP, "--env-file", env_file, "--root", root], stderr=subprocess.PIPE
+    ) as up:
         try:
             until(env_file.exists)
             assert env_file.stat().st_mode & 0o777 == 0o600
@@ -75,7 +78,9 @@ def test_its_jobs_die_even_if_it_is_killed(tmp_path: Path):
 )
 def test_wrong_options_are_a_usage_error(arguments, words):
     """Exit code 2, and what was wrong."""
-    done = subprocess.run([*UP, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*UP, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr

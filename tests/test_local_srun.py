@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from fcx.local import cluster
 from local_bench import Bench, until
+
+from fcx.local import cluster
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +60,10 @@ def test_labels_and_files(bench):
         "srun -n2 -o none echo nothing\n"
         "printf 'x\\ny\\n' | srun -n2 -l cat",
     )
-    assert sorted(text.splitlines()) == sorted(["0: a", "0: b", "1: a", "1: b"] + [
-        f"{task}: {line}" for task in (0, 1) for line in ("x", "y")
-    ])
+    assert sorted(text.splitlines()) == sorted(
+        ["0: a", "0: b", "1: a", "1: b"]
+        + [f"{task}: {line}" for task in (0, 1) for line in ("x", "y")]
+    )
     assert [(bench.folder / f"part-{n}").read_text() for n in (0, 1)] == ["0\n", "1\n"]
 
 

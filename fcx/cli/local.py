@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fcx.errors import ConfigError, UsageError
+from fcx.errors import ClusterError, ConfigError, UsageError
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -56,6 +56,7 @@ def up(
 ) -> None:
     """Serve until interrupted; its jobs end with it."""
     try:
+        from fcx.local.errors import ApiError
         from fcx.local.faults import parse
         from fcx.local.serve import Options, serve
     except ModuleNotFoundError as error:
@@ -87,7 +88,10 @@ def up(
             _write_whole(env_file, lines)
         typer.echo(f"FirecREST v2 at {announcement['url']}; Ctrl-C stops it", err=True)
 
-    asyncio.run(serve(options, ready))
+    try:
+        asyncio.run(serve(options, ready))
+    except (OSError, ApiError) as error:
+        raise ClusterError(f"the local cluster cannot be served: {error}") from error
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -95,4 +99,4 @@ def _write_whole(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "w") as file:
         file.write(text)
-    os.replace(name, path)
+    Path(name).replace(path)

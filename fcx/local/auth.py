@@ -71,12 +71,10 @@ class Authority:
         return f"{body}.{self._signature(body)}"
 
     def check(self, authorization: str | None) -> str:
-        """The user of a request's Authorization header; an ApiError of status 401 if there is none."""
+        """The user of a request's Authorization header; an ApiError of status 401 without one."""
         scheme, _, token = (authorization or "").partition(" ")
         if not token or scheme.lower() != "bearer":
-            raise ApiError(
-                "Not authenticated", status=401, headers={"WWW-Authenticate": "Bearer"}
-            )
+            raise ApiError("Not authenticated", status=401, headers={"WWW-Authenticate": "Bearer"})
         claims = self._claims(token)
         left = float(claims["exp"]) - time.time()
         if left <= 0:
@@ -97,7 +95,9 @@ class Authority:
 
     def _claims(self, token: str) -> dict[str, Any]:
         body, _, signature = token.rpartition(".")
-        good = hmac.compare_digest(signature.encode("utf-8", "replace"), self._signature(body).encode())
+        good = hmac.compare_digest(
+            signature.encode("utf-8", "replace"), self._signature(body).encode()
+        )
         if not good:
             raise ApiError("Access token is invalid.", status=401)
         return dict(json.loads(_decode(body.partition(".")[2])))

@@ -16,7 +16,7 @@ from fcx.local.faults import validate
 
 
 class FaultControl:
-    """Makes things go wrong in a running cluster; faults.py says what kinds and effects there are."""
+    """Makes things go wrong in a running cluster; faults.py says what there is."""
 
     def __init__(self, ask: Callable[..., Any]) -> None:
         self._ask = ask

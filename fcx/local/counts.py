@@ -7,6 +7,7 @@ id), `metadata`, `cancel`, `attach`, `ls`, `tail`, `upload`, ..., `transfer.cp`,
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -50,6 +51,10 @@ class Ledger:
                 "account": request.account,
             }
         )
+
+    def note_upload(self, path: str, size: int) -> None:
+        """A file was taken in."""
+        self.uploads.append({"path": os.path.normpath(path), "size": size})
 
     def submissions(self) -> list[dict[str, Any]]:
         """The jobs with their scripts (None for one that came by its path)."""

@@ -33,6 +33,7 @@ class Workplace:
         self.bin = root / "bin"
         self.settings = root / "cluster.json"
         self.login_file = root / "login.sh"
+        self.home = os.path.expanduser("~")
         self._write_programs(python)
 
     def _write_programs(self, python: str) -> None:
@@ -64,7 +65,7 @@ class Workplace:
         path = ROOT_PATH if os.getuid() == 0 else SYSTEM_PATH
         user = user_name()
         found = {
-            "HOME": os.path.expanduser("~"),
+            "HOME": self.home,
             "USER": user,
             "LOGNAME": user,
             "SHELL": "/bin/bash",

@@ -15,7 +15,7 @@ from typing import Any
 class ApiError(Exception):
     """An error answer: its status, its message, and what FirecREST puts beside them.
 
-    `crash` closes the connection after the answer, as an error does that the server did not foresee.
+    `crash` closes the connection after the answer, as an unforeseen error does in the real server.
     """
 
     status = 500
@@ -45,9 +45,8 @@ class SchedulerError(ApiError):
 
     @classmethod
     def of_command(cls, exit_status: int, stderr: str) -> SchedulerError:
-        return cls(
-            f"Unexpected Slurm command response. exit_status:{exit_status} std_err:{stderr}"
-        )
+        """The form of a submission, a cancel or an attach."""
+        return cls(f"Unexpected Slurm command response. exit_status:{exit_status} std_err:{stderr}")
 
     @classmethod
     def of_query(cls, exit_status: int, stderr: str) -> SchedulerError:

@@ -1,8 +1,9 @@
 """Faults on request: which requests go wrong, how, and how often; seeded, so that a run repeats.
 
-A fault is KIND.EFFECT=VALUE: `fcx local up --fault submit.ghost=1`, `cluster(faults={"submit.ghost":
-1})`, or at run time `env.faults.set("submit", ghost=1)`. KIND is a kind of request (counts.py) or
-`*` for all of them. Effects that take a number of times (True: always):
+A fault is KIND.EFFECT=VALUE: `fcx local up --fault submit.ghost=1`, or in tests
+`cluster(faults={"submit.ghost": 1})`, or at run time `env.faults.set("submit", ghost=1)`. KIND is a
+kind of request (counts.py) or `*` for all of them. Effects that take a number of times (True:
+always):
 
 crash     500, done or not: nothing is done; the connection closes after the answer, as the real
           server's does after an error that it did not foresee
@@ -76,7 +77,7 @@ class Faults:
         times: int | None = None,
         probability: float = 1.0,
     ) -> None:
-        """Put faults in force; one of the same kind and effect is replaced. ValueError if unknown."""
+        """Put faults in force, in the place of the same ones. ValueError for an unknown one."""
         for effect, value in effects.items():
             rule = _rule(kind, effect, value, times, probability)
             self.clear(kind, effect)
@@ -108,7 +109,7 @@ class Faults:
         return hit
 
     def fate_of_a_job(self) -> tuple[str, float] | None:
-        """What befalls a job that was just submitted, and after how many seconds; mostly nothing."""
+        """What befalls a job that was just submitted, and after how many seconds; or nothing."""
         for rule in self.rules:
             if rule.kind == "run" and self.random.random() < rule.value:
                 return rule.effect, self.random.uniform(0, self.within)
@@ -126,7 +127,9 @@ class Faults:
 def _rule(kind: str, effect: str, value: Any, times: int | None, probability: float) -> Rule:
     known = RUN_EFFECTS if kind == "run" else COUNTED | VALUED
     if effect not in known:
-        raise ValueError(f"no fault is called {kind}.{effect}; there are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"no fault is called {kind}.{effect}; there are {', '.join(sorted(known))}"
+        )
     number = float(value)
     if effect in COUNTED and value is not True and value is not False:
         times = int(number) if times is None else times
@@ -134,7 +137,7 @@ def _rule(kind: str, effect: str, value: Any, times: int | None, probability: fl
 
 
 def split(name: str) -> tuple[str, str]:
-    """`submit.ghost` -> its kind and effect (`transfer.cp.latency` works too); ValueError if neither."""
+    """`submit.ghost` -> its kind and effect; the kind may have dots. ValueError for other forms."""
     kind, dot, effect = name.rpartition(".")
     if name == "seed":
         return "", "seed"
@@ -164,6 +167,8 @@ def parse(text: str) -> tuple[str, Any]:
     try:
         number = True if value.lower() in {"true", "always"} else float(value)
     except ValueError:
-        raise ValueError(f"the value of fault {name} is a number or `always`, not {value!r}") from None
+        raise ValueError(
+            f"the value of fault {name} is a number or `always`, not {value!r}"
+        ) from None
     validate(name, number)
     return name, number

@@ -87,7 +87,7 @@ async def _path_in_body(request: Request) -> str | None:
 
 
 async def _quick(work: Callable[[], T | None], command: Sequence[str], timeout: float) -> T | str:
-    """Do the work here; where it cannot (None or an OSError), run the command and return its words."""
+    """Do the work here; where that is not possible (None, OSError), run the command: its words."""
     try:
         result = work()
     except (OSError, UnicodeEncodeError):
@@ -270,7 +270,7 @@ async def view(
     size: int | None = MAX_OPS_SIZE,
     offset: int | None = 0,
 ) -> Response:
-    """A file's text; `size` and `offset` read bytes in blocks and cut characters, as dd does there."""
+    """A file's text; `size` and `offset` read blocks of bytes and cut characters, as dd there."""
     site = site_of(request, system_name)
     path = checked_path(site, path)
     size, offset = _view_window(site, size, offset)
@@ -335,7 +335,7 @@ async def upload(
     _write(target, content[: len(content) // 2] if half else content)
     if half:
         raise ApiError("('Channel not open for sending',)", crash=True)
-    site.ledger.uploads.append({"path": os.path.normpath(target), "size": len(content)})
+    site.ledger.note_upload(target, len(content))
     if not content:
         await asyncio.sleep(site.command_timeout)
         raise CommandTimeout

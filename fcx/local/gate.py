@@ -1,4 +1,4 @@
-"""What every request passes on its way in: lower-case paths, counts, faults, FirecREST's headers."""
+"""What every request passes: lower-case paths, counts, faults, FirecREST's headers."""
 
 from __future__ import annotations
 
@@ -98,8 +98,8 @@ class Gate:
             raise Crash
 
 
-class Crash(Exception):  # noqa: N818  # what happened, not what is wrong
-    """Raised after a complete answer: the HTTP server closes the connection, as after a real crash."""
+class Crash(Exception):  # what happened, not what is wrong
+    """Raised after a complete answer: the connection is closed, as after a real crash."""
 
 
 async def _into_the_void(message: Message) -> None:

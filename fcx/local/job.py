@@ -223,7 +223,8 @@ class Job:
             "cpus": (self.cpus or 1) * (len(self.nodes) or 1),
             "submitted": self.submitted,
             "start": self.start,
-            "end": self.end or (None if not self.start or not self.limit else self.start + self.limit),
+            "end": self.end
+            or (None if not self.start or not self.limit else self.start + self.limit),
             "directory": self.spec.chdir,
             "command": str(self.script),
             "comment": self.spec.comment,

@@ -1,4 +1,4 @@
-"""File records as the API lists them: what `ls -l --quoting-style=c` prints, parsed or made here."""
+"""File records of the API: what `ls -l --quoting-style=c` prints, parsed or made here."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def folder(path: str, hidden: bool) -> list[Entry]:
 
 
 def as_listed(name: str) -> str:
-    r"""A name as it comes out of C quoting and shell splitting: `ä` is `\303\244`, a newline `\n`."""
+    r"""A name after C quoting and shell splitting: `ä` is `\303\244`, a newline is `\n`."""
     if name.isascii() and name.isprintable():
         return name
     return "".join(_escaped(byte) for byte in os.fsencode(name))
@@ -120,7 +120,7 @@ class Stale:
         self._past: dict[str, list[tuple[float, list[Entry]]]] = {}
 
     def seen(self, path: str, entries: list[Entry], lag: float) -> list[Entry]:
-        """What is shown for a listing: the newest that is `lag` s old, else only what is that old."""
+        """What is shown: the newest listing that is `lag` s old, else only files that old."""
         now = time.time()
         past = self._past.setdefault(path, [])
         old = [(when, listed) for when, listed in past if when <= now - lag]

@@ -6,9 +6,8 @@ Names are camelCase on the wire and may also come in snake_case, as the real ser
 from __future__ import annotations
 
 from enum import Enum
-from typing import Annotated, Literal, Union
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 

@@ -33,7 +33,9 @@ REQUEUE_DELAY = 1.0
 DEPENDENCY_PERIOD = 1.0
 CLOSE_GRACE = 0.5
 CLOSE_TIMEOUT = 15.0
-TRANSFER_SLOTS = 64  # CPUs of the node that only transfer jobs use, so that they never wait for others
+TRANSFER_SLOTS = (
+    64  # CPUs of the node that only transfer jobs use, so that they never wait for others
+)
 
 
 class ProcessScheduler(Scheduler):
@@ -79,7 +81,9 @@ class ProcessScheduler(Scheduler):
         """Read the script and its options, refuse what sbatch refuses, queue the rest."""
         script = self._script_of(request)
         if not script and not request.script_path:
-            await asyncio.sleep(self.settings.command_timeout)  # sbatch waits for an input without end
+            await asyncio.sleep(
+                self.settings.command_timeout
+            )  # sbatch waits for an input without end
             raise CommandTimeout
         spec = sbatch.read_request(request, script)
         partition = admission.partition_of(spec)
@@ -354,7 +358,9 @@ class ProcessScheduler(Scheduler):
         """Records, as squeue and sacct together give them."""
         if job_id is not None:
             if not job_id.isdigit():
-                raise SchedulerError.of_query(1, f"sacct: fatal: Bad job/step specified: {job_id}\n")
+                raise SchedulerError.of_query(
+                    1, f"sacct: fatal: Bad job/step specified: {job_id}\n"
+                )
             found = [self.jobs_by_id[job_id]] if job_id in self.jobs_by_id else []
         else:
             oldest = time.time() - window
@@ -426,36 +432,41 @@ class ProcessScheduler(Scheduler):
         self.schedule()
 
     def send_signal(self, job: Job, number: int, *, shell_only: bool) -> None:
-        """scancel --signal: to the steps, or to the batch shell alone."""
+        """Scancel --signal: to the steps, or to the batch shell alone."""
         self._tell(job, {"do": "signal", "number": number, "shell_only": shell_only})
 
     async def attach(self, job_id: str, command: str) -> None:
         """`srun --overlap` inside the job, as the login node's shell reads the line."""
         job = self.jobs_by_id.get(job_id)
         if job is None:
-            raise SchedulerError.of_command(
-                1,
-                f"srun: error: Unable to confirm allocation for job {job_id}: "
-                "Invalid job id specified\nsrun: Check SLURM_JOB_ID environment variable. "
-                f"Expired or invalid job {job_id}\n",
+            raise _srun_refused(
+                f"{job_id}: Invalid job id specified\nsrun: Check SLURM_JOB_ID environment "
+                f"variable. Expired or invalid job {job_id}"
             )
-        while job.supervisor is None and job.end is None and not job.pending:
+        while job.supervisor is None and job.end is None and not job.pending:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # RUNNING already, its supervisor is being started
         if job.supervisor is None or job.end is not None:
-            words = "Job is pending execution" if job.pending else "Job/step already completing or completed"
-            raise _srun_refused(words)
+            words = (
+                "Job is pending execution"
+                if job.pending
+                else "Job/step already completing or completed"
+            )
+            raise _srun_refused(f"{job_id}: {words}")
         tag = next(self._tags)
         answer = self._attached[tag] = asyncio.get_running_loop().create_future()
         errors = job.directory / f"attach-{tag}.err"
         line = f"srun --jobid='{job_id}' --overlap {command}"
-        self._tell(job, {
-            "do": "attach",
-            "tag": tag,
-            "argv": ["/bin/bash", "-c", line],
-            "env": self.workplace.of_job(job),
-            "cwd": os.path.expanduser("~"),
-            "stderr": str(errors),
-        })
+        self._tell(
+            job,
+            {
+                "do": "attach",
+                "tag": tag,
+                "argv": ["/bin/bash", "-c", line],
+                "env": self.workplace.of_job(job),
+                "cwd": self.workplace.home,
+                "stderr": str(errors),
+            },
+        )
         try:
             status = await asyncio.wait_for(answer, self.settings.command_timeout)
         except asyncio.TimeoutError:
@@ -552,7 +563,7 @@ class ProcessScheduler(Scheduler):
 
 
 def _readable(jobs: list[Job]) -> Iterator[Job]:
-    """A `|` in a name breaks what the real server reads: the row, or, with steps, the whole answer."""
+    """A `|` in a name breaks what the real server reads: the row, or, with steps, all of it."""
     for job in jobs:
         if "|" not in job.spec.name:
             yield job
@@ -561,7 +572,9 @@ def _readable(jobs: list[Job]) -> Iterator[Job]:
 
 
 def _srun_refused(words: str) -> SchedulerError:
-    return SchedulerError.of_command(1, f"srun: error: Unable to confirm allocation: {words}\n")
+    return SchedulerError.of_command(
+        1, f"srun: error: Unable to confirm allocation for job {words}\n"
+    )
 
 
 def _carries(pid: str, marks: Iterable[str]) -> bool:

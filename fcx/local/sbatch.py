@@ -38,7 +38,7 @@ _MEMORY_UNITS = {"": 1, "k": 1 / 1024, "m": 1, "g": 1024, "t": 1024 * 1024}
 
 @dataclass(frozen=True)
 class WarnSignal:
-    """`--signal=[B:]SIG@seconds`: which signal, how long before the limit, to the shell alone?"""
+    """`--signal=[B:]SIG@seconds`: which signal, how long before the limit, who gets it."""
 
     number: int
     before: int
@@ -88,7 +88,7 @@ class JobSpec:
 
 
 def refusal(text: str, status: int = 1) -> SchedulerError:
-    """sbatch ends with this status and prints these lines."""
+    """Sbatch ends with this status and prints these lines."""
     lines = "".join(f"sbatch: {line}\n" for line in text.splitlines())
     return SchedulerError.of_command(status, lines)
 
@@ -141,7 +141,9 @@ def _exported(export: str) -> dict[str, str]:
 
 def _check_script(script: str) -> None:
     if not script.strip():
-        raise refusal(f"error: Batch script {'contains only whitespace' if script else 'is empty'}!")
+        raise refusal(
+            f"error: Batch script {'contains only whitespace' if script else 'is empty'}!"
+        )
     if not script.startswith("#!"):
         raise refusal(
             "error: This does not look like a batch script.  The first\n"

@@ -73,16 +73,16 @@ class Scheduler(ABC):
     def __init__(self, settings: SchedulerSettings) -> None:
         self.settings = settings
 
-    async def start(self) -> None:
+    async def start(self) -> None:  # noqa: B027  # not every back end has something to make ready
         """Make ready: look for the commands, start what must run beside. May raise."""
 
     @abstractmethod
     async def close(self) -> None:
-        """End every job that this back end submitted, and nothing else; return once all are gone."""
+        """End every job that this back end submitted, and nothing else; all are gone then."""
 
     @abstractmethod
     async def submit(self, request: JobRequest) -> str:
-        """Queue a job; its id. A refusal is `SchedulerError.of_command(status, sbatch's stderr)`."""
+        """Queue a job; its id. Refused: `SchedulerError.of_command(status, sbatch's stderr)`."""
 
     @abstractmethod
     async def jobs(
@@ -94,7 +94,7 @@ class Scheduler(ABC):
         name: str | None = None,
         window: float = 24 * 3600.0,
     ) -> list[Record]:
-        """Records of one job id (empty where unknown), or of all; ended ones up to `window` s back."""
+        """Records of one job (none where unknown), or of all; ended ones `window` s back."""
 
     @abstractmethod
     async def metadata(self, job_id: str) -> list[Record]:
@@ -102,7 +102,7 @@ class Scheduler(ABC):
 
     @abstractmethod
     async def cancel(self, job_id: str) -> None:
-        """scancel. An ended or unknown job is a SchedulerError, as in the real server."""
+        """Scancel. An ended or unknown job is a SchedulerError, as in the real server."""
 
     @abstractmethod
     async def attach(self, job_id: str, command: str) -> None:
@@ -125,11 +125,13 @@ class Scheduler(ABC):
         """The user's accounts: `{"name": ..., "default": bool}`."""
 
     async def ask(self, what: str, body: Record) -> Any:
-        """Answer a program that runs inside a job (the process back end's own srun, squeue, ...)."""
+        """Answer a program that runs inside a job (the process back end's own srun and kin)."""
         raise SchedulerError("Not Found", status=404)
 
-    def open_door(self, port: int, token: str, engine: list[str] | None) -> None:
-        """Told where the server listens, before it starts; `engine` enters the container of an EDF."""
+    def open_door(  # noqa: B027  # for back ends with programs of their own
+        self, port: int, token: str, engine: list[str] | None
+    ) -> None:
+        """Told where the server listens; `engine` enters the container of an EDF."""
 
     async def requeue(self, job_id: str) -> None:
         """Fault: what `scontrol requeue` does, the same id runs again."""
@@ -141,7 +143,9 @@ class Scheduler(ABC):
 
     async def run_out_of_memory(self, job_id: str) -> None:
         """Fault: the kernel kills the job for its memory; state OUT_OF_MEMORY."""
-        raise SchedulerError(f"running out of memory is not offered here (job {job_id})", status=501)
+        raise SchedulerError(
+            f"running out of memory is not offered here (job {job_id})", status=501
+        )
 
     async def preempt(self, job_id: str) -> None:
         """Fault: another job takes the place of this one; state PREEMPTED."""

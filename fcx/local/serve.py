@@ -65,7 +65,7 @@ def new_scheduler(options: Options, settings: SchedulerSettings) -> Scheduler:
 
 
 async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
-    """Serve until SIGINT or SIGTERM. `ready` gets the six variables, the url, root and control token."""
+    """Serve until SIGINT or SIGTERM; `ready` gets what `_announcement` says."""
     os.umask(0o022)
     if sys.version_info < (3, 12):  # later ones do it by themselves: no thread for each child
         watcher = asyncio.PidfdChildWatcher()
@@ -174,7 +174,7 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     serving = asyncio.ensure_future(server._serve([listener]))  # noqa: SLF001  # the public one takes the signals
-    while not server.started and not serving.done():
+    while not server.started and not serving.done():  # noqa: ASYNC110  # uvicorn has no event for it
         await asyncio.sleep(0.005)
     ready()
     waiting = asyncio.ensure_future(stop.wait())
@@ -187,12 +187,10 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
 def child() -> None:
     """Entry point of the child process that `cluster()` starts."""
     options = Options(**json.loads(sys.stdin.readline()))
-    loop_ready: dict[str, Any] = {}
 
     def ready(announcement: dict[str, Any]) -> None:
-        loop_ready.update(announcement)
         asyncio.get_running_loop().add_reader(0, _stop_at_end_of_input)
-        print(json.dumps(announcement), flush=True)
+        print(json.dumps(announcement), flush=True)  # noqa: T201  # the parent reads it
 
     asyncio.run(serve(options, ready))
 

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Request, Response
@@ -108,8 +108,8 @@ class Stage:
 
 def _listed_parts(listed: bytes) -> list[tuple[int, str]]:
     try:
-        root = ElementTree.fromstring(listed)
-    except ElementTree.ParseError as error:
+        root = ET.fromstring(listed)
+    except ET.ParseError as error:
         raise StageError(400, "MalformedXML", str(error)) from None
     found = []
     for part in root:
@@ -123,15 +123,20 @@ def _listed_parts(listed: bytes) -> list[tuple[int, str]]:
     return found
 
 
+def _part_number(query: Mapping[str, str]) -> int:
+    number = query.get("partNumber", "")
+    if not number.isdigit() or not 1 <= int(number) <= MAX_PARTS:
+        raise StageError(400, "InvalidArgument", f"partNumber is 1 to {MAX_PARTS}")
+    return int(number)
+
+
 @router.put("/{key}/{name:path}")
 async def put_part(request: Request, key: str) -> Response:
     """Take one part in."""
     stage: Stage = request.app.state.site.stage
     try:
         place = stage.place(key, request.query_params)
-        number = request.query_params.get("partNumber", "")
-        if not number.isdigit() or not 1 <= int(number) <= MAX_PARTS:
-            raise StageError(400, "InvalidArgument", f"partNumber is 1 to {MAX_PARTS}")
+        number = _part_number(request.query_params)
     except StageError as error:
         return error.answer()
     digest = hashlib.md5(usedforsecurity=False)
@@ -141,10 +146,10 @@ async def put_part(request: Request, key: str) -> Response:
             async for block in request.stream():
                 digest.update(block)
                 out.write(block)
-        arriving.replace(place / f"part-{int(number)}")
+        arriving.replace(place / f"part-{number}")
     finally:
         arriving.unlink(missing_ok=True)
-    (place / f"tag-{int(number)}").write_text(digest.hexdigest())
+    (place / f"tag-{number}").write_text(digest.hexdigest())
     return Response(headers={"ETag": f'"{digest.hexdigest()}"'})
 
 

@@ -122,7 +122,9 @@ def _system(site: Site) -> dict[str, Any]:
             {"serviceType": "s3", **health},
         ],
         "probing": {
-            "services": {name: {"timeout": 10} for name in ("scheduler", "ssh", "filesystem", "s3")},
+            "services": {
+                name: {"timeout": 10} for name in ("scheduler", "ssh", "filesystem", "s3")
+            },
             "intervalCheck": 120,
         },
         "lastHealthCheck": checked,

@@ -1,4 +1,4 @@
-"""What the programs inside a job ask the scheduler: steps for srun, the queue for squeue and kin."""
+"""What the programs inside a job ask: steps for srun, the queue for squeue and its kin."""
 
 from __future__ import annotations
 
@@ -82,7 +82,10 @@ class StepDesk:
             names = {node.name: node for node in job.nodes}
             chosen = [names[name] for name in body["nodelist"].split(",") if name in names]
             if not chosen:
-                raise SchedulerError(f"Unable to create step for job {job.id}: Requested node configuration is not available")
+                raise SchedulerError(
+                    f"Unable to create step for job {job.id}: "
+                    "Requested node configuration is not available"
+                )
             return chosen[:wanted] if wanted else chosen
         nodes = job.nodes[body["relative"] :]
         if wanted is None:
@@ -188,10 +191,10 @@ def _shown(job: Job) -> str:
     limit = "UNLIMITED" if job.limit is None else _clock(job.limit)
     lines = [
         f"JobId={job.id} JobName={job.spec.name}",
-        f"UserId={facts['user']}({os.getuid()}) GroupId={facts['group']}({os.getgid()}) MCS_label=N/A",
+        f"UserId={facts['user']}({os.getuid()}) GroupId={facts['group']}({os.getgid()})",
         f"Priority={facts['priority']} Nice=0 Account={job.account} QOS=normal",
         f"JobState={facts['state']} Reason={job.reason} Dependency=(null)",
-        f"Requeue={int(job.spec.requeue)} Restarts={job.restarts} BatchFlag=1 Reboot=0 "
+        f"Requeue={int(job.spec.requeue)} Restarts={job.restarts} BatchFlag=1 Reboot=0",
         f"ExitCode={job.exit_code}:{job.signal}",
         f"RunTime={_clock(facts['elapsed'])} TimeLimit={limit} TimeMin=N/A",
         f"Partition={job.partition} NodeList={job.node_list or '(null)'}",

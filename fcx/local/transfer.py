@@ -152,7 +152,7 @@ async def upload(request: Request, system_name: str, body: LargeUploadBody) -> R
     answer = await _stager_job(
         site, "IngressFileTransfer", ["fetch", url, path, str(site.max_part_size)], body.account
     )
-    site.ledger.uploads.append({"path": path, "size": directives.file_size})
+    site.ledger.note_upload(path, directives.file_size)
     answer["transferDirectives"] = {
         "transferMethod": "s3",
         "partsUploadUrls": [_part_url(url, number + 1) for number in range(count)],
@@ -203,7 +203,7 @@ def _created(answer: dict[str, Any]) -> Response:
 async def _job(
     site: Site, name: str, command: Sequence[str], done: str, account: str | None
 ) -> dict[str, Any]:
-    """A job that runs one command and says in its output that the files were successfully `done`."""
+    """A job that runs one command and says that the files were successfully `done`."""
     body = (
         f"if {shlex.join(command)}; then\n"
         f'    echo "$(date -u) Files were successfully {done}."\n'

@@ -3,6 +3,8 @@
 The first argument is the program's name.
 """
 
+# ruff: noqa: T201  # what a program prints is its answer
+
 from __future__ import annotations
 
 import os
@@ -25,19 +27,50 @@ SCANCEL = Table(
     "A|account= b|batch f|full H|hurry i|interactive M|clusters= me n|name= jobname= p|partition= "
     "Q|quiet q|qos= s|signal= t|state= u|user= v|verbose w|nodelist= help usage V|version"
 )
-SCONTROL = Table("a|all d|details o|oneliner Q|quiet v|verbose M|cluster= h|help V|version F|future")
+SCONTROL = Table(
+    "a|all d|details o|oneliner Q|quiet v|verbose M|cluster= h|help V|version F|future"
+)
 DEFAULT_FORMAT = "%.18i %.9P %.8j %.8u %.2t %.10M %.6D %R"
 SHORT_STATES = {
-    "PENDING": "PD", "RUNNING": "R", "COMPLETED": "CD", "FAILED": "F", "TIMEOUT": "TO",
-    "CANCELLED": "CA", "NODE_FAIL": "NF", "PREEMPTED": "PR", "OUT_OF_MEMORY": "OOM",
+    "PENDING": "PD",
+    "RUNNING": "R",
+    "COMPLETED": "CD",
+    "FAILED": "F",
+    "TIMEOUT": "TO",
+    "CANCELLED": "CA",
+    "NODE_FAIL": "NF",
+    "PREEMPTED": "PR",
+    "OUT_OF_MEMORY": "OOM",
     "COMPLETING": "CG",
 }
 HEADERS = {
-    "i": "JOBID", "A": "JOBID", "P": "PARTITION", "j": "NAME", "u": "USER", "t": "ST", "T": "STATE",
-    "M": "TIME", "L": "TIME_LEFT", "l": "TIME_LIMIT", "D": "NODES", "N": "NODELIST", "C": "CPUS",
-    "R": "NODELIST(REASON)", "r": "REASON", "a": "ACCOUNT", "S": "START_TIME", "e": "END_TIME",
-    "V": "SUBMIT_TIME", "Z": "WORK_DIR", "o": "COMMAND", "Q": "PRIORITY", "k": "COMMENT", "q": "QOS",
-    "B": "EXEC_HOST", "p": "PRIORITY", "g": "GROUP",
+    "i": "JOBID",
+    "A": "JOBID",
+    "P": "PARTITION",
+    "j": "NAME",
+    "u": "USER",
+    "t": "ST",
+    "T": "STATE",
+    "M": "TIME",
+    "L": "TIME_LEFT",
+    "l": "TIME_LIMIT",
+    "D": "NODES",
+    "N": "NODELIST",
+    "C": "CPUS",
+    "R": "NODELIST(REASON)",
+    "r": "REASON",
+    "a": "ACCOUNT",
+    "S": "START_TIME",
+    "e": "END_TIME",
+    "V": "SUBMIT_TIME",
+    "Z": "WORK_DIR",
+    "o": "COMMAND",
+    "Q": "PRIORITY",
+    "k": "COMMENT",
+    "q": "QOS",
+    "B": "EXEC_HOST",
+    "p": "PRIORITY",
+    "g": "GROUP",
 }
 
 
@@ -115,17 +148,35 @@ def row(form: str, values: dict[str, str]) -> str:
 
 
 def fields(job: dict[str, Any]) -> dict[str, str]:
-    """squeue's letters for one job."""
+    """Squeue's letters for one job."""
     waiting = job["state"] == "PENDING"
     return {
-        "i": job["id"], "A": job["id"], "P": job["partition"], "j": job["name"], "u": job["user"],
-        "g": job["group"], "t": SHORT_STATES.get(job["state"], job["state"]), "T": job["state"],
-        "M": duration(job["elapsed"]), "L": duration(job["left"]), "l": duration(job["limit"]),
-        "D": str(job["num_nodes"]), "N": job["nodes"], "C": str(job["cpus"]),
-        "R": f"({job['reason']})" if waiting else job["nodes"], "r": job["reason"],
-        "a": job["account"], "S": moment(job["start"]), "e": moment(job["end"]),
-        "V": moment(job["submitted"]), "Z": job["directory"], "o": job["command"],
-        "Q": str(job["priority"]), "p": "0.99999", "k": job["comment"] or "(null)", "q": "normal",
+        "i": job["id"],
+        "A": job["id"],
+        "P": job["partition"],
+        "j": job["name"],
+        "u": job["user"],
+        "g": job["group"],
+        "t": SHORT_STATES.get(job["state"], job["state"]),
+        "T": job["state"],
+        "M": duration(job["elapsed"]),
+        "L": duration(job["left"]),
+        "l": duration(job["limit"]),
+        "D": str(job["num_nodes"]),
+        "N": job["nodes"],
+        "C": str(job["cpus"]),
+        "R": f"({job['reason']})" if waiting else job["nodes"],
+        "r": job["reason"],
+        "a": job["account"],
+        "S": moment(job["start"]),
+        "e": moment(job["end"]),
+        "V": moment(job["submitted"]),
+        "Z": job["directory"],
+        "o": job["command"],
+        "Q": str(job["priority"]),
+        "p": "0.99999",
+        "k": job["comment"] or "(null)",
+        "q": "normal",
         "B": job["batch_host"],
     }
 
@@ -143,9 +194,14 @@ def scancel(words: list[str]) -> None:
     refused = False
     for job_id in ids:
         try:
-            ask("cancel", id=job_id, signal=given.get("signal"),
-                batch="batch" in given, full="full" in given)
-        except Refused as problem:
+            ask(
+                "cancel",
+                id=job_id,
+                signal=given.get("signal"),
+                batch="batch" in given,
+                full="full" in given,
+            )
+        except Refused as problem:  # noqa: PERF203  # the others are cancelled all the same
             refused = True
             print(f"scancel: error: Kill job error on job id {job_id}: {problem}", file=sys.stderr)
     sys.exit(1 if refused else 0)
@@ -182,7 +238,7 @@ def host_names(listed: str) -> list[str]:
     return found
 
 
-def sinfo(words: list[str]) -> None:
+def sinfo(_words: list[str]) -> None:
     """Partitions and their nodes, in sinfo's default form."""
     print("PARTITION AVAIL  TIMELIMIT  NODES  STATE NODELIST")
     for line in ask("sinfo"):

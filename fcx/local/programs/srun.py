@@ -6,8 +6,11 @@ real hardware (CPU binding, memory, GPUs, MPI) are read and let be; unknown ones
 srun does. A signal that srun gets goes to every task.
 """
 
+# ruff: noqa: T201  # what a program prints is its answer
+
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -72,10 +75,8 @@ def main() -> None:
     except Refused as problem:
         fail(str(problem))
     status = Step(step, options, [*engine, *command]).run()
-    try:
+    with contextlib.suppress(DeskClosed, Refused):  # if the job has been ended meanwhile
         ask("step/end", job=job_id, step=step["step"], status=status)
-    except (DeskClosed, Refused):
-        pass  # the job has been ended meanwhile; the tasks' own status still counts
     sys.exit(status if status < 256 else 128 + (status >> 8))
 
 
@@ -135,7 +136,9 @@ def wanted(options: dict[str, str], job_id: str, command: list[str]) -> dict[str
         "name": options.get("job-name") or os.path.basename(command[0]),
         "nodes": int(nodes) if nodes else None,
         "ntasks": int(options["ntasks"]) if "ntasks" in options else None,
-        "ntasks_per_node": int(options["ntasks-per-node"]) if "ntasks-per-node" in options else None,
+        "ntasks_per_node": int(options["ntasks-per-node"])
+        if "ntasks-per-node" in options
+        else None,
         "cpus_per_task": int(options.get("cpus-per-task", "1")),
         "overcommit": "overcommit" in options,
         "nodelist": options.get("nodelist"),
@@ -226,7 +229,7 @@ class Step:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         signal.set_wakeup_fd(-1)
         os.setsid()
-        for fd, target in zip(sources, (1, 2)):
+        for fd, target in zip(sources, (1, 2), strict=True):
             if fd >= 0:
                 os.dup2(fd, target)
         os.dup2(self._input_of(task), 0)
@@ -238,7 +241,9 @@ class Step:
         try:
             os.execvpe(self.command[0], self.command, environment)
         except OSError as error:
-            os.write(2, f"slurmstepd: error: execve(): {self.command[0]}: {error.strerror}\n".encode())
+            os.write(
+                2, f"slurmstepd: error: execve(): {self.command[0]}: {error.strerror}\n".encode()
+            )
             os._exit(13 if isinstance(error, PermissionError) else 2)
 
     def _environment(self, task: Task) -> dict[str, str]:
@@ -362,18 +367,23 @@ class Step:
                 self._note(task, status)
 
     def _note(self, task: Task, status: int) -> None:
-        code, number = (os.WEXITSTATUS(status), 0) if os.WIFEXITED(status) else (0, os.WTERMSIG(status))
+        code, number = (
+            (os.WEXITSTATUS(status), 0) if os.WIFEXITED(status) else (0, os.WTERMSIG(status))
+        )
         where = f"srun: error: {task.node['name']}: task {task.rank}:"
         if number:
             core = " (core dumped)" if os.WCOREDUMP(status) else ""
             print(f"{where} {signal.strsignal(number)}{core}", file=sys.stderr, flush=True)
         elif code:
             print(f"{where} Exited with exit code {code}", file=sys.stderr, flush=True)
-        rank = code if code else number << 8
+        rank = code or number << 8
         self.worst = max(self.worst, rank, key=lambda one: one if one < 256 else 128 + (one >> 8))
         if (code or number) and self.options.get("kill-on-bad-exit", "0") != "0" and self.running:
-            print(f"srun: Terminating StepId={self.step['job']}.{self.step['step']}",
-                  file=sys.stderr, flush=True)
+            print(
+                f"srun: Terminating StepId={self.step['job']}.{self.step['step']}",
+                file=sys.stderr,
+                flush=True,
+            )
             self._end_others()
         elif self.deadline is None and int(self.options.get("wait", "0")) > 0 and self.running:
             self.deadline = time.monotonic() + int(self.options["wait"])
@@ -382,16 +392,18 @@ class Step:
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S")
         name = f"{self.step['job']}.{self.step['step']}"
         for pid, task in list(self.running.items()):
-            print(f"slurmstepd: error: *** STEP {name} ON {task.node['name']} CANCELLED AT {stamp} ***",
-                  file=sys.stderr, flush=True)
+            print(
+                f"slurmstepd: error: *** STEP {name} ON {task.node['name']} CANCELLED AT {stamp}"
+                " ***",
+                file=sys.stderr,
+                flush=True,
+            )
             _send_group(pid, signal.SIGKILL)
 
 
 def _send_group(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _change_directory(directory: str) -> None:

@@ -5,6 +5,8 @@ TARGET. `stager.py push SOURCE PART_SIZE URL` sends SOURCE in parts and complete
 is the object's address with its signature; `{query}` in it takes what S3 adds to one.
 """
 
+# ruff: noqa: T201  # what a program prints is its answer
+
 from __future__ import annotations
 
 import os
@@ -45,8 +47,10 @@ def ask(method: str, url: str, query: str = "", body: bytes | None = None) -> HT
 def fetch(url: str, target: str, part_size: str) -> None:
     """Wait for the object, write it to `target`, and remove it from the staging area."""
     if os.path.isdir(target):
-        print(f"{now()} targetPath must point to a file path: {target} is a directory.",
-              file=sys.stderr)
+        print(
+            f"{now()} targetPath must point to a file path: {target} is a directory.",
+            file=sys.stderr,
+        )
         sys.exit(3)
     print(f"{now()} Waiting till file to transfer is available...", flush=True)
     _wait(url)

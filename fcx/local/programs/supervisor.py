@@ -4,7 +4,7 @@ Told by JSON lines on standard input: first the job, then commands. It answers w
 standard output. As the child subreaper of all it starts, it is the parent of every orphan of the
 job, so that whatever lives below it is the job's, and nothing else is.
 
-job:      {argv, env, cwd, stdin, stdout, stderr, append, limit, kill_wait, warn, memory, name, node}
+job:      {id, node, argv, env, cwd, stdin, stdout, stderr, append, limit, kill_wait, warn, memory}
 commands: {"do": "signal", "number": N, "shell_only": bool} | {"do": "end", "grace": S, "why": text}
           | {"do": "attach", "tag": N, "argv": [...], "env": {...}, "cwd": path, "stderr": path}
           | {"do": "detach", "tag": N}
@@ -17,6 +17,7 @@ End of input means that the server is gone: the job is killed at once.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -228,10 +229,8 @@ class Supervisor:
 
 def answer(message: Answer) -> None:
     """One line to the server; it may be gone already."""
-    try:
+    with contextlib.suppress(BrokenPipeError):
         os.write(1, json.dumps(message).encode() + b"\n")
-    except BrokenPipeError:
-        pass
 
 
 def _open_output(path: str, append: bool) -> int:
@@ -253,7 +252,13 @@ def _become(job: dict[str, Any], inp: int, out: int, err: int) -> None:
     """In the child: turn into the job's script."""
     try:
         os.setsid()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        for number in (
+            signal.SIGINT,
+            signal.SIGTERM,
+            signal.SIGHUP,
+            signal.SIGUSR1,
+            signal.SIGUSR2,
+        ):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         for source, target in ((inp, 0), (out, 1), (err, 2)):
@@ -306,10 +311,8 @@ def end_all(note: Any = None) -> None:
 
 
 def _send(pid: int, number: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _is_srun(pid: int) -> bool:
