@@ -150,7 +150,7 @@ def test_a_job_has_a_fresh_logins_environment(site: Site) -> None:
     assert "VIRTUAL_ENV" not in variables
     assert variables["MINE"] == "a b;c"
     assert variables["CUT"] == "x"  # as on the real server: cut at the first comma
-    assert variables["HOME"] == pwd.getpwuid(os.getuid()).pw_dir
+    assert variables["HOME"] == os.environ["FCX_LOCAL_HOME"]
     assert variables["SLURM_JOB_ID"] == job
     assert lines[-1] == "0022"
 

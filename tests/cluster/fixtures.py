@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 from collections.abc import Iterator
 
 import pytest
@@ -39,7 +37,6 @@ def slurm_firecrest(slurm: SlurmCluster) -> Iterator[Environment]:
     """A local FirecREST server in front of that Slurm: the six variables."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(slurm.conf))
-        patch.setenv("HOME", pwd.getpwuid(os.getuid()).pw_dir)  # whatever other tests make of it
         patch.setenv("FCX_TEST_SECRET", "of the server's own environment, not for jobs")
         with cluster(scheduler="slurm") as env:
             yield env
