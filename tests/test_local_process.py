@@ -173,6 +173,16 @@ def test_python3_is_the_interpreter_that_runs_the_cluster(bench, shebang):
     assert text.split() == [sys.executable] * 4
 
 
+def test_what_a_script_puts_first_in_path_stays_first(bench):
+    """A virtual environment that a job activates holds in the shells that it calls."""
+    (bench.folder / "venv").mkdir()
+    (bench.folder / "venv" / "python3").write_text("#!/bin/sh\necho mine\n")
+    (bench.folder / "venv" / "python3").chmod(0o755)
+    for shebang in ("#!/bin/bash", "#!/bin/bash -l"):
+        body = "PATH=$PWD/venv:$PATH; python3; bash -c python3; srun bash -c python3"
+        assert bench.run(body, shebang=shebang) == "mine\n" * 3
+
+
 def test_nothing_of_the_servers_environment_reaches_a_job(bench):
     """Neither secrets nor the virtual environment it runs in."""
     names = {line.partition("=")[0] for line in bench.run("env").splitlines()}

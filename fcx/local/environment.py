@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from fcx.local import login
 from fcx.local.job import Job
 from fcx.local.nodes import Node, repeated, spread
 from fcx.local.users import group_name, user_name
@@ -30,23 +31,17 @@ class Workplace:
 
     def __init__(self, root: Path, python: str) -> None:
         self.root = root
-        self.bin = root / "bin"
+        self.bin, self.login_file = login.install(root, python)
         self.settings = root / "cluster.json"
-        self.login_file = root / "login.sh"
         self.home = os.path.expanduser("~")
-        self._write_programs(python)
+        self._write_programs()
 
-    def _write_programs(self, python: str) -> None:
-        self.bin.mkdir(parents=True, exist_ok=True)
-        for name in ("python3", "python"):
-            _script(self.bin / name, f'exec {shlex.quote(python)} "$@"')
+    def _write_programs(self) -> None:
         own = f"exec {shlex.quote(sys.executable)} -I -S {shlex.quote(str(PROGRAMS))}"
         place = f"FCX_LOCAL_CLUSTER={shlex.quote(str(self.settings))}; export FCX_LOCAL_CLUSTER"
         _script(self.bin / "srun", f'{place}\n{own}/srun.py "$@"')
         for name in TOOLS:
             _script(self.bin / name, f'{place}\n{own}/slurmtools.py {name} "$@"')
-        front = f'PATH={shlex.quote(str(self.bin))}:"$PATH"'
-        self.login_file.write_text(f"if shopt -q login_shell; then {front}; fi\n")
 
     def open_door(self, port: int, token: str, engine: list[str] | None) -> None:
         """Tell the programs where the server listens."""

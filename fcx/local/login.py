@@ -10,11 +10,9 @@ import shlex
 from pathlib import Path
 
 # Where a container mounts the cluster's directory, the interpreter isn't there: leave PATH alone.
+# Any other shell has the PATH of its parent, and what that put in front of it stays there.
 LOGIN = """\
-case "$PATH" in
-{bin}:*) ;;
-*) [ ! -x {python} ] || PATH={bin}:"$PATH" ;;
-esac
+if shopt -q login_shell && [ -x {python} ]; then PATH={bin}:"$PATH"; fi
 """
 
 
