@@ -27,6 +27,9 @@ dockerfile = "containers/Dockerfile"
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
 
 [edf]                                    # what you add to the generated EDF
+# base = "my.toml"                       # an EDF of yours whose additions are taken over
+# image = "registry.example.org#me/my:1" # instead of the reference that the manifest has
+# writable = true
 # mounts = ["${SCRATCH}:${SCRATCH}"]     # SRC:DST[:FLAGS]
 # workdir = "${SCRATCH}"
 # env = { OMP_PROC_BIND = "close" }
@@ -35,12 +38,14 @@ dockerfile = "containers/Dockerfile"
 [parity]
 policy = "minor"                         # strict | minor | off
 # packages = { numpy = "~=2.1" }         # what may differ between here and there, as PEP 440 has it
+# max_age_days = 7.0                     # how long a verdict is believed
 # assume = ["mpi4py"]                    # modules that are there although fcx cannot see them
 
 [executor]                               # for `fcx preflight`; a script gives its own
 # working_dir = "/scratch/me/project"
 # sbatch_options = ["--partition=debug", "--time=15"]
 # srun_options = []
+# environment = "edf/fcx-image.toml"
 """
 
 
