@@ -100,7 +100,10 @@ def wait_for(get: Callable[[], Any], right: Callable[[Any], bool], what: str) ->
 def client(env: Environment) -> Iterator[firecrest.v2.Firecrest]:
     """A pyfirecrest client for a running local server."""
     login = firecrest.ClientCredentialsAuth(
-        env["FIRECREST_CLIENT_ID"], env["FIRECREST_CLIENT_SECRET"], env["AUTH_TOKEN_URL"]
+        env["FIRECREST_CLIENT_ID"],
+        env["FIRECREST_CLIENT_SECRET"],
+        env["AUTH_TOKEN_URL"],
+        min_token_validity=60,
     )
     api = firecrest.v2.Firecrest(env["FIRECREST_URL"], login)
     yield api
@@ -257,7 +260,7 @@ def test_an_unknown_job(site: Site) -> None:
     [
         (["--partition=short", "--time=9"], "PartitionTimeLimit"),
         (["--nodes=1", "--ntasks=500"], "PartitionConfig"),
-        (["--nodes=7"], "PartitionConfig"),
+        (["--nodes=7"], "PartitionNodeLimit"),
         (["--hold"], "JobHeldUser"),
         (["--begin=now+1hour"], "BeginTime"),
     ],
