@@ -20,18 +20,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import platformdirs
 from docker.types import Mount
 
 from .config import VARIABLES
 from .errors import EngineError, UsageError
 from .image_engine import engine_errors, explain
 from .image_probe import container
+from .journal import state_folder
 from .manifest import Manifest
 
-STATE_HOME = "/run/fcx-state"
-"""Where the image finds fcx's state folder, under the name that XDG_STATE_HOME gives it."""
+STATE = "/run/fcx-state"
+"""Where the image finds fcx's state folder, which FCX_STATE_DIR tells it."""
 
+SCRIPTS = ("FCX_WORKING_DIR", "FCX_ENVIRONMENT", "FCX_SBATCH_OPTIONS")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 GRACE = 10
 """Seconds between asking a program to stop and killing it."""
@@ -60,7 +61,7 @@ class Run:
 
     def mounts(self) -> list[Mount]:
         """The folder under its own path, the script's folder if it is another, and the state."""
-        state = platformdirs.user_state_path("fcx")
+        state = state_folder()
         state.mkdir(parents=True, exist_ok=True)
         folders = [self.cwd]
         script = Path(self.command[1]) if len(self.command) > 1 else None
@@ -68,14 +69,14 @@ class Run:
             home = (self.cwd / script).resolve().parent
             folders += [] if home.is_relative_to(self.cwd.resolve()) else [home]
         mounts = [Mount(str(folder), str(folder), type="bind") for folder in folders]
-        return [*mounts, Mount(f"{STATE_HOME}/fcx", str(state), type="bind")]
+        return [*mounts, Mount(STATE, str(state.absolute()), type="bind")]
 
     def environment(self) -> dict[str, str]:
-        """The six variables that are set here, and where home and state are in there."""
-        names = (*VARIABLES, "USER", "LOGNAME", "TZ", *(("TERM",) if self.terminal else ()))
+        """The six variables, those that scripts read, and where home and state are in there."""
+        names = [*VARIABLES, *SCRIPTS, "USER", "LOGNAME", "TZ", *(["TERM"] * self.terminal)]
         passed = {name: self.env[name] for name in names if self.env.get(name)}
-        own = {"HOME": "/tmp", "XDG_STATE_HOME": STATE_HOME, "PYTHONUNBUFFERED": "1"}  # noqa: S108
-        return own | passed
+        own = {"HOME": "/tmp", "FCX_STATE_DIR": STATE, "PYTHONUNBUFFERED": "1"}  # noqa: S108
+        return passed | own
 
     def network(self) -> dict[str, str]:
         """The host's own network where the API is on this machine's loopback."""

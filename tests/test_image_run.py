@@ -6,12 +6,17 @@ import json
 import os
 import pty
 import select
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from cluster.bases import base_image, interpreters, newest
+from cluster.engine import Engine
+from cluster.foreign import bring_dill
 from cluster.project import FCX, Project
 
 from fcx.config import VARIABLES
@@ -20,6 +25,7 @@ from fcx.remote import probe
 
 pytestmark = pytest.mark.docker
 
+REPOSITORY = Path(__file__).parent.parent
 REPORT = """
 import json, os, sys
 print(json.dumps({
@@ -96,11 +102,36 @@ def test_modules_and_scripts_elsewhere(built: Project, tmp_path: Path):
 
 def test_state_is_shared(built: Project, tmp_path: Path):
     """What fcx keeps on this machine is what it finds in the image."""
-    built.env["XDG_STATE_HOME"] = str(tmp_path / "state")
-    code = "import os; p = os.environ['XDG_STATE_HOME'] + '/fcx/mark'; open(p, 'w').write('1')"
+    built.env["FCX_STATE_DIR"] = str(tmp_path / "state")
+    code = "import os; open(os.environ['FCX_STATE_DIR'] + '/mark', 'w').write('1')"
     built.fcx("image", "run", "-c", code)
-    assert (tmp_path / "state/fcx/mark").read_text() == "1"
-    assert (tmp_path / "state/fcx/mark").stat().st_uid == os.getuid()
+    assert (tmp_path / "state/mark").read_text() == "1"
+    assert (tmp_path / "state/mark").stat().st_uid == os.getuid()
+
+
+def test_submits_from_inside(tmp_path: Path, engine: Engine):
+    """A driver in the image uses the local cluster's Python, although the host has another."""
+    from fcx.local import cluster
+
+    minor = "3.12" if sys.version_info[:2] != (3, 12) else "3.11"
+    version = newest(minor)
+    if version is None:
+        pytest.skip(f"no CPython {minor} on this machine")
+    base_image(engine, version)
+    project = Project(tmp_path / "project", dict(engine.env))
+    shutil.copytree(REPOSITORY / "containers", project.root / "containers")
+    shutil.copytree(REPOSITORY / "examples", project.root / "examples")
+    project.build("--build-arg", f"PYTHON_VERSION={version}")
+    far = tmp_path / "far"
+    python = interpreters()[version] / "bin/python3"
+    subprocess.run([python, "-m", "venv", "--without-pip", far], check=True)
+    bring_dill(far / f"lib/python{minor}/site-packages")
+    with cluster(python=str(far / "bin/python3")) as env:
+        project.env.update(env)
+        project.env["FCX_STATE_DIR"] = str(tmp_path / "state")
+        done = project.fcx("image", "run", "examples/simple.py")
+        assert "[4.0, 9.0, 16.0]" in done.stdout, done.stdout + done.stderr
+        assert env.counts()
 
 
 def test_the_snapshot_inside_is_the_manifest(built: Project):
