@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def connect(env: Mapping[str, str] | None = None) -> Any:
 def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
     """A client of the engine at one place, or None and why not."""
     try:
+        _knock(where)
         if where == env.get("DOCKER_HOST"):
             client: Any = docker.from_env(environment=dict(env), timeout=PATIENCE)
         else:
@@ -52,6 +54,14 @@ def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
         return None, _reason(error)
     client.api.timeout = None  # a build step, a push or an export may be silent for long
     return client, ""
+
+
+def _knock(where: str) -> None:
+    """Raise OSError where nobody listens: the SDK would leave its socket open then."""
+    if where.startswith("unix://"):
+        with closing(socket.socket(socket.AF_UNIX)) as link:
+            link.settimeout(PATIENCE)
+            link.connect(where.removeprefix("unix://"))
 
 
 def candidates(env: Mapping[str, str]) -> list[str]:
@@ -88,12 +98,11 @@ def _reason(error: Exception) -> str:
     """The innermost cause, which is what a person can act on."""
     text = str(error)
     for word, meaning in (
-        ("PermissionError", "permission denied"),
-        ("FileNotFoundError", "nothing there"),
+        ("Permission", "permission denied"),
+        ("No such file", "nothing there"),
         ("Connection refused", "nobody listens"),
-        ("ConnectionRefusedError", "nobody listens"),
     ):
-        if word in text or type(error).__name__ == word:
+        if word in text:
             return meaning
     return text.splitlines()[0] if text else type(error).__name__
 
