@@ -92,7 +92,10 @@ class Mender:
             return "fcx edf write"
         if self.manifest:
             return f'in the EDF, [env]: {name} = "{value}"'
-        return f"over there: unset {name} in the start-up files of your shell"
+        change = f"unset {name}"
+        if value:
+            change = f"put {value} first in PATH" if name == "PATH" else f"set {name}={value}"
+        return f"over there: {change} in the start-up files of your shell"
 
     def run_inside(self) -> str:
         """Run the script inside the image."""
@@ -104,9 +107,12 @@ class Mender:
 
     def ask_anew(self) -> str:
         """Look at the far side again."""
-        return "fcx preflight --fresh"
+        return f"fcx preflight --fresh{self._edf()}"
 
     def adopt(self) -> str:
         """Take the far side as it is for what is wanted."""
         name = self.manifest.name if self.manifest else "NAME"
-        return f"fcx preflight --adopt {shlex.quote(name)}"
+        return f"fcx preflight --adopt {shlex.quote(name)}{self._edf()}"
+
+    def _edf(self) -> str:
+        return f" --edf {shlex.quote(f'edf/{self.manifest.name}.toml')}" if self.manifest else ""

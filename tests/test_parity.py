@@ -270,7 +270,7 @@ def test_adopted_image_is_known_by_its_content(policy):
     assert compare(policy, manifest=wanted, far=snapshot(bare)).passed
     verdict = compare(policy, manifest=wanted, far=there)
     assert codes(verdict) == {"image-content": "refuse"}
-    assert verdict.refusals[0].mend == "fcx preflight --adopt fcx-image"
+    assert verdict.refusals[0].mend == ("fcx preflight --adopt fcx-image --edf edf/fcx-image.toml")
 
 
 def test_the_image_has_another_python():
