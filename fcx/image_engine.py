@@ -6,6 +6,7 @@ The one place that knows the docker SDK's exceptions; nothing of them leaves thi
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sys
@@ -158,7 +159,7 @@ def _hint(words: str) -> str:
             "`docker run --privileged --rm tonistiigi/binfmt --install all`; or build on a machine "
             "of that kind."
         )
-    if any(word in low for word in ("unauthorized", "denied", "no basic auth", "authentication")):
+    if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
         return " Log in first: `docker login REGISTRY`."
     return ""
 
