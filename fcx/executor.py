@@ -22,12 +22,12 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from . import payload, script
 from .config import Credentials, Settings
 from .edf import Edf, run_edf, run_edf_over
-from .errors import ConfigError, FcxError, OptionError, UsageError
+from .errors import ConfigError, FcxError, OptionError, ParityError, UsageError
 from .executor_future import FirecrestFuture
 from .executor_run import Run
 from .executor_state import RunSettings
@@ -220,7 +220,10 @@ class FirecrestExecutor(Executor):
         """
         Run(self._settings, self.gate, self.gate.journal).check_place()
         self.gate.fresh = fresh
-        self.gate.recall()
+        try:
+            self.gate.recall()
+        except ParityError as error:
+            return cast("Verdict", error.verdict)  # the image alone tells: that needs no job
         if self.gate.verdict is not None and self.gate.guard is not None and not fresh:
             return self.gate.verdict
         gate = replace(self.gate, guard=None, known=None, verdict=None, fresh=True)

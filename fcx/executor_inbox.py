@@ -27,6 +27,7 @@ class Inbox(RunState):
             slots=self.settings.max_workers,
             pilot=pilot,
             seen=self.ledger.longest,
+            key=self.key,
         )
         by_id = {task.id: task for task in tasks}
         for number, portion in enumerate(bundle.portions):
@@ -57,15 +58,12 @@ class Inbox(RunState):
         await self.cluster.set_mode(self.directory, "700")
         for folder in "inbox", "modules":
             await self.cluster.make_folder(posixpath.join(self.directory, folder))
-        await self._upload_secrets()
+        await self._upload_initializer()
         self._made = True
 
-    async def _upload_secrets(self) -> None:
-        """What only goes to a place that has passed: the key, and the user's initializer."""
-        if self._made:
-            return
-        await self._upload("", "key", self.key.hex().encode())
-        if self.settings.initializer:
+    async def _upload_initializer(self) -> None:
+        """What only goes to a place that has passed, like the key and the payloads in bundles."""
+        if self.settings.initializer and not self._made:
             await self._upload("", "initializer", self.settings.initializer)
 
     async def _recall_payloads(self, tasks: list[Task]) -> None:

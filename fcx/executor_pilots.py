@@ -179,10 +179,8 @@ class Pilots(Inbox):
         files = []
         if self.settings.edf:
             files.append(script.File(f"edf/{self.settings.edf[0]}", self.settings.edf[1]))
-        if self.settings.inline and self.gate.guard is not None:
-            files.append(script.File("key", self.key.hex().encode() + b"\n"))
-            if self.settings.initializer:
-                files.append(script.File("initializer", self.settings.initializer))
+        if self.settings.inline and self.gate.guard is not None and self.settings.initializer:
+            files.append(script.File("initializer", self.settings.initializer))
         files += [script.File(f"modules/{name}", data) for name, data in archives.items()]
         files += [script.File(f"inbox/{n}", data) for b in bundles for n, data in b.files]
         return files

@@ -168,7 +168,7 @@ class Watch(Pilots):
         told = f" with {notes} note(s): `fcx preflight` shows them" if notes else ""
         self.log.info(f"The far side passes under {self.gate.policy!r}{told}")
         if closed and self.ledger.unfinished:
-            await self._upload_secrets()
+            await self._upload_initializer()
             for task in list(self.ledger.outbox):
                 self._judge_call(task)
 

@@ -91,8 +91,18 @@ class Gate:
         return self.python or (self.manifest.python.executable if self.manifest else "python3")
 
     def recall(self) -> None:
-        """Open the gate by what is remembered, if that is fresh and still passes."""
-        if self.guard is not None or self.fresh:
+        """Open the gate by what is remembered, if that is fresh and still passes.
+
+        Raises ParityError for what the image's manifest alone tells: that needs no job.
+        """
+        if self.guard is not None:
+            return
+        if self.manifest is not None:
+            verdict = self._compare(self.manifest)
+            if not verdict.passed:
+                self.verdict = verdict
+                raise self._error(verdict)
+        if self.fresh:
             return
         remembered = self.journal.fact(self.key, self.rules.max_age_days * 86400)
         if remembered is None:
@@ -122,7 +132,7 @@ class Gate:
         return self.verdict
 
     def _compare(
-        self, far: Snapshot, hashes: Mapping[str, tuple[str, str | None]] | None = None
+        self, far: Snapshot | Manifest, hashes: Mapping[str, tuple[str, str | None]] | None = None
     ) -> Verdict:
         return compare(
             self.policy,

@@ -6,7 +6,7 @@
     <working_dir>/.fcx-<user>/<run id>/          mode 0700
         pilots/       <pilot>.json, what a pilot's agents are told
         seats/        <pilot> -> job id: only the job that holds the seat serves
-        key           hex; outcomes are authenticated with it
+        key           hex; outcomes are authenticated with it (an agent writes it, from a bundle)
         initializer   pickled (fn, args), where there is one
         modules/      <digest>/ (or .zip): the user's own modules
         edf/          EDFs, named by their content
@@ -112,11 +112,13 @@ def make_bundle(
     slots: int = 1,
     pilot: str | None = None,
     seen: Mapping[str, float] | None = None,
+    key: bytes = b"",
 ) -> Bundle:
     """Encode tasks as a bundle.
 
     ``slots`` is how many workers may share it. A bundle with ``pilot`` is for that pilot only, in
     portions of one, which its workers run first. ``seen``: longest runs in seconds by function.
+    ``key``: the run's, which the far side gets with the first payload and not before.
     """
     portions, at = [], 0
     for size in [1] * len(items) if pilot else portion_sizes(len(items), slots):
@@ -138,6 +140,7 @@ def make_bundle(
         "guard": dict(guard),
         "seen": dict(seen or {}),
         "pilot": pilot,
+        "key": key.hex(),
     }
     text = json.dumps(head, separators=(",", ":")).encode("ascii")
     first = b"fcx1 " + digest(text).encode() + b" " + text + b"\n"

@@ -41,10 +41,10 @@ def preflight(
     executor = _executor(settings, edf, working_dir, policy, sbatch, srun)
     gate = executor.gate
     age = ""
-    if not fresh and not adopt:
-        gate.recall()
-        age = gate.known.spoken_age(_now()) if gate.known else ""
     verdict = executor.preflight(fresh=fresh or bool(adopt))
+    if gate.known is not None:
+        age = gate.known.spoken_age(_now())
+        age = "" if age == "just now" else age
     if adopt:
         _adopt(settings.root, adopt, executor)
     if as_json:

@@ -3,7 +3,8 @@
 All of it arrives as files in ``<run>/inbox``, perhaps slowly, perhaps in halves: a file counts
 once it agrees with the digest that it carries. Names::
 
-    b000007        a bundle: head line ``fcx1 <digest> <json>``, then its first chunk
+    b000007        a bundle: head line ``fcx1 <digest> <json>`` (the run's key is in it), then
+                   its first chunk
     b000007.1 ...  further chunks; the head has the length and digest of each
     o000002        an order: ``<digest> <json>``: {"cancel": [task, ...]}
     closed         the run is over
@@ -118,6 +119,7 @@ class Inbox:
         self.orders = set()
         self.closed = False
         self.guard = None
+        self.key = ""
         self.seen = {}
         self.looked = 0.0
 
@@ -155,6 +157,7 @@ class Inbox:
         self.bundles[name] = bundle
         if self.guard is None:
             self.guard = bundle.head["guard"]
+        self.key = self.key or bundle.head["key"]
         for function, seconds in bundle.head.get("seen", {}).items():
             self.ran(function, seconds)
 

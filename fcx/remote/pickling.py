@@ -76,7 +76,7 @@ def import_module(name, below):
     for each in below:
         try:
             importlib.import_module(each)
-        except ImportError:  # noqa: PERF203 - rarely more than one
+        except ImportError:
             pass  # the code may do without: it says so itself if not
     return module
 
@@ -107,7 +107,7 @@ def _reduce_enum(cls):
 
 
 class Cycles:
-    """While it lasts, dill follows functions that call each other, or themselves in a closure, once.
+    """While it lasts, dill follows functions that call each other (or themselves) only once.
 
     dill's own search for the globals that a function needs has no end for those.
     """

@@ -201,7 +201,7 @@ def scancel(words: list[str]) -> None:
                 batch="batch" in given,
                 full="full" in given,
             )
-        except Refused as problem:  # noqa: PERF203  # the others are cancelled all the same
+        except Refused as problem:  # the others are cancelled all the same
             refused = True
             print(f"scancel: error: Kill job error on job id {job_id}: {problem}", file=sys.stderr)
     sys.exit(1 if refused else 0)
