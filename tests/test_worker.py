@@ -79,7 +79,7 @@ class TestRun:
 
         _, data = self.outcome(fail)
         text = json.loads(data.partition(b"\n")[0])[2]
-        assert "worker.py" not in text
+        assert f"{os.sep}remote{os.sep}" not in text
         assert "in fail" in text
 
 
