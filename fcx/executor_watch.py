@@ -228,6 +228,11 @@ class Watch(Pilots):
         task.running, task.first = cursor.incarnation, record["first"]
         task.future.job_id = cursor.incarnation.job
         how = record["how"]
+        pilot = self._pilot_of(cursor.incarnation)
+        if how["outside"] and pilot is not None and pilot.ended:
+            # We cancelled it as surplus while it began: that is not to be charged to the call.
+            self._on_back({"t": [[task.id, task.attempt]]})
+            return
         _, out, err = _split(await self._data(record), record["n"])
         told = f"The worker of {task.name} in job {cursor.incarnation.job} {how['text']}."
         left = record["left"]
