@@ -11,6 +11,7 @@ import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import built, engine
 from executors.fixtures import ample_requests, ex, make, site, state_folder
+from hypothesis import settings
 
 __all__ = [  # fixtures that every test may ask for
     "ample_requests",
@@ -33,6 +34,10 @@ def home_of_jobs(tmp_path_factory):
         patch.setenv("FCX_LOCAL_HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
+
+# CI tries the same examples each time: a new one is found by those who work on the code.
+settings.register_profile("fcx", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("fcx")
 
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 

@@ -25,6 +25,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 PACKAGES = "apt-get install docker.io squashfs-tools docker-registry"
 START_TIMEOUT = 60.0
@@ -82,13 +83,40 @@ def shared_engine(folder: Path) -> Iterator[Engine]:
             if found is None:
                 found = start()
                 record.write_text(json.dumps(asdict(found)))
+                command = [sys.executable, __file__, "--guard", str(folder)]
+                null = subprocess.DEVNULL
+                guard = subprocess.Popen(command, stdout=null, stderr=null, start_new_session=True)
+                guard.returncode = 0  # it outlives this process where that one is killed
         try:
             yield found
         finally:
-            with exclusive(folder / "start.lock"), contextlib.suppress(BlockingIOError):
-                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while others use it
-                record.unlink()
-                stop(found)
+            leave(folder, users)
+
+
+def leave(folder: Path, users: IO[str]) -> bool:
+    """Stop the engine unless somebody else still uses it; whether nobody does."""
+    record = folder / "engine.json"
+    with exclusive(folder / "start.lock"):
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        found = running(record)
+        if found:
+            record.unlink()
+            stop(found)
+        fcntl.flock(users, fcntl.LOCK_UN)
+    return True
+
+
+def watch(folder: Path) -> None:
+    """Wait until nobody uses the engine any more, killed or not, and see that it is stopped."""
+    gone = False
+    while not gone:
+        with (folder / "users.lock").open("w") as users:
+            fcntl.flock(users, fcntl.LOCK_EX)  # until the last user lets go
+            fcntl.flock(users, fcntl.LOCK_UN)
+            gone = leave(folder, users)
 
 
 @contextlib.contextmanager
@@ -198,7 +226,10 @@ def wait_for(condition, timeout: float = START_TIMEOUT) -> bool:
 
 
 def main() -> None:
-    """Serve until a signal."""
+    """Serve until a signal, or watch over a shared engine."""
+    if sys.argv[1:2] == ["--guard"]:
+        watch(Path(sys.argv[2]))
+        return
     lack = missing_docker()
     if lack:
         sys.exit(lack)
