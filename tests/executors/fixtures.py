@@ -44,7 +44,7 @@ def site(request: pytest.FixtureRequest) -> Iterator[Environment]:
     if os.environ.get("FCX_TEST_SCHEDULER") == "slurm":
         yield request.getfixturevalue("slurm_firecrest")
         return
-    with cluster(scheduler="process", nodes=4) as env:
+    with cluster(scheduler="process", nodes=8) as env:
         yield env
 
 
