@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import posixpath
 import tempfile
 import threading
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 AT_ONCE = 4  # requests under way per process and server
 REQUEST_TIMEOUT = 60.0  # seconds for one answer
+FIRST_CONTACT = 60.0  # seconds, while no request has succeeded yet: the address may be wrong
+COMPLAINTS = 30.0  # seconds between two words about requests that fail
 PATIENCE = 900.0  # seconds awake for which an idempotent request is repeated
 LAST_PATIENCE = 8.0  # the same, while the caller waits to leave
 TOKEN_MARGIN = 60  # seconds of life that a token must have left: the server refuses under 30
@@ -225,8 +228,16 @@ class _Token:
 class Cluster:
     """A system behind one FirecREST server, for one account. Its methods run in an event loop."""
 
-    def __init__(self, credentials: Credentials, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        patience: float = PATIENCE,
+        logger: logging.Logger | None = None,
+    ) -> None:
         self.credentials = credentials
+        self.log = logger or logging.getLogger("fcx")
+        self._reached = False  # a request has succeeded
+        self._complained = float("-inf")
         self.system = credentials.system
         self.patience = patience
         self._client: Any = None
@@ -408,7 +419,9 @@ class Cluster:
         while True:
             try:
                 async with self._slots:
-                    return await request()
+                    answer = await request()
+                    self._reached = True
+                    return answer
             except ClusterError:
                 raise
             except Exception as error:  # noqa: BLE001 - three libraries' errors, told apart below
@@ -419,13 +432,29 @@ class Cluster:
                 continue
             if not isinstance(failure, _Passing):
                 raise failure
-            if time.monotonic() + max(pause, failure.after) > began + self.patience:
-                raise Unreachable(
-                    f"Could not {what} at {self.credentials.api_url}: {failure}. It was tried for "
-                    f"{self.patience:.0f} s; look at the site's status page, then run again."
-                ) from failure.__cause__
+            patience = self.patience if self._reached else min(self.patience, FIRST_CONTACT)
+            if time.monotonic() + max(pause, failure.after) > began + patience:
+                spent = time.monotonic() - began
+                raise self._unreachable(what, failure, spent) from failure.__cause__
+            self._complain(what, failure)
             await self._nap(max(pause, failure.after))
             pause = min(max(0.5, pause * 2), 30.0)
+
+    def _unreachable(self, what: str, failure: ClusterError, spent: float) -> Unreachable:
+        place = self.credentials.api_url
+        mend = "look at the site's status page, then run again"
+        if not self._reached:
+            mend = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
+        return Unreachable(
+            f"Could not {what} at {place}: {failure}. It was tried for {spent:.0f} s; {mend}."
+        )
+
+    def _complain(self, what: str, failure: ClusterError) -> None:
+        """Say that requests fail, now and then: whoever waits should know what for."""
+        now = time.monotonic()
+        if now - self._complained > COMPLAINTS:
+            self._complained = now
+            self.log.warning(f"Could not {what}: {failure}. Trying again")
 
     async def _nap(self, seconds: float) -> None:
         """A pause that ends when the caller begins to leave."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 import posixpath
 
 from . import rundir
-from .errors import ConfigError, NoSuchPath
+from .errors import NoSuchPath
 from .executor_state import RunState
 from .executor_tasks import Task
 from .rundir import Bundle
@@ -42,8 +44,17 @@ class Inbox(RunState):
         await self._upload("inbox", *head)
 
     async def _upload(self, folder: str, name: str, data: bytes) -> None:
-        if len(data) > LARGEST_FILE:
-            raise ConfigError(f"{name} is larger than {LARGEST_FILE} bytes: it cannot be uploaded")
+        """Write a file; a large one in parts, whose index goes last: an agent joins them."""
+        if len(data) <= LARGEST_FILE:
+            await self._upload_file(folder, name, data)
+            return
+        parts = [data[at : at + LARGEST_FILE] for at in range(0, len(data), LARGEST_FILE)]
+        numbered = (self._upload_file(folder, f"{name}.{n}", part) for n, part in enumerate(parts))
+        await asyncio.gather(*numbered)
+        index = {"parts": len(parts), "sha256": hashlib.sha256(data).hexdigest()}
+        await self._upload_file(folder, f"{name}.parts", json.dumps(index).encode("ascii"))
+
+    async def _upload_file(self, folder: str, name: str, data: bytes) -> None:
         try:
             await self.cluster.write(posixpath.join(self.directory, folder), name, data)
         except NoSuchPath as error:

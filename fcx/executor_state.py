@@ -91,7 +91,7 @@ class RunState:
             self.log.warning("parity off: whatever Python and packages are over there will be used")
         self.id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
         self.key = secrets.token_bytes(32)
-        self.cluster = Cluster(settings.credentials)
+        self.cluster = Cluster(settings.credentials, logger=settings.logger)
         self.directory = ""  # known once we know who we are over there
         self.ledger = Ledger(settings.task_retries)
         self.pilots: list[Pilot] = []

@@ -24,6 +24,7 @@ from .rundir import Bundle, Incarnation
 GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone
 GRACE_ANSWERS = 3  # and in how many answers
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
+DISK_FULL = 75  # exit code of an agent that cannot write any more
 RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small calls need no other
 
 
@@ -129,6 +130,8 @@ def fate(pilot: Pilot, detail: str = "") -> Fate:
         return Fate("node", NodeFailed(f"Job {job} ended as {state}: its node failed or was taken"))
     if state == "CANCELLED":
         return Fate("cancelled", JobCancelled(f"Job {job} was cancelled from outside"))
+    if pilot.state is not None and pilot.state.exit_code == DISK_FULL:
+        detail = "No space left on device, or over quota: the run directory cannot be written to"
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
     how = _how(pilot.state)
     return Fate("failed", JobFailed(f"Job {job} ended ({how}) without finishing its work.{told}"))

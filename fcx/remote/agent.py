@@ -18,6 +18,7 @@ Records (kinds) of its log::
     end     why: idle | time | closed | signal
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -38,6 +39,7 @@ MARGIN = 2.0  # seconds of the job's time that are not counted on
 HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file system
 QUICK, SLOW = 0.02, 0.5  # seconds between looks into the inbox: after news, and while idle
 TELL = 0.05  # seconds from which a running task is told of
+DISK_FULL = 75  # exit code of an agent that cannot write any more; pilots.py knows it
 LONGEST_LOOK = 0.2  # while workers are busy
 
 
@@ -111,6 +113,26 @@ def file_digest(path):
             return hashlib.sha256(file.read()).hexdigest()
     except (OSError, TypeError):
         return None
+
+
+def whole(path):
+    """The path itself; a file that was too large for one upload is joined from its parts first."""
+    if os.path.exists(path) or not os.path.exists(path + ".parts"):
+        return path
+    with open(path + ".parts") as file:
+        index = json.load(file)
+    own = "%s~%d" % (path, os.getpid())
+    digest = hashlib.sha256()
+    with open(own, "wb") as target:
+        for number in range(index["parts"]):
+            with open("%s.%d" % (path, number), "rb") as part:
+                data = part.read()
+            digest.update(data)
+            target.write(data)
+    if digest.hexdigest() != index["sha256"]:
+        raise ValueError("%s did not arrive whole" % os.path.basename(path))
+    os.rename(own, path)
+    return path
 
 
 class Agent:
@@ -432,7 +454,7 @@ class Agent:
 
     def _module_path(self, name):
         """The archive itself, or the folder it is unpacked into where it must be (``.x.zip``)."""
-        path = os.path.join(self.run, "modules", name)
+        path = whole(os.path.join(self.run, "modules", name))
         if not name.endswith(".x.zip"):
             return path
         folder = path[: -len(".x.zip")]
@@ -459,11 +481,11 @@ class Agent:
         return self.inbox.key
 
     def _initializer(self):
-        try:
-            with open(os.path.join(self.run, "initializer"), "rb") as file:
-                return file.read()
-        except OSError:
+        path = whole(os.path.join(self.run, "initializer"))
+        if not os.path.exists(path):
             return b""
+        with open(path, "rb") as file:
+            return file.read()
 
     # -- workers ----------------------------------------------------------------------------
 
@@ -598,6 +620,11 @@ def main(arguments):
         if os.path.isdir(os.path.join(run, "logs")):
             raise
         return 0  # the run directory was removed: the run is over
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            os._exit(DISK_FULL)  # neither a note nor a flush would succeed
+        agent.log.note_exit(traceback.format_exc())
+        raise
     except Exception:
         agent.log.note_exit(traceback.format_exc())
         raise
