@@ -2,14 +2,18 @@
 
 ::
 
-    submit ─ pickled in the caller's thread ─> _arrived ─ _collect ─> Ledger.outbox
-                                                                        │ _send: a bundle
-        pilots <─ _ensure_pilots ── Demand                              v
-        │  script.render ── cluster.submit (a small bundle rides along) │ cluster.write
-        v                                                               v
-      agents on the nodes ──────────── claim, run, append ──────── inbox/, logs/
-                                                                        │ _poll: one listing or
-      futures <── payload.load <── _on_done, _on_died ... <── records <─┘        one read
+    submit ─ pickled in the caller's thread ─> _collect ─> Ledger.outbox (executor_tasks)
+                                                               │
+      executor_pilots: _ensure_pilots, _send ──────────────────┤ a small bundle rides along
+          │ script.render, cluster.submit                      │ executor_inbox: cluster.write
+          v                                                    v
+      agents on the nodes: claim, run, append ──────────> inbox/, logs/
+                                                               │
+      executor_watch: _poll, _on_record <──────────────────────┘ one listing or one read
+      executor_states: what Slurm says of pilots that are silent
+          │
+          v
+      payload.load ──> FirecrestFuture
 """
 
 from __future__ import annotations
