@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fcx.local.errors import ApiError, CommandTimeout, OutputTooLarge
 from fcx.local.site import MAX_OPS_SIZE
@@ -63,19 +64,30 @@ async def run(argv: Sequence[str], timeout: float) -> Output:
         if problem.errno != errno.E2BIG:
             raise
         raise ApiError("SSH connection Reset.", status=424) from None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out = asyncio.ensure_future(_read(process.stdout))
+    err = asyncio.ensure_future(_read(process.stderr))
+    end = asyncio.ensure_future(process.wait())
     try:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        stdout, stderr, status = await asyncio.wait_for(
-            asyncio.gather(_read(process.stdout), _read(process.stderr), process.wait()), timeout
-        )
+        stdout, stderr, status = await asyncio.wait_for(asyncio.gather(out, err, end), timeout)
     except asyncio.TimeoutError:
         raise CommandTimeout from None
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _let_go(process, out, err, end)
     return Output(status, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+
+async def _let_go(process: asyncio.subprocess.Process, *reading: asyncio.Future[Any]) -> None:
+    """Read what a killed command has left in its pipes: its end is not seen before."""
+    for work in reading:
+        work.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    await asyncio.gather(process.stdout.read(), process.stderr.read(), process.wait())
 
 
 async def _start(argv: Sequence[str], timeout: float) -> asyncio.subprocess.Process:
