@@ -67,6 +67,9 @@ def test_the_projects_own_dockerfile(tmp_path: Path, engine: Engine, minor: str)
     base_image(engine, version)
     project = Project(tmp_path, dict(engine.env))
     shutil.copytree(REPOSITORY / "containers", tmp_path / "containers")
+    # A context of this test's own: others build the same image in the same engine.
+    with (tmp_path / "containers" / "requirements.txt").open("a") as requirements:
+        requirements.write(f"# for {minor} in {tmp_path.name}\n")
     said = project.build("--build-arg", f"PYTHON_VERSION={version}")
     manifest = project.manifest()
     assert said["fresh"] is True
