@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-QUICKEST = 0.05  # seconds between two looks
+QUICKEST = 0.03  # seconds between two looks
 SHARE = 0.12  # of the time since the last news that the next look waits at first,
 PATIENT = 1.5  # and after so many seconds
 PATIENT_SHARE = 0.25  # this share of it

@@ -12,10 +12,12 @@ The guard is what every agent compares with its own place before its workers unp
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,22 @@ MANIFEST_SUFFIX = ".manifest.json"
 
 def here() -> Snapshot:
     """The environment of this process, found by the same probe that runs over there."""
+    return _here(tuple((entry, _changed(entry)) for entry in (*sys.path, ".")))
+
+
+@lru_cache(maxsize=1)
+def _here(_places: tuple[tuple[str, int], ...]) -> Snapshot:
+    """Probed once for as long as nothing is installed into or removed from these places."""
     from .remote import probe
 
     return Snapshot.from_probe(probe.snapshot())
+
+
+def _changed(place: str) -> int:
+    try:
+        return os.stat(place or ".").st_mtime_ns  # noqa: PTH116 - of a zip as well as of a folder
+    except OSError:
+        return 0
 
 
 def manifest_beside(edf: str) -> Manifest | None:

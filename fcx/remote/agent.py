@@ -40,6 +40,7 @@ HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file syst
 QUICK, SLOW = 0.02, 0.5  # seconds between looks into the inbox: after news, and while idle
 TELL = 0.05  # seconds from which a running task is told of
 DISK_FULL = 75  # exit code of an agent that cannot write any more; pilots.py knows it
+PROMPT = 3.0  # seconds for which the go is looked for as quickly as tasks are
 LONGEST_LOOK = 0.2  # while workers are busy
 
 
@@ -335,7 +336,7 @@ class Agent:
     def _wait_for_guard(self):
         """Without a guard of its own, wait for the first bundle: its arrival is the go."""
         deadline = time.monotonic() + self.config["gate_timeout"]
-        beat = time.monotonic()
+        beat = began = time.monotonic()
         while self.guard is None and self.leaving is None:
             self.log.flush()
             self._look()
@@ -347,7 +348,7 @@ class Agent:
                 self.log.beat()
                 beat = now
             if self.guard is None:
-                time.sleep(LONGEST_LOOK)
+                time.sleep(QUICK if now - began < PROMPT else LONGEST_LOOK)
         if self.guard is not None:
             self._judge()
 
