@@ -72,7 +72,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     tree = environment.tiny_tree(
         folder / "tree",
         environ={"FROM_IMAGE": "image", "BOTH": "image", "PATH": "/opt/image/bin:/usr/bin:/bin"},
-        workdir="/work/dir",
+        workdir="/w/dir",
     )
     (tree / "marker").write_text("this image\n")
     (tree / "link").symlink_to("/etc")
@@ -95,7 +95,7 @@ def test_a_step_runs_in_the_image_as_the_calling_user(bench: Bench, user: str | 
     edf = bench.edf('image = "@IMAGE@"\n')
     account = pwd.getpwnam(user or pwd.getpwuid(os.geteuid()).pw_name)
     script = f"cat /marker; id -u; id -g; pwd; test -e {bench.folder} && echo leaked; true"
-    wanted = f"this image\n{account.pw_uid}\n{account.pw_gid}\n/work/dir\n"
+    wanted = f"this image\n{account.pw_uid}\n{account.pw_gid}\n/w/dir\n"
     assert bench.inside(edf, script, user=user) == wanted
 
 
