@@ -203,7 +203,7 @@ class Pilots(Inbox):
         }
 
     def _cancel_pilot(self, pilot: Pilot) -> None:
-        pilot.ended = True
+        pilot.ended = pilot.leaving = True
         self.log.info(f"Job {pilot.job} is not needed any more: cancelled")
         self._spawn(self._cancel_jobs([pilot]))
 

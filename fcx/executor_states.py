@@ -25,12 +25,13 @@ class States(Watch):
         return self._poll_times.states + self.settings.states_pause - time.monotonic()
 
     def _in_doubt(self) -> list[Pilot]:
-        """Pilots of which only Slurm can say what they do: pending, or silent."""
+        """Pilots of which only Slurm can say what they do: pending, silent, or cancelled by us."""
         now = time.monotonic()
         return [
             pilot
             for pilot in self.pilots
-            if pilot.live and pilot.job and (pilot.pending or self._silent(pilot, now))
+            if pilot.job
+            and (pilot.leaving or (pilot.live and (pilot.pending or self._silent(pilot, now))))
         ]
 
     def _silent(self, pilot: Pilot, now: float) -> bool:
@@ -59,6 +60,8 @@ class States(Watch):
         pilot.seen(state)
         if state.terminal:
             await self._pilot_gone(pilot)
+        elif pilot.leaving:
+            return
         elif state.never_runs:
             self._cancel_pilot(pilot)
             raise never_runs(pilot, state)
@@ -69,6 +72,8 @@ class States(Watch):
     async def _pilot_gone(self, pilot: Pilot) -> None:
         """Slurm says that it has ended. Its logs are read first: an outcome wins over a state."""
         await self._read_listed()
+        if pilot.leaving:
+            await self._left(pilot)
         if pilot.ended or await self._seated_elsewhere(pilot):
             return
         for agent in list(pilot.agents):
@@ -79,6 +84,15 @@ class States(Watch):
             await self._on_barren(pilot)
         if not pilot.ended:
             self._pilot_over(pilot)
+
+    async def _left(self, pilot: Pilot) -> None:
+        """One that we cancelled has ended: had it begun after all, its calls go back uncharged."""
+        pilot.leaving = False
+        for cursor in list(self.cursors.values()):
+            if cursor.incarnation.job in pilot.jobs() and not cursor.ended:
+                cursor.ended = "gone"
+                for task in await self._claimed(cursor.incarnation):
+                    self._on_back({"t": [[task.id, task.attempt]]})
 
     async def _seated_elsewhere(self, pilot: Pilot) -> bool:
         """After an ambiguous submit another job may hold the pilot's seat: that one counts."""

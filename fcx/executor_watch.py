@@ -305,6 +305,11 @@ class Watch(Pilots):
             self._pilot_over(pilot)
 
     async def _lose_claims(self, incarnation: Incarnation, why: Fate) -> None:
+        for task in await self._claimed(incarnation):
+            self._lost(task, why)
+
+    async def _claimed(self, incarnation: Incarnation) -> list[Task]:
+        """Unfinished calls of the portions that an agent had claimed."""
         try:
             entries = await self.cluster.list(posixpath.join(self.directory, "claims"))
         except NoSuchPath:
@@ -314,8 +319,7 @@ class Watch(Pilots):
             bundle, _, portion = name.partition(".")
             if entry.target == str(incarnation):
                 mine.add((bundle, int(portion)))
-        for task in self.ledger.in_portions(mine):
-            self._lost(task, why)
+        return self.ledger.in_portions(mine)
 
     async def _live_output(self, name: str, stream: int) -> bytes:
         task = self.ledger.unfinished.get(name)

@@ -40,6 +40,7 @@ class Pilot:
     inlined: list[Bundle] = field(default_factory=list)
     agents: set[Incarnation] = field(default_factory=set)  # that came up
     ended: bool = False
+    leaving: bool = False  # we cancelled it; whether it had begun is not known yet
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     state: JobState | None = None
     unknown_since: float = 0.0

@@ -383,6 +383,20 @@ class TestTrouble:
             os.kill(int(agent), signal.SIGKILL)
             assert future.result(WAIT) == 2
 
+    def test_a_surplus_pilot_that_had_begun_after_all(self, make, tmp_path, patient):
+        """We cancel it, and its agent dies before it can say a word: its call runs elsewhere."""
+        from fcx.cluster import LoopThread
+
+        mark = tmp_path / "mark"
+        with make(max_workers=1) as executor:
+            run = executor._run
+            future = executor.submit(slow_once, str(mark))
+            _, agent = eventually(lambda: begun(mark))
+            os.kill(int(agent), signal.SIGKILL)
+            LoopThread.shared().loop.call_soon_threadsafe(run._cancel_pilot, run.pilots[0])
+            assert future.result(WAIT) == 2
+            assert len(run.pilots) == 2
+
     def test_an_agent_that_is_killed_each_time(self, make, tmp_path, patient):
         """task_retries=0: the error names the job."""
         mark = tmp_path / "mark"

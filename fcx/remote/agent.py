@@ -297,6 +297,7 @@ class Agent:
             edf=file_digest(self.config.get("edf")),
             probe=self._probe() if self.guard is None or self.config.get("probe") else None,
         )
+        self.log.flush()  # before anything is claimed: who claims can be found by its log
         return True
 
     def _probe(self):
