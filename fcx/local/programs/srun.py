@@ -402,8 +402,13 @@ class Step:
 
 
 def _send_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
+    try:
         os.killpg(pid, number)
+    except ProcessLookupError:  # a task that has not become the leader of its group yet
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+    except PermissionError:
+        pass
 
 
 def _change_directory(directory: str) -> None:
