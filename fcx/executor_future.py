@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -17,9 +16,6 @@ class Owner(Protocol):
 
     def cancel_task(self, task: str) -> None:
         """Take a call back, or kill the worker that runs it."""
-
-    def fetch(self, parts: Callable[[], Any]) -> bytes:
-        """Run a download on the run's cluster."""
 
 
 class FirecrestFuture(Future[T]):

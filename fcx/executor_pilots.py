@@ -84,7 +84,7 @@ class Pilots(Inbox):
         gated = self.gate.guard is None
         wanted = demand.pilots(running, gated=gated, ramping=ramping or not live)
         if wanted > len(live):
-            self._submit_pilots(wanted - len(live), self._not_landed(), {})
+            self._submit_pilots(wanted - len(live), *self._not_landed())
         elif running and wanted < len(live):
             surplus = [pilot for pilot in live if pilot.pending and not pilot.reserved]
             for pilot in surplus[: len(live) - wanted]:
@@ -93,12 +93,17 @@ class Pilots(Inbox):
     def _unsent(self) -> bool:
         return self.settings.inline and bool(self.ledger.outbox or self._sending)
 
-    def _not_landed(self) -> list[Bundle]:
-        """Bundles that so far exist only in scripts of pilots that have not begun."""
+    def _not_landed(self) -> tuple[list[Bundle], dict[str, bytes]]:
+        """Bundles and modules that so far are only in scripts of pilots that have not begun.
+
+        Every script has both: whichever pilot begins first must find the modules of its calls.
+        """
         if self._landed:
-            return []
-        found = {b.name: b for p in self.pilots for b in p.inlined if not p.ended}
-        return list(found.values())
+            return [], {}
+        waiting = [pilot for pilot in self.pilots if not pilot.ended]
+        bundles = {b.name: b for pilot in waiting for b in pilot.inlined}
+        archives = {n: data for pilot in waiting for n, data in pilot.archives.items()}
+        return list(bundles.values()), archives
 
     def _submit_reserved(self) -> None:
         """A fresh pilot for calls that are owed a whole time limit, ahead of all others."""
@@ -121,7 +126,8 @@ class Pilots(Inbox):
     def _submit_pilots(self, count: int, bundles: list[Bundle], archives: dict[str, bytes]) -> None:
         fresh = []
         for _ in range(count):
-            pilot = Pilot(self._next_name(), self.settings.options.nodes, inlined=bundles)
+            nodes = self.settings.options.nodes
+            pilot = Pilot(self._next_name(), nodes, inlined=bundles, archives=archives)
             self.pilots.append(pilot)
             fresh.append(pilot)
 

@@ -8,12 +8,11 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import script
-from .cluster import Cluster, LoopThread
+from .cluster import Cluster
 from .config import Credentials
 from .errors import RunLost
 from .executor_pace import Pace
@@ -157,7 +156,3 @@ class RunState:
             self.settings.workers_per_node, self.settings.options.nodes, self.settings.max_workers
         )
         return sum(counts)
-
-    def fetch(self, parts: Callable[[], Coroutine[Any, Any, bytes]]) -> bytes:
-        """Run a download in the loop."""
-        return LoopThread.shared().run(parts())

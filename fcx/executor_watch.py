@@ -278,7 +278,10 @@ class Watch(Pilots):
         bundles = [pilot.reserved] if pilot.reserved else []
         if not self._landed:
             others = {b.name for p in self.pilots if p.live for b in p.inlined}
-            bundles += [bundle for bundle in pilot.inlined if bundle.name not in others]
+            lost = [bundle for bundle in pilot.inlined if bundle.name not in others]
+            if lost:
+                self._uploaded.difference_update(pilot.archives)
+            bundles += lost
         for bundle in bundles:
             for task in self.ledger.in_bundle(bundle.name):
                 error = self.ledger.back(task)

@@ -38,6 +38,7 @@ class Pilot:
     submitted: float = field(default_factory=time.monotonic)
     reserved: Bundle | None = None  # calls that this pilot, and only it, runs first
     inlined: list[Bundle] = field(default_factory=list)
+    archives: dict[str, bytes] = field(default_factory=dict)  # modules that ride with them
     agents: set[Incarnation] = field(default_factory=set)  # that came up
     ended: bool = False
     leaving: bool = False  # we cancelled it; whether it had begun is not known yet

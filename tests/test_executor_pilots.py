@@ -39,6 +39,11 @@ def begun(path):
     return tuple(text.split()[:2]) if text.endswith("\n") else None
 
 
+def scripts(env, run):
+    """The job scripts of a run that reached the server."""
+    return [one["script"] for one in env.submissions() if run in one["script"]]
+
+
 @pytest.fixture
 def patient():
     """Looks more often whether a silent agent is alive than one would on a real site."""
@@ -102,6 +107,28 @@ class TestHowMany:
             folder.mkdir()
             futures = [executor.submit(meet, str(folder), i, 4) for i in range(4)]
             assert len({future.result(WAIT) for future in futures}) == 4
+
+    def test_whichever_begins_first_has_the_modules_of_its_calls(self, tmp_path, monkeypatch):
+        """Pilots that wait side by side all bring the user's own modules along."""
+        (tmp_path / "ownmodule.py").write_text("def double(x):\n    return 2 * x\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        import ownmodule
+
+        with cluster(scheduler="process") as env, making(env, tmp_path) as build:
+            with build(max_workers=1) as first:
+                assert first.submit(abs, -1).result(WAIT) == 1  # the verdict is known from here on
+            with build(max_workers=1) as blocking:
+                taken = blocking.submit(time.sleep, 600)
+                eventually(taken.running)
+                waiting = build(max_workers=3)
+                calls = [waiting.submit(ownmodule.double, n) for n in range(3)]
+                own = waiting._run.id
+                eventually(lambda: len(scripts(env, own)) == 3)
+                assert all("/modules/modules-" in text for text in scripts(env, own))
+                taken.cancel()
+                blocking.abort()
+                assert [call.result(WAIT) for call in calls] == [0, 2, 4]
+                waiting.shutdown()
 
     def test_an_idle_pilot_ends_itself(self, make):
         """Node hours are money; the next call gets a new one."""

@@ -153,8 +153,6 @@ class Agent:
         self.queue = []  # (meta, payload) claimed and not yet run
         self.cancelled = set()
         self.guard = config.get("guard")
-        self.judged = False
-        self.configured = None
         self.leaving = None  # why
         self.hello = {}
         self.closing = 0.0
@@ -360,7 +358,6 @@ class Agent:
         if findings:
             self.log.add("refused", findings=findings)
             self.leaving = "refused"
-        self.judged = not findings
 
     # -- work -------------------------------------------------------------------------------
 
@@ -418,6 +415,8 @@ class Agent:
         meta, payload = self.queue[0]
         if not self._fits(slot, [meta["f"]], meta.get("w")):
             self._hand_back()
+            if not self._busy():
+                self.leaving = "time"
             return
         if slot.served and slot.paths != meta.get("m", []):
             slot.stale = (
@@ -438,10 +437,9 @@ class Agent:
         slot.send(b"T", {"t": meta["t"], "a": meta["a"]}, payload)
 
     def _hand_back(self):
+        """What was claimed and not begun is for another pilot."""
         self.log.add("back", t=[[meta["t"], meta["a"]] for meta, _ in self.queue])
         self.queue = []
-        if not self._busy():
-            self.leaving = "time"
 
     def _configure(self, slot, modules):
         meta = {
@@ -582,8 +580,7 @@ class Agent:
     def _finish(self):
         """Hand back what was not begun; let running calls end where the time allows it."""
         if self.queue and self.leaving in ("signal", "time"):
-            self.log.add("back", t=[[meta["t"], meta["a"]] for meta, _ in self.queue])
-            self.queue = []
+            self._hand_back()
         why = self.leaving
         beat = time.monotonic()
         while why == "signal" and self._busy():

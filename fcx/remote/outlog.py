@@ -38,7 +38,6 @@ class Log:
         self.waiting = []
         self.gathered = 0  # bytes
         self.flushed = 0.0
-        self.beats = 0
 
     def add(self, kind, **fields):
         """Gather a record; ``flush`` writes it, at once where much has gathered."""
@@ -71,7 +70,6 @@ class Log:
 
     def beat(self):
         """Grow the heartbeat by a byte: whoever lists the folder sees its size change."""
-        self.beats += 1
         self._append("%s.beat" % self.name, b".")
 
     def note_exit(self, text):
