@@ -25,6 +25,7 @@ test: $(VENV)/.ready ## Run the tests; those that need Slurm or Docker say so wh
 check: $(VENV)/.ready ## Lint, types and tests, as CI does
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(MAKE) test
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
@@ -40,7 +41,7 @@ preflight: $(VENV)/.ready ## Prove that the cluster has the environment that you
 	$(BIN)/fcx preflight
 
 cluster: $(VENV)/.ready ## Install and start a real single-node Slurm behind a FirecREST API (Debian, root)
-	$(BIN)/python tests/cluster/up.py
+	$(BIN)/python tests/support/cluster/up.py
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

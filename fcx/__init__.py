@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .errors import FcxError as FcxError
     from .errors import ParityError as ParityError
-    from .executor import FirecrestExecutor as FirecrestExecutor
-    from .executor_attach import attach as attach
-    from .executor_attach import runs as runs
-    from .executor_future import FirecrestFuture as FirecrestFuture
-    from .payload import load_result as load_result
+    from .executor.attach import attach as attach
+    from .executor.attach import runs as runs
+    from .executor.future import FirecrestFuture as FirecrestFuture
+    from .executor.interface import FirecrestExecutor as FirecrestExecutor
+    from .payload.call import load_result as load_result
 
 __version__ = "0.1.0"
 
 _WHERE = {
     "FcxError": "errors",
-    "FirecrestExecutor": "executor",
-    "FirecrestFuture": "executor_future",
+    "FirecrestExecutor": "executor.interface",
+    "FirecrestFuture": "executor.future",
     "ParityError": "errors",
-    "attach": "executor_attach",
-    "load_result": "payload",
-    "runs": "executor_attach",
+    "attach": "executor.attach",
+    "load_result": "payload.call",
+    "runs": "executor.attach",
 }
 
 __all__ = [

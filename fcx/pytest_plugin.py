@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .parity import Verdict
+    from .parity.compare import Verdict
 
 POLICIES = ("strict", "minor", "off")
 
@@ -73,9 +73,9 @@ def _verdict(path: Path, policy: str) -> Verdict:
     """Compare, with the rules of the nearest fcx.toml; what cannot be read fails."""
     from .config import Settings
     from .errors import FcxError
-    from .manifest import Manifest, Snapshot
-    from .parity import compare
-    from .remote import probe
+    from .parity.compare import compare
+    from .parity.manifest import Manifest, Snapshot
+    from .protocol import probe
 
     try:
         manifest = Manifest.from_json(path.read_bytes(), str(path))

@@ -14,8 +14,8 @@ from fcx.errors import EdfError, UsageError
 
 if TYPE_CHECKING:
     from fcx.config import Settings, Site
-    from fcx.edf_check import Finding
-    from fcx.manifest import Manifest
+    from fcx.edf.check import Finding
+    from fcx.parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -52,8 +52,8 @@ def write(
     Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
     """
     from fcx.config import Settings
-    from fcx.edf_rewrite import rewritten
-    from fcx.edf_write import generate, header, reach
+    from fcx.edf.generate import generate, header, reach
+    from fcx.edf.rewrite import rewritten
 
     settings = Settings.load()
     record = _manifest(settings, manifest)
@@ -101,7 +101,7 @@ def check(
     either engine would refuse is said.
     """
     from fcx.config import Settings
-    from fcx.manifest import Manifest
+    from fcx.parity.manifest import Manifest
 
     _known_dialect(dialect)
     place = Settings.load().site(site) if site else None
@@ -133,8 +133,8 @@ def render(
     Variables come from --define, the image (--manifest) and this shell, in this order; those
     that none of them has stay for the cluster, and are told on stderr.
     """
-    from fcx.edf import Edf, finder, is_path
-    from fcx.manifest import Manifest
+    from fcx.edf.document import Edf, finder, is_path
+    from fcx.parity.manifest import Manifest
 
     given = dict(_definition(text) for text in define or [])
     image = Manifest.from_json(_read(manifest), str(manifest)).env if manifest else {}
@@ -154,8 +154,8 @@ def render(
 def _checked(
     path: Path, dialect: str, site: Site | None, manifest: Manifest | None, *, here: bool
 ) -> list[Finding]:
-    from fcx.edf import text_of
-    from fcx.edf_check import unreadable
+    from fcx.edf.check import unreadable
+    from fcx.edf.document import text_of
 
     try:
         text = text_of(path)
@@ -173,8 +173,8 @@ def _findings(
     *,
     here: bool = False,
 ) -> list[Finding]:
-    from fcx.edf import finder
-    from fcx.edf_check import check as findings
+    from fcx.edf.check import check as findings
+    from fcx.edf.document import finder
 
     return findings(
         text,
@@ -189,7 +189,7 @@ def _findings(
 
 
 def _manifest(settings: Settings, path: Path | None) -> Manifest:
-    from fcx.manifest import Manifest
+    from fcx.parity.manifest import Manifest
 
     wanted = path or settings.root / "edf" / f"{settings.image.name}.manifest.json"
     return Manifest.from_json(_read(wanted), str(wanted))
@@ -209,7 +209,7 @@ def _site(settings: Settings, name: str) -> Site:
 
 def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
     """The text to renew: the file that is there, else the one that additions come from."""
-    from fcx.edf import text_of
+    from fcx.edf.document import text_of
 
     if target.exists():
         return text_of(target), target
@@ -230,7 +230,7 @@ def _replace(target: Path, text: str) -> None:
 
 
 def _known_dialect(dialect: str) -> None:
-    from fcx.edf_schema import DIALECTS
+    from fcx.edf.schema import DIALECTS
 
     if dialect and dialect not in DIALECTS:
         raise UsageError(f"there is no dialect {dialect!r}; use {' or '.join(DIALECTS)}")

@@ -14,7 +14,7 @@ import typer
 from fcx.errors import UsageError
 
 if TYPE_CHECKING:
-    from fcx.manifest import Manifest
+    from fcx.parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -44,9 +44,9 @@ def build(
     as_json: Json = False,
 ) -> None:
     """Build the image from its Dockerfile and write its manifest to edf/."""
-    from fcx import image as images
-    from fcx.cli._progress import shown
+    from fcx.cli.progress import shown
     from fcx.config import Settings
+    from fcx.image import one as images
 
     settings = Settings.load()
     request = images.Request.from_settings(
@@ -74,8 +74,8 @@ def build(
 @app.command()
 def inspect(name: Name = "", as_json: Json = False) -> None:
     """Show what the image contains, as its manifest has it."""
-    from fcx import image as images
     from fcx.config import Settings
+    from fcx.image import one as images
 
     settings = Settings.load()
     manifest = images.read_manifest(settings, name)
@@ -91,7 +91,7 @@ def run(
     name: Name = "",
 ) -> None:
     """Run your Python in the image on this machine, in this folder, as yourself."""
-    from fcx.image_run import Run
+    from fcx.image.run import Run
 
     manifest = _manifest(name)
     _start(manifest, Run.script(manifest, arguments, Path.cwd()))
@@ -100,7 +100,7 @@ def run(
 @app.command()
 def shell(name: Name = "") -> None:
     """Open a shell in the image on this machine, in this folder, as yourself."""
-    from fcx.image_run import Run
+    from fcx.image.run import Run
 
     if not sys.stdin.isatty():
         raise UsageError(
@@ -116,12 +116,12 @@ def push(
     as_json: Json = False,
 ) -> None:
     """Push the image to a registry and note its digest in the manifest."""
-    from fcx import image as images
-    from fcx import image_push
-    from fcx.cli._progress import shown
+    from fcx.cli.progress import shown
     from fcx.config import Settings
-    from fcx.image_check import require_architecture, target_site
-    from fcx.image_engine import connect
+    from fcx.image import one as images
+    from fcx.image import push as image_push
+    from fcx.image.check import require_architecture, target_site
+    from fcx.image.engine import connect
 
     settings = Settings.load()
     manifest = images.read_manifest(settings, name)
@@ -143,11 +143,11 @@ def pack(
     as_json: Json = False,
 ) -> None:
     """Pack the image into a .sqsh file, as enroot lays one out, and note its SHA-256."""
-    from fcx import image as images
-    from fcx import image_pack
     from fcx.config import Settings
-    from fcx.image_check import require_architecture, target_site
-    from fcx.image_engine import connect
+    from fcx.image import one as images
+    from fcx.image import pack as image_pack
+    from fcx.image.check import require_architecture, target_site
+    from fcx.image.engine import connect
 
     settings = Settings.load()
     path = images.manifest_path(settings, name)
@@ -163,15 +163,15 @@ def pack(
 
 def _manifest(name: str) -> Manifest:
     from fcx.config import Settings
-    from fcx.image import read_manifest
+    from fcx.image.one import read_manifest
 
     return read_manifest(Settings.load(), name)
 
 
 def _start(manifest: Manifest, wanted: Any) -> None:
-    from fcx.image import built_image
-    from fcx.image_engine import connect
-    from fcx.image_run import run as run_in
+    from fcx.image.engine import connect
+    from fcx.image.one import built_image
+    from fcx.image.run import run as run_in
 
     client = connect()
     code = run_in(client, built_image(client, manifest), manifest, wanted)

@@ -33,7 +33,7 @@ def init(
     set in fcx.toml, whose other values and comments stay.
     """
     from fcx.config import CONFIG_NAME
-    from fcx.image_wheel import TEMPLATES, containers_folder
+    from fcx.image.wheel import TEMPLATES, containers_folder
 
     here = Path.cwd()
     values = _values(name, site, architecture, working_dir)
@@ -84,8 +84,8 @@ def _refuse_unheard(path: Path, values: dict[tuple[str, ...], str], *, force: bo
 
 
 def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) -> str:
+    from fcx.cli.template import TEMPLATE, edited
     from fcx.config import Settings
-    from fcx.config_template import TEMPLATE, edited
 
     if path.exists() and not force:
         return "kept"

@@ -67,7 +67,7 @@ def _executor(
     srun: list[str] | None,
 ) -> Any:
     """An executor that is never given a call, made as the user's own would be."""
-    from ..executor import FirecrestExecutor
+    from ..executor.interface import FirecrestExecutor
 
     own = settings.executor
     directory = working_dir or own.working_dir
@@ -94,7 +94,7 @@ def _executor(
 
 def _adopt(root: Path, name: str, executor: Any) -> None:
     """Keep the far side as a manifest, as if its image had been built here."""
-    from ..manifest import Manifest
+    from ..parity.manifest import Manifest
 
     far = executor.gate.far
     path = root / "edf" / f"{name}.manifest.json"

@@ -23,15 +23,15 @@ from typing import Any
 
 import uvicorn
 
-from fcx.local.app import create_app
-from fcx.local.auth import Authority
-from fcx.local.counts import Ledger
-from fcx.local.engine import find_engine
+from fcx.local.api.app import create_app
+from fcx.local.api.auth import Authority
+from fcx.local.api.counts import Ledger
+from fcx.local.api.listing import Stale
+from fcx.local.api.stage import Stage
 from fcx.local.faults import Faults, split
-from fcx.local.listing import Stale
+from fcx.local.process.engine import find_engine
 from fcx.local.scheduler import Scheduler, SchedulerSettings
 from fcx.local.site import SYSTEM, Site
-from fcx.local.stage import Stage
 from fcx.local.users import user_name
 
 
@@ -56,10 +56,10 @@ class Options:
 def new_scheduler(options: Options, settings: SchedulerSettings) -> Scheduler:
     """The back end that the options name."""
     if options.scheduler == "slurm":
-        from fcx.local.slurm import SlurmScheduler
+        from fcx.local.slurm.backend import SlurmScheduler
 
         return SlurmScheduler(settings)
-    from fcx.local.process import ProcessScheduler
+    from fcx.local.process.backend import ProcessScheduler
 
     return ProcessScheduler(settings)
 

@@ -14,13 +14,13 @@ from typing import Any
 
 from fastapi import Request
 
-from fcx.local.auth import Authority
-from fcx.local.counts import Ledger
+from fcx.local.api.auth import Authority
+from fcx.local.api.counts import Ledger
+from fcx.local.api.listing import Stale
+from fcx.local.api.stage import Stage
 from fcx.local.errors import ApiError
 from fcx.local.faults import Faults
-from fcx.local.listing import Stale
 from fcx.local.scheduler import Scheduler
-from fcx.local.stage import Stage
 
 SYSTEM = "fcx-local"
 MAX_OPS_SIZE = 5 * 1024 * 1024

@@ -30,7 +30,7 @@ import sys
 import time
 import traceback
 
-import outlog
+import log
 import pool
 from inbox import Inbox
 
@@ -145,7 +145,7 @@ class Agent:
         restart = os.environ.get("SLURM_RESTART_COUNT", "0")
         node = os.environ.get("SLURM_NODEID", "0")
         self.name = "%s.%s.%s" % (job, restart, node)
-        self.log = outlog.Log(run, self.name)
+        self.log = log.Log(run, self.name)
         self.inbox = Inbox(run, self.name, config["pilot"])
         self.clock = Clock(os.path.join(run, "seats", "%s.%s.left" % (job, restart)))
         self.selector = selectors.DefaultSelector()

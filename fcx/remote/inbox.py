@@ -21,7 +21,7 @@ import struct
 import time
 import zlib
 
-from outlog import digest
+from log import digest
 
 FRAME = struct.Struct(">IQ")
 REFRESH = 0.2  # seconds between looks from which the folder is touched, for NFS's cached listings

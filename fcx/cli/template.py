@@ -1,0 +1,77 @@
+"""The ``fcx.toml`` that ``fcx init`` writes, and edits that leave the user's comments alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import Table
+
+from ..errors import ConfigError
+
+TEMPLATE = """\
+# Settings of fcx for this project. Everything has a default; a misspelt key is an error.
+# Credentials never stand here: they are the six environment variables.
+
+# [site.mycluster]                       # a system that fcx does not know
+# architecture = "arm64"                 # amd64 | arm64
+# engine = "ce"                          # ce (srun --environment) | sarus (srun --edf)
+
+[image]
+name = "fcx-image"                       # of the image, and of its files in edf/
+context = "containers"                   # what the Dockerfile can copy from
+dockerfile = "containers/Dockerfile"
+# site = "clariden"                      # where it is meant to run: its architecture is checked
+# platform = "linux/arm64"               # build for another processor than this machine's
+# build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
+
+[edf]                                    # what you add to the generated EDF
+# base = "my.toml"                       # an EDF of yours whose additions are taken over
+# image = "registry.example.org#me/my:1" # instead of the reference that the manifest has
+# writable = true
+# mounts = ["${SCRATCH}:${SCRATCH}"]     # SRC:DST[:FLAGS]
+# workdir = "${SCRATCH}"
+# env = { OMP_PROC_BIND = "close" }
+# annotations = { com.hooks.cxi.enabled = "true" }
+
+[parity]
+policy = "minor"                         # strict | minor | off
+# packages = { numpy = "~=2.1" }         # what may differ between here and there, as PEP 440 has it
+# max_age_days = 7.0                     # how long a verdict is believed
+# assume = ["mpi4py"]                    # modules that are there although fcx cannot see them
+
+[executor]                               # for `fcx preflight`; a script gives its own
+# working_dir = "/scratch/me/project"
+# sbatch_options = ["--partition=debug", "--time=15"]
+# srun_options = []
+# environment = "edf/fcx-image.toml"
+"""
+
+
+def edited(text: str, values: Mapping[tuple[str, ...], str], where: str = "fcx.toml") -> str:
+    """``text`` with values set at paths such as ``("image", "name")``; all else stays as it is.
+
+    Raises ConfigError where ``text`` is no TOML or has something else at such a path.
+    """
+    try:
+        document = tomlkit.parse(text)
+        for path, value in values.items():
+            _set(document, path, value, where)
+    except TOMLKitError as error:
+        raise ConfigError(f"{where} cannot be read as TOML: {error}") from error
+    return tomlkit.dumps(document)
+
+
+def _set(
+    table: tomlkit.TOMLDocument | Table, path: tuple[str, ...], value: str, where: str
+) -> None:
+    """Set one value, making the tables on the way."""
+    for i, key in enumerate(path[:-1]):
+        if key not in table:
+            table.add(key, tomlkit.table(is_super_table=i < len(path) - 2))
+        below = table[key]
+        if not isinstance(below, (Table, dict)):
+            raise ConfigError(f"{where}: [{'.'.join(path[: i + 1])}] must be a table")
+        table = below  # type: ignore[assignment]
+    table[path[-1]] = value

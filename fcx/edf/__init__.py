@@ -1,0 +1,1 @@
+"""The EDF for `srun --environment`: read, check, merge, generate, render."""

@@ -1,0 +1,1 @@
+"""The one door to the FirecREST API: nothing else knows pyfirecrest."""

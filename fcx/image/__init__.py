@@ -1,0 +1,1 @@
+"""One Dockerfile -> one image -> its manifest; run, push and pack it."""

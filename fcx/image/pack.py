@@ -1,0 +1,189 @@
+"""Pack the image into a SquashFS file as enroot lays one out, the same bytes each time.
+
+The engine's export is rewritten on its way to ``mksquashfs``: no copy on disk, no root needed.
+What the engine itself puts into an export has the time of the export; it gets the image's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shlex
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any, cast
+
+from ..errors import EngineError, ImageRefused, UsageError
+from ..parity.manifest import Sqsh
+from .engine import FULL, engine_errors, explain
+from .probe import Stream, container
+
+COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
+    "zstd": ("-comp", "zstd", "-Xcompression-level", "9"),
+    "lzo": ("-comp", "lzo"),
+    "gzip": ("-comp", "gzip"),
+    "xz": ("-comp", "xz"),
+    "lz4": ("-comp", "lz4"),
+    "none": ("-noI", "-noId", "-noD", "-noF", "-noX"),
+}
+"""What --compression takes, and what it means to mksquashfs."""
+
+# Everybody's is root, as enroot has it. The top folder is in no export, and would be 0777.
+OPTIONS = ("-tar", "-all-root", "-root-mode", "0755", "-noappend", "-no-progress", "-quiet")
+
+TOUCHED = {"dev", "etc", "proc", "sys"} | {
+    f"etc/{name}" for name in ("hosts", "hostname", "resolv.conf", "mtab")
+}
+"""What an engine makes or touches in a container that was never started."""
+
+RC = """\
+mkdir -p {workdir} 2> /dev/null
+cd {workdir} && unset OLDPWD || exit 1
+
+if [ -s /etc/rc.local ]; then
+    . /etc/rc.local
+fi
+
+if [ $# -gt 0 ]; then
+    exec {entrypoint}"$@"
+else
+    exec {entrypoint}{command}
+fi
+"""
+
+
+def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sqsh:
+    """Write ``output`` whole or not at all; its path and SHA-256."""
+    if compression not in COMPRESSIONS:
+        raise UsageError(f"No compression {compression!r}; known: {', '.join(COMPRESSIONS)}.")
+    program = shutil.which("mksquashfs")
+    if program is None:
+        raise EngineError(
+            "Packing needs mksquashfs, which is not here. Install it: `sudo apt-get install "
+            "squashfs-tools`, `sudo dnf install squashfs-tools` or `brew install squashfs`."
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    partial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
+    created = _created(image)
+    command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
+    try:
+        with container(client, image.id, command=["true"]) as made:
+            with engine_errors("Exporting the image"):
+                chunks = made.export()
+            _squash(command, chunks, layout(image.attrs), created)
+        digest = _sha256(partial)
+        partial.replace(output)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Sqsh(str(output), digest)
+
+
+def layout(attrs: Mapping[str, Any]) -> dict[str, tuple[int, bytes]]:
+    """{path: (mode, content)} of the files that tell enroot what the image's record says."""
+    config = attrs.get("Config") or {}
+    env = config.get("Env") or []
+    broken = [pair.partition("=")[0] for pair in env if "\n" in pair]
+    if broken:
+        raise ImageRefused(
+            f"The image's variable {broken[0]} holds a line break, which /etc/environment cannot. "
+            "Take it out of the Dockerfile's ENV."
+        )
+    volumes = sorted(config.get("Volumes") or {})
+    mounts = [
+        f"${{ENROOT_ROOTFS}}{v} {v} none x-create=dir,bind,rw,nosuid,nodev\n" for v in volumes
+    ]
+    return {
+        "etc/environment": (0o644, "".join(f"{pair}\n" for pair in env).encode()),
+        "etc/fstab": (0o644, "".join(mounts).encode()),
+        "etc/rc": (0o755, _rc(config).encode()),
+    }
+
+
+def _rc(config: Mapping[str, Any]) -> str:
+    """The script that enroot starts: labels as comments, workdir, entrypoint and command."""
+    labels = sorted((config.get("Labels") or {}).items())
+    comments = "".join(f"# {key} {' '.join(value.split())}\n" for key, value in labels)
+    entrypoint, command = config.get("Entrypoint") or [], config.get("Cmd") or []
+    if not entrypoint and not command:
+        command = ["/bin/sh"]
+    return comments + RC.format(
+        workdir=shlex.quote(config.get("WorkingDir") or "/"),
+        entrypoint="".join(shlex.quote(word) + " " for word in entrypoint),
+        command=shlex.join(command),
+    )
+
+
+def rewrite(
+    source: IO[bytes], target: IO[bytes], added: Mapping[str, tuple[int, bytes]], time: int
+) -> None:
+    """Copy an exported file system, with enroot's files in place of any that are there."""
+    with (
+        tarfile.open(fileobj=source, mode="r|") as old,
+        tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as new,
+    ):
+        for member in old:
+            name = member.name.removeprefix("./").strip("/")
+            if name in ("", ".", ".dockerenv", *added) or name.startswith("dev/"):
+                continue
+            if name in TOUCHED or name.startswith(("proc/", "sys/")):
+                member.mtime = time
+                member.pax_headers = {k: v for k, v in member.pax_headers.items() if k != "mtime"}
+            new.addfile(member, old.extractfile(member) if member.isfile() else None)
+        for name, (mode, content) in sorted(added.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mode, info.mtime = len(content), mode, time
+            new.addfile(info, io.BytesIO(content))
+
+
+def _squash(
+    command: list[str], chunks: Any, added: Mapping[str, tuple[int, bytes]], time: int
+) -> None:
+    doing = "Packing with mksquashfs"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    # Nothing is newer than the image. Older files keep their times, which .pyc files know them by.
+    env = {**os.environ, "SOURCE_DATE_EPOCH": str(time)}
+    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            # A broken pipe means that mksquashfs went first: its own words say why.
+            with engine_errors("Exporting the image"), suppress(BrokenPipeError), process.stdin:
+                rewrite(cast("IO[bytes]", Stream(chunks)), process.stdin, added, time)
+        except BaseException:
+            process.kill()
+            raise
+        words = process.stdout.read().decode(errors="replace").strip()
+    if process.returncode != 0:
+        if FULL in words.lower() or "write failed" in words.lower():
+            place = Path(command[2]).parent
+            raise EngineError(f"{doing} failed: no room in {place}. --output names another place.")
+        if "invalid option" in words.lower():
+            raise EngineError(f"{doing} failed: it must be 4.5 or later (`mksquashfs -version`).")
+        raise EngineError(explain(doing, words or f"exit code {process.returncode}"))
+
+
+def _created(image: Any) -> int:
+    """When the image was made, in seconds; the same for the same image id."""
+    text = str(image.attrs.get("Created") or "")[:19]
+    try:
+        return int(datetime.fromisoformat(text + "+00:00").timestamp())
+    except ValueError:
+        return 0
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(path):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        yield from iter(lambda: stream.read(1 << 20), b"")

@@ -1,0 +1,174 @@
+"""Ask an image what it is: run the probe inside as a plain user, or read its files.
+
+What an image lacks is told here: no ``sh``, no Python, no dill, each with what to do about it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from typing import Any
+
+from ..errors import EngineError, ImageRefused
+from ..parity.manifest import Snapshot
+from .engine import engine_errors
+from .static import Files, Reading
+
+PLAIN_USER = "65534:65534"
+PROBE = "/fcx-probe.py"
+SCRIPT = (
+    "for python in python3 python; do "
+    f'if command -v "$python" >/dev/null; then exec "$python" {PROBE}; fi; done; exit 127'
+)
+
+
+@contextmanager
+def container(client: Any, image_id: str, **options: Any) -> Iterator[Any]:
+    """A container that is made but not started, removed at the end whatever happens."""
+    with engine_errors("Making a container of the image"):
+        made = client.containers.create(image_id, **options)
+    try:
+        yield made
+    finally:
+        with engine_errors("Removing a container"):
+            made.remove(force=True, v=True)
+
+
+def probe_image(client: Any, image: Any) -> Snapshot | Reading:
+    """What is in the image: a Snapshot if it runs here, else a Reading of its files.
+
+    Raises ImageRefused where it lacks what fcx needs: sh, a Python that answers, dill.
+    """
+    said, failure = _run_probe(client, image)
+    if said:
+        snapshot = Snapshot.from_json(said)
+        if snapshot.dill is None:
+            raise ImageRefused(_no_dill(snapshot.python.executable))
+        return snapshot
+    reading = read_image(client, image)
+    _refuse_incomplete(reading)
+    if reading.architecture in ("", image_native(client)):
+        raise ImageRefused(
+            f"The image's Python, {reading.python and reading.python.executable}, does not answer "
+            f"the probe: {failure.strip() or 'it said nothing'}. It must be 3.6 or later and run "
+            "for a user who is not root."
+        )
+    return reading
+
+
+def read_image(client: Any, image: Any) -> Reading:
+    """Read the image's files without running any of it."""
+    with container(client, image.id, command=["true"]) as made, engine_errors("Exporting"):
+        files = Files.from_tar(Stream(made.export()))
+    return Reading.from_files(files, image_env(image).get("PATH", ""))
+
+
+def image_env(image: Any) -> dict[str, str]:
+    """The environment that the image sets."""
+    pairs = (image.attrs.get("Config") or {}).get("Env") or []
+    return dict(pair.partition("=")[::2] for pair in pairs)
+
+
+def image_native(client: Any) -> str:
+    """The architecture that this engine runs without emulation: ``amd64``, ``arm64``."""
+    with engine_errors("Asking the engine for its platform"):
+        return str(client.version().get("Arch", ""))
+
+
+def _run_probe(client: Any, image: Any) -> tuple[bytes, str]:
+    """(the probe's answer, or nothing; why there is none)."""
+    options = {"entrypoint": ["sh", "-c", SCRIPT], "user": PLAIN_USER, "network_mode": "none"}
+    with container(client, image.id, command=[], working_dir="/", **options) as made:
+        with engine_errors("Putting the probe into the image"):
+            made.put_archive("/", _probe_archive())
+            output = client.api.attach(made.id, stdout=True, stderr=True, stream=True, demux=True)
+        try:
+            with engine_errors("Starting the image"):
+                made.start()
+        except EngineError as error:
+            return b"", str(error)
+        said, complaint = _drain(output)
+        with engine_errors("Waiting for the probe"):
+            code = made.wait()["StatusCode"]
+    return (said, "") if code == 0 and _is_json(said) else (b"", complaint.decode(errors="replace"))
+
+
+def _drain(output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, bytes]:
+    said, complaint = b"", b""
+    for out, err in output:
+        said += out or b""
+        complaint += err or b""
+    return said, complaint
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _probe_archive() -> bytes:
+    source = resources.files("fcx.protocol").joinpath("probe.py").read_bytes()
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        info = tarfile.TarInfo(PROBE.lstrip("/"))
+        info.size, info.mode = len(source), 0o644
+        archive.addfile(info, io.BytesIO(source))
+    return stream.getvalue()
+
+
+def _refuse_incomplete(reading: Reading) -> None:
+    if not reading.shell:
+        raise ImageRefused(
+            "The image has no `sh`. Wanted: a POSIX shell on PATH, with which `srun "
+            "--environment` starts everything; found: none. Add one (Debian: `RUN apt-get install "
+            "-y dash`), or take a base that has it, such as python:3.12-slim."
+        )
+    if reading.python is None:
+        raise ImageRefused(
+            "The image has no Python. Wanted: python3 on its PATH; found: neither python3 nor "
+            "python. Take a base that has one (`--build-arg BASE_IMAGE=python:3.12-slim`), or "
+            "install it in the Dockerfile (Debian: `RUN apt-get install -y python3 python3-pip`)."
+        )
+    if reading.dill is None:
+        raise ImageRefused(_no_dill(reading.python.executable))
+
+
+def _no_dill(python: str) -> str:
+    return (
+        "The image has no dill. Wanted: dill in the image's Python, which unpickles the calls; "
+        f"found: none that {python} can import as a plain user. Add to the Dockerfile: "
+        f"`ARG DILL_VERSION` and `RUN {python} -m pip install dill==$DILL_VERSION`."
+    )
+
+
+class Stream(io.RawIOBase):
+    """An iterator of byte chunks as a file to read from."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """It is for reading."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Exactly ``size`` bytes unless the end comes first; all of them for -1."""
+        parts, have = [self._rest], len(self._rest)
+        while size < 0 or have < size:
+            chunk = next(self._chunks, b"")
+            if not chunk:
+                break
+            parts.append(chunk)
+            have += len(chunk)
+        data = b"".join(parts)
+        cut = len(data) if size < 0 else size
+        self._rest = data[cut:]
+        return data[:cut]

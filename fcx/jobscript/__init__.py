@@ -1,0 +1,1 @@
+"""A pilot's shape -> the text that sbatch gets (pure)."""

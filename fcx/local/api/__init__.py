@@ -1,0 +1,1 @@
+"""The HTTP side of the local cluster: routes, bodies and answers of FirecREST v2."""

@@ -1,0 +1,1 @@
+"""The back end that runs job scripts as processes of this machine."""

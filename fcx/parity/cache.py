@@ -1,0 +1,92 @@
+"""What a preflight found, as a record that later runs may rely on for a while (pure).
+
+The record keeps the far side's snapshot rather than the verdict: judging it again costs a
+millisecond, and then policy and rules may change without another job. Partition and placement
+are no part of the key, because each agent is judged again before its first unpickling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from ..errors import ManifestError
+from .manifest import Manifest, Record, Snapshot
+
+SCHEMA = 1
+
+
+def verdict_key(
+    *,
+    system: str,
+    edf: str,
+    interpreter: str,
+    manifest: Manifest | None,
+    caller: Snapshot,
+) -> str:
+    """What a verdict is about, as 32 hex digits: a file name for the record.
+
+    ``edf`` is the digest of the EDF's content, or what stands for it where there is none (srun's
+    ``--environment`` by name, or nothing). ``interpreter`` is the path over there.
+    """
+    facts = [system, edf, interpreter, _image_facts(manifest), _caller_facts(caller)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _image_facts(manifest: Manifest | None) -> list[object]:
+    if manifest is None:
+        return []
+    sqsh = manifest.sqsh.sha256 if manifest.sqsh else ""
+    ids = [manifest.build_id, manifest.image_id, manifest.repo_digest, sqsh, manifest.architecture]
+    return [*ids, manifest.python.version, manifest.dill, dict(manifest.distributions)]
+
+
+def _caller_facts(caller: Snapshot) -> list[object]:
+    python = [caller.python.implementation, caller.python.version, caller.python.magic]
+    image = [caller.recipe_id, caller.build_id, caller.architecture]
+    return [*python, *image, caller.dill, dict(caller.distributions)]
+
+
+@dataclass(frozen=True)
+class Known:
+    """A far side as it was at ``taken`` (seconds since the epoch, by this machine's clock)."""
+
+    key: str
+    taken: float
+    far: Snapshot
+
+    def age(self, now: float) -> float:
+        """Seconds since it was taken; a clock that was set back makes none negative."""
+        return max(now - self.taken, 0.0)
+
+    def is_fresh(self, now: float, max_age_days: float) -> bool:
+        """Whether it may still be relied on; a time in the future is not believed."""
+        return self.taken <= now + 60 and self.age(now) <= max_age_days * 86400
+
+    def spoken_age(self, now: float) -> str:
+        """``3 hours ago``."""
+        seconds = self.age(now)
+        for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+            count = int(seconds // size)
+            if count:
+                return f"{count} {unit}{'s' if count > 1 else ''} ago"
+        return "just now"
+
+    def to_json(self) -> str:
+        """JSON that ``from_json`` reads."""
+        far = json.loads(self.far.to_json())
+        record = {"schema": SCHEMA, "key": self.key, "taken": self.taken, "far": far}
+        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes, where: str = "the cached verdict") -> Known:
+        """Read a record. Raises ManifestError; then it is as good as none."""
+        try:
+            record = Record(where, json.loads(text))
+        except ValueError as error:
+            raise ManifestError(f"{where} is not JSON: {error}. Ask again with --fresh.") from error
+        if record.integer("schema") != SCHEMA:
+            record.fail("schema", str(SCHEMA), record.values["schema"])
+        far = Snapshot.from_probe(record.values.get("far"))
+        return cls(record.text("key"), record.number("taken"), far)

@@ -1,0 +1,118 @@
+"""The commands that mend a difference, in the words of the caller's own tool (pure)."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from .manifest import Manifest, Snapshot
+from .tools import Environment
+
+SCRIPT = "YOUR_SCRIPT.py"
+UNKNOWN = Environment("pip", "python3", "", virtual=False)
+
+
+@dataclass(frozen=True)
+class Mender:
+    """Knows how each side is changed: the caller by its tool, the far side by its image if any."""
+
+    far_python: str  # the interpreter over there
+    buildable: bool  # the far side is an image that fcx builds
+    manifest: Manifest | None = None  # of the image over there
+    environment: Environment = UNKNOWN  # the caller's
+
+    @classmethod
+    def of(
+        cls, far: Snapshot | Manifest, caller: Snapshot | None, manifest: Manifest | None
+    ) -> Mender:
+        """For these two sides."""
+        buildable = manifest.origin == "built" if manifest else bool(far.build_id)
+        there = (far.python.executable or "python3", buildable, manifest)
+        if caller is None:
+            return cls(*there)
+        here = caller.python
+        virtual = here.prefix != here.base_prefix
+        return cls(*there, Environment(caller.live.tool, here.executable, here.prefix, virtual))
+
+    def install(self, name: str, version: str) -> str:
+        """Put a version of a distribution into the caller's environment."""
+        return self.environment.install(f"{name}=={version}")
+
+    def add_there(self, name: str, version: str = "") -> str:
+        """Install a distribution in the image, or in the environment over there."""
+        requirement = shlex.quote(f"{name}=={version}" if version else name)
+        if self.buildable:
+            return f"echo {requirement} >> containers/requirements.txt && {self.rebuild()}"
+        return f"over there: {shlex.quote(self.far_python)} -m pip install {requirement}"
+
+    def same_python(self, version: str, dill: str | None) -> str:
+        """Bring both sides to one Python: build the image for this one, or make that one here."""
+        if self.buildable:
+            return self.rebuild()
+        minor = ".".join(version.split(".")[:2])
+        folder = f".venv-{minor}"
+        needs = f"fcx dill=={dill}" if dill else "fcx"
+        if self.environment.tool == "conda":
+            make = f"conda create --yes --prefix ./{folder} python={version} pip"
+        elif self.environment.tool == "uv":
+            make = f"uv venv --python {version} {folder}"
+            return f"{make} && uv pip install --python {folder} {needs}"
+        else:
+            make = f"python{minor} -m venv {folder}"
+        return f"{make} && {folder}/bin/python -m pip install {needs}"
+
+    def rebuild(self, options: str = "") -> str:
+        """Build the image for this interpreter, hand it to the cluster, and refer to it."""
+        steps = [f"fcx image build{options}", self.new_edf()]
+        if self.manifest and self.manifest.repo_digest:
+            repository = self.manifest.repo_digest.partition("@")[0]
+            steps.insert(1, f"fcx image push {shlex.quote(repository)}")
+        elif self.manifest and self.manifest.sqsh:
+            steps.insert(1, "fcx image pack")
+        return " && ".join(steps)
+
+    def system_package(self, module: str) -> str:
+        """Complete a standard library that a distribution has split up."""
+        if not self.buildable:
+            return f"over there: install the system package that has the module {module}"
+        add = f"add the system package that has the module {module} to containers/Dockerfile"
+        return f"{add}, then: {self.rebuild()}"
+
+    def other_platform(self, architecture: str) -> str:
+        """Build the image for the processor that was found."""
+        return self.rebuild(f" --platform linux/{architecture}")
+
+    def new_edf(self) -> str:
+        """Write the EDF anew: it names this very image, and its interpreter."""
+        return "fcx edf write" if self.buildable else self.adopt()
+
+    def clear(self, name: str, value: str = "") -> str:
+        """Keep a variable of the host from leaking in."""
+        if self.buildable:
+            return "fcx edf write"
+        if self.manifest:
+            return f'in the EDF, [env]: {name} = "{value}"'
+        change = f"unset {name}"
+        if value:
+            change = f"put {value} first in PATH" if name == "PATH" else f"set {name}={value}"
+        return f"over there: {change} in the start-up files of your shell"
+
+    def run_inside(self) -> str:
+        """Run the script inside the image."""
+        return f"fcx image run {SCRIPT}"
+
+    def assume(self, name: str) -> str:
+        """Declare a module that fcx cannot see."""
+        return f'in fcx.toml, [parity]: assume = ["{name}"], if you know that it is right'
+
+    def ask_anew(self) -> str:
+        """Look at the far side again."""
+        return f"fcx preflight --fresh{self._edf()}"
+
+    def adopt(self) -> str:
+        """Take the far side as it is for what is wanted."""
+        name = self.manifest.name if self.manifest else "NAME"
+        return f"fcx preflight --adopt {shlex.quote(name)}{self._edf()}"
+
+    def _edf(self) -> str:
+        return f" --edf {shlex.quote(f'edf/{self.manifest.name}.toml')}" if self.manifest else ""

@@ -1,0 +1,109 @@
+"""What every comparison works with: two sides, the policy, how severe each rule is (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import ConfigError
+from .fixes import Mender
+from .manifest import Manifest, Snapshot
+from .verdict import INFO, REFUSE, WARN, Difference, spoken
+from .versions import Rules
+
+POLICIES = ("strict", "minor", "off")
+
+Side = Snapshot | Manifest
+
+RULES: Mapping[str, tuple[str, str]] = {
+    # code: severity under strict, under minor. Under off nothing is refused, all is reported.
+    "build-id": (REFUSE, REFUSE),  # another image, or none, under the right name
+    "architecture": (REFUSE, REFUSE),
+    "emulated": (WARN, WARN),
+    "interpreter": (REFUSE, REFUSE),
+    "image-python": (REFUSE, REFUSE),
+    "image-content": (REFUSE, REFUSE),  # an adopted image is known by its content alone
+    "image-overlaid": (REFUSE, WARN),  # the right image with packages laid over it
+    "image-missing": (REFUSE, REFUSE),
+    "python-missing": (REFUSE, REFUSE),
+    "tampered": (REFUSE, REFUSE),  # a file on the cluster is not the one that was sent
+    "not-inside-image": (REFUSE, INFO),
+    "python-implementation": (REFUSE, REFUSE),
+    "python-minor": (REFUSE, REFUSE),
+    "python-bytecode": (REFUSE, REFUSE),
+    "python-micro": (REFUSE, WARN),
+    "dill": (REFUSE, REFUSE),
+    "dill-missing": (REFUSE, REFUSE),
+    "package-version": (REFUSE, INFO),
+    "package-missing": (REFUSE, INFO),
+    "package-extra": (REFUSE, INFO),
+    "package-platform": (WARN, INFO),  # there or absent because the platforms differ
+    "package-rule": (REFUSE, REFUSE),
+    "reference-missing": (REFUSE, REFUSE),
+    "reference-version": (REFUSE, REFUSE),
+    "reference-unknown": (REFUSE, REFUSE),
+    "reference-shared": (REFUSE, WARN),  # one of several distributions that provide a module
+    "import-missing": (REFUSE, REFUSE),
+    "assumed": (INFO, INFO),
+    "user-site": (REFUSE, WARN),
+    "pythonpath": (REFUSE, WARN),
+    "foreign-path": (REFUSE, WARN),
+    "variable": (WARN, WARN),
+    "other-python": (WARN, WARN),
+    "no-home": (WARN, WARN),
+    "no-gpu-driver": (WARN, WARN),
+    "encoding": (WARN, WARN),
+    "locale": (INFO, INFO),
+    "timezone": (INFO, INFO),
+}
+
+
+def check_policy(policy: str) -> str:
+    """The policy itself. Raises ConfigError if there is none of that name."""
+    if policy not in POLICIES:
+        raise ConfigError(
+            f"There is no parity policy {policy!r}. Choose one of {', '.join(POLICIES)}."
+        )
+    return policy
+
+
+def difference(
+    policy: str, code: str, what: str, *, wanted: object, found: object, mend: str = ""
+) -> Difference:
+    """A Difference whose severity follows from its code and the policy."""
+    strict, minor = RULES[code]
+    severity = strict if policy == "strict" else minor
+    if policy == "off" and severity == REFUSE:
+        severity = WARN
+    return Difference(code, what, spoken(wanted), spoken(found), severity, mend)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """The two sides, and the rules that apply between them; each comparison takes one.
+
+    ``python`` is an interpreter that the user chose over the manifest's.
+    """
+
+    policy: str
+    far: Side
+    manifest: Manifest | None
+    caller: Snapshot | None
+    rules: Rules
+    python: str = ""
+
+    @property
+    def mender(self) -> Mender:
+        """The commands that fit these sides."""
+        return Mender.of(self.far, self.caller, self.manifest)
+
+    def differ(
+        self, code: str, what: str, wanted: object, found: object, mend: str = ""
+    ) -> Difference:
+        """A Difference under the policy."""
+        return difference(self.policy, code, what, wanted=wanted, found=found, mend=mend)
+
+
+def short(digest: str | None) -> str:
+    """The first twelve hex digits of an id, as git and docker show them."""
+    return (digest or "").removeprefix("sha256:")[:12]

@@ -1,0 +1,121 @@
+"""Which modules a call needs: those its pickle refers to, and those its code imports.
+
+By reference means that unpickling imports them; the imports inside functions run later. Of both,
+the user's own modules travel along (``modules_shipping``), the rest must be there (``parity``).
+
+::
+
+    payload ──> Scan ──> references, code objects ──> Requirements ──┬─> Needs.requirements
+                    │                                            └─> shipped, archive
+                 functions of the user's own modules, walked live
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .archive import Include, Shipped, archive, archive_name, needs_extraction, shippable
+from .installed import here
+from .requirements import Import, Requirements
+from .scan import Scan
+
+__all__ = [
+    "Import",
+    "Needs",
+    "Requirements",
+    "RequirementsCache",
+    "Shipped",
+    "archive",
+    "archive_name",
+    "needed",
+    "needs_extraction",
+    "shippable",
+]
+
+RECHECK_SECONDS = 0.5
+"""Files of shipped modules are looked at again after this long: an edited one is sent anew."""
+
+
+@dataclass(frozen=True, eq=False)
+class Needs:
+    """What one kind of call needs; the same object for each call of that kind."""
+
+    requirements: Requirements  # of the far side
+    shipped: tuple[Shipped, ...] = ()
+    archive: bytes = b""  # a zip whose root belongs on sys.path; empty: nothing to ship
+    archive_name: str = ""
+    extract: bool = False  # the zip must be unpacked: it has data files or extension modules
+
+
+def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
+    """The modules that a pickled call needs. Never raises, whatever ``fn`` is.
+
+    ``payload`` is the pickle of the call; ``fn`` is looked at only where the pickle has neither
+    its code nor a reference to it.
+    """
+    return _with_here(Scan(fn, payload).requirements())
+
+
+class RequirementsCache:
+    """``Needs`` of calls, worked out once per kind of call; for one executor, any thread."""
+
+    def __init__(
+        self, include: Iterable[Include] = (), clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._include = tuple(include)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._looked = clock()
+        self._known: dict[Any, Needs] = {}
+        self._archives: dict[tuple[Shipped, ...], tuple[Any, bytes]] = {}
+
+    def needs(self, fn: Callable[..., Any], payload: bytes) -> Needs:
+        """What a pickled call needs. Raises PayloadError if its modules are too large to ship."""
+        scan = Scan(fn, payload)
+        known = self._known.get(scan.key)
+        if known is not None and not known.shipped:
+            return known
+        with self._lock:
+            self._forget_edited()
+            if scan.key not in self._known:
+                self._known[scan.key] = self._work_out(scan.requirements())
+            return self._known[scan.key]
+
+    def _work_out(self, requirements: Requirements) -> Needs:
+        shipped = shippable(sorted(requirements.names), self._include)
+        if shipped not in self._archives:
+            self._archives[shipped] = (_stamp(shipped), archive(shipped))
+        data = self._archives[shipped][1]
+        name = archive_name(data) if data else ""
+        return Needs(_beyond(requirements, shipped), shipped, data, name, needs_extraction(shipped))
+
+    def _forget_edited(self) -> None:
+        """Drop what was worked out from files that have changed since."""
+        now = self._clock()
+        if now - self._looked < RECHECK_SECONDS:
+            return
+        self._looked = now
+        stale = {one for one, (stamp, _) in self._archives.items() if _stamp(one) != stamp}
+        if stale:
+            self._archives = {one: had for one, had in self._archives.items() if one not in stale}
+            self._known = {key: had for key, had in self._known.items() if had.shipped not in stale}
+
+
+def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requirements:
+    """What the far side itself must have when ``shipped`` travel along."""
+    shipped = tuple(shipped)
+    imports = [each for one in shipped for each in one.imports]
+    return _with_here(requirements.without({one.name for one in shipped}, imports))
+
+
+def _with_here(requirements: Requirements) -> Requirements:
+    tops = {name.partition(".")[0] for name in requirements.names}
+    return replace(requirements, here=here(tops))
+
+
+def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:
+    return tuple(file.stamp() for one in shipped for file in one.files)

@@ -1,0 +1,1 @@
+"""What this machine remembers: a journal of runs, and facts about clusters."""

@@ -1,0 +1,435 @@
+"""Images built by a real engine around real interpreters: what they are, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cluster.bases import bare_image, base_image, docker, import_tree, imported, newest
+from cluster.engine import Engine, mounts_below
+from cluster.foreign import bring_dill, debian_root, missing_foreign
+from cluster.project import Project
+from places import REPOSITORY
+
+from fcx.protocol import probe
+
+pytestmark = pytest.mark.docker
+
+HERE = probe.snapshot()
+MINORS = ("3.10", "3.11", "3.12", "3.13")
+SMALL = "FROM {base}\nCOPY dill/ /usr/local/lib/python{minor}/site-packages/\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path, engine: Engine) -> Project:
+    """An empty project whose engine is the tests' own."""
+    return Project(tmp_path / "a project", dict(engine.env))
+
+
+@pytest.fixture
+def small(project: Project, engine: Engine) -> Project:
+    """A project whose image takes a second: dill is copied in, no index is asked."""
+    minor = HERE["python"]["version"].rpartition(".")[0]
+    base = base_image(engine, newest(minor))
+    project.write("containers/Dockerfile", SMALL.format(base=base, minor=minor))
+    bring_dill(project.root / "containers/dill")
+    return project
+
+
+def extend(project: Project, text: str) -> None:
+    """Add lines to the project's Dockerfile."""
+    path = project.root / "containers/Dockerfile"
+    path.write_text(path.read_text() + text)
+
+
+def version_of(minor: str) -> str:
+    """The patch of a minor version that this machine has."""
+    version = newest(minor)
+    if version is None:
+        pytest.skip(f"no CPython {minor} on this machine")
+    return version
+
+
+def inside(engine: Engine, image: str, *command: str, user: str = "65534") -> str:
+    """What a command prints in the image."""
+    options = ["--rm", "--user", user, "--network", "none", "--entrypoint", command[0]]
+    return docker(engine, "run", *options, image, *command[1:]).stdout
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_the_projects_own_dockerfile(tmp_path: Path, engine: Engine, minor: str):
+    """Unmodified, on each Python: the manifest says what the interpreter says by hand."""
+    version = version_of(minor)
+    base_image(engine, version)
+    project = Project(tmp_path, dict(engine.env))
+    shutil.copytree(REPOSITORY / "containers", tmp_path / "containers")
+    # A context of this test's own: others build the same image in the same engine.
+    with (tmp_path / "containers" / "requirements.txt").open("a") as requirements:
+        requirements.write(f"# for {minor} in {tmp_path.name}\n")
+    said = project.build("--build-arg", f"PYTHON_VERSION={version}")
+    manifest = project.manifest()
+    assert said["fresh"] is True
+    assert said["image_id"] == manifest.image_id
+    code = "import sys, importlib.util as u, dill, fcx, json; print(json.dumps([sys.version.split("
+    code += ")[0], u.MAGIC_NUMBER.hex(), sys.executable, sys.implementation.cache_tag, "
+    code += "dill.__version__]))"
+    python = manifest.python
+    by_hand = json.loads(inside(engine, manifest.tag, python.executable, "-c", code))
+    assert by_hand == [
+        python.version,
+        python.magic,
+        python.executable,
+        python.cache_tag,
+        manifest.dill,
+    ]
+    assert python.version == version
+    assert manifest.dill == HERE["dill"]
+    listed = inside(engine, manifest.tag, "python3", "-m", "pip", "list", "--format=json")
+    wanted = {
+        item["name"].lower().replace("_", "-"): item["version"] for item in json.loads(listed)
+    }
+    assert manifest.distributions == wanted
+    assert "fcx" in wanted
+    record = json.loads(inside(engine, manifest.tag, "cat", "/etc/fcx/image.json"))
+    labels = json.loads(docker(engine, "image", "inspect", manifest.tag).stdout)[0]["Config"]
+    assert record["build_id"] == labels["Labels"]["fcx.build-id"] == manifest.build_id
+    assert record["recipe_id"] == labels["Labels"]["fcx.recipe-id"] == manifest.recipe_id
+    assert labels["Labels"]["org.opencontainers.image.base.name"] == f"python:{version}-slim"
+    assert manifest.env["PATH"] == dict(v.split("=", 1) for v in labels["Env"])["PATH"]
+    assert (manifest.architecture, manifest.locale) == ("amd64", "C.UTF-8")
+    differs = version != HERE["python"]["version"]
+    assert any("PYTHON_VERSION" in text for text in said["warnings"]) is differs
+
+
+def test_unchanged_is_known_at_once(small: Project, engine: Engine, monkeypatch):
+    """A build with nothing to do takes less than a second, and none of the engine's."""
+    from fcx.config import Settings
+    from fcx.image.one import Request, build
+
+    small.build()
+    monkeypatch.setenv("DOCKER_HOST", engine.host)
+    settings = Settings.load(small.root)
+    times = []
+    for _ in range(3):
+        start = time.monotonic()
+        assert build(Request.from_settings(settings), settings).fresh is False
+        times.append(time.monotonic() - start)
+    assert min(times) < 1
+
+
+def test_same_source_same_ids(small: Project, tmp_path: Path):
+    """Another clone of the source builds to the same ids; each change to other ones."""
+    first = small.build()
+    clone = Project(tmp_path / "clone", small.env)
+    shutil.copytree(small.root / "containers", clone.root / "containers")
+    same = clone.build("--no-cache")
+    assert (same["recipe_id"], same["build_id"]) == (first["recipe_id"], first["build_id"])
+    assert same["fresh"] is True
+    seen = {first["build_id"]}
+    steps = {
+        "a byte": lambda: clone.write("containers/data", "x"),
+        "an ignore file that ignores nothing": lambda: None,
+        "the Dockerfile": lambda: extend(clone, "# another line\n"),
+    }
+    for name, step in steps.items():
+        step()
+        build_id = clone.build()["build_id"]
+        assert (build_id in seen) is (name == "an ignore file that ignores nothing")
+        seen.add(build_id)
+    before = clone.build()["build_id"]
+    assert clone.build("--build-arg", "X=1")["build_id"] not in seen
+    clone.write("containers/.dockerignore", "noise\n")
+    clone.write("containers/noise", "1")
+    assert clone.build()["build_id"] == before
+    clone.write("containers/noise", "2")
+    assert clone.build() == {**clone.build(), "fresh": False}
+
+
+def test_another_base_under_the_same_name(small: Project, engine: Engine):
+    """A base that was replaced changes the build id and not the recipe id."""
+    docker(engine, "tag", bare_image(engine), "moving:1")
+    small.write("containers/Dockerfile", "FROM moving:1\nCOPY dill/ /d/\n")
+    small.fcx("image", "build", code=5)  # no Python in there; the tag is made all the same
+    one = {tag for tag in tags(engine) if tag.startswith("fcx-image:")}
+    docker(engine, "tag", bare_image(engine, "bare:2", shell=False), "moving:1")
+    small.fcx("image", "build", code=5)
+    assert len({tag for tag in tags(engine) if tag.startswith("fcx-image:")} - one) == 1
+
+
+def tags(engine: Engine) -> set[str]:
+    """All tags that the engine has."""
+    return set(docker(engine, "images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
+
+
+def test_nobody_s_cache_is_stale(small: Project, engine: Engine):
+    """A tag that was moved by hand to another image is not taken for the build."""
+    manifest = small.build()
+    docker(engine, "tag", bare_image(engine), manifest["tag"])
+    again = small.build()
+    assert again["fresh"] is True
+    assert docker(engine, "run", "--rm", again["tag"], "cat", "/etc/fcx/image.json").stdout
+
+
+def test_a_lost_manifest_is_written_again(small: Project):
+    """The image is there still: it is asked, not built."""
+    first = small.build()
+    path = Path(first["manifest"])
+    path.write_text("{")
+    again = small.build()
+    assert again["fresh"] is False
+    assert small.manifest().image_id == first["image_id"]
+
+
+REFUSED = {
+    "no Python": ("FROM bare:1\n", "no Python.*Wanted: python3.*found: neither"),
+    "no sh": ("FROM bare:2\n", "no `sh`.*Wanted: a POSIX shell.*dash"),
+    "no dill": ("FROM {base}\n", "no dill.*pip install dill==\\$DILL_VERSION"),
+    "dill for root alone": (
+        SMALL + "RUN chmod 700 /usr/local/lib/python{minor}/site-packages/dill\n",
+        "no dill.*as a plain user",
+    ),
+    "a record of its own": (
+        SMALL + "RUN rm -f /etc/fcx/image.json\nONBUILD RUN true\n",
+        None,
+    ),
+    "a Python that does not answer": (
+        SMALL + "RUN printf '#!/bin/sh\\necho broken >&2; exit 3\\n' > /usr/local/bin/python3\n",
+        "does not answer the probe: broken",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused_at_build(small: Project, engine: Engine, name: str):
+    """What cannot serve is refused with what was wanted, what was found and the way out."""
+    bare_image(engine)
+    bare_image(engine, "bare:2", shell=False)
+    text, message = REFUSED[name]
+    minor = HERE["python"]["version"].rpartition(".")[0]
+    base = base_image(engine, newest(minor))
+    small.write("containers/Dockerfile", text.replace("{base}", base).replace("{minor}", minor))
+    if message is None:
+        small.fcx("image", "build")
+        return
+    done = small.fcx("image", "build", code=5)
+    assert_matches(done.stderr, message)
+    assert not (small.root / "edf").exists()
+
+
+def assert_matches(text: str, pattern: str) -> None:
+    """The pattern is in the text, line breaks or not."""
+    import re
+
+    assert re.search(pattern, text, re.DOTALL), text
+
+
+def test_other_python_and_dill_are_warnings(small: Project, engine: Engine):
+    """Calls can run from inside such an image, so it is built; both ways to mend it are named."""
+    minor = "3.12" if HERE["python"]["version"].rpartition(".")[0] != "3.12" else "3.11"
+    version = version_of(minor)
+    text = SMALL.format(base=base_image(engine, version), minor=minor)
+    text += f"RUN cd /usr/local/lib/python{minor}/site-packages && mv dill-* dill-0.0.1.dist-info "
+    text += "&& sed -i 's/^Version: .*/Version: 0.0.1/' dill-0.0.1.dist-info/METADATA\n"
+    small.write("containers/Dockerfile", text)
+    warnings = small.build()["warnings"]
+    python, dill = (next(w for w in warnings if w.startswith(n)) for n in ("Python:", "dill:"))
+    assert f"found cpython {version} in the image" in python
+    assert f"wanted {HERE['dill']} as here, found 0.0.1" in dill
+    for warning in (python, dill):
+        assert "Mend here: `" in warning
+        assert "fcx image run" in warning
+    assert small.manifest().dill == "0.0.1"
+
+
+def test_a_failing_step_is_named(small: Project):
+    """The step, its last lines, the exit code; exit code 5."""
+    extend(small, "RUN echo before; echo to-stderr >&2; exit 42\n")
+    message = small.fcx("image", "build", code=5).stderr
+    assert_matches(message, r"build failed in .*RUN echo before.*exit code 42")
+    assert_matches(message, r"\| before\n  \| .*to-stderr")
+
+
+def test_a_base_that_is_nowhere(small: Project):
+    """A base that cannot be pulled is named, with other bases to take."""
+    small.write("containers/Dockerfile", "FROM python:3.99.9-slim\n")
+    message = small.fcx("image", "build", code=5).stderr
+    assert_matches(
+        message, r"Pulling the base image python:3.99.9-slim failed.*PYTHON_VERSION=3.99"
+    )
+
+
+def test_no_engine(small: Project):
+    """Where nobody answers, the places that were tried and how to start an engine."""
+    small.env["DOCKER_HOST"] = f"unix://{small.root}/nothing.sock"
+    message = small.fcx("image", "build", code=5).stderr
+    assert_matches(message, r"No container engine answers.*nothing.sock: nothing there")
+    small.env["DOCKER_HOST"] = "tcp://127.0.0.1:1"
+    assert_matches(small.fcx("image", "build", code=5).stderr, "nobody listens")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--file", "nowhere"], "no Dockerfile at .*fcx init"),
+        (["nowhere"], "not a folder.*fcx init"),
+        (["--tag", "Upper Case"], "cannot name an image"),
+        (["--platform", "windows/amd64"], "no platform"),
+        (["--build-arg", "=x"], "not NAME=VALUE"),
+        (["--build-arg", "UNSET_HERE"], "no variable UNSET_HERE"),
+    ],
+)
+def test_what_cannot_be_asked(small: Project, words: list[str], message: str):
+    """A wrong request is told apart from a failed build: exit code 2."""
+    assert_matches(small.fcx("image", "build", *words, code=2).stderr, message)
+
+
+def test_full_disk(small: Project, tmp_path: Path, engine: Engine):
+    """When the engine's disk is full, that is what is said, and what frees it."""
+    base = docker(engine, "image", "inspect", bare_image(engine))
+    assert base.returncode == 0
+    tree = tmp_path / "tree"
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=True)
+    try:
+        from cluster.bases import bare_root
+        from cluster.engine import engine as another
+
+        bare_root(tree)
+        with another(data_root=disk / "data") as full:
+            import_tree(full, tree, "bare:1")
+            small.env.update(full.env)
+            text = "FROM bare:1\nRUN dd if=/dev/zero of=/big bs=1M count=200\n"
+            small.write("containers/Dockerfile", text)
+            message = small.fcx("image", "build", code=5).stderr
+    finally:
+        for mount in sorted(mounts_below(str(disk)), reverse=True):
+            subprocess.run(["umount", "--lazy", mount], check=False)
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    assert_matches(message, r"disk is full.*docker system prune")
+
+
+def test_hostile_context(small: Project, engine: Engine):
+    """Odd names reach the image, a link out of the context leads nowhere, a gigabyte stays."""
+    names = ["a b", "q'uo\"te", "new\nline", "$HOME", "-rf"]
+    for name in names:
+        small.write(f"containers/odd/{name}", name)
+    small.write("secret", "s3cret")
+    (small.root / "containers/odd/link").symlink_to(small.root / "secret")
+    with (small.root / "containers/big").open("wb") as stream:
+        stream.truncate(1 << 30)
+    small.write("containers/.dockerignore", "big\n")
+    extend(small, "COPY odd/ /odd/\n")
+    built = small.build()
+    code = "import os, json; print(json.dumps({n: os.path.islink('/odd/' + n) or open('/odd/' + n)"
+    code += ".read() for n in os.listdir('/odd')}))"
+    found = json.loads(inside(engine, built["tag"], "python3", "-c", code))
+    assert found == {**dict(zip(names, names, strict=True)), "link": True}
+    assert any("link out of the build context" in text for text in built["warnings"])
+    assert built["size"] < 1 << 29
+
+
+def test_empty_context(small: Project, tmp_path: Path):
+    """A Dockerfile elsewhere and a context with nothing in it are fine."""
+    dockerfile = tmp_path / "Docker file"
+    dockerfile.write_text("FROM bare:1\n")
+    (tmp_path / "empty").mkdir()
+    done = small.fcx("image", "build", str(tmp_path / "empty"), "--file", str(dockerfile), code=5)
+    assert "no Python" in done.stderr
+
+
+def test_secrets_are_warned_of(small: Project):
+    """A build argument or a variable that looks like a secret is named, not its value."""
+    extend(small, "ARG INDEX_TOKEN\nENV DB_PASSWORD=hunter2\n")
+    done = small.fcx("image", "build", "--build-arg", "INDEX_TOKEN=s3cret")
+    assert_matches(done.stderr, "INDEX_TOKEN looks like a secret.*DB_PASSWORD")
+    assert "s3cret" not in done.stdout + done.stderr.partition("warning:")[2]
+
+
+def test_entrypoint_and_user_do_not_hinder(small: Project):
+    """The probe passes by an entrypoint, a user, a workdir and a command of the image's own."""
+    extend(small, 'ENTRYPOINT ["/bin/false"]\nUSER 1234\nWORKDIR /work\nCMD ["x"]\n')
+    small.build()
+    assert small.manifest().dill == HERE["dill"]
+
+
+def test_another_processor(small: Project, engine: Engine):
+    """The manifest says arm64 by the ELF header, whatever the engine's record says."""
+    lack = missing_foreign()
+    if lack:
+        pytest.skip(lack)
+    tag = imported(engine, "arm:1", debian_root)
+    record = json.loads(docker(engine, "image", "inspect", tag).stdout)[0]["Architecture"]
+    assert record == "amd64"
+    small.write("containers/Dockerfile", f"FROM {tag}\nENV X=1\n")
+    small.env["FIRECREST_SYSTEM"] = "eiger"
+    said = small.build("--tag", "far")
+    manifest = small.manifest("far")
+    assert (manifest.architecture, manifest.platform) == ("arm64", "linux/arm64")
+    assert manifest.dill == HERE["dill"]
+    assert manifest.python.version.startswith("3.11.")
+    assert manifest.python.executable == "/usr/bin/python3"
+    assert manifest.libc.startswith("glibc 2.")
+    assert "Debian" in manifest.os
+    assert any("wanted amd64 for eiger, found arm64" in text for text in said["warnings"])
+    for verb in (["push", "127.0.0.1:1/x"], ["pack"]):
+        message = small.fcx("image", *verb, "--name", "far", code=3).stderr
+        assert_matches(message, "wanted amd64 for eiger, found arm64.*--platform linux/amd64")
+    small.env["FIRECREST_SYSTEM"] = "daint"
+    assert small.fcx("image", "pack", "--name", "far", "--compression", "none").returncode == 0
+    done = small.fcx("image", "run", "--name", "far", "-c", "1", code=5)
+    assert "another processor" in done.stderr
+
+
+def test_foreign_platform_without_emulation(small: Project):
+    """A step that cannot run here says how emulation is set up."""
+    small.write("containers/Dockerfile", "FROM arm:1\nRUN true\n")
+    message = small.fcx("image", "build", code=5).stderr
+    assert_matches(message, "exec format error|cannot be pulled|Pulling the base image arm:1")
+
+
+def test_architecture_in_fcx_toml(small: Project):
+    """A system from fcx.toml: warned of at build, refused for pack with exit code 3."""
+    small.write("fcx.toml", '[image]\nsite = "mine"\n[site.mine]\narchitecture = "arm64"\n')
+    said = small.build()
+    assert any("wanted arm64 for mine, found amd64" in text for text in said["warnings"])
+    message = small.fcx("image", "pack", code=3).stderr
+    assert "fcx image build --platform linux/arm64" in message
+
+
+def test_inspect(small: Project):
+    """`inspect` shows the manifest, and says what to do without one."""
+    assert "fcx image build" in small.fcx("image", "inspect", code=2).stderr
+    built = small.build("--tag", "team/thing:v1")
+    assert json.loads(small.fcx("image", "inspect", "--name", "thing", "--json").stdout) == {
+        key: value for key, value in built.items() if key not in ("manifest", "fresh", "warnings")
+    }
+    text = small.fcx("image", "inspect", "--name", "thing").stdout
+    assert built["build_id"] in text
+    assert f"dill=={HERE['dill']}" in text
+
+
+def test_both_builders_take_the_dockerfile(tmp_path: Path, engine: Engine):
+    """BuildKit and the classic builder build `containers` as it is, without fcx's help."""
+    version = version_of("3.12")
+    base_image(engine, version)
+    program = "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+    for kit in "01":
+        done = subprocess.run(
+            [program, "build", "--quiet", "--build-arg", f"PYTHON_VERSION={version}", "."],
+            cwd=REPOSITORY / "containers",
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_BUILDKIT": kit}
+            | engine.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if kit == "1" and "buildx" in done.stderr:  # this client needs a plugin for it
+            continue
+        assert done.returncode == 0, done.stderr
+        image = done.stdout.strip()
+        assert inside(engine, image, "python3", "-c", "import dill; print(dill.__version__)")

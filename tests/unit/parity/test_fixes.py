@@ -1,0 +1,128 @@
+"""Commands that a table or a CI file tells people to run are commands that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+import yaml
+from parity.sides import laptop, manifest, snapshot
+from places import REPOSITORY
+from typer.testing import CliRunner
+
+from fcx.cli import app
+from fcx.parity.fixes import Mender
+from fcx.parity.manifest import Sqsh
+
+EXAMPLES = REPOSITORY / "examples" / "ci"
+HELP: dict[tuple[str, ...], str] = {}
+
+
+def check(command: str) -> None:
+    """An `fcx` command: its verbs exist and have the options that are given."""
+    words = [word for word in shlex.split(command) if not word.startswith("$")]
+    verbs = tuple(word for word in words[1:3] if re.fullmatch(r"[a-z]+", word))
+    if verbs not in HELP:
+        done = CliRunner().invoke(app, [*verbs, "--help"])
+        assert done.exit_code == 0, f"{command}: {done.output}"
+        HELP[verbs] = done.output
+    for word in words:
+        if word.startswith("--"):
+            assert re.search(rf"{word}\b", HELP[verbs]), f"{command}: no {word}"
+
+
+def fcx_commands(text: str) -> Iterator[str]:
+    """The commands of fcx in a line of shell."""
+    for part in re.split(r"&&|;|\|", text):
+        found = re.match(r"\s*(fcx .*)", part)
+        if found:
+            yield found[1]
+
+
+def mends() -> dict[str, str]:
+    """Every mend, for images that are built, pushed, packed and adopted."""
+    built = manifest()
+    pushed = replace(built, repo_digest="registry.example/me/img@sha256:" + "0" * 64)
+    packed = replace(built, sqsh=Sqsh("/x.sqsh", "0" * 64))
+    found = {}
+    for kind, image in {
+        "built": built,
+        "pushed": pushed,
+        "packed": packed,
+        "adopted": replace(built, origin="adopted"),
+        "bare": None,
+    }.items():
+        mender = Mender.of(snapshot({"image/build_id": None}), laptop(), image)
+        found |= {
+            f"{kind}: add": mender.add_there("numpy", "2.4.6"),
+            f"{kind}: python": mender.same_python("3.12.1", "0.4.1"),
+            f"{kind}: platform": mender.other_platform("arm64"),
+            f"{kind}: edf": mender.new_edf(),
+            f"{kind}: clear": mender.clear("PYTHONPATH"),
+            f"{kind}: inside": mender.run_inside(),
+            f"{kind}: anew": mender.ask_anew(),
+            f"{kind}: system": mender.system_package("tkinter"),
+        }
+    return found
+
+
+@pytest.mark.parametrize("name", mends())
+def test_mends_are_commands_that_exist(name):
+    """What a verdict tells people to run has the verbs and options that fcx has."""
+    for command in fcx_commands(mends()[name].rpartition("then: ")[2]):
+        check(command)
+
+
+def test_the_image_goes_back_where_it_came_from():
+    """A pushed image is pushed to its repository again, a packed one packed."""
+    found = mends()
+    assert "fcx image push registry.example/me/img &&" in found["pushed: add"]
+    assert "fcx image pack &&" in found["packed: add"]
+    assert found["built: add"].count("&&") == 2
+    assert found["adopted: add"].startswith("over there: /usr/local/bin/python3 -m pip install")
+
+
+def scripts(node: object) -> Iterator[str]:
+    """The shell lines of a CI file, wherever they stand."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            if key in {"run", "script", "before_script"}:
+                yield from value if isinstance(value, list) else str(value).splitlines()
+            else:
+                yield from scripts(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from scripts(item)
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_ci_files(name):
+    """Valid YAML whose every fcx command exists, and which build, compare and ask the cluster."""
+    content = yaml.safe_load((EXAMPLES / name).read_text())
+    lines = list(scripts(content))
+    commands = [command for line in lines for command in fcx_commands(line)]
+    for command in commands:
+        check(command)
+    assert any("--fcx-manifest" in line for line in lines)
+    order = [" ".join(shlex.split(command)[1:3]) for command in commands]
+    wanted = ["image build", "image push", "edf write", "edf check", "preflight --edf"]
+    assert [one for one in order if one in wanted] == wanted
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_credentials_guard_the_cluster(name):
+    """Where the credentials are absent, nothing is pushed and no cluster is asked."""
+    content = yaml.safe_load((EXAMPLES / name).read_text())
+    if name.startswith("github"):
+        steps = content["jobs"]["parity"]["steps"]
+        asking = [step for step in steps if re.search("push|preflight|edf", str(step.get("run")))]
+        asking = [step for step in asking if "--fcx-manifest" not in step["run"]]
+        assert len(asking) == 3
+        assert all("FIRECREST_CLIENT_ID != ''" in step["if"] for step in asking)
+    else:
+        job = content["parity:cluster"]
+        assert "FIRECREST_CLIENT_ID" in job["rules"][0]["if"]
+        assert not any("preflight" in line for line in content["parity:image"]["script"])

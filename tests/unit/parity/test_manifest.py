@@ -1,0 +1,123 @@
+"""Manifests and snapshots come back as they were written, and damaged ones are refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from fcx.errors import ManifestError
+from fcx.parity.manifest import Manifest, Snapshot, Sqsh, docker_architecture
+from fcx.protocol import probe
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    """The interpreter that runs the tests."""
+    return Snapshot.from_probe(probe.snapshot())
+
+
+def test_snapshot_comes_back(snapshot: Snapshot):
+    """What the probe printed, read and written, is what the probe printed."""
+    assert Snapshot.from_json(snapshot.to_json()) == snapshot
+    printed = probe.snapshot()
+    written = json.loads(Snapshot.from_probe(printed).to_json())
+    assert written == printed
+
+
+def test_manifest_comes_back(snapshot: Snapshot):
+    """Every field survives the way to the disk."""
+    manifest = replace(
+        Manifest.adopt("name", snapshot, {"PATH": "/bin"}),
+        origin="built",
+        image_id="sha256:1",
+        repo_digest="r/n@sha256:2",
+        sqsh=Sqsh("a.sqsh", "3"),
+        size=5,
+    )
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+def test_adopted_manifest_has_what_was_found(snapshot: Snapshot):
+    """An image that fcx did not build is described by its snapshot alone."""
+    manifest = Manifest.adopt("theirs", replace(snapshot, elf="aarch64", build_id=None))
+    assert (manifest.origin, manifest.architecture, manifest.build_id) == ("adopted", "arm64", "")
+    assert manifest.platform == "linux/arm64"
+    assert manifest.python == snapshot.python
+    assert manifest.python.minor == ".".join(snapshot.python.version.split(".")[:2])
+
+
+def test_architecture_is_the_elf_headers(snapshot: Snapshot):
+    """The interpreter's file counts, not what the kernel calls itself."""
+    assert replace(snapshot, machine="x86_64", elf="aarch64").architecture == "arm64"
+    assert replace(snapshot, machine="arm64", elf="").architecture == "arm64"
+    assert docker_architecture("riscv128") == "riscv128"
+
+
+def test_frozen(snapshot: Snapshot):
+    """A manifest cannot be changed by whoever holds it."""
+    with pytest.raises(FrozenInstanceError):
+        snapshot.dill = "1"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("python", "version"), None),
+        (("python", "version"), 3),
+        (("python", "pickle_protocol"), "5"),
+        (("python", "pickle_protocol"), True),
+        (("python",), []),
+        (("distributions",), {"a": 1}),
+        (("distributions",), ["a"]),
+        (("dill",), 4),
+        (("env",), None),
+        (("size",), 1.5),
+        (("name",), ""),
+        (("origin",), "found"),
+        (("sqsh",), {"path": "x"}),
+        (("schema",), None),
+        (("architecture",), {}),
+    ],
+)
+def test_damaged_manifest_is_refused(snapshot: Snapshot, path, value):
+    """A wrong value is named, and never becomes half a manifest."""
+    record = json.loads(Manifest.adopt("n", snapshot).to_json())
+    place = record
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(ManifestError, match=path[-1]):
+        Manifest.from_json(json.dumps(record))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', b"\xff\xfe"])
+def test_what_is_no_manifest(text):
+    """Torn and foreign files are refused as such."""
+    with pytest.raises(ManifestError):
+        Manifest.from_json(text)
+    with pytest.raises(ManifestError):
+        Snapshot.from_json(text)
+
+
+def test_newer_schema_is_refused(snapshot: Snapshot):
+    """Words of a newer fcx may mean something else."""
+    record = json.loads(snapshot.to_json()) | {"schema": 2}
+    with pytest.raises(ManifestError, match="schema 2.*Upgrade"):
+        Snapshot.from_json(json.dumps(record))
+
+
+def test_unknown_keys_are_left_alone(snapshot: Snapshot):
+    """What a later version adds does not stop this one."""
+    record = json.loads(snapshot.to_json()) | {"colour": "blue"}
+    assert Snapshot.from_json(json.dumps(record)) == snapshot
+
+
+def test_places_without_answers():
+    """Nulls where a system has no such thing are fine."""
+    found = probe.snapshot()
+    for key in ("user_site", "which_python3", "user", "home", "cwd", "uid", "gid", "cpus"):
+        found["live"][key] = None
+    found["dill"] = found["libc"] = found["arch"]["elf"] = None
+    assert Snapshot.from_probe(found).live.cpus is None

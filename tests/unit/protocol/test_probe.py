@@ -1,0 +1,259 @@
+"""The probe tells the truth about each Python, on whatever is missing there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from cluster.bases import interpreters
+
+from fcx.parity.manifest import Snapshot
+from fcx.protocol import probe
+
+PROBE = Path(probe.__file__)
+PYTHONS = {"this": Path(sys.executable)} | {
+    version: prefix / "bin/python3" for version, prefix in interpreters().items()
+}
+QUESTION = """
+import importlib.util as u, json, pickle, platform, sys
+print(json.dumps({
+    "implementation": platform.python_implementation().lower(),
+    "version": platform.python_version(), "cache_tag": sys.implementation.cache_tag,
+    "magic": u.MAGIC_NUMBER.hex(), "pickle_protocol": pickle.HIGHEST_PROTOCOL,
+    "prefix": sys.prefix, "base_prefix": sys.base_prefix,
+}))
+"""
+
+
+def ask(*command: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> dict:
+    """What a program prints as JSON."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        command, env={**clean, **(env or {})}, cwd=cwd, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def probed(env: dict[str, str] | None = None, cwd: Path | None = None) -> dict:
+    """What the probe says of this interpreter."""
+    return ask(sys.executable, str(PROBE), env=env, cwd=cwd)
+
+
+def distribution(folder: Path, name: str, version: str) -> None:
+    """Lay a distribution's metadata into a folder."""
+    home = folder / f"{name}-{version}.dist-info"
+    home.mkdir(parents=True)
+    (home / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nName: not-this\n"
+    )
+
+
+@pytest.mark.parametrize("python", PYTHONS.values(), ids=PYTHONS)
+def test_truth_about_each_interpreter(python: Path):
+    """Every Python from 3.6 answers, and says what it says of itself by other ways."""
+    found = ask(str(python), str(PROBE))
+    wanted = ask(str(python), "-c", QUESTION)
+    assert {key: found["python"][key] for key in wanted} == wanted
+    assert found["python"]["executable"] == str(python)
+    assert Snapshot.from_probe(found).python.version == wanted["version"]
+
+
+@pytest.mark.parametrize("python", PYTHONS.values(), ids=PYTHONS)
+def test_distributions_are_those_that_pip_lists(python: Path):
+    """The hand-written reader finds what pip finds."""
+    listed = ask(str(python), "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    names = {item["name"].lower().replace("_", "-").replace(".", "-") for item in listed}
+    found = ask(str(python), str(PROBE))["distributions"]
+    assert set(found) == names
+    assert {item["version"] for item in listed} == set(found.values())
+
+
+def test_answers_within_a_tenth_of_a_second():
+    """The best of several runs stays under 100 ms, interpreter's start included."""
+    times = []
+    for _ in range(7):
+        start = time.perf_counter()
+        probed()
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.1
+
+
+def test_as_a_module_it_says_the_same():
+    """The agent imports it; the answer is the same but for the clock and the cwd."""
+    code = f"import sys; sys.path.insert(0, {str(PROBE.parent)!r}); import json, probe; "
+    code += "print(json.dumps(probe.snapshot()))"
+    module, program = ask(sys.executable, "-c", code), probed()
+    for section in ("python", "dill", "distributions", "arch", "libc", "os", "image"):
+        assert module[section] == program[section]
+    assert str(PROBE.parent) not in module["live"]["sys_path"] + program["live"]["sys_path"]
+
+
+def test_output_appears_whole(tmp_path: Path):
+    """--output writes one JSON object and leaves no partial file behind."""
+    target = tmp_path / "a b\n'.json"
+    subprocess.run([sys.executable, str(PROBE), "--output", str(target)], check=True)
+    assert json.loads(target.read_text())["schema"] == 1
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_unknown_arguments_are_refused():
+    """A wrong call says how to call it."""
+    command = [sys.executable, str(PROBE), "-x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage" in done.stderr
+
+
+def test_leaking_variables_and_their_secrets(tmp_path: Path):
+    """What changes Python's behaviour is reported; a secret's value is not."""
+    env = {"PYTHONPATH": str(tmp_path), "LD_LIBRARY_PATH": "/x", "CONDA_TOKEN": "s3cret"}
+    env |= {"PYTHON_VERSION": "3.9", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": ""}
+    found = probed(env)
+    assert "s3cret" not in json.dumps(found)
+    assert found["live"]["leaking_env"] == {
+        "CONDA_TOKEN": "(withheld)",
+        "LD_LIBRARY_PATH": "/x",
+        "OMP_NUM_THREADS": "2",
+        "PYTHONPATH": str(tmp_path),
+    }
+    assert str(tmp_path) in found["live"]["foreign_sys_path"]
+
+
+def test_user_site_shadows(tmp_path: Path):
+    """A package in the user's site is found there, and the place is called foreign."""
+    python = next((p for v, p in PYTHONS.items() if v != "this"), None)
+    if python is None:
+        pytest.skip("no interpreter outside a virtual environment")
+    env = {"PYTHONUSERBASE": str(tmp_path)}
+    code = "import site; print(__import__('json').dumps(site.getusersitepackages()))"
+    place = Path(ask(str(python), "-c", code, env=env))
+    distribution(place, "Some_Thing", "1.2+local")
+    found = ask(str(python), str(PROBE), env=env)
+    assert found["distributions"]["some-thing"] == "1.2+local"
+    assert found["live"]["user_site"] == str(place)
+    assert str(place) in found["live"]["foreign_sys_path"]
+
+
+def test_the_first_on_the_path_wins(tmp_path: Path):
+    """Of two versions, the one that an import would take is told."""
+    for order, version in (("one", "1.0"), ("two", "2.0")):
+        distribution(tmp_path / order, "twin", version)
+    env = {"PYTHONPATH": f"{tmp_path}/one:{tmp_path}/two"}
+    assert probed(env)["distributions"]["twin"] == "1.0"
+
+
+def test_metadata_of_eggs_zips_and_folders(tmp_path: Path):
+    """Old and zipped forms of metadata are read too; broken ones are passed over."""
+    (tmp_path / "old-1.egg-info").write_text("Name: old\nVersion: 1\n")
+    (tmp_path / "dir-2.egg-info").mkdir()
+    (tmp_path / "dir-2.egg-info/PKG-INFO").write_text("Name: dir\nVersion: 2\n")
+    (tmp_path / "broken-3.dist-info").mkdir()
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("zipped-4.dist-info/METADATA", "Name: zipped\nVersion: 4\n")
+    (tmp_path / "torn.zip").write_bytes(b"PK\x03\x04 no more")
+    env = {"PYTHONPATH": f"{tmp_path}:{tmp_path}/z.zip:{tmp_path}/torn.zip:{tmp_path}/nowhere"}
+    found = probed(env)["distributions"]
+    assert {key: found[key] for key in ("old", "dir", "zipped")} == {
+        "old": "1",
+        "dir": "2",
+        "zipped": "4",
+    }
+    assert "broken" not in found
+
+
+def test_a_dill_that_shadows_is_the_one_that_is_told(tmp_path: Path):
+    """A dill.py in front of the installed one is what would be imported."""
+    (tmp_path / "dill.py").write_text("__version__ = '0.0.1'\n")
+    assert probed({"PYTHONPATH": str(tmp_path)})["dill"] == "0.0.1"
+    (tmp_path / "dill.py").write_text("raise RuntimeError\n")
+    assert probed({"PYTHONPATH": str(tmp_path)})["dill"] is None
+
+
+def test_no_dill_no_site_no_home(tmp_path: Path):
+    """Without site-packages, home and PATH it still answers."""
+    command = ["env", "-i", sys.executable, "-S", "-E", str(PROBE)]
+    found = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert found["dill"] is None
+    assert found["distributions"] == {}
+    assert found["live"]["home"] is None
+
+
+def test_a_folder_that_is_gone(tmp_path: Path):
+    """A cwd that was deleted is no reason to fail."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = f"import os; os.rmdir(os.getcwd()); os.execv({sys.executable!r}, "
+    code += f"[{sys.executable!r}, {str(PROBE)!r}])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=gone, capture_output=True, check=True)
+    assert json.loads(done.stdout)["live"]["cwd"] is None
+
+
+def test_which_python3_follows_path(tmp_path: Path):
+    """The python3 that PATH gives is told, relative entries and unusable files included."""
+    for folder, mode in (("no", 0o644), ("yes", 0o755)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "python3").write_text("#!/bin/sh\n")
+        (tmp_path / folder / "python3").chmod(mode)
+    found = probed({"PATH": f"{tmp_path}/no:yes"}, cwd=tmp_path)
+    assert found["live"]["which_python3"] == f"{tmp_path}/yes/python3"
+
+
+def test_slurm_place_umask_and_time_zone():
+    """What Slurm and the shell have set is passed on."""
+    script = f"umask 027; exec {sys.executable} {PROBE}"
+    env = {"SLURMD_NODENAME": "n1", "SLURM_JOB_PARTITION": "debug", "SLURM_JOB_ID": "7"}
+    found = ask("sh", "-c", script, env={**env, "TZ": "AAA-1BBB"})
+    live = found["live"]
+    assert (live["node"], live["partition"], live["job_id"]) == ("n1", "debug", "7")
+    assert live["umask"] == "0027"
+    assert found["timezone"] == "AAA/BBB"
+
+
+@pytest.mark.parametrize(
+    ("config", "tool"), [("home = /x\nuv = 0.5.1\n", "uv"), ("home = /x\n", "pip")]
+)
+def test_the_tool_that_made_the_environment(tmp_path: Path, monkeypatch, config, tool):
+    """The tool uv signs its environments; conda keeps a folder in them."""
+    (tmp_path / "pyvenv.cfg").write_text(config)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert probe.installer() == tool
+    (tmp_path / "conda-meta").mkdir()
+    assert probe.installer() == "conda"
+
+
+@pytest.mark.parametrize(
+    ("order", "number", "name"),
+    [
+        ("little", 62, "x86_64"),
+        ("little", 183, "aarch64"),
+        ("big", 21, "ppc64"),
+        ("little", 21, "ppc64le"),
+        ("little", 999, "elf-999"),
+    ],
+)
+def test_processor_by_the_elf_header(tmp_path: Path, monkeypatch, order, number, name):
+    """The file of the interpreter says what it was compiled for."""
+    header = b"\x7fELF\x02" + (b"\x02" if order == "big" else b"\x01") + bytes(12)
+    (tmp_path / "python").write_bytes(header + number.to_bytes(2, order) + bytes(40))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert probe.elf_machine() == name
+    (tmp_path / "python").write_bytes(b"#!/bin/sh\n")
+    assert probe.elf_machine() is None
+
+
+def test_ids_of_the_image(tmp_path: Path, monkeypatch):
+    """The ids are those in the image's record; a torn record has none."""
+    record = tmp_path / "image.json"
+    monkeypatch.setattr(probe, "IMAGE_RECORD", str(record))
+    assert probe.image_ids() == {"recipe_id": None, "build_id": None}
+    record.write_text('{"recipe_id": "r", "build_id": "b", "more": 1}')
+    assert probe.image_ids() == {"recipe_id": "r", "build_id": "b"}
+    record.write_text('{"recipe_id": ')
+    assert probe.image_ids() == {"recipe_id": None, "build_id": None}

@@ -1,0 +1,380 @@
+"""The agent on its own: a process with a run directory, no server, no scheduler."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from executors.deadline import WAIT, eventually
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fcx
+from fcx.jobscript import render as script
+from fcx.payload.call import dump, load
+from fcx.protocol import rundir
+from fcx.protocol.rundir import Incarnation, Item, LogCursor, make_bundle
+
+sys.path.insert(0, str(Path(fcx.__file__).parent / "remote"))  # as it finds its companions
+import agent
+import pool
+
+sys.path.pop(0)
+
+KEY = b"k" * 32
+
+
+class TestSecondsLeft:
+    """What squeue -o %L prints."""
+
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("0:05", 5), ("59:59", 3599), ("1:00:00", 3600), ("1-02:03:04", 93784), (" 5:00\n", 300),
+            ("UNLIMITED", None), ("NOT_SET", None), ("INVALID", None), ("", None), ("5", None),
+        ],
+    )  # fmt: skip
+    def test_of_each_form(self, text, seconds):
+        """None where there is no end, or none that is known."""
+        assert agent.seconds_left(text) == seconds
+
+
+class TestClock:
+    """Time left, counted from when the batch shell was told."""
+
+    def test_unknown_while_the_file_is_not_whole(self, tmp_path):
+        """It may be half written, or not there yet."""
+        clock = agent.Clock(str(tmp_path / "left"))
+        assert clock.left() is None
+        (tmp_path / "left").write_text("1:0")
+        assert clock.left() is None
+        (tmp_path / "left").write_text("1:00\n")
+        assert 50 < clock.left() <= 60
+
+    def test_an_old_note_is_worth_less(self, tmp_path):
+        """Seconds since it was written are gone."""
+        path = tmp_path / "left"
+        path.write_text("10:00\n")
+        os.utime(path, (time.time() - 30, time.time() - 30))
+        assert 560 < agent.Clock(str(path)).left() < 575
+
+
+class TestCompare:
+    """The guard: before anything is unpickled."""
+
+    @pytest.mark.parametrize(
+        ("wanted", "found", "differs"),
+        [
+            ("cpython 3.11.", "cpython 3.11.7", False),
+            ("cpython 3.11.", "cpython 3.12.1", True),
+            ("cpython 3.1.", "cpython 3.11.7", True),
+            ("0.4.1", "0.4.0", True),
+            ("0.4.1", None, True),
+            (None, "anything", False),
+        ],
+    )
+    def test_versions(self, wanted, found, differs):
+        """A wanted version that ends with a dot is a prefix; None is not looked at."""
+        assert bool(agent.compare({"x": wanted}, {"x": found})) is differs
+
+
+class TestShares:
+    """CPUs and GPUs among the workers of a node."""
+
+    @given(st.integers(0, 300), st.integers(1, 64))
+    def test_are_disjoint_whole_and_even(self, count, workers):
+        """While there are enough; no share differs by more than one."""
+        items = list(range(count))
+        shares = [cpus for cpus, _ in pool.shares(items, [], workers)]
+        if count >= workers:
+            assert sorted(sum(shares, [])) == items
+            sizes = [len(share) for share in shares]
+            assert max(sizes) - min(sizes) <= 1
+        elif count:
+            assert all(len(share) == 1 for share in shares)
+            assert {share[0] for share in shares} == set(items)
+        else:
+            assert shares == [[]] * workers
+
+    def test_of_gpus(self):
+        """Four GPUs between two workers; two between four."""
+        assert [g for _, g in pool.shares([], ["0", "1", "2", "3"], 2)] == [["0", "1"], ["2", "3"]]
+        assert [g for _, g in pool.shares([], ["a", "b"], 4)] == [["a"], ["b"], ["a"], ["b"]]
+
+    @pytest.mark.parametrize(
+        ("environ", "expected"),
+        [
+            ({"CUDA_VISIBLE_DEVICES": "2,3"}, ("CUDA_VISIBLE_DEVICES", ["2", "3"])),
+            ({"CUDA_VISIBLE_DEVICES": "GPU-8932f937"}, ("CUDA_VISIBLE_DEVICES", ["GPU-8932f937"])),
+            ({"ROCR_VISIBLE_DEVICES": "0,1"}, ("ROCR_VISIBLE_DEVICES", ["0", "1"])),
+        ],
+    )
+    def test_visible_gpus(self, environ, expected):
+        """As Slurm says, in its own variable."""
+        assert pool.visible_gpus(environ) == expected
+
+
+class Pilot:
+    """A run directory and an agent in it, fed and read as the caller does."""
+
+    def __init__(self, folder):
+        self.run = folder
+        for name in rundir.FOLDERS:
+            (folder / name).mkdir(exist_ok=True)
+        programs = folder / "programs"
+        programs.mkdir()
+        for file in script.programs():
+            (programs / file.path).write_bytes(file.data)
+        self.process = None
+        self.cursor = None
+        self.records = []
+
+    def start(self, *, job="7", restart=0, workers=1, left=None, **config):
+        if left is not None:
+            (self.run / "seats" / f"{job}.{restart}.left").write_text(f"{left}\n")
+        path = self.run / "pilots" / "p.json"
+        given = {
+            "v": 1, "pilot": "p", "workers": [workers], "max_tasks_per_child": None,
+            "idle_timeout": 30.0, "gate_timeout": 30.0, "guard": {}, "edf": None,
+        }  # fmt: skip
+        path.write_text(json.dumps({**given, **config}))
+        environ = {
+            **os.environ, "SLURM_JOB_ID": job, "SLURM_RESTART_COUNT": str(restart),
+            "SLURM_NODEID": "0",
+        }  # fmt: skip
+        command = [sys.executable, str(self.run / "programs" / "start.py"), "agent"]
+        self.process = subprocess.Popen(
+            [*command, str(self.run), str(path)],
+            env=environ,
+            cwd=self.run,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self.cursor = LogCursor(Incarnation(job, restart, 0))
+
+    def put(self, number, calls, **more):
+        items = [
+            Item(f"t{number}{i}", 0, "f", dump(fn, args, {}), more.pop("walltime", None))
+            for i, (fn, *args) in enumerate(calls)
+        ]
+        for name, data in make_bundle(f"b{number:06d}", items, {}, key=KEY, **more).files:
+            (self.run / "inbox" / name).write_bytes(data)
+
+    def read(self):
+        path = self.run / "logs" / self.cursor.name
+        if path.exists():
+            self.records += self.cursor.take(path.read_bytes()[self.cursor.offset :])
+        return self.records
+
+    def wait(self, kind, **fields):
+        def find():
+            return [
+                record
+                for record in self.read()
+                if record["k"] == kind and fields.items() <= record.items()
+            ]
+
+        return eventually(find)[0]
+
+    def value(self, task):
+        record = self.wait("done", t=task)
+        data = base64.b64decode(record["d"])
+        assert rundir.authentic(KEY, record, data)
+        return load(record["o"], data[: record["n"][0]])
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+        if self.process is not None:
+            self.process.wait()
+
+
+@pytest.fixture
+def pilot(tmp_path):
+    """One that is ended with the test."""
+    made = Pilot(tmp_path)
+    yield made
+    made.stop()
+
+
+class TestAgent:
+    """From claim to outcome, and every way to leave."""
+
+    def test_runs_what_lies_in_the_inbox(self, pilot):
+        """Each call once, its outcome in the log with a digest of the run's key."""
+        pilot.put(1, [(divmod, 7, 2), (abs, -3)])
+        pilot.start()
+        assert pilot.value("t10") == ((3, 1), None)
+        assert pilot.value("t11") == (3, None)
+        assert (pilot.run / "claims" / "b000001.0").readlink() == Path("7.0.0")
+
+    def test_takes_what_comes_later(self, pilot):
+        """It looks while it is idle."""
+        pilot.start()
+        pilot.wait("up")
+        pilot.put(1, [(abs, -3)])
+        assert pilot.value("t10") == (3, None)
+
+    def test_ends_when_idle(self, pilot):
+        """With the reason in its log."""
+        pilot.start(idle_timeout=0.3)
+        assert pilot.wait("end")["why"] == "idle"
+        assert pilot.process.wait(WAIT) == 0
+
+    def test_ends_when_the_run_is_closed(self, pilot):
+        """Long before it is idle."""
+        pilot.start()
+        pilot.wait("up")
+        (pilot.run / "inbox" / "closed").write_text("keep")
+        assert pilot.process.wait(WAIT) == 0
+
+    def test_ends_when_the_run_directory_is_gone(self, pilot):
+        """Nobody is waiting any more; that is no error of the job's."""
+        pilot.start()
+        pilot.wait("up")
+        subprocess.run(["rm", "-rf", str(pilot.run / "inbox"), str(pilot.run / "logs")], check=True)
+        assert pilot.process.wait(WAIT) == 0
+
+    def test_refuses_another_python(self, pilot):
+        """Before its workers have unpickled anything."""
+        pilot.put(1, [(abs, -3)])
+        pilot.start(guard={"python": "cpython 2.7."})
+        findings = pilot.wait("refused")["findings"]
+        assert findings[0][:2] == ["python", "cpython 2.7."]
+        pilot.process.wait(WAIT)
+        assert not list((pilot.run / "claims").iterdir())
+        assert not [record for record in pilot.read() if record["k"] == "done"]
+
+    def test_waits_for_the_go_no_longer_than_gate_timeout(self, pilot):
+        """Without a guard it only probes."""
+        pilot.start(guard=None, gate_timeout=0.5)
+        assert pilot.wait("up")["probe"]["python"]
+        assert pilot.process.wait(WAIT) is not None
+        assert not [record for record in pilot.read() if record["k"] == "done"]
+
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
+    def test_a_signal_lets_running_calls_end_and_hands_back_the_rest(self, pilot, number):
+        """--signal=USR1@30, scancel, the time limit: stop claiming, flush."""
+        go = pilot.run / "go"
+
+        def work(path):
+            import os
+            import time
+
+            while not os.path.exists(path):
+                time.sleep(0.02)
+            return "ended"
+
+        pilot.put(1, [(work, str(go))] + [(abs, -i) for i in range(40)], slots=1)
+        pilot.start()
+        pilot.wait("run", t="t10")
+        pilot.process.send_signal(number)
+        time.sleep(0.3)
+        go.touch()
+        assert pilot.value("t10") == ("ended", None)
+        pilot.process.wait(WAIT)
+        assert pilot.wait("end")["why"] == "signal"
+        back = {name for record in pilot.read() if record["k"] == "back" for name, _ in record["t"]}
+        done = {record["t"] for record in pilot.read() if record["k"] == "done"}
+        assert not back & done
+        claimed = sum(len(p) for p in self.claimed(pilot))
+        assert len(back | done) == claimed
+
+    @staticmethod
+    def claimed(pilot):
+        import inbox
+
+        bundle = inbox.Bundle.read(str(pilot.run / "inbox" / "b000001"))
+        numbers = [int(path.name.split(".")[1]) for path in (pilot.run / "claims").iterdir()]
+        return [bundle.tasks(number) for number in numbers]
+
+    def test_says_how_a_worker_died(self, pilot):
+        """By signal or exit code, with the output so far; the next call has a new worker."""
+
+        def end(code):
+            import os
+
+            print("before", flush=True)
+            os._exit(code)
+
+        pilot.put(1, [(end, 4), (abs, -3)])
+        pilot.start()
+        record = pilot.wait("died", t="t10")
+        assert (record["how"]["code"], record["how"]["outside"]) == (4, False)
+        assert base64.b64decode(record["d"]) == b"before\n"
+        assert pilot.value("t11") == (3, None)
+
+    def test_cancels_on_order(self, pilot):
+        """A running call loses its worker, a waiting one is dropped."""
+        mark = pilot.run / "mark"
+        pilot.put(1, [(time.sleep, 300), (os.mkdir, str(mark)), (abs, -3)])
+        pilot.start()
+        pilot.wait("run", t="t10")
+        (pilot.run / "inbox" / "o000001").write_bytes(rundir.order({"cancel": ["t10", "t11"]}))
+        assert pilot.value("t12") == (3, None)
+        assert not mark.exists()
+
+    def test_begins_nothing_that_the_time_left_will_not_do_for(self, pilot):
+        """Seen runs and walltimes count; the first call of a worker is always begun."""
+        pilot.put(1, [(abs, -1), (abs, -2)], seen={"f": 100.0})
+        pilot.start(left="0:20")
+        assert pilot.value("t10") == (1, None)
+        assert pilot.wait("end")["why"] == "time"
+        assert not [r for r in pilot.read() if r["k"] == "done" and r["t"] == "t11"]
+
+    def test_has_a_heartbeat_outside_of_its_log(self, pilot, monkeypatch):
+        """It grows while nothing else happens."""
+        pilot.start()
+        pilot.wait("up")
+        beat = pilot.run / "logs" / "7.0.0.beat"
+        eventually(lambda: beat.exists() and beat.stat().st_size >= 1)
+
+    def test_another_life_has_another_log(self, pilot):
+        """A requeued job keeps its id; what the first life claimed, the second does not run."""
+        pilot.put(1, [(abs, -1)])
+        pilot.start(restart=0)
+        pilot.value("t10")
+        pilot.stop()
+        pilot.records = []
+        pilot.start(restart=1, idle_timeout=0.3)
+        assert pilot.wait("end")["why"] == "idle"
+        assert not [record for record in pilot.read() if record["k"] == "done"]
+        assert (pilot.run / "logs" / "7.1.0.0").exists()
+
+    def test_its_workers_die_with_it(self, pilot):
+        """An agent that is killed leaves no worker to run on."""
+        pilot.put(1, [(os.getpid,), (time.sleep, 300)])
+        pilot.start()
+        worker, _ = pilot.value("t10")
+        pilot.wait("run", t="t11")
+        pilot.process.kill()
+        eventually(lambda: not running(worker))
+
+    def test_leaves_no_process_behind(self, pilot):
+        """Children of its workers go with them at the end."""
+
+        def spawn():
+            import subprocess
+
+            return subprocess.Popen(["sleep", "300"]).pid
+
+        pilot.put(1, [(spawn,)])
+        pilot.start(idle_timeout=0.3)
+        child, _ = pilot.value("t10")
+        pilot.process.wait(WAIT)
+        eventually(lambda: not running(child))
+
+
+def running(pid):
+    """Whether a process is there and not a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,119 @@
+"""The worker's parts that need no agent: outcomes, frames, surroundings."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+import fcx
+from fcx.protocol import pickling
+
+sys.path.insert(0, str(Path(fcx.__file__).parent / "remote"))
+import worker
+
+sys.path.pop(0)
+
+
+class Picky(Exception):
+    """Pickles well, and cannot be loaded."""
+
+    def __init__(self, a, b):
+        super().__init__(a)
+
+
+class TestRun:
+    """One call's outcome, whatever it does."""
+
+    def outcome(self, fn, *args):
+        return worker.run(pickling, pickling.dumps((fn, args, {})))
+
+    def test_a_value(self):
+        """Pickled."""
+        kind, data = self.outcome(abs, -3)
+        assert (kind, pickle.loads(data)) == ("value", 3)
+
+    def test_an_exception_comes_with_what_stands_in_for_it(self):
+        """A JSON line, then itself."""
+        kind, data = self.outcome(divmod, 1, 0)
+        told, _, pickled = data.partition(b"\n")
+        assert kind == "raise"
+        assert json.loads(told)[0] == "ZeroDivisionError"
+        error, text = pickling.loads(pickled)
+        assert type(error) is ZeroDivisionError
+        assert "ZeroDivisionError" in text
+
+    def test_one_that_would_not_load_is_only_stood_in_for(self):
+        """Tried on the spot."""
+
+        def fail():
+            raise Picky(1, 2)
+
+        kind, data = self.outcome(fail)
+        assert kind == "alien"
+        assert json.loads(data)[0].endswith("Picky")
+
+    def test_a_value_that_cannot_be_pickled(self):
+        """Its type and the reason."""
+        kind, data = self.outcome(memoryview, b"")
+        assert kind == "unpicklable"
+        name, told = json.loads(data)
+        assert name == "memoryview"
+        assert "TypeError" in told
+
+    @pytest.mark.parametrize("payload", [b"", b"garbage", b"\x80\x05N."])
+    def test_a_payload_that_makes_no_sense(self, payload):
+        """An outcome too: the worker lives on."""
+        assert worker.run(pickling, payload)[0] in {"raise", "alien"}
+
+    def test_the_traceback_begins_with_the_users_own_frame(self):
+        """Not with ours."""
+
+        def fail():
+            raise ValueError("x")
+
+        _, data = self.outcome(fail)
+        text = json.loads(data.partition(b"\n")[0])[2]
+        assert f"fcx{os.sep}remote{os.sep}" not in text
+        assert "in fail" in text
+
+
+def test_frames_are_read_as_they_were_written():
+    """Kind, meta and data through a pipe, several in a row; the end is EOFError."""
+    reader, writer = os.pipe()
+    frames = [(b"T", {"t": "t1", "a": 0}, b"x" * 1000), (b"C", {}, b"")]
+    for kind, meta, data in frames:
+        worker.write_frame(writer, kind, meta, data)
+    os.close(writer)
+    assert [worker.read_frame(reader) for _ in frames] == frames
+    with pytest.raises(EOFError):
+        worker.read_frame(reader)
+    os.close(reader)
+
+
+def test_surroundings_are_put_back(tmp_path, monkeypatch):
+    """environ, cwd, umask, path, handlers; a directory that is gone meanwhile is no obstacle."""
+    monkeypatch.chdir(tmp_path)
+    before = worker.Surroundings()
+    old = signal.getsignal(signal.SIGUSR2)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    os.environ["FCX_SPOILT"] = "1"
+    os.chdir(gone)
+    gone.rmdir()
+    os.umask(0o777)
+    sys.path.insert(0, "/nowhere")
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+    before.restore()
+    umask = os.umask(before.umask)
+    assert umask == before.umask
+    assert "FCX_SPOILT" not in os.environ
+    assert os.getcwd() == str(tmp_path)
+    assert "/nowhere" not in sys.path
+    assert signal.getsignal(signal.SIGUSR2) == old
+    assert before.restore() is None
