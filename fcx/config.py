@@ -16,6 +16,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from .errors import ConfigError
+from .files import CONFIG_NAME, project_root
 
 VARIABLES = (
     "FIRECREST_CLIENT_ID",
@@ -26,8 +27,6 @@ VARIABLES = (
     "FIRECREST_ACCOUNT",
 )
 """The six variables that name a cluster and an account, as in firecrest-executor."""
-
-CONFIG_NAME = "fcx.toml"
 
 T = TypeVar("T")
 
@@ -150,11 +149,9 @@ class Settings:
     @classmethod
     def load(cls, start: Path | None = None) -> Settings:
         """Read the nearest ``fcx.toml`` at or above ``start`` (default: cwd); defaults if none."""
-        here = (start or Path.cwd()).resolve()
-        for folder in (here, *here.parents):
-            if (folder / CONFIG_NAME).is_file():
-                return cls.from_file(folder / CONFIG_NAME)
-        return cls(here)
+        root = project_root(start)
+        path = root / CONFIG_NAME
+        return cls.from_file(path) if path.is_file() else cls(root)
 
     @classmethod
     def from_file(cls, path: Path) -> Settings:

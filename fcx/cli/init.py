@@ -32,7 +32,7 @@ def init(
     With --force, containers/ is written anew (what was there is kept as .bak), and the options are
     set in fcx.toml, whose other values and comments stay.
     """
-    from fcx.config import CONFIG_NAME
+    from fcx.files import CONFIG_NAME
     from fcx.image.wheel import TEMPLATES, containers_folder
 
     here = Path.cwd()

@@ -24,8 +24,8 @@ from docker.types import Mount
 
 from ..config import VARIABLES
 from ..errors import EngineError, UsageError
+from ..files import state_folder
 from ..parity.manifest import Manifest
-from ..state.journal import state_folder
 from .engine import engine_errors, explain
 from .probe import container
 

@@ -7,7 +7,6 @@ the API do not.
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import threading
 import time
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from ..files import state_folder
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, stored REAL NOT NULL);
@@ -30,12 +29,6 @@ CREATE TABLE IF NOT EXISTS tasks (
 CREATE TABLE IF NOT EXISTS pilots (
   run TEXT NOT NULL, name TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (run, name));
 """
-
-
-def state_folder() -> Path:
-    """Where fcx keeps its state on this machine; ``FCX_STATE_DIR`` moves it."""
-    given = os.environ.get("FCX_STATE_DIR")
-    return Path(given) if given else platformdirs.user_state_path("fcx")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""Files of this machine: written whole or not at all, and where fcx keeps which.
+
+The files of an image share its plain name: ``edf/img.manifest.json`` beside ``edf/img.toml``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+from .errors import UsageError
+
+CONFIG_NAME = "fcx.toml"
+EDF_FOLDER = "edf"
+"""Folder of a project that holds its EDFs and the manifests of their images."""
+
+_MANIFEST = ".manifest.json"
+
+
+def state_folder() -> Path:
+    """Where fcx keeps its state on this machine; ``FCX_STATE_DIR`` moves it."""
+    given = os.environ.get("FCX_STATE_DIR")
+    return Path(given) if given else platformdirs.user_state_path("fcx")
+
+
+def project_root(start: Path | None = None) -> Path:
+    """The nearest folder at or above ``start`` (default: cwd) with an fcx.toml, else ``start``."""
+    first = (start or Path.cwd()).resolve()
+    folders = (first, *first.parents)
+    return next((folder for folder in folders if (folder / CONFIG_NAME).is_file()), first)
+
+
+def plain_name(image: str) -> str:
+    """``img`` of ``registry.example.org:5000/team/img:1.0``: what the image's files are called.
+
+    Upper case stays: an adopted image is called as its user calls it.
+    """
+    name = re.split("[/#]", image.partition("@")[0])[-1].partition(":")[0]
+    if not name:
+        raise UsageError(f"{image!r} names no image; write NAME, TEAM/NAME or REGISTRY/NAME:TAG.")
+    return name
+
+
+def manifest_path(image: str, folder: Path) -> Path:
+    """Where the manifest of an image of this name is kept in ``folder``."""
+    return folder / f"{plain_name(image)}{_MANIFEST}"
+
+
+def edf_path(image: str, folder: Path) -> Path:
+    """Where the EDF of an image of this name is kept in ``folder``: beside its manifest."""
+    return folder / f"{plain_name(image)}.toml"
+
+
+def manifest_of_edf(edf: str | os.PathLike[str]) -> Path | None:
+    """The manifest that lies beside an EDF's file, None where there is none."""
+    path = Path(edf)
+    beside = path.with_name(path.name.removesuffix(".toml") + _MANIFEST) if path.name else path
+    return beside if beside.is_file() else None
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A name to write to, beside ``path``; at the end it takes its place, or goes without a trace.
+
+    Raises UsageError, with the path and the reason, for what the system refuses.
+    """
+    partial = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written: {error.strerror}. Give its folder room and the rights to "
+            "write there, or name another place."
+        ) from error
+
+
+def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+    """Write a file that nobody ever sees half of; ``mode`` as for ``open``, so the umask counts."""
+    data = content.encode() if isinstance(content, str) else content
+    with replacing(path) as partial:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
