@@ -1,6 +1,6 @@
 """Minimise a function with nevergrad, each evaluation a call on the cluster.
 
-Nevergrad comes with `pip install 'fcx[examples]'`.
+Nevergrad comes with `pip install 'firecrest-fcx[examples]'`.
 
 Settings come from the environment, as in simple.py. Evaluations run side by side, and the batch
 of one generation travels together.

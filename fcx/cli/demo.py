@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError
+from ..install import DEMO, command, shipped
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,10 +24,10 @@ def demo(
 ) -> None:
     """Start a local FirecREST cluster, run examples/simple.py through its API, stop everything."""
     if util.find_spec("fastapi") is None:
-        raise UsageError("The local cluster needs its extra: pip install 'fcx[local]'")
+        raise UsageError(f"The local cluster needs its extra: {command('local')}")
     from fcx.local import cluster
 
-    chosen = script or _simple()
+    chosen = script or shipped(DEMO)
     typer.echo("Starting a FirecREST cluster on this machine ...", err=True)
     with tempfile.TemporaryDirectory(prefix="fcx-demo-") as folder, cluster() as env:
         typer.echo(f"It listens on {env['FIRECREST_URL']}; running {chosen.name} ...", err=True)
@@ -40,10 +41,3 @@ def demo(
     told = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     typer.echo(f"Stopped. API requests made: {told}", err=True)
     raise typer.Exit(done.returncode)
-
-
-def _simple() -> Path:
-    path = Path(__file__).parents[2] / "examples" / "simple.py"
-    if not path.is_file():
-        raise UsageError(f"{path} is not there: give a script, as in `fcx demo my_script.py`")
-    return path

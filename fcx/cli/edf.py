@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fcx import __version__
 from fcx.errors import EdfError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def write(
     edf = generate(record, place, settings.edf, folder, sqsh=sqsh, dialect=dialect)
     target = output or settings.root / "edf" / f"{record.name}.toml"
     existing, source = _existing(settings, target)
-    text = rewritten(existing, edf, header(record, place, version("fcx")), str(source))
+    text = rewritten(existing, edf, header(record, place, __version__), str(source))
     _replace(target, text)
     warning = reach(record, settings.edf, sqsh)
     findings = _findings(text, target, dialect or place.engine, place, record)

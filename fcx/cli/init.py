@@ -33,16 +33,15 @@ def init(
     set in fcx.toml, whose other values and comments stay.
     """
     from fcx.files import CONFIG_NAME
-    from fcx.image.wheel import TEMPLATES, containers_folder
+    from fcx.install import TEMPLATES, shipped
 
     here = Path.cwd()
     values = _values(name, site, architecture, working_dir)
     _refuse_unheard(here / CONFIG_NAME, values, force=force)
     outcome = {CONFIG_NAME: _settings(here / CONFIG_NAME, values, force=force)}
     for template in TEMPLATES:
-        text = (containers_folder() / template).read_text(encoding="utf-8")
-        target = here / "containers" / template
-        outcome[f"containers/{template}"] = _write(target, text, force=force)
+        text = shipped(template).read_text(encoding="utf-8")
+        outcome[template] = _write(here / template, text, force=force)
     ignore = here / "containers/.dockerignore"
     outcome["containers/.dockerignore"] = _write(ignore, DOCKERIGNORE, force=force)
     outcome["edf/"] = "kept" if (here / "edf").is_dir() else "written"

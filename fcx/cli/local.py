@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from fcx.errors import ClusterError, ConfigError, UsageError
+from fcx.install import command
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -61,7 +62,7 @@ def up(
         from fcx.local.serve import Options, serve
     except ModuleNotFoundError as error:
         raise ConfigError(
-            f"the local cluster needs {error.name}: install it with `pip install 'fcx[local]'`"
+            f"the local cluster needs {error.name}: install it with `{command('local')}`"
         ) from error
     try:
         faults = dict(parse(one) for one in fault or [])

@@ -17,10 +17,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from .. import __version__
 from ..config import Settings
 from ..errors import ConfigError, ImageRefused, ManifestError, UsageError
 from ..parity.manifest import Manifest, Snapshot, docker_architecture, snapshot_fields
@@ -216,7 +216,7 @@ class Ids:
             "platform": self.platform,
             "base_image": self.base,
             "base_image_id": self.base_id,
-            "fcx": version("fcx"),
+            "fcx": __version__,
         }
         return (json.dumps(record, indent=2) + "\n").encode()
 

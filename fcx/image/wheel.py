@@ -11,32 +11,23 @@ import hashlib
 import io
 import zipfile
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import Path
 
 from ..errors import UsageError
+from ..install import DEMO, NAME, PACKAGE, TEMPLATES, command, shipped
 
-PACKAGE = Path(__file__).parents[1]
-RECIPE = "containers"
-TEMPLATES = ("Dockerfile", "requirements.txt")
 WHEEL = "Wheel-Version: 1.0\nGenerator: fcx\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-
-
-def containers_folder() -> Path:
-    """Where this fcx has its Dockerfile: inside the package, or beside it in a checkout."""
-    inside = PACKAGE / RECIPE
-    return inside if inside.is_dir() else PACKAGE.parent / RECIPE
 
 
 def fcx_wheel() -> tuple[str, bytes]:
     """(file name, bytes) of a wheel of this fcx. Raises UsageError if it is not installed."""
     try:
-        installed = distribution("fcx")
+        installed = distribution(NAME)
     except PackageNotFoundError as error:
         raise UsageError(
             f"fcx runs from {PACKAGE} without being installed, so that its requirements are not "
-            "known. Install it, with `python -m pip install --editable .` for a checkout."
+            f"known. Install it: {command()}"
         ) from error
-    stem = f"fcx-{installed.version}"
+    stem = f"{NAME.replace('-', '_')}-{installed.version}"
     files = _package_files() | {
         f"{stem}.dist-info/METADATA": _metadata(installed),
         f"{stem}.dist-info/entry_points.txt": (
@@ -52,11 +43,11 @@ def _package_files() -> dict[str, bytes]:
     found = {}
     for path in sorted(PACKAGE.rglob("*")):
         inside = path.relative_to(PACKAGE)
-        if path.is_file() and not {"__pycache__", RECIPE} & set(inside.parts):
+        if path.is_file() and "__pycache__" not in inside.parts:
             found[f"fcx/{inside.as_posix()}"] = path.read_bytes()
-    for name in TEMPLATES:
-        found[f"fcx/{RECIPE}/{name}"] = (containers_folder() / name).read_bytes()
-    return found
+    for name in (DEMO, *TEMPLATES):
+        found[f"fcx/{name}"] = shipped(name).read_bytes()
+    return dict(sorted(found.items()))  # the same from a checkout and from site-packages
 
 
 def _metadata(installed: Distribution) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from ..install import requirement
 from .manifest import Manifest, Snapshot
 from .tools import Environment
 
@@ -51,7 +52,7 @@ class Mender:
             return self.rebuild()
         minor = ".".join(version.split(".")[:2])
         folder = f".venv-{minor}"
-        needs = f"fcx dill=={dill}" if dill else "fcx"
+        needs = shlex.quote(requirement()) + (f" dill=={dill}" if dill else "")
         if self.environment.tool == "conda":
             make = f"conda create --yes --prefix ./{folder} python={version} pip"
         elif self.environment.tool == "uv":

@@ -9,6 +9,8 @@ import shlex
 import sys
 from dataclasses import dataclass
 
+from ..install import requirement
+
 
 @dataclass(frozen=True)
 class Environment:
@@ -37,11 +39,11 @@ class Environment:
         """The command that gives this environment another Python; packages must be put in again."""
         minor = ".".join(version.split(".")[:2])
         place = self.prefix if self.virtual else ".venv"
-        quoted = shlex.quote(place)
+        quoted, fcx = shlex.quote(place), shlex.quote(requirement())
         if self.tool == "conda":
             return shlex.join(["conda", "install", "--prefix", self.prefix, f"python={version}"])
         if self.tool == "uv":
             make = f"uv venv --clear --python {version} {quoted}"
-            return f"{make} && uv pip install --python {quoted} fcx"
+            return f"{make} && uv pip install --python {quoted} {fcx}"
         make = f"python{minor} -m venv --clear {quoted}"
-        return f"{make} && {quoted}/bin/python -m pip install fcx"
+        return f"{make} && {quoted}/bin/python -m pip install {fcx}"

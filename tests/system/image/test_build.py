@@ -93,7 +93,7 @@ def test_the_projects_own_dockerfile(tmp_path: Path, engine: Engine, minor: str)
         item["name"].lower().replace("_", "-"): item["version"] for item in json.loads(listed)
     }
     assert manifest.distributions == wanted
-    assert "fcx" in wanted
+    assert "firecrest-fcx" in wanted
     record = json.loads(inside(engine, manifest.tag, "cat", "/etc/fcx/image.json"))
     labels = json.loads(docker(engine, "image", "inspect", manifest.tag).stdout)[0]["Config"]
     assert record["build_id"] == labels["Labels"]["fcx.build-id"] == manifest.build_id

@@ -116,7 +116,7 @@ def test_the_wheel_is_the_same_each_time():
     """The same fcx gives the same bytes, with the probe and the Dockerfile in it."""
     (name, one), (_, two) = fcx_wheel(), fcx_wheel()
     assert one == two
-    assert name.startswith("fcx-")
+    assert name.startswith("firecrest_fcx-")
     import zipfile
 
     with zipfile.ZipFile(io.BytesIO(one)) as wheel:
