@@ -41,11 +41,20 @@ policy = "minor"                         # strict | minor | off
 # max_age_days = 7.0                     # how long a verdict is believed
 # assume = ["mpi4py"]                    # modules that are there although fcx cannot see them
 
-[executor]                               # for `fcx preflight`; a script gives its own
-# working_dir = "/scratch/me/project"
+[executor]                               # an argument of FirecrestExecutor comes first
+# working_dir = "/scratch/me/project"    # for `fcx preflight`; a script gives its own
 # sbatch_options = ["--partition=debug", "--time=15"]
 # srun_options = []
-# environment = "edf/fcx-image.toml"
+# environment = "edf/fcx-image.toml"     # an EDF: a path from here, or a name
+# python = "python3"                     # the remote interpreter; else the image's
+# inline = true                          # false: payload and key never stand in job scripts
+# max_workers = 8                        # tasks at the same time; else as many as a thread pool has
+# workers_per_node = 1
+# max_tasks_per_child = 100              # then a fresh worker; else never
+# task_retries = 3                       # when a node fails or a job is cancelled
+# sleep_interval = 30.0                  # seconds, the longest pause between two looks
+# idle_timeout = 30.0                    # seconds after which a pilot without work ends
+# gate_timeout = 300.0                   # seconds for which a pilot waits for the verdict
 """
 
 

@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "gate_timeout": 300.0,
     "sleep_interval": 30.0,
     "task_retries": 3,
+    "parity": "minor",
     "python": "python3",
     "inline": True,
     "edf_option": "--environment",
@@ -100,7 +101,10 @@ def attach(
         **{name: known[name] for name in DEFAULTS},
     )
     gate = Gate(
-        "minor", journal, f"{credentials.api_url} {credentials.system}", edf=edf[0] if edf else ""
+        settings.parity,
+        journal,
+        f"{credentials.api_url} {credentials.system}",
+        edf=edf[0] if edf else "",
     )
     resumed = Run(settings, gate, journal)
     resumed.resume(record, journal.pilots(record.id))

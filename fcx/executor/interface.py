@@ -15,7 +15,6 @@ import importlib
 import itertools
 import logging
 import os
-import posixpath
 import sys
 import threading
 import weakref
@@ -24,9 +23,9 @@ from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
-from ..config import Credentials, Settings
+from ..config import Credentials, Settings, resolve
 from ..edf.document import Edf, run_edf, run_edf_over
-from ..errors import ConfigError, FcxError, OptionError, ParityError, UsageError
+from ..errors import FcxError, OptionError, ParityError
 from ..jobscript import render as script
 from ..parity.gate import Gate, manifest_beside
 from ..parity.manifest import Manifest
@@ -40,8 +39,6 @@ from .state import RunSettings
 from .tasks import Task
 
 T = TypeVar("T")
-
-GATE_TIMEOUT = 300.0  # seconds for which a pilot waits for the go
 
 _live: weakref.WeakSet[FirecrestExecutor] = weakref.WeakSet()
 
@@ -64,50 +61,70 @@ class FirecrestExecutor(Executor):
         logger: logging.Logger | None = None,
         logger_level: int = logging.INFO,
         max_workers: int | None = None,
-        sleep_interval: float = 30,
-        task_retries: int = 3,
+        sleep_interval: float | None = None,
+        task_retries: int | None = None,
         env: Mapping[str, str | None] | None = None,
         *,
         environment: Any = None,
-        parity: str = "minor",
-        workers_per_node: int = 1,
+        parity: str | None = None,
+        workers_per_node: int | None = None,
         max_tasks_per_child: int | None = None,
         initializer: Callable[..., Any] | None = None,
         initargs: tuple[Any, ...] = (),
-        idle_timeout: float = 30.0,
-        gate_timeout: float = GATE_TIMEOUT,
+        idle_timeout: float | None = None,
+        gate_timeout: float | None = None,
         include: Sequence[Any] = (),
-        inline: bool = True,
+        inline: bool | None = None,
         python: str | None = None,
     ) -> None:
         self._logger = _logger(logger, logger_level)
         credentials = Credentials.from_env(env)
-        directory = _checked_path(working_dir)
-        options = script.Options.check(sbatch_options, srun_options)
-        place = _place(environment, options, directory)
+        project = Settings.load()
+        table = resolve(
+            {
+                "working_dir": working_dir,
+                "sbatch_options": sbatch_options or None,
+                "srun_options": srun_options or None,
+                "environment": environment,
+                "parity": parity,
+                "max_workers": max_workers,
+                "workers_per_node": workers_per_node,
+                "max_tasks_per_child": max_tasks_per_child,
+                "sleep_interval": sleep_interval,
+                "task_retries": task_retries,
+                "idle_timeout": idle_timeout,
+                "gate_timeout": gate_timeout,
+                "inline": inline,
+                "python": python,
+            },
+            project,
+        )
+        options = script.Options.check(table.sbatch_options, table.srun_options)
+        place = _place(table.environment, options, table.working_dir)
         gate = Gate(
-            parity,
+            table.parity,
             Journal(),
             f"{credentials.api_url} {credentials.system}",
-            rules=Settings.load().parity,
+            rules=project.parity,
             manifest=place.manifest,
-            python=python or "",
+            python=table.python or "",
             edf=place.name,
             edf_digest=place.digest,
         )
         settings = RunSettings(
             credentials=credentials,
-            working_dir=directory,
+            working_dir=table.working_dir,
             options=options,
-            max_workers=_positive("max_workers", max_workers, min(32, (os.cpu_count() or 1) + 4)),
-            workers_per_node=_positive("workers_per_node", workers_per_node, 1),
-            max_tasks_per_child=_positive("max_tasks_per_child", max_tasks_per_child, None),
-            idle_timeout=float(idle_timeout),
-            gate_timeout=float(gate_timeout),
-            sleep_interval=float(sleep_interval),
-            task_retries=int(task_retries),
+            max_workers=table.max_workers,
+            workers_per_node=table.workers_per_node,
+            max_tasks_per_child=table.max_tasks_per_child,
+            idle_timeout=table.idle_timeout,
+            gate_timeout=table.gate_timeout,
+            sleep_interval=table.sleep_interval,
+            task_retries=table.task_retries,
+            parity=table.parity,
             python=gate.interpreter,
-            inline=inline,
+            inline=table.inline,
             logger=self._logger,
             initializer=_initializer(initializer, initargs),
             edf=place.file,
@@ -286,26 +303,6 @@ def _logger(logger: logging.Logger | None, level: int) -> logging.Logger:
     own = logging.getLogger("fcx")
     own.setLevel(level)
     return own
-
-
-def _checked_path(working_dir: str | os.PathLike[str]) -> str:
-    path = os.fspath(working_dir)
-    if not isinstance(path, str) or not path.startswith("/"):
-        raise ConfigError(
-            f"working_dir must be an absolute path on the cluster, not {path!r}: the API takes "
-            "no other"
-        )
-    if "'" in path or any(ord(character) < 32 for character in path):
-        raise ConfigError(f"working_dir {path!r}: the API cannot take quotes (') or newlines")
-    return posixpath.normpath(path)
-
-
-def _positive(name: str, value: int | None, default: Any) -> Any:
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise UsageError(f"{name} must be greater than 0, and a whole number, not {value!r}")
-    return value
 
 
 def _initializer(initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> bytes:

@@ -28,7 +28,7 @@ WINDOW = 0.003  # seconds without a new call after which a bundle leaves
 
 _RECORDED = (
     *("working_dir", "max_workers", "workers_per_node", "max_tasks_per_child", "idle_timeout"),
-    *("gate_timeout", "sleep_interval", "task_retries", "python", "inline", "edf_option"),
+    *("gate_timeout", "sleep_interval", "task_retries", "parity", "python", "inline", "edf_option"),
 )
 """Settings that another process needs to carry a run on."""
 
@@ -47,6 +47,7 @@ class RunSettings:
     gate_timeout: float
     sleep_interval: float
     task_retries: int
+    parity: str
     python: str
     inline: bool
     logger: logging.Logger

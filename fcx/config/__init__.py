@@ -1,0 +1,12 @@
+"""Credentials and settings: an argument, else ``fcx.toml``, else the default; one table of each."""
+
+from .credentials import VARIABLES as VARIABLES
+from .credentials import Credentials as Credentials
+from .executor import ExecutorSettings as ExecutorSettings
+from .executor import resolve as resolve
+from .settings import EdfSettings as EdfSettings
+from .settings import ImageSettings as ImageSettings
+from .settings import ParitySettings as ParitySettings
+from .settings import Settings as Settings
+from .sites import KNOWN_SITES as KNOWN_SITES
+from .sites import Site as Site

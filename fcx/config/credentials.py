@@ -1,0 +1,49 @@
+"""Where the API is and who asks: the six variables; secrets are kept out of every repr."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..errors import ConfigError
+
+VARIABLES = (
+    "FIRECREST_CLIENT_ID",
+    "FIRECREST_CLIENT_SECRET",
+    "AUTH_TOKEN_URL",
+    "FIRECREST_URL",
+    "FIRECREST_SYSTEM",
+    "FIRECREST_ACCOUNT",
+)
+"""The six variables that name a cluster and an account, as in firecrest-executor."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where the API is, who asks, and which system and account the jobs go to."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    token_url: str
+    api_url: str
+    system: str
+    account: str
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str | None] | None = None) -> Credentials:
+        """Read the six variables from ``env``, or from the process environment if it is None.
+
+        Raises ConfigError naming every variable that is missing or empty.
+        """
+        source: Mapping[str, str | None] = os.environ if env is None else env
+        missing = [name for name in VARIABLES if not (source.get(name) or "").strip()]
+        if missing:
+            where = "environment variables" if env is None else "names in env="
+            raise ConfigError(
+                f"Missing required {where}: {', '.join(missing)}. Set them to the values of your "
+                "FirecREST application, or run `fcx local up` for a cluster on this machine."
+            )
+        values = (str(source[name]).strip() for name in VARIABLES)
+        client_id, client_secret, token_url, api_url, system, account = values
+        return cls(client_id, client_secret, token_url, api_url.rstrip("/"), system, account)

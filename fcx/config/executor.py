@@ -1,0 +1,141 @@
+"""The executor's settings: every one once, with its type, its default and what a value must be.
+
+An argument of ``FirecrestExecutor`` comes first, then ``[executor]`` of ``fcx.toml`` (the policy
+stands under ``[parity]``), then the default of this table. What attach needs is taken from it too.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+
+from ..errors import ConfigError, OptionError, UsageError
+from ..records import PYTHON, Meta, Misfit, Struct, field, fit, names, plain, replace
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+Policy = Literal["strict", "minor", "off"]
+POLICIES: tuple[str, ...] = get_args(Policy)
+
+Options = Annotated[tuple[str, ...], Meta(description="a list, and its items must be strings")]
+Count = Annotated[int, Meta(ge=1, description="greater than 0, and a whole number")]
+Retries = Annotated[int, Meta(ge=0, description="0 or more, and a whole number")]
+Seconds = Annotated[float, Meta(ge=0, description="a number of seconds, 0 or more")]
+
+
+def usual_workers() -> int:
+    """As many as the thread pool of the standard library has by default."""
+    return min(32, (os.cpu_count() or 1) + 4)
+
+
+class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One row per setting: ``name: type = default``; the types say what a value must be."""
+
+    working_dir: str = ""  # an absolute path on the cluster
+    sbatch_options: Options = ()
+    srun_options: Options = ()
+    environment: Any = None  # an EDF: a path or a name; an argument may be an Edf object
+    parity: Policy = "minor"
+    python: str | None = None  # the remote interpreter; None: the image's, else python3
+    inline: bool = True  # payload and key may stand in job scripts
+    max_workers: Count = field(default_factory=usual_workers)
+    workers_per_node: Count = 1
+    max_tasks_per_child: Count | None = None
+    task_retries: Retries = 3
+    sleep_interval: Seconds = 30.0  # the longest pause between two looks
+    idle_timeout: Seconds = 30.0  # after which a pilot without work ends
+    gate_timeout: Seconds = 300.0  # for which a pilot waits for the go
+
+    def to_record(self) -> dict[str, Any]:
+        """What another process needs to carry the run on; no secrets, and no EDF object."""
+        named: dict[str, Any] = plain(replace(self, environment=None))
+        return {name: value for name, value in named.items() if name not in NOT_RECORDED}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> ExecutorSettings:
+        """Read ``to_record``'s answer, or an older fcx's; what is not of this table is left alone.
+
+        Raises ConfigError for a value that cannot be.
+        """
+        known = set(names(cls)) - NOT_RECORDED
+        values = {OLD_NAMES.get(name, name): value for name, value in record.items()}
+        try:
+            return fit(cls, {name: value for name, value in values.items() if name in known})
+        except Misfit as misfit:
+            raise ConfigError(f"The settings that the run was begun with: {misfit}") from None
+
+
+NOT_RECORDED = frozenset({"environment"})  # the text of the run's EDF is recorded instead
+NOT_IN_FILE = frozenset({"parity"})  # it is policy under [parity]
+OLD_NAMES = {"sbatch": "sbatch_options", "srun": "srun_options"}
+
+
+def resolve(given: Mapping[str, object], settings: Settings) -> ExecutorSettings:
+    """The settings that apply: what the caller gave (None: not given), else fcx.toml's, else ours.
+
+    Raises UsageError for a value that cannot be: OptionError for options, ConfigError for a
+    directory or a policy.
+    """
+    wanted = {name: _as_plain(value) for name, value in given.items() if value is not None}
+    values = {**_of_file(wanted, settings), **wanted}
+    if not values["working_dir"] and "working_dir" not in wanted:
+        raise ConfigError(
+            "No working directory: give working_dir, an absolute path on the cluster, or set "
+            "working_dir under [executor] in fcx.toml."
+        )
+    values["working_dir"] = _checked_path(values["working_dir"])
+    check_policy(values["parity"])
+    try:
+        return fit(ExecutorSettings, values, PYTHON)
+    except Misfit as misfit:
+        kind = OptionError if misfit.place.endswith("_options") else UsageError
+        raise kind(str(misfit)) from None
+
+
+def check_policy(policy: Any) -> str:
+    """The policy itself. Raises ConfigError if there is none of that name."""
+    if policy not in POLICIES:
+        raise ConfigError(
+            f"There is no parity policy {policy!r}. Choose one of {', '.join(POLICIES)}."
+        )
+    return str(policy)
+
+
+def _of_file(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What fcx.toml says or leaves at the default; its EDF as seen from where the file lies."""
+    own = settings.executor
+    values = {name: getattr(own, name) for name in names(ExecutorSettings)}
+    values["parity"] = settings.parity.policy
+    options = given.get("srun_options", ())
+    if any(str(option).startswith(("--environment", "--edf")) for option in options):
+        values["environment"] = None  # the caller's options name another
+    elif own.environment and "/" in own.environment:
+        values["environment"] = str(settings.root / own.environment)
+    return values
+
+
+def _as_plain(value: object) -> object:
+    """An argument as fcx.toml would have it: a path as text, any sequence, any real number."""
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        return tuple(value)
+    if isinstance(value, Real) and not isinstance(value, int):
+        return float(value)
+    return value
+
+
+def _checked_path(path: object) -> str:
+    """A working directory, normalised. Raises ConfigError for what the API cannot take."""
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise ConfigError(
+            f"working_dir must be an absolute path on the cluster, not {path!r}: the API takes "
+            "no other"
+        )
+    if "'" in path or any(ord(character) < 32 for character in path):
+        raise ConfigError(f"working_dir {path!r}: the API cannot take quotes (') or newlines")
+    return posixpath.normpath(path)
