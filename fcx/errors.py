@@ -8,6 +8,7 @@
     │   └── OptionError           2  an sbatch or srun option that cannot be honoured
     ├── EdfError                  1  an EDF that cannot be read; has file, line, column
     ├── ManifestError             1  a manifest or a probe's answer that cannot be read
+    ├── StateError                1  what this machine remembers cannot be read or written
     ├── ParityError               3  the far side is not the environment that was asked for
     ├── ClusterError              4  the cluster is not reachable or not willing
     │   ├── Unreachable           4  no usable answer within the time allowed
@@ -76,6 +77,10 @@ class EdfError(FcxError):
 
 class ManifestError(FcxError):
     """A manifest or a probe's answer is damaged, or was written by a newer fcx."""
+
+
+class StateError(FcxError):
+    """The file of what this machine remembers (runs, facts) cannot be read or written."""
 
 
 class ParityError(FcxError):

@@ -147,15 +147,15 @@ class Run(States):
         credentials = self.settings.credentials
         where = f"{credentials.api_url} {credentials.system}"
         who = f"user {where} {credentials.client_id}"
-        user = None if afresh else await asyncio.to_thread(self.journal.fact, who, FACT_AGE)
+        user = None if afresh else await asyncio.to_thread(self.gate.facts.get, who, FACT_AGE)
         if user is None:
             user = await self._ask_user()
-            await asyncio.to_thread(self.journal.store, who, user)
+            await asyncio.to_thread(self.gate.facts.store, who, user)
         base = posixpath.join(self.settings.working_dir, f".fcx-{user}")
         fine = self._directory_fact = f"directory {where} {base}"
-        if afresh or not await asyncio.to_thread(self.journal.fact, fine, DIRECTORY_AGE):
+        if afresh or not await asyncio.to_thread(self.gate.facts.get, fine, DIRECTORY_AGE):
             await self._check_working_dir(base)
-            await asyncio.to_thread(self.journal.store, fine, True)
+            await asyncio.to_thread(self.gate.facts.store, fine, True)
         return base
 
     def check_place(self) -> None:

@@ -126,7 +126,7 @@ class States(Watch):
         try:
             return (await self.cluster.read_end(path, OUTPUT_TAIL)).decode("utf-8", "replace")
         except FcxError:
-            await asyncio.to_thread(self.journal.forget, self._directory_fact)
+            await asyncio.to_thread(self.gate.facts.forget, self._directory_fact)
             with contextlib.suppress(FcxError):
                 return await self._working_dir_complaint()
             return ""

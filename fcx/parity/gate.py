@@ -24,6 +24,7 @@ from typing import Any
 from ..config import ParitySettings
 from ..errors import ParityError
 from ..payload.requirements import Requirements
+from ..state.facts import Facts
 from ..state.journal import Journal
 from .cache import Known, verdict_key
 from .compare import before_queue, check_policy, compare
@@ -69,6 +70,7 @@ class Gate:
     policy: str
     journal: Journal
     system: str  # server and system
+    facts: Facts = field(default_factory=Facts)
     rules: ParitySettings = field(default_factory=ParitySettings)
     manifest: Manifest | None = None
     python: str = ""  # the interpreter that the user chose over there, if any
@@ -119,7 +121,7 @@ class Gate:
                 raise self._error(verdict)
         if self.fresh:
             return
-        remembered = self.journal.fact(self.key, self.rules.max_age_days * 86400)
+        remembered = self.facts.get(self.key, self.rules.max_age_days * 86400)
         if remembered is None:
             if self.policy == "off":
                 self.guard = {}
@@ -142,7 +144,7 @@ class Gate:
         if not self.verdict.passed:
             raise self._error(self.verdict)
         known = Known(self.key, time.time(), far)
-        self.journal.store(self.key, known.to_json())
+        self.facts.store(self.key, known.to_json())
         self._open(known, self.verdict)
         return self.verdict
 
@@ -229,7 +231,7 @@ class Gate:
 
     def forget(self) -> None:
         """What is remembered of this far side no longer counts."""
-        self.journal.forget(self.key)
+        self.facts.forget(self.key)
 
     def _error(self, verdict: Verdict) -> ParityError:
         error = ParityError(

@@ -1,0 +1,36 @@
+"""What this machine has learnt of clusters: JSON values by name, with the time they were stored."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from .database import Database
+
+
+class Facts:
+    """Facts that several processes share; old ones are told by their age. Raises StateError."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._database = Database(folder)
+
+    def get(self, key: str, max_age: float) -> Any:
+        """What was stored under a key, None where it is older than ``max_age`` seconds."""
+        found = self.get_with_age(key)
+        return found[0] if found and found[1] <= max_age else None
+
+    def get_with_age(self, key: str) -> tuple[Any, float] | None:
+        """What was stored under a key, and how many seconds ago."""
+        rows = self._database.rows("SELECT value, stored FROM facts WHERE key = ?", (key,))
+        return (json.loads(rows[0][0]), max(0.0, time.time() - rows[0][1])) if rows else None
+
+    def store(self, key: str, value: Any) -> None:
+        """Remember a JSON value."""
+        row = (key, json.dumps(value), time.time())
+        self._database.change(("INSERT OR REPLACE INTO facts VALUES (?, ?, ?)", [row]))
+
+    def forget(self, key: str) -> None:
+        """Remember it no longer."""
+        self._database.change(("DELETE FROM facts WHERE key = ?", [(key,)]))
