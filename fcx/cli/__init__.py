@@ -6,21 +6,24 @@ missing extra hurts only the verb that needs it.
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from .. import __version__
 from ..errors import FcxError
+from .options import Reply
 
 VERBS = {
     "demo": "Run the five-line example on a cluster of this machine's own.",
     "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
     "image": "Build, inspect, run, push and pack the one image.",
     "edf": "Write, check and render the EDF for `srun --environment`.",
-    "preflight": "Prove that the far side is the environment you have here.",
+    "preflight": "Prove that the remote side is the environment of the client.",
     "local": "A FirecREST v2 cluster on this machine.",
 }
 
@@ -56,15 +59,29 @@ app = typer.Typer(
 )
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fcx {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which fcx.")
+    ] = False,
+) -> None:
     """Python functions on a supercomputer, in the image you have at hand."""
 
 
 def main() -> None:
     """Entry point: an FcxError becomes its message and its exit code."""
+    reply = Reply()
     try:
-        app()
+        app(obj=reply)
     except FcxError as error:
+        if reply.as_json:
+            said = {"kind": type(error).__name__, "message": str(error)}
+            typer.echo(json.dumps({"error": {**said, "exit_code": error.exit_code}}, indent=2))
         typer.echo(f"fcx: {error}", err=True)
         sys.exit(error.exit_code)

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fcx import __version__
+from fcx.cli.options import JsonOption
 from fcx.errors import EdfError, UsageError
 
 if TYPE_CHECKING:
     from fcx.config import Settings, Site
-    from fcx.edf.check import Finding
+    from fcx.edf.document import Edf
+    from fcx.edf.findings import Finding
     from fcx.parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
@@ -26,7 +28,6 @@ SiteOption = Annotated[str, typer.Option("--site", help="System that the EDF is 
 DialectOption = Annotated[
     str, typer.Option("--dialect", help="ce (srun --environment) or sarus (srun --edf).")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 @app.callback()
@@ -52,62 +53,56 @@ def write(
     Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
     """
     from fcx.config import Settings
-    from fcx.edf.generate import generate, header, reach
-    from fcx.edf.rewrite import rewritten
+    from fcx.edf.generate import generate, reach
+    from fcx.files import EDF_FOLDER, edf_path, write_whole
 
     settings = Settings.load()
     record = _manifest(settings, manifest)
     place = _site(settings, site)
-    _known_dialect(dialect)
+    _refuse_unknown_dialect(dialect)
     folder = working_dir or settings.executor.working_dir
     edf = generate(record, place, settings.edf, folder, sqsh=sqsh, dialect=dialect)
-    target = output or settings.root / "edf" / f"{record.name}.toml"
-    existing, source = _existing(settings, target)
-    text = rewritten(existing, edf, header(record, place, __version__), str(source))
-    _replace(target, text)
-    warning = reach(record, settings.edf, sqsh)
+    target = output or edf_path(record.name, settings.root / EDF_FOLDER)
+    text = _rewritten(settings, target, edf, record, place)
+    write_whole(target, text)
     findings = _findings(text, target, dialect or place.engine, place, record)
-    if as_json:
-        result = {
-            "path": str(target),
-            "image": edf.image,
-            "build_id": record.build_id,
-            "warning": warning,
-            "findings": [finding.to_data() for finding in findings],
-        }
-        typer.echo(json.dumps(result, indent=2))
+    warning = reach(record, settings.edf, sqsh)
+    if not as_json:
+        _tell(edf, target, warning, findings)
         return
-    typer.echo(f"{target}: image {edf.image}")
-    for line in (*([f"warning: {warning}"] if warning else []), *(f.message() for f in findings)):
-        typer.echo(line, err=True)
+    said = {"path": str(target), "image": edf.image, "build_id": record.build_id}
+    told = {"warning": warning, "findings": [finding.to_data() for finding in findings]}
+    typer.echo(json.dumps({**said, **told}, indent=2))
 
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(help="EDFs to look at.", show_default=False)],
+    files: Annotated[
+        list[str], typer.Argument(help="Paths of EDFs, or their names.", show_default=False)
+    ],
     *,
     manifest: ManifestOption = None,
     site: SiteOption = "",
     dialect: DialectOption = "",
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
-    here: Annotated[
-        bool, typer.Option("--here", help="This is where it runs: look at paths and variables.")
+    on_cluster: Annotated[
+        bool,
+        typer.Option("--on-cluster", help="This is where it runs: look at paths and variables."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what is wrong with EDFs, or may go wrong, and how to mend it.
+    """Tell what is wrong with EDFs, or may go wrong, and how to fix it.
 
-    Exit code 1 for errors, and with --strict for warnings. Without --dialect and --site, whatever
-    either engine would refuse is said.
+    The image is known by --manifest, else by the manifest beside each EDF. Exit code 1 for errors,
+    and with --strict for warnings. Without --dialect and --site, whatever either engine would
+    refuse is said.
     """
     from fcx.config import Settings
-    from fcx.parity.manifest import Manifest
 
-    _known_dialect(dialect)
+    _refuse_unknown_dialect(dialect)
     place = Settings.load().site(site) if site else None
-    record = Manifest.from_json(_read(manifest), str(manifest)) if manifest else None
     engine = dialect or (place.engine if place else "")
-    found = [f for path in files for f in _checked(path, engine, place, record, here=here)]
+    found = [f for file in files for f in _checked(file, engine, place, manifest, on_cluster)]
     if as_json:
         typer.echo(json.dumps([finding.to_data() for finding in found], indent=2))
     else:
@@ -121,7 +116,7 @@ def check(
 
 @app.command()
 def render(
-    file: Annotated[str, typer.Argument(help="Path of an EDF, or its name in EDF_PATH.")],
+    file: Annotated[str, typer.Argument(help="Path of an EDF, or its name.")],
     define: Annotated[
         list[str] | None, typer.Option("--define", "-D", help="NAME=VALUE of the cluster.")
     ] = None,
@@ -133,48 +128,60 @@ def render(
     Variables come from --define, the image (--manifest) and this shell, in this order; those
     that none of them has stay for the cluster, and are told on stderr.
     """
-    from fcx.edf.document import Edf, finder, is_path
-    from fcx.parity.manifest import Manifest
+    from fcx.edf.lookup import finder
+    from fcx.edf.merge import merged
+    from fcx.edf.read import read
+    from fcx.edf.render import render, to_data
+    from fcx.edf.variables import expanded, undefined
 
     given = dict(_definition(text) for text in define or [])
-    image = Manifest.from_json(_read(manifest), str(manifest)).env if manifest else {}
+    image = _read(manifest).env if manifest else {}
     variables = {**os.environ, **image, **given}
-    lookup = finder(variables)
-    edf = Edf.read(file) if is_path(file) or Path(file).is_file() else lookup(file)
-    whole = edf.merged(lookup).expanded(variables)
+    whole = expanded(merged(read(_located(file)), finder(variables)), variables)
     if as_json:
-        typer.echo(json.dumps(whole.to_data(), indent=2, default=str))
+        typer.echo(json.dumps(to_data(whole), indent=2, default=str))
     else:
-        typer.echo(whole.render(), nl=False)
-    if missing := whole.undefined(variables):
+        typer.echo(render(whole), nl=False)
+    if missing := undefined(whole, variables):
         names = ", ".join(f"${{{name}}}" for name in missing)
-        typer.echo(f"not set here, left for the cluster: {names}", err=True)
+        typer.echo(f"not set on this machine, left for the cluster: {names}", err=True)
+
+
+def _located(file: str) -> str:
+    """The file that a path or a name means, a path as it was given."""
+    from fcx.edf.lookup import is_path, locate
+
+    return file if is_path(file) or Path(file).is_file() else str(locate(file))
 
 
 def _checked(
-    path: Path, dialect: str, site: Site | None, manifest: Manifest | None, *, here: bool
+    file: str, dialect: str, site: Site | None, manifest: Path | None, on_cluster: bool
 ) -> list[Finding]:
-    from fcx.edf.check import unreadable
-    from fcx.edf.document import text_of
+    from fcx.edf.findings import unreadable
+    from fcx.edf.read import text_of
+    from fcx.files import manifest_of_edf
 
     try:
+        path = _located(file)
         text = text_of(path)
     except EdfError as error:
-        return [unreadable(error)]
-    return _findings(text, path, dialect, site, manifest, here=here)
+        return [unreadable(error, file)]
+    beside = manifest or manifest_of_edf(path)
+    image = _read(beside) if beside else None
+    return _findings(text, path, dialect, site, image, on_cluster=on_cluster)
 
 
 def _findings(
     text: str,
-    path: Path,
+    path: str | Path,
     dialect: str,
     site: Site | None,
     manifest: Manifest | None,
     *,
-    here: bool = False,
+    on_cluster: bool = False,
 ) -> list[Finding]:
     from fcx.edf.check import check as findings
-    from fcx.edf.document import finder
+    from fcx.edf.lookup import finder
 
     return findings(
         text,
@@ -183,33 +190,38 @@ def _findings(
         site=site,
         manifest=manifest,
         lookup=finder(),
-        variables=os.environ if here else None,
-        exists=os.path.exists if here else None,
+        variables=os.environ if on_cluster else None,
+        exists=os.path.exists if on_cluster else None,
     )
 
 
 def _manifest(settings: Settings, path: Path | None) -> Manifest:
-    from fcx.parity.manifest import Manifest
+    from fcx.files import EDF_FOLDER, manifest_path
 
-    wanted = path or settings.root / "edf" / f"{settings.image.name}.manifest.json"
-    return Manifest.from_json(_read(wanted), str(wanted))
+    return _read(path or manifest_path(settings.image.name, settings.root / EDF_FOLDER))
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        message = f"there is no manifest {path}: {error.strerror}. `fcx image build` makes one."
-        raise UsageError(message) from error
+def _read(path: Path) -> Manifest:
+    from fcx.image.manifests import read_manifest
+
+    return read_manifest(path)
 
 
 def _site(settings: Settings, name: str) -> Site:
     return settings.site(name or settings.image.site or os.environ.get("FIRECREST_SYSTEM", ""))
 
 
+def _rewritten(settings: Settings, target: Path, edf: Edf, manifest: Manifest, site: Site) -> str:
+    from fcx.edf.generate import header
+    from fcx.edf.rewrite import rewritten
+
+    existing, source = _existing(settings, target)
+    return rewritten(existing, edf, header(manifest, site, __version__), str(source))
+
+
 def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
     """The text to renew: the file that is there, else the one that additions come from."""
-    from fcx.edf.document import text_of
+    from fcx.edf.read import text_of
 
     if target.exists():
         return text_of(target), target
@@ -219,17 +231,13 @@ def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
     return "", target
 
 
-def _replace(target: Path, text: str) -> None:
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.new")
-        temporary.write_bytes(text.encode())
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(f"{target} cannot be written: {error.strerror}") from error
+def _tell(edf: Edf, target: Path, warning: str, findings: list[Finding]) -> None:
+    typer.echo(f"{target}: image {edf.image}")
+    for line in (*([f"warning: {warning}"] if warning else []), *(f.message() for f in findings)):
+        typer.echo(line, err=True)
 
 
-def _known_dialect(dialect: str) -> None:
+def _refuse_unknown_dialect(dialect: str) -> None:
     from fcx.edf.schema import DIALECTS
 
     if dialect and dialect not in DIALECTS:

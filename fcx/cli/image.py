@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fcx.cli.options import JsonOption
 from fcx.errors import UsageError
 
 if TYPE_CHECKING:
+    from fcx.config import Settings
+    from fcx.image.run import Run
     from fcx.parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-Json = Annotated[bool, typer.Option("--json", help="the result as JSON on standard output")]
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]
 
 
@@ -41,15 +44,16 @@ def build(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="run every step again")] = False,
     pull: Annotated[bool, typer.Option("--pull", help="ask for newer base images")] = False,
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the image from its Dockerfile and write its manifest to edf/."""
     from fcx.cli.progress import shown
     from fcx.config import Settings
-    from fcx.image import one as images
+    from fcx.image.build import build as build_image
+    from fcx.image.request import Request
 
     settings = Settings.load()
-    request = images.Request.from_settings(
+    request = Request.from_settings(
         settings,
         context=context,
         dockerfile=file,
@@ -60,7 +64,7 @@ def build(
         pull=pull,
     )
     with shown() as progress:
-        built = images.build(request, settings, progress)
+        built = build_image(request, settings, progress)
     for warning in built.warnings:
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
@@ -72,17 +76,15 @@ def build(
 
 
 @app.command()
-def inspect(name: Name = "", as_json: Json = False) -> None:
+def inspect(name: Name = "", as_json: JsonOption = False) -> None:
     """Show what the image contains, as its manifest has it."""
     from fcx.config import Settings
-    from fcx.image import one as images
 
-    settings = Settings.load()
-    manifest = images.read_manifest(settings, name)
+    manifest, path = _manifest(Settings.load(), name)
     if as_json:
         typer.echo(manifest.to_json(), nl=False)
     else:
-        _summary(manifest, images.manifest_path(settings, name), packages=True)
+        _summary(manifest, path, packages=True)
 
 
 @app.command(context_settings=PASS_ON)
@@ -91,47 +93,45 @@ def run(
     name: Name = "",
 ) -> None:
     """Run your Python in the image on this machine, in this folder, as yourself."""
+    from fcx.config import Settings
     from fcx.image.run import Run
 
-    manifest = _manifest(name)
+    manifest, _ = _manifest(Settings.load(), name)
     _start(manifest, Run.script(manifest, arguments, Path.cwd()))
 
 
 @app.command()
 def shell(name: Name = "") -> None:
     """Open a shell in the image on this machine, in this folder, as yourself."""
+    from fcx.config import Settings
     from fcx.image.run import Run
 
     if not sys.stdin.isatty():
         raise UsageError(
             "A shell needs a terminal. Without one: `fcx image run SCRIPT.py` runs a program."
         )
-    _start(_manifest(name), Run(("sh",), Path.cwd(), terminal=True))
+    manifest, _ = _manifest(Settings.load(), name)
+    _start(manifest, Run(("sh",), Path.cwd(), terminal=True))
 
 
 @app.command()
 def push(
     destination: Annotated[str, typer.Argument(metavar="REGISTRY/NAME[:TAG]")],
     name: Name = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Push the image to a registry and note its digest in the manifest."""
     from fcx.cli.progress import shown
-    from fcx.config import Settings
-    from fcx.image import one as images
-    from fcx.image import push as image_push
-    from fcx.image.check import require_architecture, target_site
+    from fcx.files import write_whole
     from fcx.image.engine import connect
+    from fcx.image.manifests import built_image
+    from fcx.image.push import push as push_image
 
-    settings = Settings.load()
-    manifest = images.read_manifest(settings, name)
-    require_architecture(manifest, target_site(settings, os.environ))
-    client = connect()
-    found = images.built_image(client, manifest)
-    with shown() as progress:
-        digest = image_push.push(client, found, manifest, destination, progress)
-    changed = replace(manifest, repo_digest=digest)
-    images.write_manifest(images.manifest_path(settings, name), changed)
+    manifest, path = _leaving(name)
+    with closing(connect()) as client, shown() as progress:
+        found = built_image(client, manifest)
+        digest = push_image(client, found, manifest, destination, progress)
+    write_whole(path, replace(manifest, repo_digest=digest).to_json())
     typer.echo(json.dumps({"repo_digest": digest}) if as_json else digest)
 
 
@@ -140,41 +140,49 @@ def pack(
     output: Annotated[Path | None, typer.Option(help="[edf/NAME.sqsh]")] = None,
     compression: Annotated[str, typer.Option(help="zstd, lzo, gzip, xz, lz4 or none")] = "zstd",
     name: Name = "",
-    as_json: Json = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Pack the image into a .sqsh file, as enroot lays one out, and note its SHA-256."""
-    from fcx.config import Settings
-    from fcx.image import one as images
-    from fcx.image import pack as image_pack
-    from fcx.image.check import require_architecture, target_site
+    from fcx.files import plain_name, write_whole
     from fcx.image.engine import connect
+    from fcx.image.manifests import built_image
+    from fcx.image.pack import pack as pack_image
 
-    settings = Settings.load()
-    path = images.manifest_path(settings, name)
-    manifest = images.read_manifest(settings, name)
-    require_architecture(manifest, target_site(settings, os.environ))
-    client = connect()
-    found = images.built_image(client, manifest)
-    target = output or path.with_name(f"{manifest.name}.sqsh")
-    sqsh = image_pack.pack(client, found, target, compression)
-    images.write_manifest(path, replace(manifest, sqsh=sqsh))
+    manifest, path = _leaving(name)
+    target = output or path.with_name(f"{plain_name(manifest.name)}.sqsh")
+    with closing(connect()) as client:
+        sqsh = pack_image(client, built_image(client, manifest), target, compression)
+    write_whole(path, replace(manifest, sqsh=sqsh).to_json())
     typer.echo(json.dumps(asdict(sqsh)) if as_json else f"{sqsh.path} sha256:{sqsh.sha256}")
 
 
-def _manifest(name: str) -> Manifest:
+def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:
+    """The manifest of the image of that name, else of the one in fcx.toml; and where it lies."""
+    from fcx.files import EDF_FOLDER, manifest_path
+    from fcx.image.manifests import read_manifest
+
+    path = manifest_path(name or settings.image.name, settings.root / EDF_FOLDER)
+    return read_manifest(path), path
+
+
+def _leaving(name: str) -> tuple[Manifest, Path]:
+    """The same of an image that is to leave this machine: the system it is for can run it."""
     from fcx.config import Settings
-    from fcx.image.one import read_manifest
+    from fcx.image.check import require_architecture, target_site
 
-    return read_manifest(Settings.load(), name)
+    settings = Settings.load()
+    manifest, path = _manifest(settings, name)
+    require_architecture(manifest, target_site(settings, os.environ))
+    return manifest, path
 
 
-def _start(manifest: Manifest, wanted: Any) -> None:
+def _start(manifest: Manifest, wanted: Run) -> None:
     from fcx.image.engine import connect
-    from fcx.image.one import built_image
-    from fcx.image.run import run as run_in
+    from fcx.image.manifests import built_image
+    from fcx.image.run import run as run_image
 
-    client = connect()
-    code = run_in(client, built_image(client, manifest), manifest, wanted)
+    with closing(connect()) as client:
+        code = run_image(client, built_image(client, manifest), manifest, wanted)
     raise typer.Exit(code)
 
 
@@ -195,7 +203,7 @@ def _summary(manifest: Manifest, path: Path, *, packages: bool = False) -> None:
     python = manifest.python
     rows = {
         "manifest": str(path),
-        "image id": manifest.image_id or "(not built here)",
+        "image id": manifest.image_id or "(adopted, not built)",
         "build id": manifest.build_id or "(none)",
         "recipe id": manifest.recipe_id or "(none)",
         "digest": manifest.repo_digest or "(not pushed)",

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from fcx.image.build import Progress
-
 if TYPE_CHECKING:
     from rich.progress import TaskID
+
+    from fcx.image.progress import Progress
 
 WIDTH = 100
 
 
-class Plain(Progress):
+class Plain:
     """A line for each step and for each change of a layer, for logs."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Plain(Progress):
             typer.echo(f"  {name}: {status}", err=True)
 
 
-class Live(Progress):
+class Live:
     """The current step, and a bar for each layer on the move."""
 
     def __init__(self, display: Any) -> None:

@@ -1,6 +1,6 @@
 """Generate the EDF of an image: what it must say so that only the image decides what runs.
 
-``edf_rewrite`` then writes it into a file, which may hold lines of the user's own.
+``rewrite`` then puts it into a file, which may hold lines of the user's own.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from ..config import EdfSettings, Site
 from ..errors import ParityError, UsageError
 from ..parity.manifest import Manifest
 from .document import Edf
-from .rewrite import MARK
-from .schema import Image, leaves, whole_mount
+from .layout import MARK
+from .mounts import written_out
+from .reference import Reference
+from .schema import leaves
 
 LEAKING = (
     "LD_LIBRARY_PATH",
@@ -55,7 +57,7 @@ def generate(
         workdir=settings.workdir or place or None,
         entrypoint=False,
         writable=settings.writable,
-        mounts=tuple(dict.fromkeys((*mounts, *map(whole_mount, settings.mounts)))),
+        mounts=tuple(dict.fromkeys((*mounts, *map(written_out, settings.mounts)))),
         env={**environment(manifest), **settings.env},
         annotations={name: _text(value) for name, value in annotations.items()},
     )
@@ -122,7 +124,7 @@ def _image(manifest: Manifest, settings: EdfSettings, sqsh: str, dialect: str) -
     packed = manifest.sqsh.path if manifest.sqsh else ""
     tag = manifest.tag or f"{manifest.name}:{manifest.build_id[:12] or 'latest'}"
     image = sqsh or settings.image or manifest.repo_digest or packed or tag
-    parsed = Image.parse(image)
+    parsed = Reference.parse(image)
     if parsed.path and dialect == "sarus":
         message = (
             f"Sarus takes no image file, only a reference to a registry, and the image is {image}."

@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from ..config import Credentials, Settings, resolve
-from ..edf.document import Edf, run_edf, run_edf_over
+from ..edf.run import run_edf, run_edf_over
 from ..errors import FcxError, OptionError, ParityError
 from ..jobscript import render as script
 from ..parity.gate import Gate, manifest_beside
@@ -278,8 +278,7 @@ def _place(environment: Any, options: script.Options, working_dir: str) -> _Plac
     manifest = None
     if environment is not None:
         edf = run_edf(environment, working_dir)
-        path = environment.file if isinstance(environment, Edf) else os.fspath(environment)
-        manifest = manifest_beside(path)
+        manifest = manifest_beside(edf.source)
     else:
         edf = run_edf_over(options.environment, working_dir)
     data = edf.text.encode("ascii")

@@ -1,6 +1,6 @@
-"""What to say of an image beside this host and beside the system that it is meant for (pure).
+"""What to say of an image beside the client and beside the system that it is meant for (pure).
 
-Each finding has what was wanted, what was found and the command that mends it.
+Each finding has what was wanted, what was found and the command that fixes it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from ..parity.manifest import Manifest, Snapshot
 from ..parity.tools import Environment
 
 SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY", re.IGNORECASE)
-INSIDE = "or call from inside the image: `fcx image run SCRIPT.py`"
+INSIDE = "or run the script inside the image: `fcx image run SCRIPT.py`"
 
 
-def host_warnings(manifest: Manifest, here: Snapshot) -> Iterator[str]:
-    """Where the interpreter that runs fcx differs from the image's: calls can run from inside."""
-    mine, its = here.python, manifest.python
+def client_warnings(manifest: Manifest, client: Snapshot) -> Iterator[str]:
+    """Where the interpreter that runs fcx differs from the image's: scripts can run inside it."""
+    own, its = client.python, manifest.python
     environment = Environment(
-        here.live.tool, mine.executable, mine.prefix, mine.prefix != mine.base_prefix
+        client.live.tool, own.executable, own.prefix, own.prefix != own.base_prefix
     )
-    if (mine.implementation, mine.version) != (its.implementation, its.version):
-        policy = "strict" if mine.minor == its.minor else "minor and strict"
+    if (own.implementation, own.version) != (its.implementation, its.version):
+        policy = "strict" if own.minor == its.minor else "minor and strict"
         yield (
-            f"Python: wanted {mine.implementation} {mine.version} as here, found "
+            f"Python: wanted {own.implementation} {own.version} as at the client, found "
             f"{its.implementation} {its.version} in the image; refused under parity {policy}. "
-            f"Mend here: `{environment.use_python(its.version)}`; or there: `fcx image build "
-            f"--build-arg PYTHON_VERSION={mine.version}`; {INSIDE}."
+            f"Fix at the client: `{environment.use_python(its.version)}`; or in the image: `fcx "
+            f"image build --build-arg PYTHON_VERSION={own.version}`; {INSIDE}."
         )
-    if manifest.dill and here.dill != manifest.dill:
+    if manifest.dill and client.dill != manifest.dill:
         yield (
-            f"dill: wanted {here.dill} as here, found {manifest.dill} in the image; refused under "
-            f"parity minor and strict. Mend here: `{environment.install(f'dill=={manifest.dill}')}`"
-            f"; or there: `fcx image build --build-arg DILL_VERSION={here.dill}`; {INSIDE}."
+            f"dill: wanted {client.dill} as at the client, found {manifest.dill} in the image; "
+            "refused under parity minor and strict. Fix at the client: "
+            f"`{environment.install(f'dill=={manifest.dill}')}`; or in the image: `fcx image build "
+            f"--build-arg DILL_VERSION={client.dill}`; {INSIDE}."
         )
 
 
@@ -65,7 +66,7 @@ def architecture_finding(manifest: Manifest, site: Site | None) -> str | None:
         return None
     return (
         f"Architecture: wanted {site.architecture} for {site.name}, found {manifest.architecture} "
-        f"in the image {manifest.name}. Mend: `fcx image build --platform {site.platform}`, on a "
+        f"in the image {manifest.name}. Fix: `fcx image build --platform {site.platform}`, on a "
         "machine that can run or emulate it."
     )
 

@@ -148,6 +148,6 @@ def _readable(path: Path) -> IO[bytes]:
         return path.open("rb")
     except OSError as error:
         raise UsageError(
-            f"The build context has a file that cannot be read: {path} ({error.strerror}). Mend "
-            f"its permissions, or name it in {IGNORE_FILE}."
+            f"The build context has a file that cannot be read: {path} ({error.strerror}). Set "
+            f"its permissions right, or name it in {IGNORE_FILE}."
         ) from error

@@ -1,15 +1,12 @@
-"""The container engine, Docker or Podman behind its socket: find it, and speak of its failures.
+"""The container engine, Docker or Podman behind its socket: find it, and turn its errors into ours.
 
-The one place that knows the docker SDK's exceptions; nothing of them leaves this package.
+The one module that imports the docker SDK; nothing of its exceptions leaves this room.
 """
 
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,13 +15,14 @@ from typing import Any
 import docker
 import docker.errors
 from docker.context import ContextAPI
+from docker.types import Mount
+from docker.utils import parse_repository_tag
 
 from ..errors import EngineError, EngineUnavailable
+from .advice import explain, no_engine, reason
 
 PATIENCE = 10
 """Seconds that an engine has for its first answer."""
-
-FULL = "no space left on device"
 
 
 def connect(env: Mapping[str, str] | None = None) -> Any:
@@ -39,7 +37,7 @@ def connect(env: Mapping[str, str] | None = None) -> Any:
         if client is not None:
             return client
         tried.append(f"{where}: {reason}")
-    raise EngineUnavailable(_no_engine(tried))
+    raise EngineUnavailable(no_engine(tried))
 
 
 def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
@@ -52,7 +50,7 @@ def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
             client = docker.DockerClient(base_url=where, timeout=PATIENCE)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
-        return None, _reason(error)
+        return None, reason(error)
     client.api.timeout = None  # a build step, a push or an export may be silent for long
     return client, ""
 
@@ -95,35 +93,6 @@ def _context_host() -> str:
     return str(context.Host or "")
 
 
-def _reason(error: Exception) -> str:
-    """The innermost cause, which is what a person can act on."""
-    text = str(error)
-    for word, meaning in (
-        ("Permission", "permission denied"),
-        ("No such file", "nothing there"),
-        ("Connection refused", "nobody listens"),
-    ):
-        if word in text:
-            return meaning
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def _no_engine(tried: list[str]) -> str:
-    lines = "".join(f"\n  {line}" for line in tried)
-    if any("permission denied" in line for line in tried):
-        mend = "Let yourself use it: `sudo usermod -aG docker $USER`, then log in again."
-    elif not any(shutil.which(program) for program in ("docker", "podman", "dockerd")):
-        mend = "Install Docker (https://docs.docker.com/engine/install/) or Podman, and start it."
-    elif sys.platform == "darwin":
-        mend = "Start Docker Desktop, or `colima start`, or `podman machine start`."
-    else:
-        mend = (
-            "Start one: `sudo systemctl start docker`, or `systemctl --user start podman.socket`; "
-            "or set DOCKER_HOST to where it listens."
-        )
-    return f"No container engine answers. Tried:{lines}\n{mend}"
-
-
 @contextmanager
 def engine_errors(doing: str) -> Iterator[None]:
     """Turn what the SDK raises into an EngineError that says what was being done."""
@@ -135,33 +104,9 @@ def engine_errors(doing: str) -> Iterator[None]:
         raise EngineError(explain(doing, str(error))) from error
     except OSError as error:  # the HTTP library's exceptions are OSErrors
         raise EngineError(
-            f"{doing} failed: the container engine stopped answering ({_reason(error)}). See "
+            f"{doing} failed: the container engine stopped answering ({reason(error)}). See "
             "whether it still runs: `docker info`."
         ) from error
-
-
-def explain(doing: str, words: str) -> str:
-    """``doing`` failed, in the engine's words, and what can be done where that is known."""
-    words = words.strip().rstrip(".")
-    return f"{doing} failed: {words}." + _hint(words)
-
-
-def _hint(words: str) -> str:
-    low = words.lower()
-    if FULL in low:
-        return (
-            " The disk that holds the engine's images is full: `docker system df` shows what "
-            "takes the room, `docker system prune` frees what nothing uses."
-        )
-    if "exec format error" in low:
-        return (
-            " The image is for another processor than this machine's. To emulate it: "
-            "`docker run --privileged --rm tonistiigi/binfmt --install all`; or build on a machine "
-            "of that kind."
-        )
-    if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
-        return " Log in first: `docker login REGISTRY`."
-    return ""
 
 
 def find_image(client: Any, name: str) -> Any | None:
@@ -178,3 +123,14 @@ def local_platform(client: Any) -> str:
     with engine_errors("Asking the engine for its platform"):
         version = client.version()
     return f"{version.get('Os', 'linux')}/{version.get('Arch', '')}"
+
+
+def split_tag(name: str) -> tuple[str, str]:
+    """Repository and tag of an image's name; an empty tag where it has none."""
+    repository, tag = parse_repository_tag(name)
+    return repository, tag or ""
+
+
+def bind(source: str, target: str) -> Any:
+    """A folder of this machine at a place in a container."""
+    return Mount(target, source, type="bind")

@@ -77,7 +77,7 @@ def _walk(
     except OSError as error:
         raise UsageError(
             f"The build context has a folder that cannot be read: {folder} ({error.strerror}). "
-            f"Mend its permissions, or name it in {IGNORE_FILE}."
+            f"Set its permissions right, or name it in {IGNORE_FILE}."
         ) from error
     for entry in entries:
         path = below + entry.name

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shlex
 import shutil
 import subprocess
 import tarfile
@@ -19,10 +18,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
-from ..errors import EngineError, ImageRefused, UsageError
+from ..errors import EngineError, UsageError
+from ..files import replacing
 from ..parity.manifest import Sqsh
-from .engine import FULL, engine_errors, explain
-from .probe import Stream, container
+from .advice import FULL, explain
+from .container import Stream, container
+from .engine import engine_errors
+from .enroot import layout
 
 COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "zstd": ("-comp", "zstd", "-Xcompression-level", "9"),
@@ -42,21 +44,6 @@ TOUCHED = {"dev", "etc", "proc", "sys"} | {
 }
 """What an engine makes or touches in a container that was never started."""
 
-RC = """\
-mkdir -p {workdir} 2> /dev/null
-cd {workdir} && unset OLDPWD || exit 1
-
-if [ -s /etc/rc.local ]; then
-    . /etc/rc.local
-fi
-
-if [ $# -gt 0 ]; then
-    exec {entrypoint}"$@"
-else
-    exec {entrypoint}{command}
-fi
-"""
-
 
 def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sqsh:
     """Write ``output`` whole or not at all; its path and SHA-256."""
@@ -65,58 +52,17 @@ def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sq
     program = shutil.which("mksquashfs")
     if program is None:
         raise EngineError(
-            "Packing needs mksquashfs, which is not here. Install it: `sudo apt-get install "
+            "Packing needs mksquashfs, which this machine lacks. Install it: `sudo apt-get install "
             "squashfs-tools`, `sudo dnf install squashfs-tools` or `brew install squashfs`."
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    partial = output.with_name(f".{output.name}.{os.getpid()}.tmp")
-    created = _created(image)
-    command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
-    try:
+    with replacing(output) as partial:
+        command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
         with container(client, image.id, command=["true"]) as made:
             with engine_errors("Exporting the image"):
                 chunks = made.export()
-            _squash(command, chunks, layout(image.attrs), created)
+            _squash(command, chunks, layout(image.attrs), _created(image))
         digest = _sha256(partial)
-        partial.replace(output)
-    finally:
-        partial.unlink(missing_ok=True)
     return Sqsh(str(output), digest)
-
-
-def layout(attrs: Mapping[str, Any]) -> dict[str, tuple[int, bytes]]:
-    """{path: (mode, content)} of the files that tell enroot what the image's record says."""
-    config = attrs.get("Config") or {}
-    env = config.get("Env") or []
-    broken = [pair.partition("=")[0] for pair in env if "\n" in pair]
-    if broken:
-        raise ImageRefused(
-            f"The image's variable {broken[0]} holds a line break, which /etc/environment cannot. "
-            "Take it out of the Dockerfile's ENV."
-        )
-    volumes = sorted(config.get("Volumes") or {})
-    mounts = [
-        f"${{ENROOT_ROOTFS}}{v} {v} none x-create=dir,bind,rw,nosuid,nodev\n" for v in volumes
-    ]
-    return {
-        "etc/environment": (0o644, "".join(f"{pair}\n" for pair in env).encode()),
-        "etc/fstab": (0o644, "".join(mounts).encode()),
-        "etc/rc": (0o755, _rc(config).encode()),
-    }
-
-
-def _rc(config: Mapping[str, Any]) -> str:
-    """The script that enroot starts: labels as comments, workdir, entrypoint and command."""
-    labels = sorted((config.get("Labels") or {}).items())
-    comments = "".join(f"# {key} {' '.join(value.split())}\n" for key, value in labels)
-    entrypoint, command = config.get("Entrypoint") or [], config.get("Cmd") or []
-    if not entrypoint and not command:
-        command = ["/bin/sh"]
-    return comments + RC.format(
-        workdir=shlex.quote(config.get("WorkingDir") or "/"),
-        entrypoint="".join(shlex.quote(word) + " " for word in entrypoint),
-        command=shlex.join(command),
-    )
 
 
 def rewrite(

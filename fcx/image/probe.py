@@ -1,6 +1,6 @@
 """Ask an image what it is: run the probe inside as a plain user, or read its files.
 
-What an image lacks is told here: no ``sh``, no Python, no dill, each with what to do about it.
+What an image lacks is told: no ``sh``, no Python, no dill, each with what to do about it.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from importlib import resources
 from typing import Any
 
 from ..errors import EngineError, ImageRefused
 from ..parity.manifest import Snapshot
+from .container import Stream, container, image_env
 from .engine import engine_errors
-from .static import Files, Reading
+from .static import Reading
+from .tree import Files
 
 PLAIN_USER = "65534:65534"
 PROBE = "/fcx-probe.py"
@@ -24,18 +25,6 @@ SCRIPT = (
     "for python in python3 python; do "
     f'if command -v "$python" >/dev/null; then exec "$python" {PROBE}; fi; done; exit 127'
 )
-
-
-@contextmanager
-def container(client: Any, image_id: str, **options: Any) -> Iterator[Any]:
-    """A container that is made but not started, removed at the end whatever happens."""
-    with engine_errors("Making a container of the image"):
-        made = client.containers.create(image_id, **options)
-    try:
-        yield made
-    finally:
-        with engine_errors("Removing a container"):
-            made.remove(force=True, v=True)
 
 
 def probe_image(client: Any, image: Any) -> Snapshot | Reading:
@@ -65,12 +54,6 @@ def read_image(client: Any, image: Any) -> Reading:
     with container(client, image.id, command=["true"]) as made, engine_errors("Exporting"):
         files = Files.from_tar(Stream(made.export()))
     return Reading.from_files(files, image_env(image).get("PATH", ""))
-
-
-def image_env(image: Any) -> dict[str, str]:
-    """The environment that the image sets."""
-    pairs = (image.attrs.get("Config") or {}).get("Env") or []
-    return dict(pair.partition("=")[::2] for pair in pairs)
 
 
 def image_native(client: Any) -> str:
@@ -142,33 +125,7 @@ def _refuse_incomplete(reading: Reading) -> None:
 
 def _no_dill(python: str) -> str:
     return (
-        "The image has no dill. Wanted: dill in the image's Python, which unpickles the calls; "
+        "The image has no dill. Wanted: dill in the image's Python, which unpickles the tasks; "
         f"found: none that {python} can import as a plain user. Add to the Dockerfile: "
         f"`ARG DILL_VERSION` and `RUN {python} -m pip install dill==$DILL_VERSION`."
     )
-
-
-class Stream(io.RawIOBase):
-    """An iterator of byte chunks as a file to read from."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        """It is for reading."""
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Exactly ``size`` bytes unless the end comes first; all of them for -1."""
-        parts, have = [self._rest], len(self._rest)
-        while size < 0 or have < size:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
-            parts.append(chunk)
-            have += len(chunk)
-        data = b"".join(parts)
-        cut = len(data) if size < 0 else size
-        self._rest = data[cut:]
-        return data[:cut]

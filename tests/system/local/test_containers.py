@@ -22,6 +22,7 @@ from executors.deadline import within
 from executors.fixtures import making
 
 from fcx.edf.document import Edf
+from fcx.edf.render import render
 from fcx.local import cluster
 from fcx.local.process.engine import find_engine
 
@@ -424,7 +425,7 @@ def calls_in(engine: list[str], image: str, folder: Path, base: Path) -> None:
     """Calls run in the image, with `environment=` and as scripts for the seed have it."""
     env = {"PATH": PATH, "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""}
     edf = Edf(image=image, entrypoint=False, env=env)
-    base.write_text(edf.render())
+    base.write_text(render(edf))
     with cluster(nodes=3, engine=engine) as env, making(env, folder) as make:
         build, interpreter, path = within(DEADLINE, make(environment=edf).submit(a_look()).result)
         assert build == "build-23"

@@ -23,6 +23,7 @@ from fcx import FirecrestExecutor
 from fcx.config import EdfSettings, Site
 from fcx.edf.document import Edf
 from fcx.edf.generate import generate
+from fcx.edf.render import render
 from fcx.errors import ParityError
 from fcx.local import Environment
 from fcx.parity.compare import compare
@@ -88,7 +89,7 @@ class Bench:
         path = manifest.sqsh.path if manifest.sqsh else ""
         edf = generate(manifest, Site("here"), EdfSettings(), str(self.working_dir), sqsh=path)
         target = self.folder / "image.toml"
-        target.write_text(change(edf).render())
+        target.write_text(render(change(edf)))
         if known:
             (self.folder / "image.manifest.json").write_text(manifest.to_json())
         return target

@@ -16,7 +16,10 @@ from parity.images import OWN
 from places import REPOSITORY
 
 from fcx.config import ParitySettings, Settings
-from fcx.image import one as images
+from fcx.files import manifest_path
+from fcx.image.build import build as build_image
+from fcx.image.manifests import read_manifest
+from fcx.image.request import Request
 from fcx.parity.compare import compare
 from fcx.parity.manifest import Manifest, Snapshot
 from fcx.protocol import probe
@@ -45,8 +48,8 @@ def build(engine: Engine, folder: Path, version: str) -> Manifest:
     bases.base_image(engine, version)
     shutil.copytree(CONTAINERS, folder / "containers")
     settings = Settings(folder)
-    request = images.Request.from_settings(settings, build_args={"PYTHON_VERSION": version})
-    return images.build(request, settings).manifest
+    request = Request.from_settings(settings, build_args={"PYTHON_VERSION": version})
+    return build_image(request, settings).manifest
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,7 @@ def project(docker_host: Engine, tmp_path_factory: pytest.TempPathFactory) -> Pa
 @pytest.fixture(scope="module")
 def manifest(project: Path) -> Manifest:
     """The image's manifest."""
-    return images.read_manifest(Settings(project))
+    return read_manifest(manifest_path("fcx-image", project / "edf"))
 
 
 def here() -> Snapshot:

@@ -11,10 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fcx.edf.check import check
-from fcx.edf.document import Edf, expand, run_edf
+from fcx.edf.document import Edf
+from fcx.edf.index import Index
+from fcx.edf.merge import merged
+from fcx.edf.read import parse
+from fcx.edf.render import render
 from fcx.edf.rewrite import rewritten
+from fcx.edf.run import run_edf
 from fcx.edf.schema import KEYS
-from fcx.edf.toml import Index, tomllib
+from fcx.edf.toml import tomllib
+from fcx.edf.variables import expand
 from fcx.errors import EdfError
 
 quick = settings(
@@ -59,9 +65,9 @@ edfs = st.builds(
 @given(edfs)
 def test_render_then_read_is_the_identity(edf: Edf):
     """Whatever an EDF holds, its text holds; and it is ASCII, and TOML to others too."""
-    text = edf.render()
+    text = render(edf)
     assert text.isascii()
-    assert Edf.parse(text) == edf
+    assert parse(text) == edf
 
 
 def oracle(name: str, bases: dict[str, Edf]) -> Edf:
@@ -90,16 +96,16 @@ def test_merging_follows_the_documented_rules(layers: list[Edf], data: st.DataOb
     for number, edf in enumerate(layers):
         below = st.lists(st.sampled_from([str(n) for n in range(number)] or [""]), max_size=3)
         chosen = tuple(filter(None, data.draw(below)))
-        parts = {key: getattr(edf, key) for key in KEYS} | {"base_environment": chosen}
+        parts = edf.values() | {"base_environment": chosen}
         bases[str(number)] = Edf(**parts, other=edf.other)
     top = str(len(layers) - 1)
-    assert bases[top].merged(bases.__getitem__) == oracle(top, bases)
+    assert merged(bases[top], bases.__getitem__) == oracle(top, bases)
 
 
 @quick
 @given(strings, st.dictionaries(st.sampled_from("ab"), strings))
 def test_expanding_in_two_steps_is_expanding_once(text: str, variables: dict[str, str]):
-    """What is known here and what only the far side knows give the same in the end."""
+    """What is known at the client and what only the cluster knows give the same in the end."""
     everything = {"a": "", "b": "2"} | variables
     try:
         whole = expand(text, everything, final=True)
@@ -114,11 +120,11 @@ def test_expanding_in_two_steps_is_expanding_once(text: str, variables: dict[str
 @given(edfs)
 def test_what_travels_with_a_run_can_be_read_and_has_the_mount(edf: Edf):
     """Any EDF with an image can be sent, in ASCII, with the run's directory mounted."""
-    plain = Edf(**{key: getattr(edf, key) for key in KEYS if key != "base_environment"})
+    plain = Edf(**edf.values() | {"base_environment": ()})
     if plain.image:
         run = run_edf(plain, "/w")
         assert run.text.isascii()
-        assert Edf.parse(run.text).mounts[-1:] == ("/w:/w",) or "/w:/w" in plain.mounts
+        assert parse(run.text).mounts[-1:] == ("/w:/w",) or "/w:/w" in plain.mounts
         assert run.name.isascii()
         assert "/" not in run.name
 
@@ -168,13 +174,13 @@ wild_texts = (
 def test_any_text_is_an_edf_or_an_error_with_a_place_in_it(text: str):
     """No other exception, and a line and column that exist."""
     try:
-        edf = Edf.parse(text)
+        edf = parse(text)
     except EdfError as error:
         lines = text.replace("\r\n", "\n").split("\n")
         assert 1 <= error.line <= len(lines)
         assert 1 <= error.column <= len(lines[error.line - 1]) + 2
     else:
-        assert Edf.parse(edf.render()) == edf
+        assert parse(render(edf)) == edf
 
 
 @wild
@@ -186,9 +192,9 @@ def test_the_check_of_any_text_gives_findings_and_never_fails(text: str):
     for finding in findings:
         assert 1 <= finding.line <= len(lines) + 1
         assert 1 <= finding.column <= max(map(len, lines)) + 2
-        assert all((finding.code, finding.what, finding.why, finding.mend))
+        assert all((finding.code, finding.what, finding.why, finding.fix))
     try:
-        Edf.parse(text)
+        parse(text)
     except EdfError:
         assert any(finding.severity == "error" for finding in findings)
     else:
@@ -196,12 +202,12 @@ def test_the_check_of_any_text_gives_findings_and_never_fails(text: str):
 
 
 @wild
-@given(wild_texts | edfs.map(Edf.render) | st.dictionaries(texts, values).map(tomlkit.dumps))
+@given(wild_texts | edfs.map(render) | st.dictionaries(texts, values).map(tomlkit.dumps))
 def test_the_index_knows_the_place_of_every_value(text: str):
     """Each value of the data has a place, and what stands there is that value."""
     try:
         data = tomllib.loads(text)
-        Edf.parse(text)  # within the limits of nesting, and no surrogates
+        parse(text)  # within the limits of nesting, and no surrogates
     except (ValueError, RecursionError, EdfError):
         return
     index = Index(text)
@@ -249,12 +255,12 @@ def commented(draw: st.DrawFn) -> str:
 def test_rewriting_keeps_what_is_the_users_and_renews_what_is_not(text: str, one: Edf, two: Edf):
     """Comments, order and values of the user survive; a second time changes nothing."""
     try:
-        before = Edf.parse(text)
+        before = parse(text)
     except EdfError:
         return  # both forms of mounts, or of the annotations of one hook
     base = {"base_environment": (), "devices": (), "other": {}}
     for edf in (one, two):
-        parts = {key: getattr(edf, key) for key in KEYS} | base | {"image": edf.image or "x"}
+        parts = edf.values() | base | {"image": edf.image or "x"}
         parts["annotations"] = {"com.hooks.cxi.enabled": "true"} if len(edf.env) % 2 else {}
         wanted = Edf(**parts)
         after = rewritten(text, wanted, ["made for a test"])
@@ -264,7 +270,7 @@ def test_rewriting_keeps_what_is_the_users_and_renews_what_is_not(text: str, one
         place = -1
         for line in kept:
             place = after.index(line, place + 1)
-        result = Edf.parse(after)
+        result = parse(after)
         assert result.image == wanted.image
         assert set(wanted.mounts) <= set(result.mounts)
         ours = wanted.annotations.get("com.hooks.cxi.enabled")

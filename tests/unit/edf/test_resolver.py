@@ -13,7 +13,10 @@ from cluster import edf_resolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.edf.document import Edf, finder
+from fcx.edf.lookup import finder
+from fcx.edf.merge import merged
+from fcx.edf.read import read
+from fcx.edf.variables import expanded
 from fcx.errors import EdfError
 
 words = st.text("abcXYZ019_-. =:é\"\\'#[]", max_size=12)
@@ -63,7 +66,7 @@ def test_both_readings_agree(layers: list[dict[str, Any]], nested: bool) -> None
             path.write_text(toml(layer, written[-1:] if nested else written if last else []))
             written.append(str(path))
         theirs = edf_resolve.load(written[-1], ())
-        ours = Edf.read(written[-1]).merged(finder()).expanded(os.environ, final=True)
+        ours = expanded(merged(read(written[-1]), finder()), os.environ, final=True)
 
     def grown(value: str) -> str:
         return edf_resolve.expand(value, os.environ.get, "here")
@@ -90,4 +93,4 @@ def test_both_refuse_the_same(text: str, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(edf_resolve.Refused):
         edf_resolve.load("./x.toml", ())
     with pytest.raises(EdfError):
-        Edf.read("./x.toml").merged(finder())
+        merged(read("./x.toml"), finder())

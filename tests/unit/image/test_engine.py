@@ -11,16 +11,18 @@ import pytest
 
 from fcx.config import Settings, Site
 from fcx.errors import EngineUnavailable, ImageRefused, ParityError
+from fcx.image.advice import explain
 from fcx.image.check import (
     architecture_finding,
-    host_warnings,
+    client_warnings,
     require_architecture,
     secret_warnings,
     target_site,
 )
-from fcx.image.engine import candidates, connect, explain
-from fcx.image.pack import layout
-from fcx.image.static import Files, Reading
+from fcx.image.engine import candidates, connect
+from fcx.image.enroot import layout
+from fcx.image.static import Reading
+from fcx.image.tree import Files
 from fcx.image.wheel import fcx_wheel
 from fcx.parity.manifest import Manifest, Snapshot
 from fcx.protocol import probe
@@ -51,7 +53,7 @@ def test_nobody_answers(host: str):
 
 
 @pytest.mark.parametrize(
-    ("words", "mend"),
+    ("words", "fix"),
     [
         ("write /x: no space left on device", "docker system prune"),
         ("exec /bin/sh: exec format error", "binfmt"),
@@ -59,34 +61,34 @@ def test_nobody_answers(host: str):
         ("something else", ""),
     ],
 )
-def test_what_to_do(words: str, mend: str):
+def test_what_to_do(words: str, fix: str):
     """The engine's own words stay, and known ones come with a remedy."""
     text = explain("Doing it", words)
     assert words in text
-    assert mend in text
+    assert fix in text
 
 
 def test_differences_from_this_host(here: Snapshot):
     """Both sides and a command for each; nothing where nothing differs."""
     same = Manifest.adopt("x", here)
-    assert list(host_warnings(same, here)) == []
+    assert list(client_warnings(same, here)) == []
     other = replace(same, python=replace(here.python, version="3.99.1"), dill="0.0.1")
-    python, dill = host_warnings(other, here)
-    assert f"wanted cpython {here.python.version} as here, found cpython 3.99.1" in python
+    python, dill = client_warnings(other, here)
+    assert f"wanted cpython {here.python.version} as at the client, found cpython 3.99.1" in python
     assert "minor and strict" in python
-    assert f"wanted {here.dill} as here, found 0.0.1" in dill
+    assert f"wanted {here.dill} as at the client, found 0.0.1" in dill
     patch = replace(same, python=replace(here.python, version=here.python.minor + ".99"))
-    assert "under parity strict" in next(host_warnings(patch, here))
+    assert "under parity strict" in next(client_warnings(patch, here))
 
 
 @pytest.mark.parametrize(
     ("tool", "word"), [("uv", "uv pip"), ("conda", "conda"), ("pip", "-m pip")]
 )
 def test_commands_in_the_callers_tool(here: Snapshot, tool: str, word: str):
-    """What mends it is said in uv, conda or pip, whichever made the environment."""
+    """What fixes it is said in uv, conda or pip, whichever made the environment."""
     caller = replace(here, live=replace(here.live, tool=tool))
     other = replace(Manifest.adopt("x", here), dill="0.0.1")
-    assert word in next(host_warnings(other, caller))
+    assert word in next(client_warnings(other, caller))
 
 
 def test_architecture_of_the_target(here: Snapshot, tmp_path: Path):
@@ -121,7 +123,7 @@ def test_the_wheel_is_the_same_each_time():
 
     with zipfile.ZipFile(io.BytesIO(one)) as wheel:
         names = set(wheel.namelist())
-        assert {"fcx/protocol/probe.py", "fcx/containers/Dockerfile", "fcx/image/one.py"} <= names
+        assert {"fcx/protocol/probe.py", "fcx/containers/Dockerfile", "fcx/image/build.py"} <= names
         metadata = wheel.read(next(n for n in names if n.endswith("METADATA"))).decode()
     assert "Requires-Dist: dill" in metadata
     assert not any("__pycache__" in name for name in names)

@@ -1,4 +1,4 @@
-"""The rules about an EDF's annotations, which switch the engine's hooks."""
+"""Annotations, which switch the engine's hooks: known, well spelt, and fit for one another."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from . import toml as edf_toml
-from .rules import WARNING, Context, Hit
-from .schema import ANNOTATIONS, HOOK_SWITCHES, VARIABLE, VARIANTS, leaves
+from ..schema import ANNOTATIONS, HOOK_SWITCHES, VARIANTS, leaves
+from ..toml import Path
+from ..variables import VARIABLE
+from .context import WARNING, Context, Hit
 
 GPUS = {
     "clariden": "cuda",
@@ -47,9 +48,9 @@ def names(context: Context) -> Iterator[Hit]:
             near = difflib.get_close_matches(name.lower(), ANNOTATIONS, 1, 0.6 if ours else 0.85)
             guesses -= 1
         if ours or near:
-            mend = f"did you mean {near[0]}?" if near else f"known ones: {', '.join(ANNOTATIONS)}"
+            fix = f"did you mean {near[0]}?" if near else f"known ones: {', '.join(ANNOTATIONS)}"
             why = "engines ignore an annotation that they do not know, without a word"
-            yield Hit(path, "unknown-annotation", WARNING, f"unknown annotation {name}", why, mend)
+            yield Hit(path, "unknown-annotation", WARNING, f"unknown annotation {name}", why, fix)
 
 
 def values(context: Context) -> Iterator[Hit]:
@@ -58,9 +59,9 @@ def values(context: Context) -> Iterator[Hit]:
         if not isinstance(value, str) or VARIABLE.search(value):
             continue
         if name in HOOK_SWITCHES and value not in ("true", "false"):
-            why, mend = "the hook compares it with the word true", 'write "true" or "false"'
+            why, fix = "the hook compares it with the word true", 'write "true" or "false"'
             what = f"{name} is {value!r}"
-            yield Hit(path, "annotation-value", WARNING, what, why, mend)
+            yield Hit(path, "annotation-value", WARNING, what, why, fix)
         elif name == "com.hooks.netstack.source" and not re.fullmatch(
             r"host|artifact(:.+)?", value
         ):
@@ -68,8 +69,8 @@ def values(context: Context) -> Iterator[Hit]:
             yield Hit(path, "annotation-value", WARNING, what, why, 'write "host" or "artifact"')
         elif name == "com.hooks.ssh.authorize_ssh_key" and not value.startswith(("/", "<")):
             what = f"{name} is no absolute path"
-            why, mend = "it names a file that holds the public key", "write the path of that file"
-            yield Hit(path, "annotation-value", WARNING, what, why, mend)
+            why, fix = "it names a file that holds the public key", "write the path of that file"
+            yield Hit(path, "annotation-value", WARNING, what, why, fix)
 
 
 def variant(context: Context) -> Iterator[Hit]:
@@ -84,16 +85,16 @@ def variant(context: Context) -> Iterator[Hit]:
         return
     if everything.get("com.hooks.aws_ofi_nccl.enabled") != "true" and context.whole:
         what, why = "a variant for a hook that is off", 'enabled is not "true"'
-        mend = 'add com.hooks.aws_ofi_nccl.enabled = "true", or take the variant out'
-        yield Hit(path, "hook-off", WARNING, what, why, mend)
+        fix = 'add com.hooks.aws_ofi_nccl.enabled = "true", or take the variant out'
+        yield Hit(path, "hook-off", WARNING, what, why, fix)
     elif value not in VARIANTS:
         near = difflib.get_close_matches(value, VARIANTS, 1, 0.5)
-        mend = f"did you mean {near[0]}?" if near else f"known: {', '.join(VARIANTS)}"
+        fix = f"did you mean {near[0]}?" if near else f"known: {', '.join(VARIANTS)}"
         what, why = f"unknown variant {value!r}", "there is no plugin of that name to mount"
-        yield Hit(path, "hook-variant", WARNING, what, why, mend)
+        yield Hit(path, "hook-variant", WARNING, what, why, fix)
     elif not source.startswith("artifact") and (why := _misfit(context, value)):
-        mend = "take the variant of the image's own CUDA or ROCm"
-        yield Hit(path, "hook-variant", WARNING, f"the variant {value} does not fit", why, mend)
+        fix = "take the variant of the image's own CUDA or ROCm"
+        yield Hit(path, "hook-variant", WARNING, f"the variant {value} does not fit", why, fix)
 
 
 def _misfit(context: Context, value: str) -> str:
@@ -126,8 +127,8 @@ def needs(context: Context) -> Iterator[Hit]:
             yield Hit(path, "hook-needs-writable", WARNING, what, why, "write writable = true")
         if on and ".ssh." in name and context.whole and not _has_key(everything):
             what, why = "the ssh hook has no key", "nobody can log in then"
-            mend = 'add com.hooks.ssh.authorize_ssh_key = "/path/of/key.pub"'
-            yield Hit(path, "ssh-key", WARNING, what, why, mend)
+            fix = 'add com.hooks.ssh.authorize_ssh_key = "/path/of/key.pub"'
+            yield Hit(path, "ssh-key", WARNING, what, why, fix)
 
 
 def _is_on(value: Any) -> bool:
@@ -138,9 +139,6 @@ def _has_key(annotations: Mapping[str, str]) -> bool:
     return "com.hooks.ssh.authorize_ssh_key" in annotations
 
 
-def _annotations(context: Context) -> Iterator[tuple[edf_toml.Path, str, Any]]:
+def _annotations(context: Context) -> Iterator[tuple[Path, str, Any]]:
     for path, value in leaves(context.data.get("annotations", {})):
         yield ("annotations", *path), ".".join(path), value
-
-
-RULES = (names, values, variant, needs)

@@ -1,0 +1,81 @@
+"""One thing to say about an EDF, and what is said of a file that is no EDF at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ..errors import EdfError
+from .document import UNNAMED
+from .rules.context import ERROR
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to say about an EDF. ``severity`` is ``error`` or ``warning``; places from 1."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    severity: str
+    what: str
+    why: str
+    fix: str
+
+    def message(self) -> str:
+        """Three lines for a person."""
+        place = f"{self.file}:{self.line}:{self.column}"
+        lines = f"{place}: {self.severity}: {self.what} [{self.code}]", f"why: {self.why}"
+        return "\n    ".join(map(_plain, (*lines, f"fix: {self.fix}")))
+
+    def to_data(self) -> dict[str, Any]:
+        """The fields, for JSON."""
+        return asdict(self)
+
+
+def _plain(text: str) -> str:
+    """What a file says goes to a terminal without control characters."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
+
+
+def unreadable(error: EdfError, file: str = "") -> Finding:
+    """The finding for a file that has no text to check: absent, or not UTF-8.
+
+    ``file`` is what was asked for, for an error that has no file because none was found.
+    """
+    why, fix = "an EDF is a text file in UTF-8", "correct the path, or save the file as UTF-8"
+    place = file if error.file == UNNAMED else error.file, error.line, error.column
+    return Finding(*place, "unreadable", ERROR, error.message, why, fix)
+
+
+_HINTS = (
+    (r"=\s*\[\s*\.\.\.\s*\]|\.\.\.", "replace ... by your own values, each in quotes"),
+    ("[\u2018\u2019\u201c\u201d\u201e]", 'replace the typographic quotes by plain ones: "'),
+    (r"=\s*(True|False)\b", "write true or false, in lower case and without quotes"),
+    (r"=\s*(<|\$|/|~|\./)", 'put the value in quotes: "..."'),
+    (r"""=\s*("[^"]*"|'[^']*'|\w+)\s*,\s*(#.*)?$""", "take the comma at the end of the line out"),
+    (r"^\s*[\w.-]+\s*:", "write = between name and value, not a colon"),
+    (r"""=\s*"[^"]*$|=\s*'[^']*$""", "close the quotes"),
+    (r"\\", r"a backslash in double quotes must be doubled; or use single quotes"),
+    (r"=\s*[A-Za-z]", 'put the value in quotes: "..."'),
+)
+_TWICE = re.compile(r"twice|overwrite|redefine|Duplicate|mutate|already", re.IGNORECASE)
+
+
+def broken(error: EdfError, text: str) -> Finding:
+    """The one finding of a text that is not TOML."""
+    place = error.file, error.line, error.column
+    why = "no engine can read the file, and neither can this check go on"
+    if _TWICE.search(error.message):
+        fix = "keep one form, dotted keys or a [table] of its own, and put all its keys there"
+        return Finding(*place, "table-twice", ERROR, error.message, why, fix)
+    if "Unclosed array" in error.message:
+        fix = "put a comma between each two items, and a ] behind the last"
+        return Finding(*place, "invalid-toml", ERROR, error.message, why, fix)
+    lines = text.split("\n")
+    line = lines[min(error.line, len(lines)) - 1].rstrip("\r")
+    fix = next((hint for pattern, hint in _HINTS if re.search(pattern, line)), "")
+    fix = fix or "look at this line and the one before: a quote, bracket or = is missing"
+    return Finding(*place, "invalid-toml", ERROR, error.message, why, fix)

@@ -1,0 +1,58 @@
+"""Where on this machine an EDF of a name lies, by the engines' own rules and one of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..errors import EdfError
+from ..files import EDF_FOLDER, project_root
+from .document import Edf
+from .merge import Lookup
+from .read import read
+from .variables import expand
+
+
+def is_path(reference: str) -> bool:
+    """Whether ``--environment=reference`` names a file rather than an EDF of the search path."""
+    return "/" in reference or reference.endswith(".toml")
+
+
+def locate(
+    reference: str,
+    environ: Mapping[str, str] | None = None,
+    cwd: str | os.PathLike[str] | None = None,
+) -> Path:
+    """The file of an EDF: a path, absolute or from ``cwd``, or a name, searched for as srun does.
+
+    That is in ``EDF_PATH``, else in ``~/.edf``; after that in ``edf/`` of the project that ``cwd``
+    is in. Raises EdfError that says where it looked.
+    """
+    variables = os.environ if environ is None else environ
+    start = Path(cwd or Path.cwd())
+    wanted = expand(reference, variables, final=True)
+    candidates = [start / wanted] if is_path(wanted) else list(_named(wanted, variables, start))
+    for candidate in candidates:
+        if os.path.exists(candidate):  # noqa: PTH110 - False, not an error, for a NUL
+            return candidate
+    places = ", ".join(map(repr, map(str, candidates)))
+    raise EdfError(f"there is no EDF {reference!r} on this machine; looked for {places}")
+
+
+def finder(
+    environ: Mapping[str, str] | None = None, cwd: str | os.PathLike[str] | None = None
+) -> Lookup:
+    """A ``lookup`` for ``merged`` that reads the files that ``locate`` finds."""
+
+    def lookup(name: str) -> Edf:
+        return read(locate(name, environ, cwd))
+
+    return lookup
+
+
+def _named(name: str, variables: Mapping[str, str], start: Path) -> Iterator[Path]:
+    folders = [folder for folder in variables.get("EDF_PATH", "").split(":") if folder]
+    for folder in folders or [f"{variables.get('HOME') or '~'}/.edf"]:
+        yield Path(folder).expanduser() / f"{name}.toml"
+    yield project_root(start) / EDF_FOLDER / f"{name}.toml"

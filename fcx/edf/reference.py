@@ -1,0 +1,50 @@
+"""What ``image`` says: a file of the cluster or an image of a registry, spelt for each engine."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A path of a ``.sqsh``, or user, registry, repository, tag and digest."""
+
+    path: str = ""
+    user: str = ""
+    registry: str = ""
+    hashed: bool = False  # the registry ended in "#", as the CE has it
+    repository: str = ""
+    tag: str = ""
+    digest: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Read either dialect's spelling; never fails."""
+        if _is_path(text):
+            return cls(path=text)
+        rest, _, digest = text.partition("@sha256:")
+        user, _, rest = rest.rpartition("@") if "@" in rest else ("", "", rest)
+        registry, hashed, rest = rest.rpartition("#")
+        first, _, after = rest.partition("/")
+        if not hashed and after and ("." in first or ":" in first or first == "localhost"):
+            registry, rest = first, after
+        repository, colon, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
+        return cls("", user, registry, bool(hashed), repository, tag if colon else "", digest)
+
+    def spelt(self, dialect: str) -> str:
+        """The reference as the CE (``registry#image``) or Sarus (``registry/image``) takes it."""
+        if self.path:
+            return self.path
+        user = f"{self.user}@" if self.user else ""
+        registry = self.registry + ("#" if dialect == "ce" else "/") if self.registry else ""
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@sha256:{self.digest}" if self.digest else ""
+        return f"{user}{registry}{self.repository}{tag}{digest}"
+
+
+def _is_path(text: str) -> bool:
+    """Whether an image is given as a file rather than as a reference to a registry."""
+    return text.startswith(("/", "./", "../", "~")) or bool(
+        re.search(r"\.(sqsh|sqfs|squashfs)$", text) or re.match(r"\$\{?\w+(:-[^}]*)?\}?/", text)
+    )

@@ -1,0 +1,85 @@
+"""What every rule is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ...config import Site
+from ...parity.manifest import Manifest
+from ..document import Edf
+from ..mounts import Mount
+from ..schema import KEYS, leaves
+from ..toml import Path
+from ..variables import expand
+
+ERROR, WARNING = "error", "warning"
+
+
+class Hit(NamedTuple):
+    """What a rule found; ``needle`` is the part of the value that the position should point at."""
+
+    path: Path
+    code: str
+    severity: str
+    what: str
+    why: str
+    fix: str
+    needle: str = ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the rules look at. ``whole`` is the merged EDF, None where a base of it is absent."""
+
+    data: Mapping[str, Any]
+    edf: Edf
+    whole: Edf | None
+    dialect: str = ""
+    site: Site | None = None
+    manifest: Manifest | None = None
+    variables: Mapping[str, str] | None = None
+    exists: Callable[[str], bool] | None = None
+
+    def refused_by(self, engine: str) -> str:
+        """Severity of what only this engine refuses: empty where it does not matter."""
+        if self.dialect:
+            return ERROR if self.dialect == engine else ""
+        return WARNING
+
+    def strings(self) -> Iterator[tuple[Path, str]]:
+        """Every string of the file in which variables are expanded, with its path."""
+        for name, value in self.data.items():
+            if name not in KEYS:
+                continue
+            if isinstance(value, str):
+                yield (name,), value
+            elif isinstance(value, list):
+                yield from (((name, n), item) for n, item in enumerate(value) if item is not None)
+            elif isinstance(value, dict):
+                found = leaves(value)
+                yield from (((name, *path), leaf) for path, leaf in found if isinstance(leaf, str))
+
+    def mounts(self) -> Iterator[tuple[Path, str, Mount | None]]:
+        """Every mount with its path and as it was written; None where it is no mount."""
+        for number, text in enumerate(self.data.get("mounts", ())):
+            if text is not None:
+                yield ("mounts", number), text, Mount.parse(text)
+
+    def missing(self, path: str) -> str:
+        """The expanded path if this machine can tell that it is absent; else empty."""
+        if self.exists is None or not path.startswith(("/", "$")):
+            return ""
+        real = expand(path, self.variables or {}).replace("$$", "$")
+        return real if real.startswith("/") and not self.exists(real) else ""
+
+
+RELATIVE = "it is looked for in the folder that srun is called in, not beside the EDF"
+"""Why a relative path surprises."""
+
+
+def tilde(path: Path, name: str) -> Hit:
+    """What is said of a path that begins with ``~``."""
+    what, why = f"~ in {name}", "engines expand variables, not ~"
+    return Hit(path, "tilde", WARNING, what, why, "write ${HOME}", "~")

@@ -1,0 +1,63 @@
+"""What is said of an engine's failures: its own words, and what can be done about them (pure)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+
+FULL = "no space left on device"
+
+
+def explain(doing: str, words: str) -> str:
+    """``doing`` failed, in the engine's words, and what can be done where that is known."""
+    words = words.strip().rstrip(".")
+    return f"{doing} failed: {words}." + _remedy(words)
+
+
+def _remedy(words: str) -> str:
+    low = words.lower()
+    if FULL in low:
+        return (
+            " The disk that holds the engine's images is full: `docker system df` shows what "
+            "takes the room, `docker system prune` frees what nothing uses."
+        )
+    if "exec format error" in low:
+        return (
+            " The image is for another processor than this machine's. To emulate it: "
+            "`docker run --privileged --rm tonistiigi/binfmt --install all`; or build on a machine "
+            "of that kind."
+        )
+    if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
+        return " Log in first: `docker login REGISTRY`."
+    return ""
+
+
+def reason(error: Exception) -> str:
+    """The innermost cause, which is what a person can act on."""
+    text = str(error)
+    for word, meaning in (
+        ("Permission", "permission denied"),
+        ("No such file", "nothing there"),
+        ("Connection refused", "nobody listens"),
+    ):
+        if word in text:
+            return meaning
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def no_engine(tried: list[str]) -> str:
+    """What was tried, and how to start an engine on this machine."""
+    lines = "".join(f"\n  {line}" for line in tried)
+    if any("permission denied" in line for line in tried):
+        fix = "Let yourself use it: `sudo usermod -aG docker $USER`, then log in again."
+    elif not any(shutil.which(program) for program in ("docker", "podman", "dockerd")):
+        fix = "Install Docker (https://docs.docker.com/engine/install/) or Podman, and start it."
+    elif sys.platform == "darwin":
+        fix = "Start Docker Desktop, or `colima start`, or `podman machine start`."
+    else:
+        fix = (
+            "Start one: `sudo systemctl start docker`, or `systemctl --user start podman.socket`; "
+            "or set DOCKER_HOST to where it listens."
+        )
+    return f"No container engine answers. Tried:{lines}\n{fix}"

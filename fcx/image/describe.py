@@ -1,0 +1,57 @@
+"""From a built image to its Manifest: asked from the inside, or read where it cannot run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import ImageRefused
+from ..files import plain_name
+from ..parity.manifest import Manifest, Snapshot, docker_architecture, snapshot_fields
+from ..protocol import probe
+from .container import image_env
+from .identity import Identity
+from .probe import probe_image
+from .static import Reading
+
+
+def describe(client: Any, image: Any, identity: Identity) -> Manifest:
+    """The Manifest of a built image. Raises ImageRefused for one that fcx cannot use."""
+    found = probe_image(client, image)
+    if isinstance(found, Snapshot):
+        _refuse_other_id(found, identity)
+        fields = snapshot_fields(found)
+    else:
+        fields = _reading_fields(found)
+    architecture = found.architecture or image.attrs.get("Architecture", "")
+    return Manifest(
+        name=plain_name(identity.name),
+        architecture=docker_architecture(architecture),
+        recipe_id=identity.recipe_id,
+        build_id=identity.build_id,
+        image_id=image.id,
+        tag=identity.tag,
+        base_image=identity.base,
+        base_image_id=identity.base_id,
+        created=image.attrs.get("Created", ""),
+        size=int(image.attrs.get("Size", 0)),
+        env=image_env(image),
+        **fields,
+    )
+
+
+def _refuse_other_id(found: Snapshot, identity: Identity) -> None:
+    if found.build_id != identity.build_id:
+        raise ImageRefused(
+            f"The image carries the build id {found.build_id}, not {identity.build_id}: a step of "
+            f"the Dockerfile overwrites {probe.IMAGE_RECORD}. Take that step out."
+        )
+
+
+def _reading_fields(found: Reading) -> dict[str, Any]:
+    return {
+        "python": found.python,
+        "dill": found.dill,
+        "distributions": found.distributions,
+        "libc": found.libc,
+        "os": found.os,
+    }

@@ -1,0 +1,33 @@
+"""The manifests of images on this machine; ``fcx.files`` says where each lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError, ImageRefused
+from ..parity.manifest import Manifest
+from .engine import find_image
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of an image that was built or adopted. Raises ConfigError without one."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"There is no manifest {path}: {error.strerror}. `fcx image build` makes one; `fcx "
+            "preflight --adopt NAME` makes one of an image that is on the cluster already."
+        ) from error
+    return Manifest.from_json(text, str(path))
+
+
+def built_image(client: Any, manifest: Manifest) -> Any:
+    """The engine's image of a manifest, by its id and not by a tag that may have moved."""
+    image = find_image(client, manifest.image_id) if manifest.image_id else None
+    if image is None:
+        raise ImageRefused(
+            f"The engine has no image {manifest.image_id or '(adopted, so without an id)'} for "
+            f"{manifest.name}. Build it: `fcx image build`."
+        )
+    return image

@@ -1,0 +1,257 @@
+"""`fcx edf`: write, check and render."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from sample import DIGEST, MANIFEST, PATH
+
+from fcx.edf.document import Edf
+from fcx.edf.read import parse, read
+
+
+def test_write_makes_the_edf_beside_the_manifest(project, fcx):
+    """With settings, site and working directory of fcx.toml, and a header that says of what."""
+    assert fcx("edf", "write") == (0, f"{project}/edf/img.toml: image {DIGEST}\n", "")
+    text = (project / "edf" / "img.toml").read_text()
+    assert f"#: build id:  {'b' * 64}\n" in text
+    assert f"#: recipe id: {'r' * 64}\n" in text
+    edf = parse(text)
+    assert edf.mounts == ("/capstor/me/work:/capstor/me/work", "/store:/store")
+    assert not list((project / "edf").glob(".*"))
+
+
+def test_writing_again_keeps_what_was_added(project, fcx):
+    """Also with another working directory, another image and another file."""
+    fcx("edf", "write")
+    path = project / "edf" / "img.toml"
+    path.write_text(path.read_text() + '[annotations]\ncom.x = "mine"  # why\n')
+    code, _, _ = fcx("edf", "write", "--working-dir", "/w", "--sqsh", "/far/x.sqsh")
+    edf = read(path)
+    assert code == 0
+    assert (edf.image, edf.mounts[0], edf.annotations) == (
+        "/far/x.sqsh", "/w:/w", {"com.x": "mine"},
+    )  # fmt: skip
+    assert "# why" in path.read_text()
+    fcx("edf", "write", "--output", project / "new" / "other.toml")
+    assert read(project / "new" / "other.toml").image == DIGEST
+
+
+def test_additions_come_from_another_edf_when_the_file_is_new(project, fcx):
+    """`base` in [edf]: its lines and comments are the user's from then on."""
+    base = '# ours\nimage = "theirs"\nentrypoint = true\n[env]\nA = "1"\n'
+    (project / "mine.toml").write_text(base)
+    (project / "fcx.toml").write_text('[image]\nname = "img"\n[edf]\nbase = "mine.toml"\n')
+    assert fcx("edf", "write")[0] == 0
+    edf = read(project / "edf" / "img.toml")
+    assert (edf.image, edf.entrypoint, edf.env["A"]) == (DIGEST, True, "1")
+    assert "# ours" in (project / "edf" / "img.toml").read_text()
+
+
+def test_write_prints_json_and_warns_of_an_image_that_no_registry_has(project, fcx):
+    """For machines: where, what, and what is to be said about it."""
+    local = replace(MANIFEST, repo_digest="").to_json()
+    (project / "edf" / "img.manifest.json").write_text(local)
+    code, out, _ = fcx("edf", "write", "--json")
+    answer = json.loads(out)
+    assert (code, answer["image"], answer["build_id"]) == (0, "img:bbbbbbbbbbbb", "b" * 64)
+    assert "fcx image push" in answer["warning"]
+    assert answer["findings"] == []
+    assert "warning: the image is on this machine only" in fcx("edf", "write")[2]
+
+
+def test_write_refuses_another_architecture_and_writes_nothing(project, fcx):
+    """Exit code 3, from the option, the settings or the live system."""
+    code, out, err = fcx("edf", "write", "--site", "eiger")
+    assert (code, out) == (3, "")
+    assert "wanted amd64, found arm64" in err
+    (project / "fcx.toml").write_text('[image]\nname = "img"\n')
+    os.environ["FIRECREST_SYSTEM"] = "beverin"
+    try:
+        assert fcx("edf", "write")[0] == 3
+    finally:
+        del os.environ["FIRECREST_SYSTEM"]
+    assert not (project / "edf" / "img.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--manifest", "absent.json"], 2, "`fcx image build` makes one"),
+        (["--dialect", "docker"], 2, "no dialect 'docker'; use ce or sarus"),
+        (["--sqsh", "/x.sqsh", "--dialect", "sarus"], 2, "fcx image push"),
+        (["--output", "fcx.toml/x.toml"], 2, "cannot be written"),
+    ],
+)
+def test_write_says_what_it_lacks(project, fcx, words, code, message):
+    """Exit code 2, and what to do."""
+    found, _, err = fcx("edf", "write", *words)
+    assert (found, message in err) == (code, True), err
+
+
+def test_check_tells_findings_and_fails_for_errors(project, fcx):
+    """Errors end in 1, warnings in 0, with --strict in 1."""
+    (project / "bad.toml").write_text("image = 3\n")
+    (project / "warn.toml").write_text('image = "a/b:1"\nentrypoint = true\n')
+    (project / "fine.toml").write_text('image = "/x.sqsh"\nentrypoint = true\n')
+    code, out, err = fcx("edf", "check", "bad.toml", "--dialect", "ce")
+    assert (code, err) == (1, "errors: 1, warnings: 0\n")
+    assert out.startswith("bad.toml:1:9: error: image must be a string, not a number [wrong-type]")
+    assert "\n    why: " in out
+    assert "\n    fix: put the value in quotes\n" in out
+    code, out, _ = fcx("edf", "check", "warn.toml")
+    assert (code, "[moving-tag]" in out) == (0, True)
+    assert fcx("edf", "check", "warn.toml", "--strict")[0] == 1
+    assert fcx("edf", "check", "fine.toml", "--strict", "--dialect", "ce")[:2] == (0, "")
+    assert fcx("edf", "check", "fine.toml", "--dialect", "sarus")[0] == 1
+    assert fcx("edf", "check", "fine.toml", "bad.toml", "--dialect", "ce")[0] == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"image = \xff", b"image = ", b"\x00", b'image = "x"', b"[" * 9_999, "é = 1".encode()],
+)
+def test_check_prints_json_whatever_the_file_holds(project, fcx, content):
+    """One array of findings, each with file, line, column, code, severity, what, why, fix."""
+    (project / "x.toml").write_bytes(content)
+    code, out, _ = fcx("edf", "check", "x.toml", "absent.toml", "--json")
+    findings = json.loads(out)
+    keys = {"file", "line", "column", "code", "severity", "what", "why", "fix"}
+    assert code == 1  # absent.toml
+    assert all(set(finding) == keys for finding in findings)
+    assert {finding["file"] for finding in findings} == {"x.toml", "absent.toml"}
+
+
+def test_check_needs_no_settings_and_prints_no_control_characters(project, fcx):
+    """A broken fcx.toml is of no concern to it; what a file holds cannot steer the terminal."""
+    (project / "fcx.toml").write_text("broken")
+    (project / "x.toml").write_text('image = "a/B\\u001b[31m\\u0007:1"\n')
+    code, out, _ = fcx("edf", "check", "x.toml")
+    assert (code, "\\u001b[31m" in out) == (1, True)
+    assert out.replace("\n", "").isprintable()
+
+
+def test_check_looks_at_site_manifest_and_this_machine_when_asked(project, fcx):
+    """--site and --manifest for the architecture, --on-cluster for paths and variables."""
+    text = f'image = "{DIGEST}"\nentrypoint = true\nmounts = ["{project}:/a", "/absent:${{NO}}"]\n'
+    (project / "x.toml").write_text(text)
+    manifest = "edf/img.manifest.json"
+    code, out, _ = fcx("edf", "check", "x.toml", "--site", "eiger", "--manifest", manifest)
+    assert (code, "[architecture]" in out) == (1, True)
+    code, out, _ = fcx("edf", "check", "x.toml", "--site", "daint", "--manifest", manifest)
+    assert (code, "[architecture]" in out) == (0, False)
+    code, out, _ = fcx("edf", "check", "x.toml", "--on-cluster", "--site", "daint")
+    assert (code, out.count("[missing-source]"), "[undefined-variable]" in out) == (1, 1, True)
+
+
+def test_render_merges_and_expands(project, fcx, monkeypatch):
+    """Variables of --define, of the image and of the shell; the others stay and are told."""
+    (project / ".edf").mkdir()
+    (project / ".edf" / "base.toml").write_text('image = "${IMAGES}/x.sqsh"\nmounts = ["/a"]\n')
+    own = 'base_environment = "base"\nworkdir = "${WHERE}/${PATH}/${FAR}"\n'
+    (project / "top.toml").write_text(own)
+    monkeypatch.setenv("WHERE", "/here")
+    words = ["-D", "IMAGES=/store", "--manifest", "edf/img.manifest.json"]
+    code, out, err = fcx("edf", "render", "top.toml", *words)
+    assert (code, err) == (0, "not set on this machine, left for the cluster: ${FAR}\n")
+    assert parse(out) == Edf(
+        image="/store/x.sqsh", workdir=f"/here/{PATH}/${{FAR}}", mounts=("/a:/a",)
+    )
+    code, out, _ = fcx("edf", "render", "base", "--json", "-D", "IMAGES=/s")
+    assert json.loads(out) == {"image": "/s/x.sqsh", "mounts": ["/a:/a"]}
+
+
+def test_render_tells_what_is_wrong_with_its_place(project, fcx):
+    """A base that is not there, a circle, broken TOML: file, line, column on stderr, exit 1."""
+    (project / "x.toml").write_text('\nbase_environment = "absent"\n')
+    code, out, err = fcx("edf", "render", "./x.toml")
+    assert (code, out) == (1, "")
+    assert err.startswith(
+        "fcx: ./x.toml:2:20: there is no EDF 'absent' on this machine; looked for "
+    )
+    assert fcx("edf", "render", "nowhere")[0] == 1
+    assert fcx("edf", "render", "x.toml", "-D", "broken")[0] == 2
+
+
+def test_a_check_of_5000_lines_from_the_shell_is_under_a_second(project):
+    """The whole command, interpreter start included; best of three."""
+    mounts = "".join(f'  "/d/{n}:/x/{n}",\n' for n in range(2_498))
+    env = "".join(f'V{n} = "${{SCRATCH}}/{n}"\n' for n in range(2_498))
+    (project / "big.toml").write_text(f'image = "a/b:1"\nmounts = [\n{mounts}]\n[env]\n{env}')
+    assert (project / "big.toml").read_text().count("\n") == 5_000
+    command = [sys.executable, "-c", "from fcx.cli import main; main()", "edf", "check", "big.toml"]
+    seconds = [_user_seconds(command) for _ in range(3)]
+    assert min(seconds) < 1
+
+
+def _user_seconds(command: list[str]) -> float:
+    """Processor time of a command: other tests run beside it and do not count."""
+    before = os.times()
+    subprocess.run(command, check=True, capture_output=True)
+    after = os.times()
+    return sum(after[2:4]) - sum(before[2:4])
+
+
+def test_an_edf_is_found_by_name_and_compared_with_the_manifest_beside_it(project, fcx):
+    """In EDF_PATH, ~/.edf and the project's edf/; the manifest beside it is the image's."""
+    fcx("edf", "write")
+    code, out, _ = fcx("edf", "check", "img", "--site", "eiger")
+    assert code == 1
+    assert out.startswith(f"{project}/edf/img.toml:")
+    assert "the image is for arm64, eiger is amd64" in out
+    assert fcx("edf", "check", "img", "--site", "daint", "--strict")[:2] == (0, "")
+    (project / "sub").mkdir()
+    os.chdir(project / "sub")
+    assert fcx("edf", "check", "img", "--site", "eiger")[0] == 1
+    assert parse(fcx("edf", "render", "img")[1]).image == DIGEST
+    code, out, _ = fcx("edf", "check", "absent")
+    assert code == 1
+    assert out.startswith("absent:1:1: error: there is no EDF 'absent' on this machine; looked for")
+
+
+def test_a_manifest_that_is_given_goes_before_the_one_beside_the_edf(project, fcx):
+    """Of another image, for another processor."""
+    fcx("edf", "write")
+    (project / "other.json").write_text(replace(MANIFEST, architecture="amd64").to_json())
+    code, out, _ = fcx("edf", "check", "img", "--site", "daint", "--manifest", "other.json")
+    assert (code, "the image is for amd64, daint is arm64" in out) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "team/img",
+        "img:1.0",
+        "registry.example.org:5000/team/img",
+        "localhost:5000/img:1",
+        "Team/img",
+    ],
+)
+def test_write_finds_the_manifest_of_an_image_however_it_is_named(project, fcx, name):
+    """The file is called by the last part alone, as `fcx image build` calls it."""
+    (project / "fcx.toml").write_text(f'[image]\nname = "{name}"\n')
+    assert fcx("edf", "write")[0] == 0
+    assert read(project / "edf" / "img.toml").image == DIGEST
+
+
+def test_write_calls_the_edf_as_the_manifest_of_an_adopted_image_is_called(project, fcx):
+    """Also where somebody adopted it under a name with a slash, or in upper case."""
+    adopted = replace(MANIFEST, name="Team/Theirs")
+    (project / "edf" / "Theirs.manifest.json").write_text(adopted.to_json())
+    (project / "fcx.toml").write_text('[image]\nname = "Team/Theirs"\n')
+    assert fcx("edf", "write")[0] == 0
+    assert fcx("edf", "check", "Theirs", "--site", "eiger")[0] == 1
+
+
+def test_what_goes_wrong_is_json_where_json_was_asked_for(project, fcx):
+    """On standard output, with the exit code; the words for a person stay on stderr."""
+    code, out, err = fcx("edf", "write", "--manifest", "absent.json", "--json")
+    error = json.loads(out)["error"]
+    assert (code, error["exit_code"], error["kind"]) == (2, 2, "ConfigError")
+    assert error["message"] in err
+    assert fcx("edf", "write", "--manifest", "absent.json")[1] == ""
