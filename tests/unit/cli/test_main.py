@@ -1,0 +1,73 @@
+"""The command line as a whole: help, version, exit codes, and what it imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from fcx import __version__, errors
+from fcx.cli import VERBS
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    """`python -m fcx` with these words."""
+    command = [sys.executable, "-m", "fcx", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_version_is_said_and_nothing_else():
+    """For bug reports and for scripts."""
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"fcx {__version__}\n", "")
+
+
+def test_help_lists_every_verb():
+    """And each verb has a help of its own."""
+    listed = run("--help").stdout
+    for verb in VERBS:
+        assert f"  {verb} " in listed
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str):
+    """Whatever extra it needs."""
+    assert "Usage: " in run(verb, "--help").stdout
+
+
+def test_help_imports_no_verb():
+    """It stays quick, and a missing extra hurts only the verb that needs it."""
+    code = "import sys; from fcx.cli import main; sys.argv = ['fcx', '--help']\ntry: main()\n"
+    code += "finally: print(sorted(m for m in ('docker', 'tomlkit', 'rich', 'firecrest', 'fastapi')"
+    code += " if m in sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.FcxError, 1),
+        (errors.EdfError, 1),
+        (errors.UsageError, 2),
+        (errors.ConfigError, 2),
+        (errors.ParityError, 3),
+        (errors.ClusterError, 4),
+        (errors.Unreachable, 4),
+        (errors.JobRefused, 4),
+        (errors.EngineError, 5),
+        (errors.ImageRefused, 5),
+    ],
+)
+def test_each_kind_of_error_has_its_exit_code(error: type[errors.FcxError], code: int):
+    """1 failed, 2 usage, 3 parity, 4 cluster, 5 image or engine."""
+    assert error.exit_code == code
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["edf", "write", "--nonsense"], ["edf", "check"]])
+def test_a_wrong_command_line_is_exit_code_2(words: list[str]):
+    """With the usage on stderr."""
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Usage: " in done.stderr
