@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -39,3 +40,12 @@ def eventually(condition: Callable[[], T], seconds: float = WAIT) -> T:
         assert time.monotonic() < deadline, f"{condition} did not hold in {seconds:.0f} s"
         time.sleep(0.05)
     return found
+
+
+def gone(pid: int) -> bool:
+    """Whether no process of this number is left, or only its record for the parent to read."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return True
+    return state.rpartition(")")[2].split()[0] in {"Z", "X"}

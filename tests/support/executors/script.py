@@ -9,9 +9,11 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from executors.deadline import WAIT
+
 
 def run_script(
-    folder: Path, text: str, env: Mapping[str, str], *, timeout: float = 120.0, check: bool = True
+    folder: Path, text: str, env: Mapping[str, str], *, timeout: float = WAIT, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
     """Write a script into a folder and run it there, with the six variables set."""
     path = folder / "script.py"

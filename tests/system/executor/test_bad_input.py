@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from pickle import PicklingError
 import pytest
 from executors.deadline import WAIT, eventually, within
 from executors.fixtures import TIME, making
+from executors.nobody import hanging_up, refusing
 
 import fcx
 from fcx import errors
@@ -26,6 +26,12 @@ from fcx.local import cluster
 def failure(executor, fn, /, *args, **kwargs):
     """The exception of one call, in bounded time."""
     return executor.submit(fn, *args, **kwargs).exception(WAIT)
+
+
+def wait_for(path):
+    """Run until a file exists."""
+    while not os.path.exists(path):
+        time.sleep(0.01)
 
 
 class TestCredentials:
@@ -48,13 +54,11 @@ class TestCredentials:
 
     def test_a_wrong_secret_is_not_tried_for_ever(self, site, make):
         """A refusal is final, and names the variables to look at."""
-        began = time.monotonic()
         with make(env={**site, "FIRECREST_CLIENT_SECRET": "wrong"}) as executor:
             error = failure(executor, abs, -1)
         assert isinstance(error, errors.CredentialsRefused)
         assert "FIRECREST_CLIENT_SECRET" in str(error)
         assert "wrong" not in str(error)
-        assert time.monotonic() - began < 20
 
     def test_an_unknown_system(self, site, make):
         """The message has the systems that there are."""
@@ -66,11 +70,12 @@ class TestCredentials:
 
     def test_a_server_that_is_not_there(self, site, make):
         """An error once patience is over, with the address."""
-        executor = make(env={**site, "FIRECREST_URL": "http://127.0.0.1:9"})
-        executor._run.cluster.patience = 2.0
-        error = failure(executor, abs, -1)
+        with refusing() as url:
+            executor = make(env={**site, "FIRECREST_URL": url})
+            executor._run.cluster.patience = 2.0
+            error = failure(executor, abs, -1)
         assert isinstance(error, errors.Unreachable)
-        assert "http://127.0.0.1:9" in str(error)
+        assert url in str(error)
 
     def test_secrets_are_in_no_error_and_no_repr(self, site, make):
         """Neither the executor nor its settings show them."""
@@ -368,7 +373,7 @@ class TestWorkersThatDie:
             first = not os.path.exists(path)
             with open(path, "a") as file:
                 print(os.getpid(), file=file)
-            time.sleep(60 if first else 0)
+            time.sleep(600 if first else 0)
             return "second time"
 
         with make(max_workers=1) as executor:
@@ -415,13 +420,10 @@ class TestWorkersThatDie:
         def spawn():
             import subprocess
 
-            return subprocess.Popen(["sleep", "30"]).pid
+            return subprocess.Popen(["sleep", "3600"]).pid
 
-        began = time.monotonic()
         pid = ex.submit(spawn).result(WAIT)
-        assert time.monotonic() - began < 25
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)  # it lives
 
     def test_a_call_that_closes_every_descriptor(self, make):
         """The worker has nothing left to answer with: it is told as dead."""
@@ -471,7 +473,7 @@ class TestTheRunDirectory:
 
         trap = tmp_path / "sprung"
         with make(max_workers=1) as executor:
-            future = executor.submit(time.sleep, 3)
+            future = executor.submit(wait_for, str(tmp_path / "go"))
             eventually(future.running)
             logs = Path(executor._run.directory) / "logs"
             (log,) = [p for p in logs.iterdir() if p.name.endswith(".0.0.0")]
@@ -484,6 +486,7 @@ class TestTheRunDirectory:
             }  # fmt: skip
             with log.open("ab") as file:
                 file.write(line(record))
+            (tmp_path / "go").touch()
             assert future.result(WAIT) is None
         assert not trap.exists()
 
@@ -543,17 +546,15 @@ class TestManyAtOnce:
 
 
 def test_leaving_does_not_wait_for_a_server_that_is_gone(site, make):
-    """Ctrl-C in the block while nothing answers: out within seconds, not once patience is over."""
+    """Ctrl-C in the block while nothing answers: out long before patience is over."""
 
-    def leave():
-        with make(env={**site, "FIRECREST_URL": "http://127.0.0.1:9"}) as executor:
+    def leave(url, called):
+        with make(env={**site, "FIRECREST_URL": url}) as executor:
             futures.append(executor.submit(abs, -1))
-            time.sleep(1.5)
+            assert called.wait(WAIT)
             raise KeyboardInterrupt
 
     futures = []
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        within(WAIT, leave)
-    assert time.monotonic() - began < 40
+    with hanging_up() as (url, called), pytest.raises(KeyboardInterrupt):
+        within(WAIT, leave, url, called)
     assert futures[0].done()

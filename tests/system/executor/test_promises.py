@@ -16,7 +16,7 @@ from concurrent.futures import BrokenExecutor, CancelledError
 from concurrent.futures import TimeoutError as FutureTimeout
 
 import pytest
-from executors.deadline import WAIT, eventually, within
+from executors.deadline import WAIT, eventually, gone, within
 from executors.fixtures import TIME
 from executors.script import run_script
 
@@ -467,8 +467,8 @@ class TestFutures:
         assert future.task_id
         assert future.result(WAIT) == future.job_id
 
-    def test_a_pending_call_is_cancelled_at_once(self, ex, tmp_path):
-        """One that waits behind another never runs."""
+    def test_a_pending_call_is_cancelled_at_once(self, make, tmp_path):
+        """One that waits behind others never runs."""
         go, mark = tmp_path / "go", tmp_path / "mark"
 
         def wait(path):
@@ -481,40 +481,40 @@ class TestFutures:
         def touch(path):
             open(path, "w").close()
 
-        first = ex.submit(wait, str(go))
-        eventually(first.running)
-        second = ex.submit(touch, str(mark))
-        assert second.cancel()
-        assert second.cancelled()
-        with pytest.raises(CancelledError):
-            second.result(0)
-        third = ex.submit(abs, -3)
-        time.sleep(0.5)
-        go.touch()
-        assert third.result(WAIT) == 3
-        assert first.result(WAIT) is None
+        with make(max_workers=2, workers_per_node=2) as executor:
+            first, other = (executor.submit(wait, str(path)) for path in (go, tmp_path / "never"))
+            eventually(lambda: first.running() and other.running())
+            second = executor.submit(touch, str(mark))
+            assert second.cancel()
+            assert second.cancelled()
+            with pytest.raises(CancelledError):
+                second.result(0)
+            third = executor.submit(abs, -3)
+            assert other.cancel()  # its order follows the second's: a worker is free after both
+            assert third.result(WAIT) == 3
+            go.touch()
+            assert first.result(WAIT) is None
         assert not mark.exists()
 
     def test_a_running_call_loses_its_worker(self, ex, tmp_path):
         """cancel() of a running call ends it over there; the next call finds a worker."""
-        beat = tmp_path / "beat"
+        mark = tmp_path / "mark"
 
         def work(path):
+            import os
             import time
 
-            while True:
-                with open(path, "a") as file:
-                    file.write(".")
-                time.sleep(0.05)
+            with open(path, "w") as file:
+                print(os.getpid(), file=file)
+            time.sleep(3600)
 
-        future = ex.submit(work, str(beat))
-        eventually(lambda: future.running() and beat.exists())
+        future = ex.submit(work, str(mark))
+        eventually(lambda: future.running() and mark.exists() and mark.read_text().endswith("\n"))
+        assert not gone(int(mark.read_text()))
         assert future.cancel()
         assert future.cancelled()
         assert result(ex, abs, -3) == 3
-        size = beat.stat().st_size
-        time.sleep(0.3)
-        assert beat.stat().st_size == size
+        eventually(lambda: gone(int(mark.read_text())))
 
     def test_a_finished_call_cannot_be_cancelled(self, ex):
         """As the standard library has it."""
@@ -561,12 +561,10 @@ class TestMap:
         eventually(lambda: all(os.path.isdir(path) for path in paths))
 
     def test_the_timeout_is_for_all_of_them(self, ex):
-        """Counted from the call of map, not from each next()."""
-        began = time.monotonic()
-        results = ex.map(time.sleep, [0, 0, 30], timeout=3)
+        """Counted from the call of map, not from each next(): what is late is not waited for."""
+        results = ex.map(time.sleep, [0, 0, 3600], timeout=3)
         with pytest.raises(FutureTimeout):
-            list(results)
-        assert time.monotonic() - began < 10
+            within(WAIT, list, results)
 
     @pytest.mark.parametrize("chunksize", [0, -1])
     def test_a_chunksize_below_one_is_refused(self, ex, chunksize):
@@ -650,7 +648,7 @@ class TestWorkers:
 
             mine = os.path.join(folder, f"running-{number}")
             open(mine, "w").close()
-            most, deadline = 0, time.monotonic() + 60
+            most, deadline = 0, time.monotonic() + 120
             while most < 2 and time.monotonic() < deadline:
                 running = [name for name in os.listdir(folder) if name.startswith("running-")]
                 met = os.path.exists(os.path.join(folder, "met"))
@@ -905,6 +903,7 @@ class TestConsumers:
         assert asyncio.run(main()) == [32, (3, 1)]
 
     @pytest.mark.filterwarnings("ignore:Ignoring since timer:UserWarning")  # nevergrad's own clock
+    @pytest.mark.slow
     def test_nevergrad(self, ex):
         """minimize(executor=...)."""
         nevergrad = pytest.importorskip("nevergrad")

@@ -30,7 +30,7 @@ from concurrent import futures
 
 import pytest
 from executors import cpython
-from executors.deadline import eventually
+from executors.deadline import WAIT, eventually
 from executors.fixtures import TIME, making
 
 from fcx import FirecrestExecutor
@@ -88,7 +88,7 @@ class ClusterMixin:
 def run_python(flag, code):
     """What CPython's `assert_python_ok` does."""
     command = [sys.executable, flag, code]
-    done = subprocess.run(command, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=WAIT, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.returncode, done.stdout, done.stderr
 
@@ -134,14 +134,13 @@ def test_a_hundred_calls_that_wait_for_one_event(make, tmp_path):
 
     def wait(path):
         import os
-        import time
 
         while not os.path.exists(path):
             time.sleep(0.01)
 
     with make(max_workers=2) as executor:
         pending = {executor.submit(wait, str(event)) for _ in range(100)}
-        time.sleep(0.2)
+        eventually(lambda: any(future.running() for future in pending))
         event.touch()
-        done, left = futures.wait(pending, timeout=60)
+        done, left = futures.wait(pending, timeout=WAIT)
     assert (len(done), len(left)) == (100, 0)
