@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+SEEDS ?= 2000
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate bench hooks image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,17 +20,28 @@ $(VENV)/.ready: pyproject.toml
 demo: $(VENV)/.ready ## Run examples/simple.py on a cluster of this machine's own: no account needed
 	$(BIN)/fcx demo
 
-test: $(VENV)/.ready ## Run the tests; those that need Slurm or Docker say so where they skip
+quick: $(VENV)/.ready ## Run the tests that need neither Slurm nor Docker nor patience
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm and not docker" $(ARGS)
+
+test: $(VENV)/.ready ## Run all tests that this machine can; those that lack Slurm or Docker say so
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
-check: $(VENV)/.ready ## Lint, types and tests, as CI does
+lint: $(VENV)/.ready ## Look at style, types and layers
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(MAKE) test
+
+check: lint test ## Style, types, layers and all tests, as CI does
+
+simulate: $(VENV)/.ready ## Try both cores on virtual clusters: SEEDS=100000, SEED=7 or TRACE=file
+	$(BIN)/python tests/simulation/run.py $(if $(TRACE),--trace '$(TRACE)',$(if $(SEED),--seed $(SEED),--seeds $(SEEDS))) $(ARGS)
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
 	$(BIN)/python tests/bench/run.py $(ARGS)
+
+hooks: $(VENV)/.ready ## Check style, types and layers before each commit
+	$(BIN)/pre-commit install
 
 image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and write its manifest to edf/
 	$(BIN)/fcx image build
@@ -37,7 +49,7 @@ image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and writ
 edf: $(VENV)/.ready ## Write the EDF that matches the image
 	$(BIN)/fcx edf write
 
-preflight: $(VENV)/.ready ## Prove that the cluster has the environment that you have here
+preflight: $(VENV)/.ready ## Prove that the cluster has the environment of this client
 	$(BIN)/fcx preflight
 
 cluster: $(VENV)/.ready ## Install and start a real single-node Slurm behind a FirecREST API (Debian, root)

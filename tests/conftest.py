@@ -42,6 +42,15 @@ settings.load_profile("fcx")
 REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """A test that asks for a real part has its mark, said or not."""
+    for item in items:
+        for part, fixture in {"slurm": "slurm", "docker": "engine"}.items():
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(part)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A skipped test of a required part has failed."""
