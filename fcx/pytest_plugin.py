@@ -74,13 +74,14 @@ def _verdict(path: Path, policy: str) -> Verdict:
     from .config import Settings
     from .errors import FcxError
     from .parity.compare import compare
-    from .parity.manifest import Manifest, Snapshot
+    from .parity.manifest import Manifest
+    from .parity.snapshot import Snapshot
     from .protocol import probe
 
     try:
         manifest = Manifest.from_json(path.read_bytes(), str(path))
         rules = Settings.load().parity
         here = Snapshot.from_probe(probe.snapshot())
-        return compare(policy, far=manifest, caller=here, rules=rules)
+        return compare(policy, remote=manifest, caller=here, rules=rules)
     except (OSError, FcxError) as error:
         pytest.fail(f"The manifest {path} cannot be compared with: {error}", pytrace=False)

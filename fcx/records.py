@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,6 +27,7 @@ __all__ = [
     "names",
     "plain",
     "replace",
+    "without_nulls",
 ]
 
 T = TypeVar("T")
@@ -50,7 +52,7 @@ class Misfit(ValueError):
     """A value that a record cannot hold: its ``place``, what is ``wanted``, what was ``found``."""
 
     def __init__(self, place: str, wanted: str, found: object) -> None:
-        super().__init__(f"{place} must be {wanted}, not {found!r}")
+        super().__init__(f"{place or 'the whole'} must be {wanted}, not {found!r}")
         self.place, self.wanted, self.found = place, wanted, found
 
 
@@ -65,6 +67,26 @@ def fit(kind: type[T], value: Any, words: Mapping[str, str] = JSON) -> T:
 def plain(record: Any) -> Any:
     """A record as dicts, lists, texts and numbers."""
     return msgspec.to_builtins(record)
+
+
+def without_nulls(kind: type[Struct], value: Any) -> Any:
+    """A JSON object with empty texts for nulls, where the record has a text that may be empty."""
+    if not isinstance(value, dict):
+        return value
+    answer = dict(value)
+    for name, held in _types(kind).items():
+        if name not in answer:
+            continue
+        if held is str and answer[name] is None:
+            answer[name] = ""
+        elif isinstance(held, type) and issubclass(held, Struct):
+            answer[name] = without_nulls(held, answer[name])
+    return answer
+
+
+@cache
+def _types(kind: type[Struct]) -> dict[str, Any]:
+    return {one.encode_name: one.type for one in msgspec.structs.fields(kind)}
 
 
 def names(kind: type[Struct]) -> tuple[str, ...]:
@@ -128,7 +150,8 @@ def _spoken(kind: inspect.Type, words: Mapping[str, str]) -> str:
         described = (kind.extra_json_schema or {}).get("description")
         return str(described) if described else _spoken(kind.type, words)
     if isinstance(kind, inspect.LiteralType):
-        return " or ".join(repr(value) for value in kind.values)
+        *others, last = (str(value) for value in kind.values)
+        return f"{', '.join(others)} or {last}"
     if isinstance(kind, (inspect.ListType, inspect.VarTupleType)):
         return words["sequence"] + _of_strings(kind.item_type)
     if isinstance(kind, inspect.DictType):

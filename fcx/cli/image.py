@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from contextlib import closing
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,6 +125,7 @@ def push(
     from fcx.image.engine import connect
     from fcx.image.manifests import built_image
     from fcx.image.push import push as push_image
+    from fcx.records import replace
 
     manifest, path = _leaving(name)
     with closing(connect()) as client, shown() as progress:
@@ -147,13 +147,14 @@ def pack(
     from fcx.image.engine import connect
     from fcx.image.manifests import built_image
     from fcx.image.pack import pack as pack_image
+    from fcx.records import plain, replace
 
     manifest, path = _leaving(name)
     target = output or path.with_name(f"{plain_name(manifest.name)}.sqsh")
     with closing(connect()) as client:
         sqsh = pack_image(client, built_image(client, manifest), target, compression)
     write_whole(path, replace(manifest, sqsh=sqsh).to_json())
-    typer.echo(json.dumps(asdict(sqsh)) if as_json else f"{sqsh.path} sha256:{sqsh.sha256}")
+    typer.echo(json.dumps(plain(sqsh)) if as_json else f"{sqsh.path} sha256:{sqsh.sha256}")
 
 
 def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:

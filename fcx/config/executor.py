@@ -10,7 +10,7 @@ import os
 import posixpath
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from ..errors import ConfigError, OptionError, UsageError
 from ..records import PYTHON, Meta, Misfit, Struct, field, fit, names, plain, replace
@@ -18,8 +18,8 @@ from ..records import PYTHON, Meta, Misfit, Struct, field, fit, names, plain, re
 if TYPE_CHECKING:
     from .settings import Settings
 
-Policy = Literal["strict", "minor", "off"]
-POLICIES: tuple[str, ...] = get_args(Policy)
+POLICIES = ("strict", "minor", "off")
+Policy = Annotated[Literal["strict", "minor", "off"], Meta(description="strict, minor or off")]
 
 Options = Annotated[tuple[str, ...], Meta(description="a list, and its items must be strings")]
 Count = Annotated[int, Meta(ge=1, description="greater than 0, and a whole number")]

@@ -21,7 +21,8 @@ from typing import Any
 from ..config import Settings
 from ..errors import ManifestError
 from ..files import EDF_FOLDER, manifest_path, write_whole
-from ..parity.manifest import Manifest, Snapshot
+from ..parity.manifest import Manifest
+from ..parity.snapshot import Snapshot
 from ..protocol import probe
 from . import check
 from .bases import base_images

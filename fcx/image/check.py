@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 from ..config import Settings, Site
 from ..errors import ParityError
-from ..parity.manifest import Manifest, Snapshot
+from ..parity.manifest import Manifest
+from ..parity.snapshot import Snapshot
 from ..parity.tools import Environment
 
 SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY", re.IGNORECASE)

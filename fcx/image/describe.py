@@ -6,7 +6,8 @@ from typing import Any
 
 from ..errors import ImageRefused
 from ..files import plain_name
-from ..parity.manifest import Manifest, Snapshot, docker_architecture, snapshot_fields
+from ..parity.manifest import Manifest, snapshot_fields
+from ..parity.snapshot import Snapshot, docker_architecture
 from ..protocol import probe
 from .container import image_env
 from .identity import Identity

@@ -13,7 +13,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import EngineError, ImageRefused
-from ..parity.manifest import Snapshot
+from ..parity.snapshot import Snapshot
 from .container import Stream, container, image_env
 from .engine import engine_errors
 from .static import Reading

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..config import Settings
 from ..errors import UsageError
-from ..parity.manifest import docker_architecture
+from ..parity.snapshot import docker_architecture
 
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _NAME = re.compile(rf"(?:[a-z0-9.-]+:\d+/)?{_PART}(?:/{_PART})*")

@@ -10,7 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass
 
-from ..parity.manifest import Interpreter, docker_architecture
+from ..parity.snapshot import Interpreter, docker_architecture
 from .tree import BYTECODE, METADATA, Files
 
 HEADER = re.compile(r"^(Name|Version):[ \t]*(.*?)[ \t]*\r?$", re.MULTILINE)

@@ -1,6 +1,6 @@
 """What a preflight found, as a record that later runs may rely on for a while (pure).
 
-The record keeps the far side's snapshot rather than the verdict: judging it again costs a
+The record keeps the remote snapshot rather than the verdict: judging it again costs a
 millisecond, and then policy and rules may change without another job. Partition and placement
 are no part of the key, because each agent is judged again before its first unpickling.
 """
@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 
-from ..errors import ManifestError
-from .manifest import Manifest, Record, Snapshot
-
-SCHEMA = 1
+from ..records import Struct
+from .manifest import Manifest
+from .reading import SCHEMA, parse, read, render
+from .snapshot import Snapshot, Text
 
 
 def verdict_key(
@@ -28,7 +27,7 @@ def verdict_key(
     """What a verdict is about, as 32 hex digits: a file name for the record.
 
     ``edf`` is the digest of the EDF's content, or what stands for it where there is none (srun's
-    ``--environment`` by name, or nothing). ``interpreter`` is the path over there.
+    ``--environment`` by name, or nothing). ``interpreter`` is the remote path.
     """
     facts = [system, edf, interpreter, _image_facts(manifest), _caller_facts(caller)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
@@ -48,13 +47,13 @@ def _caller_facts(caller: Snapshot) -> list[object]:
     return [*python, *image, caller.dill, dict(caller.distributions)]
 
 
-@dataclass(frozen=True)
-class Known:
-    """A far side as it was at ``taken`` (seconds since the epoch, by this machine's clock)."""
+class Known(Struct, frozen=True):
+    """A remote side as it was at ``taken`` (seconds since the epoch, by this machine's clock)."""
 
-    key: str
+    key: Text
     taken: float
-    far: Snapshot
+    remote: Snapshot
+    schema: int = SCHEMA
 
     def age(self, now: float) -> float:
         """Seconds since it was taken; a clock that was set back makes none negative."""
@@ -75,18 +74,12 @@ class Known:
 
     def to_json(self) -> str:
         """JSON that ``from_json`` reads."""
-        far = json.loads(self.far.to_json())
-        record = {"schema": SCHEMA, "key": self.key, "taken": self.taken, "far": far}
-        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+        return render(self)
 
     @classmethod
-    def from_json(cls, text: str | bytes, where: str = "the cached verdict") -> Known:
+    def from_json(cls, text: str | bytes, where: str = "the remembered verdict") -> Known:
         """Read a record. Raises ManifestError; then it is as good as none."""
-        try:
-            record = Record(where, json.loads(text))
-        except ValueError as error:
-            raise ManifestError(f"{where} is not JSON: {error}. Ask again with --fresh.") from error
-        if record.integer("schema") != SCHEMA:
-            record.fail("schema", str(SCHEMA), record.values["schema"])
-        far = Snapshot.from_probe(record.values.get("far"))
-        return cls(record.text("key"), record.number("taken"), far)
+        values = parse(text, where, "Ask again with --fresh.")
+        if isinstance(values, dict) and "far" in values:
+            values["remote"] = values.pop("far")  # an older fcx's word
+        return read(cls, values, where)

@@ -1,8 +1,8 @@
-"""Whether the far side is the environment that is wanted: policy, two sides -> Verdict (pure).
+"""Whether the remote side is the environment that is wanted: policy, two sides -> Verdict (pure).
 
-Two comparisons: the *image* (manifest against far side) and the *caller* (the interpreter that
-calls ``submit`` against the far side). ``compare`` judges a place; ``before_queue`` judges what
-one call refers to. How severe each rule is stands in ``RULES``.
+Two comparisons: the *image* (manifest against remote side) and the *caller* (the interpreter that
+calls ``submit`` against the remote one). ``compare`` judges a place; ``before_queue`` judges what
+one task refers to. How severe each rule is stands in ``RULES``.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Mapping
 
 from ..config import ParitySettings
 from ..payload.requirements import Requirements
-from .call import call
 from .caller import caller_python, packages
-from .image import files, image, place
-from .manifest import Manifest, Snapshot
+from .image import files, image
+from .manifest import Manifest
+from .place import place
 from .rules import POLICIES, RULES, Judge, Side, check_policy, difference, short
+from .snapshot import Snapshot
+from .task import task
 from .verdict import Difference, Verdict
 from .versions import Rules
 
@@ -34,7 +36,7 @@ __all__ = [
 def compare(
     policy: str,
     *,
-    far: Side,
+    remote: Side,
     manifest: Manifest | None = None,
     caller: Snapshot | None = None,
     rules: ParitySettings | None = None,
@@ -42,7 +44,7 @@ def compare(
     python: str = "",
     hashes: Mapping[str, tuple[str, str | None]] | None = None,
 ) -> Verdict:
-    """Judge a far side: a live one by its Snapshot, or an image by its Manifest.
+    """Judge a remote side: a live one by its Snapshot, or an image by its Manifest.
 
     ``python`` is an interpreter that the user chose over the manifest's. ``hashes`` are digests
     (wanted, found) of files on the cluster by name: unequal or unknown ones are refused. Raises
@@ -50,8 +52,8 @@ def compare(
     """
     judge = Judge(
         check_policy(policy),
-        far,
-        manifest if manifest is not None else (far if isinstance(far, Manifest) else None),
+        remote,
+        manifest if manifest is not None else (remote if isinstance(remote, Manifest) else None),
         caller,
         Rules(rules or ParitySettings()),
         python,
@@ -62,39 +64,39 @@ def compare(
         *place(judge),
         *caller_python(judge),
         *packages(judge),
-        *call(judge, requirements or Requirements()),
+        *task(judge, requirements or Requirements()),
     )
     return Verdict(policy, tuple(dict.fromkeys(found)), _sides(judge))
 
 
 def before_queue(
     requirements: Requirements,
-    far: Side | None,
+    remote: Side | None,
     policy: str,
     rules: ParitySettings | None = None,
     *,
     caller: Snapshot | None = None,
     manifest: Manifest | None = None,
 ) -> Verdict:
-    """Judge what one call refers to against the known far side; nothing known, nothing refused.
+    """Judge what one task refers to against the remote side, if that is known; else all passes.
 
-    ``caller`` and ``manifest`` only make the mending commands fit.
+    ``caller`` and ``manifest`` only make the fixes fit.
     """
     check_policy(policy)
-    if far is None:
+    if remote is None:
         return Verdict(policy)
-    known = manifest if manifest is not None else (far if isinstance(far, Manifest) else None)
-    judge = Judge(policy, far, known, caller, Rules(rules or ParitySettings()), "")
-    return Verdict(policy, tuple(dict.fromkeys(call(judge, requirements))))
+    known = manifest if manifest is not None else (remote if isinstance(remote, Manifest) else None)
+    judge = Judge(policy, remote, known, caller, Rules(rules or ParitySettings()), "")
+    return Verdict(policy, tuple(dict.fromkeys(task(judge, requirements))))
 
 
 def _sides(judge: Judge) -> dict[str, str]:
     """A line for each side that took part."""
-    lines = {"there": _described(judge.far)}
-    if judge.manifest is not None and judge.manifest is not judge.far:
+    lines = {"remote": _described(judge.remote)}
+    if judge.manifest is not None and judge.manifest is not judge.remote:
         lines = {"image": _described(judge.manifest), **lines}
     if judge.caller is not None:
-        lines["here"] = _described(judge.caller)
+        lines["client"] = _described(judge.caller)
     return lines
 
 

@@ -1,4 +1,4 @@
-"""The commands that mend a difference, in the words of the caller's own tool (pure)."""
+"""The commands that fix a difference, in the words of the caller's own tool (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import shlex
 from dataclasses import dataclass
 
 from ..install import requirement
-from .manifest import Manifest, Snapshot
+from .manifest import Manifest
+from .snapshot import Snapshot
 from .tools import Environment
 
 SCRIPT = "YOUR_SCRIPT.py"
@@ -14,40 +15,41 @@ UNKNOWN = Environment("pip", "python3", "", virtual=False)
 
 
 @dataclass(frozen=True)
-class Mender:
-    """Knows how each side is changed: the caller by its tool, the far side by its image if any."""
+class Fixes:
+    """How each side is changed: the caller by its tool, the remote side by its image, if any."""
 
-    far_python: str  # the interpreter over there
-    buildable: bool  # the far side is an image that fcx builds
-    manifest: Manifest | None = None  # of the image over there
+    remote_python: str  # the remote interpreter
+    buildable: bool  # the remote side is an image that fcx builds
+    manifest: Manifest | None = None  # of the remote image
     environment: Environment = UNKNOWN  # the caller's
 
     @classmethod
     def of(
-        cls, far: Snapshot | Manifest, caller: Snapshot | None, manifest: Manifest | None
-    ) -> Mender:
+        cls, remote: Snapshot | Manifest, caller: Snapshot | None, manifest: Manifest | None
+    ) -> Fixes:
         """For these two sides."""
-        buildable = manifest.origin == "built" if manifest else bool(far.build_id)
-        there = (far.python.executable or "python3", buildable, manifest)
+        buildable = manifest.origin == "built" if manifest else bool(remote.build_id)
+        executable = remote.python.executable or "python3"
         if caller is None:
-            return cls(*there)
-        here = caller.python
-        virtual = here.prefix != here.base_prefix
-        return cls(*there, Environment(caller.live.tool, here.executable, here.prefix, virtual))
+            return cls(executable, buildable, manifest)
+        mine = caller.python
+        virtual = mine.prefix != mine.base_prefix
+        own = Environment(caller.live.tool, mine.executable, mine.prefix, virtual)
+        return cls(executable, buildable, manifest, own)
 
     def install(self, name: str, version: str) -> str:
         """Put a version of a distribution into the caller's environment."""
         return self.environment.install(f"{name}=={version}")
 
-    def add_there(self, name: str, version: str = "") -> str:
-        """Install a distribution in the image, or in the environment over there."""
+    def add(self, name: str, version: str = "") -> str:
+        """Install a distribution in the image, or in the remote environment."""
         requirement = shlex.quote(f"{name}=={version}" if version else name)
         if self.buildable:
             return f"echo {requirement} >> containers/requirements.txt && {self.rebuild()}"
-        return f"over there: {shlex.quote(self.far_python)} -m pip install {requirement}"
+        return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {requirement}"
 
     def same_python(self, version: str, dill: str | None) -> str:
-        """Bring both sides to one Python: build the image for this one, or make that one here."""
+        """Bring both to one Python: build the image for the client's, or make the remote one."""
         if self.buildable:
             return self.rebuild()
         minor = ".".join(version.split(".")[:2])
@@ -75,7 +77,7 @@ class Mender:
     def system_package(self, module: str) -> str:
         """Complete a standard library that a distribution has split up."""
         if not self.buildable:
-            return f"over there: install the system package that has the module {module}"
+            return f"on the cluster: install the system package that has the module {module}"
         add = f"add the system package that has the module {module} to containers/Dockerfile"
         return f"{add}, then: {self.rebuild()}"
 
@@ -96,7 +98,7 @@ class Mender:
         change = f"unset {name}"
         if value:
             change = f"put {value} first in PATH" if name == "PATH" else f"set {name}={value}"
-        return f"over there: {change} in the start-up files of your shell"
+        return f"on the cluster: {change} in the start-up files of your shell"
 
     def run_inside(self) -> str:
         """Run the script inside the image."""
@@ -107,11 +109,11 @@ class Mender:
         return f'in fcx.toml, [parity]: assume = ["{name}"], if you know that it is right'
 
     def ask_anew(self) -> str:
-        """Look at the far side again."""
+        """Look at the remote side again."""
         return f"fcx preflight --fresh{self._edf()}"
 
     def adopt(self) -> str:
-        """Take the far side as it is for what is wanted."""
+        """Take the remote side as it is for what is wanted."""
         name = self.manifest.name if self.manifest else "NAME"
         return f"fcx preflight --adopt {shlex.quote(name)}{self._edf()}"
 

@@ -28,7 +28,8 @@ from ..state.facts import Facts
 from ..state.journal import Journal
 from .cache import Known, verdict_key
 from .compare import before_queue, check_policy, compare
-from .manifest import Manifest, Snapshot
+from .manifest import Manifest
+from .snapshot import Snapshot
 from .verdict import Verdict
 
 MANIFEST_SUFFIX = ".manifest.json"
@@ -128,7 +129,7 @@ class Gate:
             return
         known = Known.from_json(remembered)
         if known.is_fresh(time.time(), self.rules.max_age_days):
-            verdict = self._compare(known.far)
+            verdict = self._compare(known.remote)
             if verdict.passed:
                 self._open(known, verdict)
 
@@ -153,7 +154,7 @@ class Gate:
     ) -> Verdict:
         return compare(
             self.policy,
-            far=far,
+            remote=far,
             manifest=self.manifest,
             caller=self.caller,
             rules=self.rules,
@@ -162,8 +163,8 @@ class Gate:
         )
 
     def _open(self, known: Known, verdict: Verdict) -> None:
-        self.known, self.verdict, self.far = known, verdict, known.far
-        self.guard = {} if self.policy == "off" else self._guard(known.far)
+        self.known, self.verdict, self.far = known, verdict, known.remote
+        self.guard = {} if self.policy == "off" else self._guard(known.remote)
 
     def _guard(self, far: Snapshot) -> dict[str, Any]:
         """What each agent must find in its own place: quick to see, and enough to notice drift."""
@@ -172,7 +173,7 @@ class Gate:
         guard: dict[str, Any] = {
             "python": f"{far.python.implementation} {version}",
             "dill": far.dill,
-            "architecture": far.machine,
+            "architecture": far.arch.machine,
         }
         if self.manifest is not None:
             guard["executable"] = far.python.executable
@@ -191,7 +192,7 @@ class Gate:
         found = self._calls.get(key)
         if found is not None:
             return found[1]
-        far = known.far if known else self.manifest
+        far = known.remote if known else self.manifest
         verdict = before_queue(
             requirements, far, self.policy, self.rules, caller=self.caller, manifest=self.manifest
         )
@@ -218,15 +219,15 @@ class Gate:
         """The error for a far side that could not even start the probe."""
         self.forget()
         if "not found" in told and self.interpreter in told:
-            mend = (
+            fix = (
                 f"There is no {self.interpreter} over there: name one with python=..., load a "
                 "module in your login shell, or use an image (environment=...)."
             )
         else:
-            mend = "Mend what it complains of, then run `fcx preflight --fresh`."
+            fix = "Fix what it complains of, then run `fcx preflight --fresh`."
         return ParityError(
             f"Job {job} could not start {self.interpreter} in the environment that was asked for, "
-            f"so nothing was sent. Its output ends with:\n{told.rstrip()}\n{mend}"
+            f"so nothing was sent. Its output ends with:\n{told.rstrip()}\n{fix}"
         )
 
     def forget(self) -> None:

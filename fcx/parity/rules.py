@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..errors import ConfigError
-from .fixes import Mender
-from .manifest import Manifest, Snapshot
-from .verdict import INFO, REFUSE, WARN, Difference, spoken
+from ..config import POLICIES, check_policy
+from .fixes import Fixes
+from .manifest import Manifest
+from .snapshot import Snapshot
+from .verdict import INFO, REFUSE, WARN, Difference, Severity, spoken
 from .versions import Rules
 
-POLICIES = ("strict", "minor", "off")
+__all__ = ["POLICIES", "RULES", "Judge", "Side", "check_policy", "difference", "short"]
 
 Side = Snapshot | Manifest
 
-RULES: Mapping[str, tuple[str, str]] = {
+RULES: Mapping[str, tuple[Severity, Severity]] = {
     # code: severity under strict, under minor. Under off nothing is refused, all is reported.
     "build-id": (REFUSE, REFUSE),  # another image, or none, under the right name
     "architecture": (REFUSE, REFUSE),
@@ -37,7 +38,7 @@ RULES: Mapping[str, tuple[str, str]] = {
     "package-version": (REFUSE, INFO),
     "package-missing": (REFUSE, INFO),
     "package-extra": (REFUSE, INFO),
-    "package-platform": (WARN, INFO),  # there or absent because the platforms differ
+    "package-platform": (WARN, INFO),  # present or absent because the platforms differ
     "package-rule": (REFUSE, REFUSE),
     "reference-missing": (REFUSE, REFUSE),
     "reference-version": (REFUSE, REFUSE),
@@ -58,24 +59,15 @@ RULES: Mapping[str, tuple[str, str]] = {
 }
 
 
-def check_policy(policy: str) -> str:
-    """The policy itself. Raises ConfigError if there is none of that name."""
-    if policy not in POLICIES:
-        raise ConfigError(
-            f"There is no parity policy {policy!r}. Choose one of {', '.join(POLICIES)}."
-        )
-    return policy
-
-
 def difference(
-    policy: str, code: str, what: str, *, wanted: object, found: object, mend: str = ""
+    policy: str, code: str, what: str, *, wanted: object, found: object, fix: str = ""
 ) -> Difference:
     """A Difference whose severity follows from its code and the policy."""
     strict, minor = RULES[code]
     severity = strict if policy == "strict" else minor
     if policy == "off" and severity == REFUSE:
         severity = WARN
-    return Difference(code, what, spoken(wanted), spoken(found), severity, mend)
+    return Difference(code, what, spoken(wanted), spoken(found), severity, fix)
 
 
 @dataclass(frozen=True)
@@ -86,22 +78,27 @@ class Judge:
     """
 
     policy: str
-    far: Side
+    remote: Side
     manifest: Manifest | None
     caller: Snapshot | None
     rules: Rules
     python: str = ""
 
     @property
-    def mender(self) -> Mender:
+    def stdlib_missing(self) -> tuple[str, ...]:
+        """What is missing of the remote standard library, as far as that is known."""
+        return self.remote.modules.stdlib_missing if self.remote.modules else ()
+
+    @property
+    def fixes(self) -> Fixes:
         """The commands that fit these sides."""
-        return Mender.of(self.far, self.caller, self.manifest)
+        return Fixes.of(self.remote, self.caller, self.manifest)
 
     def differ(
-        self, code: str, what: str, wanted: object, found: object, mend: str = ""
+        self, code: str, what: str, wanted: object, found: object, fix: str = ""
     ) -> Difference:
         """A Difference under the policy."""
-        return difference(self.policy, code, what, wanted=wanted, found=found, mend=mend)
+        return difference(self.policy, code, what, wanted=wanted, found=found, fix=fix)
 
 
 def short(digest: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Commands that mend this environment, in the tool that made it: uv, conda or pip (pure).
+"""Commands that change an environment, in the tool that made it: uv, conda or pip (pure).
 
 Each names the environment by its path, so that it works whether or not that one is activated.
 """
@@ -6,7 +6,6 @@ Each names the environment by its path, so that it works whether or not that one
 from __future__ import annotations
 
 import shlex
-import sys
 from dataclasses import dataclass
 
 from ..install import requirement
@@ -20,11 +19,6 @@ class Environment:
     executable: str
     prefix: str
     virtual: bool
-
-    @classmethod
-    def here(cls, tool: str) -> Environment:
-        """The environment of the running interpreter."""
-        return cls(tool, sys.executable, sys.prefix, sys.prefix != sys.base_prefix)
 
     def install(self, *requirements: str) -> str:
         """The command that installs requirements such as ``dill==0.4.1``."""

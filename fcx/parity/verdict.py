@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from ..errors import ManifestError
-from .manifest import Record
+from ..records import Meta, Struct, without_nulls
+from .reading import SCHEMA, parse, read, render
+from .snapshot import Text
 
-SCHEMA = 1
-REFUSE, WARN, INFO = "refuse", "warn", "info"
+REFUSE: Literal["refuse"] = "refuse"
+WARN: Literal["warn"] = "warn"
+INFO: Literal["info"] = "info"
+Severity = Annotated[Literal["refuse", "warn", "info"], Meta(description="refuse, warn or info")]
 SPOKEN = {REFUSE: "refused", WARN: "warning", INFO: "noted"}
 _WIDEST = 60  # of a column, in characters; what is longer ends in an ellipsis
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One thing that is not as it should be: ``wanted`` there, ``found`` there."""
+class Difference(Struct, frozen=True):
+    """One thing that is not as it should be: what was ``wanted``, what was ``found``."""
 
-    code: str  # which rule: see parity.RULES
-    what: str
+    code: Text  # which rule: see parity.RULES
+    what: Text
     wanted: str
     found: str
-    severity: str  # refuse | warn | info
-    mend: str = ""
-
-    @classmethod
-    def from_record(cls, record: Record) -> Difference:
-        """Read one difference of a verdict's JSON."""
-        severity = record.text("severity")
-        if severity not in SPOKEN:
-            record.fail("severity", "refuse, warn or info", severity)
-        names = ("wanted", "found", "mend")
-        texts = {name: record.text_or_empty(name) for name in names}
-        return cls(record.text("code"), record.text("what"), severity=severity, **texts)
+    severity: Severity
+    fix: str = ""  # the command that repairs it
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What a comparison came to. ``sides`` says in a line each what was compared."""
 
-    policy: str
+    policy: Text
     differences: tuple[Difference, ...] = ()
-    sides: Mapping[str, str] = field(default_factory=dict)
+    sides: Mapping[str, str] = {}
+    schema: int = SCHEMA
 
     @property
     def passed(self) -> bool:
@@ -61,42 +51,40 @@ class Verdict:
         """What must stand wherever the run is shown; empty unless nothing was enforced."""
         return "parity off" if self.policy == "off" else ""
 
-    def plus(self, *differences: Difference) -> Verdict:
-        """The same verdict with more found; what is already there is not repeated."""
-        return replace(self, differences=tuple(dict.fromkeys((*self.differences, *differences))))
-
     def to_json(self) -> str:
         """JSON that ``from_json`` reads; ``passed`` and ``mark`` are there for other readers."""
-        record = {"schema": SCHEMA, "passed": self.passed, "mark": self.mark, **asdict(self)}
-        return json.dumps(record, indent=2, sort_keys=True) + "\n"
+        return render(self, passed=self.passed, mark=self.mark)
 
     @classmethod
     def from_json(cls, text: str | bytes, where: str = "the verdict") -> Verdict:
         """Read a verdict; ``where`` names it in errors. Raises ManifestError."""
-        try:
-            record = Record(where, json.loads(text))
-        except ValueError as error:
-            raise ManifestError(f"{where} is not JSON: {error}. Ask again with --fresh.") from error
-        if record.integer("schema") != SCHEMA:
-            record.fail("schema", str(SCHEMA), record.values["schema"])
-        found = record.values.get("differences")
-        if not isinstance(found, list):
-            record.fail("differences", "a list", found)
-        differences = [Difference.from_record(Record(where, one)) for one in found]
-        return cls(record.text("policy"), tuple(differences), record.table("sides"))
+        values = parse(text, where, "Ask again with --fresh.")
+        if isinstance(values, dict):
+            values["differences"] = _in_our_words(values.get("differences"))
+        return read(cls, values, where)
 
     def text(self, *, all_packages: bool = False) -> str:
-        """A table (what, wanted, found, verdict) with the mending command below each row."""
+        """A table (what, wanted, found, verdict) with the fix below each row."""
         outcome = "passed" if self.passed else f"REFUSED ({len(self.refusals)})"
         lines = [f"Parity under policy {self.policy!r}: {outcome}"]
         if self.mark:
             lines[0] = f"Parity off: nothing is enforced, {len(self.differences)} found"
-        lines += [f"  {side:<7}{what}" for side, what in self.sides.items()]
+        lines += [f"  {side:<8}{what}" for side, what in self.sides.items()]
         ranked = sorted(self.differences, key=lambda one: list(SPOKEN).index(one.severity))
         rows = ranked if all_packages else _summed_up(ranked)
         if rows:
             lines += ["", *_table(rows)]
         return "\n".join(lines)
+
+
+def _in_our_words(differences: Any) -> Any:
+    """The differences of a verdict's JSON; an older fcx called the fix ``mend``."""
+    if not isinstance(differences, list):
+        return differences
+    return [
+        without_nulls(Difference, {"fix": one.get("mend"), **one}) if isinstance(one, dict) else one
+        for one in differences
+    ]
 
 
 def _summed_up(differences: Iterable[Difference]) -> list[Difference]:
@@ -125,7 +113,7 @@ def _table(rows: list[Difference]) -> list[str]:
     ]
     lines = [shown[0]]
     for one, line in zip(rows, shown[1:], strict=True):
-        lines += [line, f"    mend: {one.mend}"] if one.mend else [line]
+        lines += [line, f"    fix: {one.fix}"] if one.fix else [line]
     return lines
 
 

@@ -114,7 +114,7 @@ def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requireme
 
 def _with_here(requirements: Requirements) -> Requirements:
     tops = {name.partition(".")[0] for name in requirements.names}
-    return replace(requirements, here=here(tops))
+    return replace(requirements, installed=here(tops))
 
 
 def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:

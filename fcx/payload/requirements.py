@@ -36,13 +36,13 @@ class Import:
 class Requirements:
     """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code.
 
-    ``here`` has each top-level module among them that can be imported on this machine, with the
-    versions of the distributions that provide it; none for one that has no metadata.
+    ``installed`` has each top-level module among them that the client can import, with the versions
+    of the distributions that provide it; none for one that has no metadata.
     """
 
     references: frozenset[str] = frozenset()
     imports: tuple[Import, ...] = ()
-    here: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    installed: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def names(self) -> frozenset[str]:

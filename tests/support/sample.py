@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fcx.parity.manifest import Interpreter, Manifest
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Interpreter
 
 DIGEST = "registry.example#team/img@sha256:" + "0" * 64
 PATH = "/opt/py/bin:/usr/local/bin:/usr/bin:/bin"

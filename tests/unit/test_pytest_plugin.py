@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from places import EXAMPLES
 
-from fcx.parity.manifest import Manifest, Snapshot
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
+from fcx.records import replace
 
 TEST = EXAMPLES / "ci" / "test_parity.py"  # what users copy
 
@@ -55,14 +56,14 @@ def test_equal_environments_pass(project, image):
 
 
 def test_another_python_fails_with_the_table(project, image):
-    """The output has both sides and the command that mends it, and no traceback."""
+    """The output has both sides and the command that fixes it, and no traceback."""
     other = replace(image.python, version="3.1.4", magic="")
     (project / "image.json").write_text(replace(image, python=other, build_id="b").to_json())
     done = run(project, "--fcx-manifest", "image.json")
     assert done.returncode == 1
     assert "Parity under policy 'minor': REFUSED (1)" in done.stdout
     assert "3.1.4" in done.stdout
-    assert "mend: " in done.stdout
+    assert "fix: " in done.stdout
     assert "Traceback" not in done.stdout
 
 

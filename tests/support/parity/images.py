@@ -12,14 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cluster import bases, environment
 from cluster.engine import exclusive, which
 
-from fcx.parity.manifest import Manifest, Snapshot, Sqsh
+from fcx.parity.manifest import Manifest, Sqsh
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
+from fcx.records import replace
 
 OWN = ".".join(map(str, sys.version_info[:3]))
 SYSTEM = Path("/usr/bin/python3")

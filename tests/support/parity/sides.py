@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from fcx.parity.manifest import Manifest, Snapshot
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Snapshot
+from fcx.records import replace
 
 RECIPE, BUILD = "a" * 64, "b" * 64
 
@@ -74,8 +76,7 @@ def snapshot(changes: dict[str, Any] | None = None, **more: Any) -> Snapshot:
 def manifest(changes: dict[str, Any] | None = None, *, origin: str = "built") -> Manifest:
     """The manifest of the image that ``snapshot(changes)`` runs in."""
     adopted = Manifest.adopt("fcx-image", snapshot(changes), {"PATH": "/usr/local/bin"})
-    fields = {**vars(adopted), "origin": origin}
-    return Manifest(**fields)
+    return replace(adopted, origin=origin)
 
 
 def laptop(changes: dict[str, Any] | None = None) -> Snapshot:

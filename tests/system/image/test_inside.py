@@ -21,7 +21,8 @@ from cluster.project import FCX, Project
 from places import REPOSITORY
 
 from fcx.config import VARIABLES
-from fcx.parity.manifest import Manifest, Snapshot
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 
 pytestmark = pytest.mark.docker

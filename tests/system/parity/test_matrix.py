@@ -19,7 +19,7 @@ import pytest
 from cluster import bases
 from parity.images import OWN, SYSTEM, TINY, Images, Variant, put_package
 
-from fcx import FirecrestExecutor
+from fcx import FirecrestExecutor, records
 from fcx.config import EdfSettings, Site
 from fcx.edf.document import Edf
 from fcx.edf.generate import generate
@@ -28,6 +28,7 @@ from fcx.errors import ParityError
 from fcx.local import Environment
 from fcx.parity.compare import compare
 from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import ImageIds
 from fcx.parity.verdict import Verdict
 from fcx.payload.requirements import Requirements
 
@@ -271,7 +272,7 @@ CASES = [
         "build-id",
         False,
         False,
-        wanted=lambda manifest: replace(manifest, build_id="b" * 64),
+        wanted=lambda manifest: records.replace(manifest, build_id="b" * 64),
     ),
     Case(
         "another architecture",
@@ -279,7 +280,7 @@ CASES = [
         "architecture",
         False,
         False,
-        wanted=lambda manifest: replace(manifest, architecture="s390x"),
+        wanted=lambda manifest: records.replace(manifest, architecture="s390x"),
     ),
 ]
 
@@ -321,7 +322,7 @@ def test_matrix(case: Case, bench: Bench, images: Images, tiny: Callable[[str], 
         assert bench.payloads()
     else:
         assert bench.payloads() == []
-        assert "mend: " in str(result)
+        assert "fix: " in str(result)
         assert not result.verdict.passed
     verdicts = judged(executor, case)
     found = {one.code for verdict in verdicts.values() for one in verdict.differences}
@@ -355,16 +356,18 @@ def judged(executor: FirecrestExecutor, case: Case) -> dict[str, Verdict]:
     gate = executor.gate
     assert gate.far is not None
     here = {TINY: {DISTRIBUTION: case.here}}
-    call = Requirements(frozenset(here), here=here) if case.here else Requirements()
+    call = Requirements(frozenset(here), installed=here) if case.here else Requirements()
     there = {name: v for name, v in gate.far.distributions.items() if name != DISTRIBUTION}
     own = {DISTRIBUTION: case.here} if case.here else {}
-    inside = replace(
-        gate.caller, recipe_id="a" * 64, build_id="b" * 64, distributions={**there, **own}
+    inside = records.replace(
+        gate.caller,
+        image=ImageIds("a" * 64, "b" * 64),
+        distributions={**there, **own},
     )
     return {
         policy: compare(
             policy,
-            far=gate.far,
+            remote=gate.far,
             manifest=gate.manifest,
             caller=inside if policy == "strict" else gate.caller,
             requirements=call,
@@ -435,7 +438,7 @@ def test_off_runs_and_is_marked(bench: Bench, images: Images) -> None:
     """Under off a package in another version is no bar, and the verdict says that it was off."""
     edf = bench.edf(images.get(Variant(build_id="c" * 64)), same)
     record = bench.folder / "image.manifest.json"
-    manifest = replace(Manifest.from_json(record.read_bytes()), build_id="b" * 64)
+    manifest = records.replace(Manifest.from_json(record.read_bytes()), build_id="b" * 64)
     record.write_text(manifest.to_json())
     with bench.executor(edf, "off") as executor:
         assert submitted(executor, lambda: "ran") == "ran"

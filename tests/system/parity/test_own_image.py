@@ -21,7 +21,8 @@ from fcx.image.build import build as build_image
 from fcx.image.manifests import read_manifest
 from fcx.image.request import Request
 from fcx.parity.compare import compare
-from fcx.parity.manifest import Manifest, Snapshot
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 
 pytestmark = [
@@ -84,13 +85,13 @@ def inside(engine: Engine, manifest: Manifest, *options: str) -> Snapshot:
 
 def test_the_local_interpreter_agrees(manifest: Manifest) -> None:
     """Minor, the default, passes: same Python, same dill."""
-    verdict = compare("minor", far=manifest, caller=here())
+    verdict = compare("minor", remote=manifest, caller=here())
     assert verdict.passed, verdict.text()
 
 
 def test_outside_the_image_is_not_strict(manifest: Manifest) -> None:
     """Strict asks for a caller inside, and says how to get there."""
-    verdict = compare("strict", far=manifest, caller=here())
+    verdict = compare("strict", remote=manifest, caller=here())
     assert "not-inside-image" in {one.code for one in verdict.refusals}
     assert "fcx image run" in verdict.text()
 
@@ -99,14 +100,14 @@ def test_inside_the_image_is_strict(docker_host: Engine, manifest: Manifest) -> 
     """A caller in a container of the image is equal in everything, also as a plain user."""
     for options in ((), ("--user", "65534:65534", "-e", "HOME=/tmp")):
         caller = inside(docker_host, manifest, *options)
-        verdict = compare("strict", far=manifest, caller=caller)
+        verdict = compare("strict", remote=manifest, caller=caller)
         assert verdict.differences == (), verdict.text()
 
 
 def test_the_container_is_the_image(docker_host: Engine, manifest: Manifest) -> None:
     """The live container against the manifest: nothing differs, whatever the docker options."""
     far = inside(docker_host, manifest, "--hostname", "elsewhere", "--workdir", "/tmp")
-    verdict = compare("strict", manifest=manifest, far=far)
+    verdict = compare("strict", manifest=manifest, remote=far)
     assert verdict.differences == (), verdict.text()
 
 
@@ -118,19 +119,19 @@ def test_another_python_is_refused(docker_host: Engine, tmp_path: Path) -> None:
     if version is None:
         pytest.skip("no other Python here")
     other = build(docker_host, tmp_path, version)
-    verdict = compare("minor", far=other, caller=here())
+    verdict = compare("minor", remote=other, caller=here())
     assert {one.code for one in verdict.refusals} == {"python-minor"}
     assert OWN in verdict.text()
     assert version in verdict.text()
-    assert compare("off", far=other, caller=here()).passed
+    assert compare("off", remote=other, caller=here()).passed
 
 
 def test_rules_of_a_project(manifest: Manifest) -> None:
     """A rule about a package that the image has decides by its version there."""
     fine = ParitySettings(packages={"dill": ">=0.3.8"})
-    assert compare("minor", far=manifest, caller=here(), rules=fine).passed
+    assert compare("minor", remote=manifest, caller=here(), rules=fine).passed
     other = ParitySettings(packages={"dill": "<0.3.8"})
-    assert not compare("minor", far=manifest, caller=here(), rules=other).passed
+    assert not compare("minor", remote=manifest, caller=here(), rules=other).passed
 
 
 def test_the_plugin_on_the_real_manifest(project: Path) -> None:

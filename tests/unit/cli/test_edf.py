@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from sample import DIGEST, MANIFEST, PATH
 
 from fcx.edf.document import Edf
 from fcx.edf.read import parse, read
+from fcx.records import replace
 
 
 def test_write_makes_the_edf_beside_the_manifest(project, fcx):

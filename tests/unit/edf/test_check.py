@@ -16,7 +16,8 @@ from fcx.edf.lookup import finder
 from fcx.edf.read import parse, read, text_of
 from fcx.edf.render import render
 from fcx.errors import EdfError
-from fcx.parity.manifest import Interpreter, Manifest
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Interpreter
 
 IN_USE = Path(__file__).with_name("data") / "in-use"
 """EDFs as people write them, each with a feature that the engines take in their own way."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from sample import DIGEST, MANIFEST, PATH, python
 
@@ -13,6 +11,7 @@ from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architectu
 from fcx.edf.rewrite import rewritten
 from fcx.errors import ParityError, UsageError
 from fcx.parity.manifest import Sqsh
+from fcx.records import replace
 
 DAINT = KNOWN_SITES["daint"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,10 @@ from fcx.image.enroot import layout
 from fcx.image.static import Reading
 from fcx.image.tree import Files
 from fcx.image.wheel import fcx_wheel
-from fcx.parity.manifest import Manifest, Snapshot
+from fcx.parity.manifest import Manifest
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
+from fcx.records import replace
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Verdicts, pure: each hazard under each policy, rules, mends, texts, JSON, the cache."""
+"""Verdicts, pure: each hazard under each policy, rules, fixes, texts, JSON, the cache."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from fcx.parity.compare import POLICIES, RULES, before_queue, compare, differenc
 from fcx.parity.verdict import Difference, Verdict
 from fcx.parity.versions import same, same_release
 from fcx.payload.requirements import Import, Requirements
+from fcx.records import replace
 
 DISTRIBUTIONS = {"dill": "0.4.1", "numpy": "2.4.6", "pip": "24.0"}
-BY_REFERENCE = Requirements(frozenset({"numpy"}), here={"numpy": {"numpy": "2.4.6"}})
+BY_REFERENCE = Requirements(frozenset({"numpy"}), installed={"numpy": {"numpy": "2.4.6"}})
 NOTHING = Requirements()
 
 R, P = "refused", "passes"
 
 
-def far(**changes: Any):
-    """The far side with changes; double underscores stand for the slashes of a path."""
+def other(**changes: Any):
+    """The remote side with changes; double underscores stand for the slashes of a path."""
     return {name.replace("__", "/"): value for name, value in changes.items()}
 
 
@@ -43,7 +44,7 @@ def python(version: str, magic: str = "") -> dict[str, Any]:
     return {"python/version": version, "python/magic": magic}
 
 
-# name, changes to the far side, what the call refers to, the code it must be found under,
+# name, changes to the remote side, what the task refers to, the code it must be found under,
 # the verdict under strict (caller inside the image) and minor. Under off everything passes.
 MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ("nothing", {}, BY_REFERENCE, "", P, P),
@@ -53,9 +54,9 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ("another patch", python("3.11.9"), NOTHING, "python-micro", R, P),
     ("other bytecode", {"python/magic": "ff0d0d0a"}, NOTHING, "python-bytecode", R, R),
     ("PyPy", {"python/implementation": "pypy"}, NOTHING, "python-implementation", R, R),
-    ("dill 0.3.8", far(dill="0.3.8"), NOTHING, "dill", R, R),
-    ("dill missing", far(dill=None), NOTHING, "dill-missing", R, R),
-    ("a package missing", far(distributions=with_numpy(None)), NOTHING, "package-missing", R, P),
+    ("dill 0.3.8", other(dill="0.3.8"), NOTHING, "dill", R, R),
+    ("dill missing", other(dill=None), NOTHING, "dill-missing", R, R),
+    ("a package missing", other(distributions=with_numpy(None)), NOTHING, "package-missing", R, P),
     (
         "a package by reference missing",
         {"distributions": with_numpy(None), "modules": {"names": [], "stdlib_missing": []}},
@@ -64,10 +65,10 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
         R,
         R,
     ),
-    ("another minor", far(distributions=with_numpy("2.3.6")), NOTHING, "package-version", R, P),
+    ("another minor", other(distributions=with_numpy("2.3.6")), NOTHING, "package-version", R, P),
     (
         "another minor by reference",
-        far(distributions=with_numpy("2.3.6")),
+        other(distributions=with_numpy("2.3.6")),
         BY_REFERENCE,
         "reference-version",
         R,
@@ -75,7 +76,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "another patch by reference",
-        far(distributions=with_numpy("2.4.1")),
+        other(distributions=with_numpy("2.4.1")),
         BY_REFERENCE,
         "package-version",
         R,
@@ -83,7 +84,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "a local version",
-        far(distributions=with_numpy("2.4.6+cu121")),
+        other(distributions=with_numpy("2.4.6+cu121")),
         BY_REFERENCE,
         "package-version",
         R,
@@ -91,7 +92,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "a pre-release",
-        far(distributions=with_numpy("2.4.6rc1")),
+        other(distributions=with_numpy("2.4.6rc1")),
         BY_REFERENCE,
         "package-version",
         R,
@@ -99,7 +100,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "a module without a version",
-        far(distributions=with_numpy(None)),
+        other(distributions=with_numpy(None)),
         BY_REFERENCE,
         "reference-unknown",
         R,
@@ -107,7 +108,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "a package only there",
-        far(distributions={**DISTRIBUTIONS, "scipy": "1.17.1"}),
+        other(distributions={**DISTRIBUTIONS, "scipy": "1.17.1"}),
         BY_REFERENCE,
         "package-extra",
         R,
@@ -115,7 +116,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "user site",
-        far(live__user_site="/users/ada/.local/lib/python3.11/site-packages"),
+        other(live__user_site="/users/ada/.local/lib/python3.11/site-packages"),
         BY_REFERENCE,
         "user-site",
         R,
@@ -123,7 +124,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "user site shadows a package by reference",
-        far(live__user_site="/users/ada/.local/x", distributions=with_numpy("1.26.4")),
+        other(live__user_site="/users/ada/.local/x", distributions=with_numpy("1.26.4")),
         BY_REFERENCE,
         "reference-version",
         R,
@@ -131,7 +132,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "PYTHONPATH leaks",
-        far(live__leaking_env={"PYTHONPATH": "/apps/lib"}, live__foreign_sys_path=["/apps/lib"]),
+        other(live__leaking_env={"PYTHONPATH": "/apps/lib"}, live__foreign_sys_path=["/apps/lib"]),
         BY_REFERENCE,
         "pythonpath",
         R,
@@ -139,7 +140,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "a foreign entry of sys.path",
-        far(live__foreign_sys_path=["/apps/lib"]),
+        other(live__foreign_sys_path=["/apps/lib"]),
         BY_REFERENCE,
         "foreign-path",
         R,
@@ -147,7 +148,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "LD_PRELOAD leaks",
-        far(live__leaking_env={"LD_PRELOAD": "/apps/x.so"}),
+        other(live__leaking_env={"LD_PRELOAD": "/apps/x.so"}),
         BY_REFERENCE,
         "variable",
         P,
@@ -155,7 +156,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "PATH gives another python",
-        far(live__which_python3="/usr/bin/python3"),
+        other(live__which_python3="/usr/bin/python3"),
         BY_REFERENCE,
         "other-python",
         P,
@@ -163,27 +164,27 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ),
     (
         "another interpreter",
-        far(python__executable="/usr/bin/python3", live__which_python3="/usr/bin/python3"),
+        other(python__executable="/usr/bin/python3", live__which_python3="/usr/bin/python3"),
         NOTHING,
         "interpreter",
         R,
         R,
     ),
-    ("wrong build id", far(image__build_id="c" * 64), NOTHING, "build-id", R, R),
-    ("no build id", far(image__build_id=None), NOTHING, "build-id", R, R),
+    ("wrong build id", other(image__build_id="c" * 64), NOTHING, "build-id", R, R),
+    ("no build id", other(image__build_id=None), NOTHING, "build-id", R, R),
     (
         "another architecture",
-        far(arch__elf="aarch64", arch__machine="aarch64"),
+        other(arch__elf="aarch64", arch__machine="aarch64"),
         NOTHING,
         "architecture",
         R,
         R,
     ),
-    ("emulated", far(arch__machine="aarch64"), NOTHING, "emulated", P, P),
-    ("another encoding", far(encoding="ascii"), NOTHING, "encoding", P, P),
-    ("another locale", far(locale="de_DE.UTF-8"), NOTHING, "locale", P, P),
-    ("another time zone", far(timezone="CET/CEST"), NOTHING, "timezone", P, P),
-    ("no HOME", far(live__home=None), NOTHING, "no-home", P, P),
+    ("emulated", other(arch__machine="aarch64"), NOTHING, "emulated", P, P),
+    ("another encoding", other(encoding="ascii"), NOTHING, "encoding", P, P),
+    ("another locale", other(locale="de_DE.UTF-8"), NOTHING, "locale", P, P),
+    ("another time zone", other(timezone="CET/CEST"), NOTHING, "timezone", P, P),
+    ("no HOME", other(live__home=None), NOTHING, "no-home", P, P),
 ]
 
 
@@ -191,7 +192,7 @@ IN_THE_IMAGE = ("python/version", "python/magic", "python/implementation", "dill
 
 
 def image_of(changes: dict[str, Any]):
-    """The manifest of the image over there; what a user's site-packages shadow is not in it."""
+    """The manifest of the remote image; what a user's site-packages shadow is not in it."""
     if "live/user_site" in changes:
         return manifest()
     return manifest({path: changes[path] for path in IN_THE_IMAGE if path in changes})
@@ -210,7 +211,7 @@ def test_matrix(changes, call, code, strict, minor):
             policy,
             manifest=image_of(changes),
             caller=snapshot(),
-            far=snapshot(changes),
+            remote=snapshot(changes),
             requirements=call,
         )
         assert (P if verdict.passed else R) == expected[policy], verdict.text()
@@ -239,10 +240,10 @@ def test_each_refusal_has_a_mend():
             "strict",
             manifest=manifest(),
             caller=snapshot(),
-            far=snapshot(changes),
+            remote=snapshot(changes),
             requirements=call,
         )
-        assert all(one.mend for one in verdict.refusals), name
+        assert all(one.fix for one in verdict.refusals), name
 
 
 # --- the image -----------------------------------------------------------------------------
@@ -257,7 +258,7 @@ def codes(verdict: Verdict) -> dict[str, str]:
 def test_packages_over_a_built_image(policy, severity):
     """The right build id with other packages: something lies over the image."""
     there = snapshot(distributions=with_numpy("1.26.4"))
-    verdict = compare(policy, manifest=manifest(), far=there)
+    verdict = compare(policy, manifest=manifest(), remote=there)
     assert codes(verdict) == {"image-overlaid": severity}
 
 
@@ -267,25 +268,25 @@ def test_adopted_image_is_known_by_its_content(policy):
     bare = {"image/build_id": None, "image/recipe_id": None}
     wanted = manifest(bare, origin="adopted")
     there = snapshot({**bare, "distributions": with_numpy("2.5.0")})
-    assert compare(policy, manifest=wanted, far=snapshot(bare)).passed
-    verdict = compare(policy, manifest=wanted, far=there)
+    assert compare(policy, manifest=wanted, remote=snapshot(bare)).passed
+    verdict = compare(policy, manifest=wanted, remote=there)
     assert codes(verdict) == {"image-content": "refuse"}
-    assert verdict.refusals[0].mend == ("fcx preflight --adopt fcx-image --edf edf/fcx-image.toml")
+    assert verdict.refusals[0].fix == ("fcx preflight --adopt fcx-image --edf edf/fcx-image.toml")
 
 
 def test_the_image_has_another_python():
     """The manifest's Python at the manifest's path, and nothing else."""
-    verdict = compare("minor", manifest=manifest(), far=snapshot(python("3.11.9")))
+    verdict = compare("minor", manifest=manifest(), remote=snapshot(python("3.11.9")))
     assert codes(verdict)["image-python"] == "refuse"
 
 
 def test_an_interpreter_of_the_users_choice():
     """With `python=`, the manifest's interpreter is not asked for, but the chosen one is."""
     there = snapshot({"python/executable": "/opt/env/bin/python", "python/version": "3.11.9"})
-    chosen = compare("minor", manifest=manifest(), far=there, python="/opt/env/bin/python")
+    chosen = compare("minor", manifest=manifest(), remote=there, python="/opt/env/bin/python")
     assert "interpreter" not in codes(chosen)
     assert "image-python" not in codes(chosen)
-    other = compare("minor", manifest=manifest(), far=there, python="/opt/other/bin/python")
+    other = compare("minor", manifest=manifest(), remote=there, python="/opt/other/bin/python")
     assert codes(other)["interpreter"] == "refuse"
 
 
@@ -294,25 +295,23 @@ def test_a_file_that_was_tampered_with(found):
     """A digest that differs or is unknown is refused, under off reported."""
     hashes = {"EDF": ("e" * 64, found), "worker": ("d" * 64, "d" * 64)}
     for policy, passed in (("strict", False), ("minor", False), ("off", True)):
-        verdict = compare(policy, manifest=manifest(), far=snapshot(), hashes=hashes)
+        verdict = compare(policy, manifest=manifest(), remote=snapshot(), hashes=hashes)
         assert verdict.passed is passed
         assert [one.what for one in verdict.differences] == ["EDF"]
 
 
 def test_a_gpu_that_the_image_asks_for():
     """An image that wants NVIDIA's driver and a node without one: a warning."""
-    wanted = manifest()
-    asking = type(wanted)(**{**vars(wanted), "env": {"NVIDIA_VISIBLE_DEVICES": "all"}})
-    assert codes(compare("minor", manifest=asking, far=snapshot())) == {"no-gpu-driver": "warn"}
+    asking = replace(manifest(), env={"NVIDIA_VISIBLE_DEVICES": "all"})
+    assert codes(compare("minor", manifest=asking, remote=snapshot())) == {"no-gpu-driver": "warn"}
     with_driver = snapshot({"live/nvidia": "550.54.15"})
-    assert compare("minor", manifest=asking, far=with_driver).differences == ()
+    assert compare("minor", manifest=asking, remote=with_driver).differences == ()
 
 
 def test_variables_that_are_no_leak():
     """What the image, fcx, Slurm or the interpreter's own environment set is not reported."""
-    wanted = manifest()
     env = {"LD_LIBRARY_PATH": "/usr/local/cuda/lib64"}
-    wanted = type(wanted)(**{**vars(wanted), "env": env})
+    wanted = replace(manifest(), env=env)
     there = snapshot(
         {
             "live/leaking_env": {
@@ -325,7 +324,7 @@ def test_variables_that_are_no_leak():
             }
         }
     )
-    assert compare("strict", manifest=wanted, far=there).differences == ()
+    assert compare("strict", manifest=wanted, remote=there).differences == ()
 
 
 # --- the caller ----------------------------------------------------------------------------
@@ -333,16 +332,16 @@ def test_variables_that_are_no_leak():
 
 def test_strict_means_inside_the_image():
     """A caller outside is refused under strict alone, and told how to run inside."""
-    strict = compare("strict", manifest=manifest(), caller=laptop(), far=snapshot())
+    strict = compare("strict", manifest=manifest(), caller=laptop(), remote=snapshot())
     assert codes(strict) == {"not-inside-image": "refuse"}
-    assert strict.refusals[0].mend == "fcx image run YOUR_SCRIPT.py"
-    assert compare("minor", manifest=manifest(), caller=laptop(), far=snapshot()).passed
+    assert strict.refusals[0].fix == "fcx image run YOUR_SCRIPT.py"
+    assert compare("minor", manifest=manifest(), caller=laptop(), remote=snapshot()).passed
 
 
 def test_unknown_is_not_equal():
     """Two sides that both lack a build id are not in the same image."""
     bare = {"image/build_id": None, "image/recipe_id": None}
-    verdict = compare("strict", caller=laptop(), far=snapshot(bare))
+    verdict = compare("strict", caller=laptop(), remote=snapshot(bare))
     assert "not-inside-image" in codes(verdict)
 
 
@@ -350,24 +349,24 @@ def test_inside_the_image_for_another_platform():
     """Platforms differ: the recipe id decides, and packages of one platform only are no bar."""
     arm = {"arch/elf": "aarch64", "arch/machine": "aarch64", "image/build_id": "c" * 64}
     there = snapshot({**arm, "distributions": {**DISTRIBUTIONS, "nvidia-nccl": "2.27"}})
-    same_recipe = compare("strict", manifest=manifest(arm), caller=snapshot(), far=there)
+    same_recipe = compare("strict", manifest=manifest(arm), caller=snapshot(), remote=there)
     assert "not-inside-image" not in codes(same_recipe)
     assert codes(same_recipe)["package-platform"] == "warn"
-    other = compare("strict", caller=snapshot({"image/recipe_id": "9" * 64}), far=there)
+    other = compare("strict", caller=snapshot({"image/recipe_id": "9" * 64}), remote=there)
     assert codes(other)["not-inside-image"] == "refuse"
     assert RECIPE[:12] in other.text()
 
 
 def test_no_caller_no_comparison():
-    """An image alone can be compared with the far side."""
-    assert compare("strict", manifest=manifest(), far=snapshot()).differences == ()
+    """An image alone can be compared with the remote side."""
+    assert compare("strict", manifest=manifest(), remote=snapshot()).differences == ()
 
 
-def test_a_manifest_can_be_the_far_side():
+def test_a_manifest_can_be_the_remote_side():
     """Before there is a cluster, the interpreter is compared with the image's manifest."""
     image = manifest()
-    assert compare("minor", caller=laptop(), far=image).passed
-    verdict = compare("minor", caller=laptop(python("3.12.1")), far=image)
+    assert compare("minor", caller=laptop(), remote=image).passed
+    verdict = compare("minor", caller=laptop(python("3.12.1")), remote=image)
     assert codes(verdict)["python-minor"] == "refuse"
 
 
@@ -391,7 +390,9 @@ def test_a_rule_replaces_the_comparison(policy, specifier, there, passes):
     """A specifier decides alone, for the list as for a module by reference."""
     rules = ParitySettings(packages={"NumPy": specifier})
     place = snapshot(distributions=with_numpy(there))
-    verdict = compare(policy, caller=snapshot(), far=place, rules=rules, requirements=BY_REFERENCE)
+    verdict = compare(
+        policy, caller=snapshot(), remote=place, rules=rules, requirements=BY_REFERENCE
+    )
     refused = {one.code for one in verdict.refusals} - {"reference-unknown"}
     assert refused == (set() if passes else {"package-rule"})
     if there:
@@ -403,14 +404,14 @@ def test_a_rule_may_widen_dill():
     """Equal dill is wanted, unless a rule says which versions will do."""
     rules = ParitySettings(packages={"dill": ">=0.3.6"})
     there = snapshot(dill="0.3.8", distributions={**DISTRIBUTIONS, "dill": "0.3.8"})
-    assert compare("minor", caller=laptop(), far=there, rules=rules).passed
+    assert compare("minor", caller=laptop(), remote=there, rules=rules).passed
 
 
 def test_a_rule_that_is_none():
     """What is not a specifier is an error that shows how one is written."""
     rules = ParitySettings(packages={"numpy": "latest"})
     with pytest.raises(ConfigError, match=r"numpy = 'latest'.*PEP 440.*>=2.1"):
-        compare("minor", far=snapshot(), rules=rules)
+        compare("minor", remote=snapshot(), rules=rules)
 
 
 def test_assume():
@@ -424,14 +425,14 @@ def test_assume():
     rules = ParitySettings(assume=("opencv_python", "site_lib", "numpy"))
     assert before_queue(call, place, "strict", rules).differences == ()
     assert not before_queue(call, place, "minor").passed
-    whole = compare("strict", caller=snapshot(), far=place, rules=rules)
+    whole = compare("strict", caller=snapshot(), remote=place, rules=rules)
     assert codes(whole) == {"assumed": "info"}
 
 
 def test_unknown_policy():
     """A misspelt policy is an error, not a lax one."""
     with pytest.raises(ConfigError, match="strict, minor, off"):
-        compare("minnor", far=snapshot())
+        compare("minnor", remote=snapshot())
 
 
 # --- before the queue ----------------------------------------------------------------------
@@ -441,10 +442,12 @@ HERE = {"pandas": {"pandas": "3.1.1"}, "numpy": {"numpy": "2.4.6"}, "tkinter": {
 
 def test_an_import_must_merely_exist():
     """Refused if absent, with the function, the file and the line; any version will do."""
-    call = Requirements(imports=(Import("pandas.core", (), "clean", "tidy.py", 12),), here=HERE)
+    call = Requirements(
+        imports=(Import("pandas.core", (), "clean", "tidy.py", 12),), installed=HERE
+    )
     verdict = before_queue(call, snapshot(), "minor")
     assert [one.what for one in verdict.refusals] == ["import pandas in clean (tidy.py:12)"]
-    assert "pandas==3.1.1" in verdict.refusals[0].mend
+    assert "pandas==3.1.1" in verdict.refusals[0].fix
     other = with_numpy("1.0") | {"pandas": "1.0"}
     assert before_queue(call, snapshot(distributions=other), "strict").passed
 
@@ -463,42 +466,42 @@ def test_an_import_must_merely_exist():
 )
 def test_imports_that_are_never_refused(one):
     """Pardoned, relative, absent here, of the standard library, or simply there."""
-    assert before_queue(Requirements(imports=(one,), here=HERE), snapshot(), "strict").passed
+    assert before_queue(Requirements(imports=(one,), installed=HERE), snapshot(), "strict").passed
 
 
 def test_a_split_up_standard_library():
     """tkinter, absent from slim images, is missed like any other module."""
     for call in (
-        Requirements(imports=(Import("tkinter"),), here=HERE),
-        Requirements(frozenset({"tkinter"}), here=HERE),
+        Requirements(imports=(Import("tkinter"),), installed=HERE),
+        Requirements(frozenset({"tkinter"}), installed=HERE),
     ):
         verdict = before_queue(call, snapshot(), "minor")
         assert not verdict.passed
-        assert "containers/Dockerfile" in verdict.refusals[0].mend
+        assert "containers/Dockerfile" in verdict.refusals[0].fix
 
 
 def test_a_module_of_another_distribution():
     """Another distribution provides it: an import passes, a reference has no known version."""
     place = snapshot({"modules": {"names": ["cv2"], "stdlib_missing": []}})
     here = {"cv2": {"opencv-python": "4.10.0"}}
-    imported = Requirements(imports=(Import("cv2"),), here=here)
-    referred = Requirements(frozenset({"cv2.dnn"}), here=here)
+    imported = Requirements(imports=(Import("cv2"),), installed=here)
+    referred = Requirements(frozenset({"cv2.dnn"}), installed=here)
     assert before_queue(imported, place, "minor").passed
     verdict = before_queue(referred, place, "minor")
     assert codes(verdict) == {"reference-unknown": "refuse"}
-    assert 'assume = ["cv2"]' in verdict.refusals[0].mend
+    assert 'assume = ["cv2"]' in verdict.refusals[0].fix
 
 
 def test_a_namespace_of_several_distributions():
     """One of several providers differs: a warning, as it may not be the one in use."""
     here = {"google": {"google-auth": "2.1.0", "protobuf": "5.1.0"}}
     place = snapshot(distributions={**DISTRIBUTIONS, "google-auth": "1.0", "protobuf": "5.1.2"})
-    call = Requirements(frozenset({"google.protobuf"}), here=here)
+    call = Requirements(frozenset({"google.protobuf"}), installed=here)
     assert codes(before_queue(call, place, "minor")) == {"reference-shared": "warn"}
 
 
 def test_unknown_remote_side():
-    """Nothing known of the far side: nothing refused."""
+    """Nothing known of the remote side: nothing refused."""
     call = Requirements(frozenset({"pandas"}), (Import("pandas"),), HERE)
     assert before_queue(call, None, "strict") == Verdict("strict")
 
@@ -506,14 +509,16 @@ def test_unknown_remote_side():
 def test_a_manifest_without_modules():
     """A manifest from before modules were listed: distributions decide, the rest is left open."""
     image = manifest({"modules": None})
-    call = Requirements(imports=(Import("pandas"), Import("loose")), here={**HERE, "loose": {}})
+    call = Requirements(
+        imports=(Import("pandas"), Import("loose")), installed={**HERE, "loose": {}}
+    )
     verdict = before_queue(call, image, "minor")
     assert [one.what.split()[1] for one in verdict.refusals] == ["pandas"]
 
 
 def test_off_refuses_nothing():
     """Under off, a missing module is a warning."""
-    call = Requirements(frozenset({"pandas"}), here=HERE)
+    call = Requirements(frozenset({"pandas"}), installed=HERE)
     verdict = before_queue(call, snapshot(), "off")
     assert verdict.passed
     assert verdict.mark == "parity off"
@@ -524,7 +529,7 @@ def test_off_refuses_nothing():
 
 
 def equal_enough(seed: int) -> tuple[Any, Any, Requirements]:
-    """A far side and a call that differ from the caller's in what must not matter."""
+    """A remote side and a task that differ from the caller's in what must not matter."""
     dice = random.Random(seed)
     shuffled = ["/usr/local/lib/python3.11", "/usr/local/lib", "/usr/local/lib/python3.11/site"]
     dice.shuffle(shuffled)
@@ -570,7 +575,7 @@ def equal_enough(seed: int) -> tuple[Any, Any, Requirements]:
 def test_equal_enough_is_never_refused(seed):
     """Suffixes, packages absent on a side, guarded imports, hosts, uids, orders: no refusal."""
     here, there, call = equal_enough(seed)
-    bare = compare("minor", caller=here, far=there, requirements=call)
+    bare = compare("minor", caller=here, remote=there, requirements=call)
     assert bare.passed, bare.text(all_packages=True)
     assert before_queue(call, there, "minor").passed
 
@@ -579,24 +584,24 @@ def test_equal_enough_is_never_refused(seed):
 
 
 def test_text_is_a_table():
-    """What, wanted, found, verdict in columns; the command that mends it below the row."""
-    verdict = compare("minor", manifest=manifest(), caller=laptop(), far=snapshot(dill="0.3.8"))
+    """What, wanted, found, verdict in columns; the command that fixes it below the row."""
+    verdict = compare("minor", manifest=manifest(), caller=laptop(), remote=snapshot(dill="0.3.8"))
     assert verdict.text().splitlines() == [
         "Parity under policy 'minor': REFUSED (1)",
-        f"  image  fcx-image, Python 3.11.7, dill 0.4.1, amd64, build {BUILD[:12]}",
-        f"  there  Python 3.11.7, dill 0.3.8, amd64, node nid001, build {BUILD[:12]}",
-        "  here   Python 3.11.7, dill 0.4.1, amd64",
+        f"  image   fcx-image, Python 3.11.7, dill 0.4.1, amd64, build {BUILD[:12]}",
+        f"  remote  Python 3.11.7, dill 0.3.8, amd64, node nid001, build {BUILD[:12]}",
+        "  client  Python 3.11.7, dill 0.4.1, amd64",
         "",
         "what  wanted  found  verdict",
         "dill  0.4.1   0.3.8  refused",
-        "    mend: /home/ada/.venv/bin/python -m pip install dill==0.3.8",
+        "    fix: /home/ada/.venv/bin/python -m pip install dill==0.3.8",
     ]
 
 
 def test_packages_are_summed_up():
     """Packages that are merely noted take one row, unless all are asked for."""
     there = snapshot(distributions={"dill": "0.4.1"})
-    verdict = compare("minor", caller=laptop(), far=there)
+    verdict = compare("minor", caller=laptop(), remote=there)
     assert "2 packages differ" in verdict.text()
     assert "24.0" not in verdict.text()
     assert "24.0" in verdict.text(all_packages=True)
@@ -605,7 +610,7 @@ def test_packages_are_summed_up():
 def test_refusals_stand_first():
     """The rows that forbid come before those that merely inform."""
     there = snapshot({"timezone": "CET", "dill": None})
-    rows = compare("minor", manifest=manifest(), caller=laptop(), far=there).text().splitlines()
+    rows = compare("minor", manifest=manifest(), caller=laptop(), remote=there).text().splitlines()
     assert rows.index(next(r for r in rows if "dill " in r and "refused" in r)) < rows.index(
         next(row for row in rows if row.startswith("timezone"))
     )
@@ -619,12 +624,12 @@ def test_refusals_stand_first():
         ("conda", "conda install --prefix /home/ada/.venv numpy=2.3.6"),
     ],
 )
-def test_mends_in_the_callers_tool(tool, command):
+def test_fixes_in_the_callers_tool(tool, command):
     """The command is the one of the tool that made the caller's environment."""
     here = laptop({"live/tool": tool})
     there = snapshot(distributions=with_numpy("2.3.6"))
-    verdict = compare("minor", caller=here, far=there, requirements=BY_REFERENCE)
-    assert [one.mend for one in verdict.refusals] == [command]
+    verdict = compare("minor", caller=here, remote=there, requirements=BY_REFERENCE)
+    assert [one.fix for one in verdict.refusals] == [command]
 
 
 @pytest.mark.parametrize(
@@ -635,15 +640,15 @@ def test_mends_in_the_callers_tool(tool, command):
         ("conda", "conda create --yes --prefix ./.venv-3.12 python=3.12.1 pip && "),
     ],
 )
-def test_another_python_on_a_bare_far_side(tool, command):
-    """Without an image of fcx's, the Python of the far side is made here."""
+def test_another_python_on_a_bare_remote_side(tool, command):
+    """Without an image of fcx's, the remote Python is made for the client."""
     bare = {"image/build_id": None, "image/recipe_id": None}
     there = snapshot({**bare, **python("3.12.1")})
-    verdict = compare("minor", caller=laptop({"live/tool": tool}), far=there)
-    assert verdict.refusals[0].mend.startswith(command)
-    assert "dill==0.4.1" in verdict.refusals[0].mend
-    built = compare("minor", caller=laptop(), far=snapshot(python("3.12.1")))
-    assert built.refusals[0].mend == "fcx image build && fcx edf write"
+    verdict = compare("minor", caller=laptop({"live/tool": tool}), remote=there)
+    assert verdict.refusals[0].fix.startswith(command)
+    assert "dill==0.4.1" in verdict.refusals[0].fix
+    built = compare("minor", caller=laptop(), remote=snapshot(python("3.12.1")))
+    assert built.refusals[0].fix == "fcx image build && fcx edf write"
 
 
 versions = st.from_regex(r"\A[0-9]{1,3}(\.[0-9]{1,3}){0,3}((a|b|rc|\.post|\.dev)[0-9]{1,2})?\Z")
@@ -674,13 +679,13 @@ texts = st.text(max_size=40)
         st.tuples(st.sampled_from(sorted(RULES)), texts.filter(bool), texts, texts, texts),
         max_size=8,
     ),
-    st.dictionaries(st.sampled_from(["image", "there", "here"]), texts),
+    st.dictionaries(st.sampled_from(["image", "remote", "client"]), texts),
 )
 def test_json_round_trip(policy, rows, sides):
     """What to_json writes, from_json reads; the text can always be made."""
     found = [
-        difference(policy, code, what, wanted=wanted, found=there, mend=mend)
-        for code, what, wanted, there, mend in rows
+        difference(policy, code, what, wanted=wanted, found=there, fix=fix)
+        for code, what, wanted, there, fix in rows
     ]
     verdict = Verdict(policy, tuple(found), sides)
     again = Verdict.from_json(verdict.to_json())
@@ -699,21 +704,25 @@ def test_a_damaged_verdict(text):
         Verdict.from_json(text)
 
 
+def test_a_verdict_of_an_older_fcx():
+    """What is called a fix was called otherwise; a null is an empty text."""
+    old = {"code": "dill", "what": "dill", "wanted": "1", "found": None, "severity": "warn"}
+    record = {"schema": 1, "policy": "minor", "passed": True, "mark": "", "sides": {"there": "x"}}
+    record["differences"] = [{**old, "mend": "pip install dill==1"}]
+    verdict = Verdict.from_json(json.dumps(record))
+    assert verdict.differences == (
+        Difference("dill", "dill", "1", "", "warn", "pip install dill==1"),
+    )
+    assert "mend" not in json.loads(verdict.to_json())["differences"][0]
+    assert json.loads(verdict.to_json())["differences"][0]["fix"] == "pip install dill==1"
+
+
 def test_a_damaged_difference():
     """A severity that nobody knows is not taken for harmless."""
     record = json.loads(Verdict("minor", (Difference("dill", "dill", "1", "2", "warn"),)).to_json())
     record["differences"][0]["severity"] = "fine"
     with pytest.raises(ManifestError, match="refuse, warn or info"):
         Verdict.from_json(json.dumps(record))
-
-
-def test_plus():
-    """More findings join a verdict once."""
-    missing = difference("minor", "image-missing", "image", wanted="/x.sqsh", found="nothing there")
-    gone = difference("minor", "python-missing", "python3", wanted="3.11", found=None)
-    verdict = Verdict("minor").plus(missing, gone).plus(missing)
-    assert verdict.differences == (missing, gone)
-    assert not verdict.passed
 
 
 # --- the cache -----------------------------------------------------------------------------
@@ -751,12 +760,20 @@ def test_key_leaves_out_what_it_must():
 
 
 def test_record_round_trip():
-    """A record keeps the whole far side, so that it can be judged again under another policy."""
+    """A record keeps the whole remote side, so that it can be judged again under another policy."""
     known = Known(verdict_key(**FACTS), 1000.0, snapshot(python("3.11.9")))
     again = Known.from_json(known.to_json())
     assert again == known
-    assert compare("minor", caller=laptop(), far=again.far).passed
-    assert not compare("strict", caller=laptop(), far=again.far).passed
+    assert compare("minor", caller=laptop(), remote=again.remote).passed
+    assert not compare("strict", caller=laptop(), remote=again.remote).passed
+
+
+def test_a_record_of_an_older_fcx():
+    """The snapshot in it had another name."""
+    known = Known("k", 1000.0, snapshot())
+    record = json.loads(known.to_json())
+    record["far"] = record.pop("remote")
+    assert Known.from_json(json.dumps(record)) == known
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"schema": 1}', '{"schema": 2}'])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -14,8 +13,9 @@ from places import REPOSITORY
 from typer.testing import CliRunner
 
 from fcx.cli import app
-from fcx.parity.fixes import Mender
+from fcx.parity.fixes import Fixes
 from fcx.parity.manifest import Sqsh
+from fcx.records import replace
 
 EXAMPLES = REPOSITORY / "examples" / "ci"
 HELP: dict[tuple[str, ...], str] = {}
@@ -42,8 +42,8 @@ def fcx_commands(text: str) -> Iterator[str]:
             yield found[1]
 
 
-def mends() -> dict[str, str]:
-    """Every mend, for images that are built, pushed, packed and adopted."""
+def fixes_by_name() -> dict[str, str]:
+    """Every fix, for images that are built, pushed, packed and adopted."""
     built = manifest()
     pushed = replace(built, repo_digest="registry.example/me/img@sha256:" + "0" * 64)
     packed = replace(built, sqsh=Sqsh("/x.sqsh", "0" * 64))
@@ -55,34 +55,34 @@ def mends() -> dict[str, str]:
         "adopted": replace(built, origin="adopted"),
         "bare": None,
     }.items():
-        mender = Mender.of(snapshot({"image/build_id": None}), laptop(), image)
+        fixes = Fixes.of(snapshot({"image/build_id": None}), laptop(), image)
         found |= {
-            f"{kind}: add": mender.add_there("numpy", "2.4.6"),
-            f"{kind}: python": mender.same_python("3.12.1", "0.4.1"),
-            f"{kind}: platform": mender.other_platform("arm64"),
-            f"{kind}: edf": mender.new_edf(),
-            f"{kind}: clear": mender.clear("PYTHONPATH"),
-            f"{kind}: inside": mender.run_inside(),
-            f"{kind}: anew": mender.ask_anew(),
-            f"{kind}: system": mender.system_package("tkinter"),
+            f"{kind}: add": fixes.add("numpy", "2.4.6"),
+            f"{kind}: python": fixes.same_python("3.12.1", "0.4.1"),
+            f"{kind}: platform": fixes.other_platform("arm64"),
+            f"{kind}: edf": fixes.new_edf(),
+            f"{kind}: clear": fixes.clear("PYTHONPATH"),
+            f"{kind}: inside": fixes.run_inside(),
+            f"{kind}: anew": fixes.ask_anew(),
+            f"{kind}: system": fixes.system_package("tkinter"),
         }
     return found
 
 
-@pytest.mark.parametrize("name", mends())
-def test_mends_are_commands_that_exist(name):
+@pytest.mark.parametrize("name", fixes_by_name())
+def test_fixes_are_commands_that_exist(name):
     """What a verdict tells people to run has the verbs and options that fcx has."""
-    for command in fcx_commands(mends()[name].rpartition("then: ")[2]):
+    for command in fcx_commands(fixes_by_name()[name].rpartition("then: ")[2]):
         check(command)
 
 
 def test_the_image_goes_back_where_it_came_from():
     """A pushed image is pushed to its repository again, a packed one packed."""
-    found = mends()
+    found = fixes_by_name()
     assert "fcx image push registry.example/me/img &&" in found["pushed: add"]
     assert "fcx image pack &&" in found["packed: add"]
     assert found["built: add"].count("&&") == 2
-    assert found["adopted: add"].startswith("over there: /usr/local/bin/python3 -m pip install")
+    assert found["adopted: add"].startswith("on the cluster: /usr/local/bin/python3 -m pip install")
 
 
 def scripts(node: object) -> Iterator[str]:

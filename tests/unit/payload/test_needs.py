@@ -286,7 +286,7 @@ def test_modules_as_globals():
     found = needed(fn, dump(fn))
     assert {"numpy", "json"} <= found.references
     assert "__main__" not in found.references
-    assert found.here["numpy"] == {"numpy": importlib.metadata.version("numpy")}
+    assert found.installed["numpy"] == {"numpy": importlib.metadata.version("numpy")}
 
 
 def test_modules_travel_by_name(project, monkeypatch):
@@ -679,7 +679,7 @@ def test_requirements_beyond_what_is_shipped(project):
     assert needs.requirements.references == frozenset()
     tops = [one.top for one in needs.requirements.imports]
     assert tops == ["scipy", "numpy", "json"]
-    assert set(needs.requirements.here) == {"scipy", "numpy", "json"}
+    assert set(needs.requirements.installed) == {"scipy", "numpy", "json"}
 
 
 def test_include_travels_with_every_call(project):

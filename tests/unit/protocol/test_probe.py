@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from cluster.bases import interpreters
 
-from fcx.parity.manifest import Snapshot
+from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 
 PROBE = Path(probe.__file__)

@@ -1,0 +1,140 @@
+"""What the probe found in one place at one time (pure); its JSON is what the probe prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from ..records import Meta, Struct
+from .reading import SCHEMA, parse, read, render
+
+ARCHITECTURES = {
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "i386": "386",
+    "i686": "386",
+    "ppc64le": "ppc64le",
+    "s390x": "s390x",
+    "riscv64": "riscv64",
+}
+"""Kernel's or ELF header's word for a processor -> the word of images and of ``[site]``."""
+
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class Interpreter(Struct, frozen=True):
+    """A Python: the facts that decide whether a pickled function can be loaded in it."""
+
+    implementation: Text
+    version: Text
+    cache_tag: str
+    magic: str
+    executable: str
+    prefix: str
+    base_prefix: str
+    pickle_protocol: int
+
+    @property
+    def minor(self) -> str:
+        """``3.11`` of ``3.11.7``."""
+        return ".".join(self.version.split(".")[:2])
+
+
+class Live(Struct, frozen=True, kw_only=True):
+    """What only a live place shows. An empty string or None where it could not be told."""
+
+    sys_path: tuple[str, ...]
+    foreign_sys_path: tuple[str, ...]
+    user_site: str | None = None
+    leaking_env: Mapping[str, str]
+    which_python3: str | None = None
+    path: str = ""
+    uid: int | None = None
+    gid: int | None = None
+    user: str | None = None
+    home: str | None = None
+    cwd: str | None = None
+    umask: str = ""
+    hostname: str | None = None
+    node: str | None = None
+    partition: str | None = None
+    job_id: str | None = None
+    nvidia: str | None = None
+    cpus: int | None = None
+    time: float
+    tool: str = "pip"
+
+
+class Processor(Struct, frozen=True):
+    """What the kernel calls the processor, and what the interpreter's file was compiled for."""
+
+    machine: str | None = None
+    elf: str | None = None
+
+
+class ImageIds(Struct, frozen=True):
+    """The ids that ``fcx image build`` put into the image, if it did."""
+
+    recipe_id: str | None = None
+    build_id: str | None = None
+
+
+class Modules(Struct, frozen=True):
+    """Top-level modules: importable ones, and what is missing of the standard library."""
+
+    names: tuple[str, ...]
+    stdlib_missing: tuple[str, ...]
+
+
+class Snapshot(Struct, frozen=True):
+    """What the probe found in one place at one time."""
+
+    python: Interpreter
+    dill: str | None
+    distributions: Mapping[str, str]
+    arch: Processor
+    image: ImageIds
+    live: Live
+    libc: str = ""
+    os: str = ""
+    locale: str = ""
+    timezone: str = ""
+    encoding: str = ""
+    modules: Modules | None = None  # None: not known (an older fcx)
+    schema: int = SCHEMA
+
+    @property
+    def architecture(self) -> str:
+        """The processor as images name it (``amd64``, ``arm64``), by the ELF header if any."""
+        return docker_architecture(self.arch.elf or self.arch.machine or "")
+
+    @property
+    def recipe_id(self) -> str | None:
+        """Of the image's recipe."""
+        return self.image.recipe_id
+
+    @property
+    def build_id(self) -> str | None:
+        """Of the image's build."""
+        return self.image.build_id
+
+    @classmethod
+    def from_probe(cls, found: Any) -> Snapshot:
+        """Check what the probe printed (parsed). Raises ManifestError naming what is wrong."""
+        return read(cls, found, "the probe's answer")
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Snapshot:
+        """Read the probe's output. Raises ManifestError."""
+        return cls.from_probe(parse(text, "the probe's answer", "Make it again."))
+
+    def to_json(self) -> str:
+        """The same JSON that the probe printed."""
+        return render(self)
+
+
+def docker_architecture(machine: str) -> str:
+    """``amd64`` of ``x86_64``, ``arm64`` of ``aarch64``; an unknown word as it is."""
+    return ARCHITECTURES.get(machine.lower(), machine.lower())
