@@ -103,8 +103,6 @@ class Unreachable(ClusterError):
 class CredentialsRefused(ClusterError):
     """The token endpoint or the API does not accept the credentials."""
 
-    of_request = False  # True: the API refused a token that a new one may replace
-
 
 class RequestRefused(ClusterError):
     """The API said no to one request; ``status`` is the HTTP status."""

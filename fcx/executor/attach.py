@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import Credentials
 from ..errors import UsageError
-from ..firecrest.client import LoopThread
+from ..firecrest.loop import LoopThread
 from ..jobscript.render import Options
 from ..parity.gate import Gate
 from ..state.journal import Journal, RunRecord

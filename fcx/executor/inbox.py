@@ -56,7 +56,7 @@ class Inbox(RunState):
 
     async def _upload_file(self, folder: str, name: str, data: bytes) -> None:
         try:
-            await self.cluster.write(posixpath.join(self.directory, folder), name, data)
+            await self.client.files.write(posixpath.join(self.directory, folder), name, data)
         except NoSuchPath as error:
             raise self._run_lost() from error
         self._pace.spend(1)
@@ -65,10 +65,10 @@ class Inbox(RunState):
         """Before anything is uploaded: private first (what the API makes is 0755), then folders."""
         if self._landed or self._made:
             return
-        await self.cluster.make_folder(self.directory)
-        await self.cluster.set_mode(self.directory, "700")
+        await self.client.files.make_folder(self.directory)
+        await self.client.files.set_mode(self.directory, "700")
         for folder in "inbox", "modules":
-            await self.cluster.make_folder(posixpath.join(self.directory, folder))
+            await self.client.files.make_folder(posixpath.join(self.directory, folder))
         await self._upload_initializer()
         self._made = True
 
@@ -94,16 +94,16 @@ class Inbox(RunState):
         inbox = posixpath.join(self.directory, "inbox")
         try:
             names = sorted(
-                n for n in await self.cluster.list(inbox) if n[0] == "b" and "." not in n
+                n for n in await self.client.files.list(inbox) if n[0] == "b" and "." not in n
             )
         except NoSuchPath:
             raise self._run_lost() from None
         found = []
         for name in names:
-            head = await self.cluster.download(posixpath.join(inbox, name))
+            head = await self.client.files.download(posixpath.join(inbox, name))
             more = range(1, rundir.bundle_chunks(head))
             rest = [
-                await self.cluster.download(posixpath.join(inbox, f"{name}.{number}"))
+                await self.client.files.download(posixpath.join(inbox, f"{name}.{number}"))
                 for number in more
             ]
             found.append(rundir.read_bundle(name, [head, *rest]))

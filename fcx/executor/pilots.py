@@ -18,7 +18,7 @@ from ..errors import (
     OutOfMemory,
     TimeLimitExceeded,
 )
-from ..firecrest.client import JobState
+from ..firecrest.jobs import JobState
 from ..protocol.rundir import Bundle, Incarnation
 
 GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone

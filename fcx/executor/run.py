@@ -5,7 +5,7 @@
     submit ─ pickled in the caller's thread ─> _collect ─> Ledger.outbox (executor_tasks)
                                                                │
       executor_pilots: _ensure_pilots, _send ──────────────────┤ a small bundle rides along
-          │ script.render, cluster.submit                      │ executor_inbox: cluster.write
+          │ script.render, jobs.submit                         │ executor_inbox: files.write
           v                                                    v
       agents on the nodes: claim, run, append ──────────> inbox/, logs/
                                                                │
@@ -24,7 +24,7 @@ import posixpath
 import time
 
 from ..errors import ConfigError, FcxError, NoSuchPath, RequestRefused
-from ..firecrest.client import LoopThread
+from ..firecrest.loop import LoopThread
 from ..state.journal import RunRecord
 from .pilots import RAMP, Pilot
 from .state import WINDOW
@@ -86,7 +86,7 @@ class Run(States):
                 return
         loop = LoopThread.shared().loop
         if abort:
-            loop.call_soon_threadsafe(self.cluster.hurry)
+            loop.call_soon_threadsafe(self.client.hurry)
         loop.call_soon_threadsafe(self._wake.set)
 
     def cancel_pending(self) -> None:
@@ -119,7 +119,7 @@ class Run(States):
             self.log.warning(f"Run {self.id} was not tidied up: {error}")
         finally:
             with contextlib.suppress(Exception):
-                await self.cluster.close()
+                await self.client.close()
             self.finished.set()
 
     async def _prepare(self) -> None:
@@ -165,29 +165,29 @@ class Run(States):
             try:
                 await self._place(afresh=True)
             finally:
-                await self.cluster.close()
+                await self.client.close()
 
         LoopThread.shared().run(ask())
 
     async def _ask_user(self) -> str:
         try:
-            return await self.cluster.user()
+            return await self.client.user()
         except RequestRefused as error:
             if error.status != 404:
                 raise
-            known = ", ".join(await self.cluster.systems())
+            known = ", ".join(await self.client.systems())
             raise ConfigError(
                 f"{self.settings.credentials.api_url} has no system "
-                f"{self.cluster.system!r}; it has: {known}. Set FIRECREST_SYSTEM to one of them."
+                f"{self.client.system!r}; it has: {known}. Set FIRECREST_SYSTEM to one of them."
             ) from error
 
     async def _check_working_dir(self, base: str) -> None:
         working_dir = self.settings.working_dir
         try:
-            await self.cluster.make_folder(base, parents=False)
+            await self.client.files.make_folder(base, parents=False)
         except NoSuchPath as error:
             raise ConfigError(
-                f"working_dir {working_dir} does not exist on {self.cluster.system}. "
+                f"working_dir {working_dir} does not exist on {self.client.system}. "
                 "Make it there, or name one that exists."
             ) from error
         except RequestRefused as error:
@@ -195,7 +195,7 @@ class Run(States):
                 return
             if error.status == 403 or "ermission denied" in str(error):
                 raise ConfigError(
-                    f"working_dir {working_dir} cannot be written to on {self.cluster.system}: "
+                    f"working_dir {working_dir} cannot be written to on {self.client.system}: "
                     f"{error}. Name a directory of your own."
                 ) from error
             raise ConfigError(f"working_dir {working_dir} cannot be used: {error}") from error
@@ -297,9 +297,11 @@ class Run(States):
         with contextlib.suppress(NoSuchPath):
             if running or stays:
                 word = b"keep" if stays else b"remove"
-                await self.cluster.write(posixpath.join(self.directory, "inbox"), "closed", word)
+                await self.client.files.write(
+                    posixpath.join(self.directory, "inbox"), "closed", word
+                )
             else:
-                await self.cluster.remove(self.directory)
+                await self.client.files.remove(self.directory)
 
 
 def _copy_of(error: BaseException) -> BaseException:

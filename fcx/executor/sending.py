@@ -161,7 +161,7 @@ class Pilots(Inbox):
         files = self._files(carried, archives)
         text = script.render(self._shape(), pilot.name, self._config(pilot), files)
         pilot.submitted = time.monotonic()
-        submitted = await self.cluster.submit(self.settings.working_dir, text)
+        submitted = await self.client.jobs.submit(self.settings.working_dir, text)
         pilot.job = submitted.job
         if submitted.repeated:
             pilot.ambiguous = True
@@ -216,4 +216,4 @@ class Pilots(Inbox):
 
     async def _cancel_jobs(self, pilots: list[Pilot]) -> None:
         jobs = {job for pilot in pilots for job in pilot.jobs() if job}
-        await asyncio.gather(*(self.cluster.cancel(job) for job in sorted(jobs)))
+        await asyncio.gather(*(self.client.jobs.cancel(job) for job in sorted(jobs)))

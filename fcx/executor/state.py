@@ -13,7 +13,7 @@ from typing import Any
 
 from ..config import Credentials
 from ..errors import RunLost
-from ..firecrest.client import Cluster
+from ..firecrest.client import Client
 from ..jobscript import render as script
 from ..parity.gate import Gate
 from ..parity.verdict import Verdict
@@ -24,6 +24,7 @@ from .pilots import Pilot, workers_by_node
 from .tasks import Ledger, Task
 
 WINDOW = 0.003  # seconds without a new call after which a bundle leaves
+LEAST_PAUSE = 2.0  # seconds between job listings: they are the dearest requests
 
 
 _RECORDED = (
@@ -63,12 +64,6 @@ class RunSettings:
         record["account"] = self.credentials.account
         return record
 
-    @property
-    def states_pause(self) -> float:
-        """Seconds between job listings: they are the dearest requests."""
-        host = self.credentials.api_url.split("//")[-1]
-        return 2.0 if host.startswith(("127.", "localhost", "[::1]")) else 10.0
-
 
 @dataclass
 class _Poll:
@@ -91,7 +86,7 @@ class RunState:
             self.log.warning("parity off: whatever Python and packages are over there will be used")
         self.id = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
         self.key = secrets.token_bytes(32)
-        self.cluster = Cluster(settings.credentials, logger=settings.logger)
+        self.client = Client(settings.credentials, logger=settings.logger)
         self.directory = ""  # known once we know who we are over there
         self.ledger = Ledger(settings.task_retries)
         self.pilots: list[Pilot] = []
@@ -109,6 +104,7 @@ class RunState:
         self._aborting = False
         self._wake = asyncio.Event()
         self._poll_times = _Poll()
+        self._states_pause = LEAST_PAUSE
         self._pace = Pace(settings.sleep_interval)
         self._sending: asyncio.Task[None] | None = None
         self._submitting: asyncio.Task[None] | None = None

@@ -8,11 +8,14 @@ import posixpath
 import time
 
 from ..errors import FcxError, NoSuchPath
-from ..firecrest.client import JobState
+from ..firecrest.jobs import JobState
 from .pilots import Pilot, fate, never_runs
+from .state import LEAST_PAUSE
 from .watch import Watch
 
 SILENCE = 30.0  # seconds without a heartbeat after which Slurm is asked
+MOST_PAUSE = 10.0  # seconds between job listings
+LISTING_SHARE = 20.0  # pauses between listings are so many times as long as a listing takes
 OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
 
 
@@ -22,7 +25,7 @@ class States(Watch):
     def _states_due(self) -> float:
         if not self._waiting() or not self._in_doubt():
             return 3600.0
-        return self._poll_times.states + self.settings.states_pause - time.monotonic()
+        return self._poll_times.states + self._states_pause - time.monotonic()
 
     def _in_doubt(self) -> list[Pilot]:
         """Pilots of which only Slurm can say what they do: pending, silent, or cancelled by us."""
@@ -42,7 +45,9 @@ class States(Watch):
         """One listing of all jobs, compared with the pilots that are in doubt."""
         doubtful = self._in_doubt()
         self._poll_times.states = time.monotonic()
-        states = {state.job: state for state in await self.cluster.jobs()}
+        listing = await self.client.jobs.listing()
+        states = {state.job: state for state in listing.jobs}
+        self._states_pause = min(MOST_PAUSE, max(LEAST_PAUSE, LISTING_SHARE * listing.seconds))
         self._pace.spend(1)
         self._poll_times.states = time.monotonic()
         for pilot in doubtful:
@@ -97,7 +102,7 @@ class States(Watch):
     async def _seated_elsewhere(self, pilot: Pilot) -> bool:
         """After an ambiguous submit another job may hold the pilot's seat: that one counts."""
         try:
-            seats = await self.cluster.list(posixpath.join(self.directory, "seats"))
+            seats = await self.client.files.list(posixpath.join(self.directory, "seats"))
         except NoSuchPath:
             return False
         seat = seats.get(pilot.name)
@@ -121,10 +126,10 @@ class States(Watch):
         self.log.warning(f"{why.error} Another pilot is submitted.")
 
     async def _output_tail(self, job: str) -> str:
-        path = await self.cluster.output_path(job)
+        path = await self.client.jobs.output_path(job)
         path = path or posixpath.join(self.settings.working_dir, f"slurm-{job}.out")
         try:
-            return (await self.cluster.read_end(path, OUTPUT_TAIL)).decode("utf-8", "replace")
+            return (await self.client.files.read_end(path, OUTPUT_TAIL)).decode("utf-8", "replace")
         except FcxError:
             await asyncio.to_thread(self.gate.facts.forget, self._directory_fact)
             with contextlib.suppress(FcxError):
@@ -134,7 +139,7 @@ class States(Watch):
     async def _working_dir_complaint(self) -> str:
         """No output at all: the usual reason is a working_dir that is not there any more."""
         try:
-            await self.cluster.stat(self.settings.working_dir)
+            await self.client.files.stat(self.settings.working_dir)
         except NoSuchPath:
             return f"working_dir {self.settings.working_dir} does not exist over there\n"
         return ""

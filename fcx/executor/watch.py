@@ -64,7 +64,7 @@ class Watch(Pilots):
 
     async def _read_listed(self) -> bool:
         try:
-            entries = await self.cluster.list(posixpath.join(self.directory, "logs"))
+            entries = await self.client.files.list(posixpath.join(self.directory, "logs"))
         except NoSuchPath:
             self._pace.spend(1)
             if self._landed:
@@ -98,7 +98,7 @@ class Watch(Pilots):
         path = posixpath.join(self.directory, "logs", cursor.name)
         self._pace.spend(1)
         try:
-            data = await self.cluster.read_from(path, cursor.offset)
+            data = await self.client.files.read_from(path, cursor.offset)
         except NoSuchPath:
             if self._landed and cursor.incarnation in self.cursors and cursor.offset:
                 raise self._run_lost() from None
@@ -196,7 +196,7 @@ class Watch(Pilots):
         folder = posixpath.join(self.directory, "parts")
 
         async def part(name: str) -> bytes:
-            text = await self.cluster.read_from(posixpath.join(folder, name), 0)
+            text = await self.client.files.read_from(posixpath.join(folder, name), 0)
             return await asyncio.to_thread(base64.b64decode, text)
 
         self._pace.spend(len(names))
@@ -315,7 +315,7 @@ class Watch(Pilots):
     async def _claimed(self, incarnation: Incarnation) -> list[Task]:
         """Unfinished calls of the portions that an agent had claimed."""
         try:
-            entries = await self.cluster.list(posixpath.join(self.directory, "claims"))
+            entries = await self.client.files.list(posixpath.join(self.directory, "claims"))
         except NoSuchPath:
             raise self._run_lost() from None
         mine = set()
@@ -331,7 +331,9 @@ class Watch(Pilots):
             return b""
         file = f"{task.running}.{task.slot}.{('out', 'err')[stream]}"
         try:
-            return await self.cluster.read_from(posixpath.join(self.directory, "output", file), 0)
+            return await self.client.files.read_from(
+                posixpath.join(self.directory, "output", file), 0
+            )
         except NoSuchPath:
             return b""
 

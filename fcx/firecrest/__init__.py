@@ -1,1 +1,1 @@
-"""The one door to the FirecREST API: nothing else knows pyfirecrest."""
+"""The one door to FirecREST: a client with its jobs and files. Nothing else knows pyfirecrest."""

@@ -72,7 +72,7 @@ class TestCredentials:
         """An error once patience is over, with the address."""
         with refusing() as url:
             executor = make(env={**site, "FIRECREST_URL": url})
-            executor._run.cluster.patience = 2.0
+            executor._run.client.requests.patience = 2.0
             error = failure(executor, abs, -1)
         assert isinstance(error, errors.Unreachable)
         assert url in str(error)

@@ -66,16 +66,17 @@ def failed(env):
 
 def live_jobs(executor):
     """Jobs of an executor that have not ended, by what the server says."""
-    from fcx.firecrest.client import Cluster, LoopThread
+    from fcx.firecrest.client import Client
+    from fcx.firecrest.loop import LoopThread
 
     names = {pilot.name for pilot in executor._run.pilots}
 
     async def ask():
-        here = Cluster(executor._run.settings.credentials)
+        client = Client(executor._run.settings.credentials)
         try:
-            return await here.jobs()
+            return (await client.jobs.listing()).jobs
         finally:
-            await here.close()
+            await client.close()
 
     states = LoopThread.shared().run(ask(), WAIT)
     return [state for state in states if state.name in names and not state.terminal]
@@ -409,7 +410,7 @@ class TestTrouble:
     @pytest.mark.slow
     def test_a_surplus_pilot_that_had_begun_after_all(self, make, tmp_path, patient):
         """We cancel it, and its agent dies before it can say a word: its call runs elsewhere."""
-        from fcx.firecrest.client import LoopThread
+        from fcx.firecrest.loop import LoopThread
 
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
@@ -561,14 +562,15 @@ class TestTrouble:
 def cancel(site, job):
     """Cancel a job as another program would."""
     from fcx.config import Credentials
-    from fcx.firecrest.client import Cluster, LoopThread
+    from fcx.firecrest.client import Client
+    from fcx.firecrest.loop import LoopThread
 
     async def do():
-        here = Cluster(Credentials.from_env(site))
+        client = Client(Credentials.from_env(site))
         try:
-            await here.cancel(job)
+            await client.jobs.cancel(job)
         finally:
-            await here.close()
+            await client.close()
 
     LoopThread.shared().run(do(), WAIT)
 

@@ -21,7 +21,7 @@ from fcx.executor.pilots import (
     workers_by_node,
 )
 from fcx.executor.tasks import MOST_RETURNS, Ledger, Task
-from fcx.firecrest.client import NEVER_RUNS, JobState
+from fcx.firecrest.jobs import NEVER_RUNS, JobState
 from fcx.protocol.rundir import Incarnation
 
 
@@ -132,33 +132,6 @@ class TestFate:
     def test_reasons_that_pass(self, reason):
         """Waiting is what queues are for."""
         assert not JobState("7", "p", "PENDING", reason).never_runs
-
-
-class TestJobState:
-    """JobState.parse: what servers send."""
-
-    @pytest.mark.parametrize(
-        ("sent", "state", "ended"),
-        [
-            ("CANCELLED by 1001", "CANCELLED", True),
-            ("COMPLETED", "COMPLETED", True),
-            (["RUNNING"], "RUNNING", False),
-            (["RUNNING", "COMPLETED"], "RUNNING", False),
-            (["COMPLETED", "COMPLETED"], "COMPLETED", True),
-            ("NODE_FAIL+", "NODE_FAIL", True),
-            (None, "PENDING", False),
-            ([], "PENDING", False),
-        ],
-    )
-    def test_states(self, sent, state, ended):
-        """Texts, lists of them, and what follows them."""
-        found = JobState.parse({"jobId": 7, "name": "n", "status": {"state": sent}})
-        assert (found.job, found.state, found.terminal) == ("7", state, ended)
-
-    @pytest.mark.parametrize("record", [{"jobId": 7}, {"jobId": 7, "status": None, "name": None}])
-    def test_bogus_early_records(self, record):
-        """A record without a status says nothing of the job's end."""
-        assert not JobState.parse(record).terminal
 
 
 class Owner:

@@ -1,0 +1,102 @@
+"""pyfirecrest's client for one server and account, and one request with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Credentials
+from .answers import failure
+from .loop import slots
+from .token import TIMEOUT, ClientToken
+
+MOST_PER_READ = 5_242_879  # bytes of text in one answer
+
+Ask = Callable[[Any], Awaitable[Any]]
+"""Makes one request with pyfirecrest's client."""
+
+_came: ContextVar[list[Any]] = ContextVar("came")
+"""The HTTP answers that came to the request that this task is making."""
+
+
+@dataclass(frozen=True)
+class Came:
+    """What pyfirecrest made of an answer, and the seconds that it took to come."""
+
+    answer: Any
+    seconds: float
+
+
+class Connection:
+    """Opens with the first request; importing pyfirecrest takes a moment, so off the loop."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._credentials = credentials
+        self._opening = asyncio.Lock()
+        self._api: Any = None
+        self._token: ClientToken | None = None
+
+    @property
+    def url(self) -> str:
+        """Of the server."""
+        return self._credentials.api_url
+
+    async def open(self) -> None:
+        """Make pyfirecrest's client."""
+        async with self._opening:
+            if self._api is None:
+                self._api = await asyncio.to_thread(self._make_api)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        async with self._opening:
+            if self._api is not None:
+                api, self._api = self._api, None
+                await api.close_session()
+
+    def forget_token(self) -> None:
+        """The API did not take it."""
+        if self._token is not None:
+            self._token.forget()
+
+    def _make_api(self) -> Any:
+        import httpx
+        from firecrest.v2 import AsyncFirecrest
+
+        verify = httpx.create_ssl_context()
+        self._token = ClientToken(self._credentials, verify)
+        api = AsyncFirecrest(self.url, self._token, verify)
+        api.timeout = TIMEOUT
+        api.num_retries_rate_limit = 0
+        api.disable_client_logging = True
+        api.MAX_DIRECT_UPLOAD_SIZE = MOST_PER_READ
+        api._session.event_hooks = {"response": [_note]}  # noqa: SLF001 - no public way
+        return api
+
+    async def once(self, what: str, ask: Ask) -> Came:
+        """One request. Raises what ``answers.failure`` makes of an exception.
+
+        Whether an answer had come tells pyfirecrest's stumbling over it from a fault of ours.
+        """
+        await self.open()
+        async with slots(self.url):
+            came: list[Any] = []
+            noting = _came.set(came)
+            began = asyncio.get_running_loop().time()
+            try:
+                answer = await ask(self._api)
+            except Exception as error:
+                meaning = failure(error, what, came[-1] if came else None)
+                if meaning is error:
+                    raise
+                raise meaning from error
+            finally:
+                _came.reset(noting)
+            return Came(answer, asyncio.get_running_loop().time() - began)
+
+
+async def _note(response: Any) -> None:
+    _came.get().append(response)

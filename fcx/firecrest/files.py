@@ -1,0 +1,115 @@
+"""Files on the cluster. Each method is one request unless it says otherwise."""
+
+from __future__ import annotations
+
+import contextlib
+import posixpath
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import NoSuchPath
+from . import answers
+from .answers import FileStat
+from .retries import Requests
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a directory listing; ``target`` of a symlink."""
+
+    name: str
+    size: int
+    target: str = ""
+
+
+class Files:
+    """The file systems of one system, as the account sees them."""
+
+    def __init__(self, requests: Requests, system: str, account: str) -> None:
+        self._requests = requests
+        self._system = system
+        self._account = account
+
+    async def list(self, path: str) -> dict[str, Entry]:
+        """A directory's entries by name. Raises NoSuchPath."""
+        found = await self._requests.make(
+            f"list {path}",
+            lambda api: api.list_files(self._system, path, show_hidden=True),
+            answers.read_files,
+        )
+        return {
+            file.name: Entry(file.name, file.size or 0, file.link_target or "") for file in found
+        }
+
+    async def read_from(self, path: str, offset: int) -> bytes:
+        """The bytes of an ASCII file from ``offset`` on. Raises NoSuchPath."""
+        return await self._requests.make(
+            f"read {path}",
+            lambda api: api.tail(self._system, path, num_bytes=offset + 1, exclude_beginning=True),
+            answers.read_text,
+        )
+
+    async def read_end(self, path: str, size: int) -> bytes:
+        """The last ``size`` bytes of a text file. Raises NoSuchPath."""
+        return await self._requests.make(
+            f"read {path}",
+            lambda api: api.tail(self._system, path, num_bytes=size),
+            answers.read_text,
+        )
+
+    async def download(self, path: str) -> bytes:
+        """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""
+        with tempfile.TemporaryDirectory(prefix="fcx-") as scratch:
+            target = Path(scratch) / "download"
+            await self._requests.make(
+                f"download {path}",
+                lambda api: api.download(self._system, path, target, account=self._account),
+                answers.read_nothing,
+            )
+            return target.read_bytes()
+
+    async def stat(self, path: str) -> FileStat:
+        """Mode, owner and size; of a symlink itself. Raises NoSuchPath."""
+        return await self._requests.make(
+            f"look at {path}", lambda api: api.stat(self._system, path), answers.read_stat
+        )
+
+    async def write(self, folder: str, name: str, data: bytes) -> None:
+        """Upload a file of up to 5 MB, not empty; an existing one is overwritten. Not atomic."""
+        with tempfile.TemporaryDirectory(prefix="fcx-") as scratch:
+            path = Path(scratch) / "upload"
+            path.write_bytes(data)
+            await self._requests.make(
+                f"write {posixpath.join(folder, name)}",
+                lambda api: api.upload(self._system, path, folder, name, account=self._account),
+                answers.read_nothing,
+            )
+
+    async def make_folder(self, path: str, *, parents: bool = True) -> None:
+        """Make a directory; with ``parents`` one that exists is fine."""
+        await self._requests.make(
+            f"make {path}",
+            lambda api: api.mkdir(self._system, path, create_parents=parents),
+            answers.read_nothing,
+        )
+
+    async def set_mode(self, path: str, mode: str) -> None:
+        """chmod, with the mode as digits."""
+        await self._requests.make(
+            f"chmod {path}",
+            lambda api: api.chmod(self._system, path, mode),
+            answers.read_nothing,
+        )
+
+    async def remove(self, path: str) -> None:
+        """Remove a file or a whole directory; one that is not there is fine.
+
+        What takes the server longer than its 5 seconds is removed by a job of its own, later.
+        """
+        with contextlib.suppress(NoSuchPath):
+            await self._requests.make(
+                f"remove {path}",
+                lambda api: api.rm(self._system, path, account=self._account, blocking=False),
+                answers.read_nothing,
+            )

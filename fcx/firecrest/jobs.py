@@ -1,0 +1,183 @@
+"""Jobs: submit, list, ask, cancel; and what Slurm says of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import JobRefused, RequestRefused
+from . import answers
+from .retries import Requests
+
+TERMINAL = (
+    "COMPLETED",
+    "FAILED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "BOOT_FAIL",
+    "DEADLINE",
+    "CANCELLED",
+    "REVOKED",
+)
+NEVER_RUNS = (
+    "PartitionTimeLimit",
+    "PartitionConfig",
+    "PartitionNodeLimit",
+    "AssocGrpJobsLimit",
+    "BadConstraints",
+    "AccountNotAllowed",
+    "QOSNotAllowed",
+    "InvalidAccount",
+    "InvalidQOS",
+    "AssocMaxWallDurationPerJobLimit",
+    "QOSMaxWallDurationPerJobLimit",
+    "DependencyNeverSatisfied",
+    "JobHeldAdmin",
+)
+# Words of a cancel that came too late, or to nothing: the job does not run, which is what counts.
+DONE = ("already complet", "Invalid job id", "not found")
+
+
+@dataclass(frozen=True)
+class JobState:
+    """What Slurm says of a job. ``state`` without what follows it (``CANCELLED by 1001``)."""
+
+    job: str
+    name: str
+    state: str
+    reason: str = ""
+    exit_code: int = 0
+    signal: int = 0
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended."""
+        return self.state in TERMINAL
+
+    @property
+    def never_runs(self) -> bool:
+        """Pending for a reason that does not go away by waiting."""
+        return self.state == "PENDING" and self.reason in NEVER_RUNS
+
+    @classmethod
+    def of(cls, record: answers.JobRecord) -> JobState:
+        """From the server's record; one without a status says nothing of the job's end."""
+        status = record.status or answers.Status()
+        return cls(
+            str(record.job_id),
+            record.name or "",
+            _state(status.state),
+            status.state_reason or "",
+            status.exit_code or 0,
+            status.interrupt_signal or 0,
+        )
+
+
+def _state(given: str | list[str | None] | None) -> str:
+    """One state out of a text or a list of them: the job has ended only if all of them say so."""
+    texts = given if isinstance(given, list) else [given]
+    words = [text.split()[0].rstrip("+") for text in texts if text and text.strip()]
+    going = [word for word in words if word not in TERMINAL]
+    return (going or words or ["PENDING"])[0]
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A job id; if the submit was ``repeated``, other jobs of the same script may be about."""
+
+    job: str
+    repeated: bool
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The user's recent jobs, and the seconds that the server took: they tell what it costs."""
+
+    jobs: tuple[JobState, ...]
+    seconds: float
+
+
+class Jobs:
+    """The account's jobs on one system."""
+
+    def __init__(self, requests: Requests, system: str, account: str) -> None:
+        self._requests = requests
+        self._system = system
+        self._account = account
+
+    async def submit(self, working_dir: str, script: str) -> Submitted:
+        """Submit a job. A lost answer is followed by the same script again: it must bear that.
+
+        Raises JobRefused with the words of sbatch.
+        """
+        try:
+            answer = await self._requests.answer(
+                "submit the job",
+                lambda api: api.submit(
+                    self._system, working_dir, script_str=script, account=self._account
+                ),
+                answers.read_accepted,
+            )
+        except RequestRefused as error:
+            if error.status in {500, 400}:
+                raise JobRefused(_refusal(str(error))) from error
+            raise
+        return Submitted(answer.value, answer.doubtful)
+
+    async def listing(self) -> Listing:
+        """All of the user's recent jobs, in one request."""
+        answer = await self._requests.answer(
+            "list the jobs", lambda api: api.job_info(self._system), answers.read_jobs
+        )
+        return Listing(tuple(map(JobState.of, answer.value)), answer.seconds)
+
+    async def ask(self, job: str) -> JobState | None:
+        """One job; None where the server does not know it, which says nothing of its life."""
+        try:
+            records = await self._requests.make(
+                "ask for a job", lambda api: api.job_info(self._system, job), answers.read_jobs
+            )
+        except RequestRefused as error:
+            if error.status == 404:
+                return None
+            raise
+        return JobState.of(records[0]) if records else None
+
+    async def output_path(self, job: str) -> str:
+        """Where a job's standard output goes; empty where the server no longer knows."""
+        try:
+            found = await self._requests.make(
+                "ask for a job's files",
+                lambda api: api.job_metadata(self._system, job),
+                answers.read_paths,
+            )
+        except RequestRefused:
+            return ""
+        return (found[0].standard_output or "") if found else ""
+
+    async def cancel(self, job: str) -> None:
+        """End a job; one that has ended, or that the server does not know, counts as done.
+
+        Raises for this job alone what is not done: RequestRefused, Unreachable, CredentialsRefused.
+        Who cancels several asks for each, and keeps those that raised to be cancelled again.
+        """
+        try:
+            await self._requests.make(
+                "cancel a job",
+                lambda api: api.cancel_job(self._system, job),
+                answers.read_nothing,
+            )
+        except RequestRefused as error:
+            if not any(word in str(error) for word in DONE):
+                raise
+
+
+def _refusal(message: str) -> str:
+    """What sbatch itself said, and what to do."""
+    at = message.find("sbatch: ")
+    words = message[at:].rsplit(" (HTTP", 1)[0].strip() if at >= 0 else message
+    return (
+        f"Slurm refused the job: {words}. Check sbatch_options and FIRECREST_ACCOUNT "
+        "against what the site allows; it was not tried again."
+    )

@@ -1,0 +1,60 @@
+"""The one loop thread of this process, and how many requests may be under way on a loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+import weakref
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+AT_ONCE = 4  # requests per process and server: behind it stands an sshd whose MaxSessions is 10
+
+
+class LoopThread:
+    """One event loop in one daemon thread, for every client of this process."""
+
+    _shared: LoopThread | None = None
+    _lock = threading.Lock()
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._run, name="fcx", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    @classmethod
+    def shared(cls) -> LoopThread:
+        """The loop of this process; a forked child makes its own."""
+        with cls._lock:
+            if cls._shared is None or not cls._shared.thread.is_alive():
+                cls._shared = cls()
+            return cls._shared
+
+    @classmethod
+    def _forked(cls) -> None:
+        """A child has none of its parent's threads, and the lock may have been held just then."""
+        cls._shared, cls._lock = None, threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine on the loop, and wait for it in this thread."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+
+os.register_at_fork(after_in_child=LoopThread._forked)  # noqa: SLF001 - the class's own matter
+
+_slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def slots(url: str) -> asyncio.Semaphore:
+    """The places for requests to a server that all clients of the running loop share."""
+    servers = _slots.setdefault(asyncio.get_running_loop(), {})
+    return servers.setdefault(url, asyncio.Semaphore(AT_ONCE))

@@ -1,0 +1,136 @@
+"""One request until it has succeeded: what passes is repeated, within the caller's patience."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from ..errors import CredentialsRefused, Unreachable
+from .answers import Passing, StaleToken
+from .connection import Ask, Came
+
+T = TypeVar("T")
+
+FIRST_CONTACT = 60.0  # seconds, while no request has succeeded yet: the address may be wrong
+COMPLAINTS = 30.0  # seconds between two words about requests that fail
+LAST_PATIENCE = 8.0  # seconds of patience while the caller waits to leave
+LONGEST_PAUSE = 30.0  # seconds between two attempts, jitter apart
+
+
+class Line(Protocol):
+    """What a request goes through: a ``Connection``."""
+
+    @property
+    def url(self) -> str:
+        """Of the server."""
+
+    async def once(self, what: str, ask: Ask) -> Came:
+        """One request."""
+
+    def forget_token(self) -> None:
+        """The API did not take it."""
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What was asked for; the seconds that the answer took.
+
+    ``doubtful``: an earlier attempt failed that may have been carried out all the same.
+    """
+
+    value: T
+    seconds: float
+    doubtful: bool
+
+
+class Requests:
+    """Makes requests on one connection; its clock is the running loop's.
+
+    ``patience``: seconds for which one request is repeated. ``rng`` gives the jitter.
+    """
+
+    def __init__(
+        self, line: Line, patience: float, log: logging.Logger, rng: random.Random
+    ) -> None:
+        self.patience = patience
+        self.reached = False  # a request has succeeded
+        self._line = line
+        self._log = log
+        self._rng = rng
+        self._complained = float("-inf")
+        self._leaving = asyncio.Event()
+
+    async def make(self, what: str, ask: Ask, read: Callable[[object], T]) -> T:
+        """The answer to a request, made a record by ``read``; ``what`` is said in errors."""
+        return (await self.answer(what, ask, read)).value
+
+    async def answer(self, what: str, ask: Ask, read: Callable[[object], T]) -> Answer[T]:
+        """The same, with what is known of its way."""
+        now = asyncio.get_running_loop().time
+        began, failures, doubtful, renewed = now(), 0, False, False
+        while True:
+            try:
+                came = await self._line.once(what, ask)
+                value = read(came.answer)
+            except StaleToken as error:
+                if renewed:
+                    raise CredentialsRefused(str(error)) from error
+                renewed = True
+                self._line.forget_token()
+            except Passing as error:
+                failures += 1
+                doubtful = doubtful or error.sent
+                rest = pause(failures, error.after, self._rng)
+                if now() + rest > began + self._allowed():
+                    raise self._unreachable(what, error, now() - began) from error
+                self._complain(what, error)
+                await self._nap(rest)
+            else:
+                self.reached = True
+                return Answer(value, came.seconds, doubtful)
+
+    def hurry(self) -> None:
+        """The caller is leaving: what fails is repeated for some seconds more, and given up."""
+        self.patience = min(self.patience, LAST_PATIENCE)
+        self._leaving.set()
+
+    def _allowed(self) -> float:
+        return self.patience if self.reached else min(self.patience, FIRST_CONTACT)
+
+    def _unreachable(self, what: str, error: Passing, spent: float) -> Unreachable:
+        fix = "look at the site's status page, then run again"
+        if not self.reached:
+            fix = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
+        return Unreachable(
+            f"Could not {what} at {self._line.url}: {error}. It was tried for {spent:.0f} s; {fix}."
+        )
+
+    def _complain(self, what: str, error: Passing) -> None:
+        """Say that requests fail, now and then: whoever waits should know what for."""
+        now = asyncio.get_running_loop().time()
+        if now - self._complained > COMPLAINTS:
+            self._complained = now
+            self._log.warning(f"Could not {what}: {error}. Trying again")
+
+    async def _nap(self, seconds: float) -> None:
+        """A pause that ends when the caller begins to leave."""
+        if self._leaving.is_set():
+            await asyncio.sleep(seconds)
+        else:
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), seconds)
+
+
+def pause(failures: int, after: float, rng: random.Random) -> float:
+    """Seconds until the next attempt: none at first, for a connection may just have been closed.
+
+    Then doubling, with jitter, so that those whom one outage hit do not come back as one; at least
+    as long as the server asked for (``after``).
+    """
+    doubled = 0.0 if failures <= 1 else min(LONGEST_PAUSE, 0.5 * 2.0 ** min(failures - 2, 10))
+    return max(doubled * rng.uniform(0.5, 1.5), after * rng.uniform(1.0, 1.25))
