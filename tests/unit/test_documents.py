@@ -1,0 +1,46 @@
+"""What the documents name exists: files, targets of make, arguments of the executor."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from places import REPOSITORY
+
+from fcx import FirecrestExecutor
+
+DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+@each
+def test_links_lead_to_files(document: Path):
+    """A link within the repository has a target."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8"))
+    assert not [link for link in links if not (document.parent / link).exists()]
+
+
+@each
+def test_targets_of_make_exist(document: Path):
+    """A command that begins with make works."""
+    targets = re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE)
+    text = document.read_text(encoding="utf-8")
+    named = re.findall(r"^\$ make (?:[A-Z]+=\S+ )*([a-z]+)", text, re.MULTILINE)
+    named += re.findall(r"`make (?:[A-Z]+=\S+ )*([a-z]+)", text)
+    assert set(named) <= set(targets)
+
+
+def test_the_readme_has_every_argument():
+    """One row of its table for each, with the default, and in the same order."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    table = text.partition("| argument | default | what |")[2].partition("\n\n")[0]
+    named = [word for line in table.splitlines() for word in names(line)]
+    arguments = list(inspect.signature(FirecrestExecutor).parameters)
+    assert sorted(named) == sorted(arguments)
+
+
+def names(row: str) -> list[str]:
+    """The words in backticks of a row's first column."""
+    return re.findall(r"`(\w+)`", row.split("|")[1]) if row.startswith("|") else []
