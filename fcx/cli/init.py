@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
+from fcx.cli.options import JsonOption
 from fcx.errors import UsageError
+from fcx.files import CONFIG_NAME, EDF_FOLDER, write_whole
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -25,27 +27,26 @@ def init(
     architecture: Annotated[str, typer.Option(help="of that system: amd64 or arm64")] = "",
     working_dir: Annotated[str, typer.Option(help="your directory on that system")] = "",
     force: Annotated[bool, typer.Option("--force", help="write what exists already anew")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="the outcome as JSON")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Lay out fcx.toml, containers/ and edf/ in this folder; what exists is kept.
 
     With --force, containers/ is written anew (what was there is kept as .bak), and the options are
     set in fcx.toml, whose other values and comments stay.
     """
-    from fcx.files import CONFIG_NAME
     from fcx.install import TEMPLATES, shipped
 
-    here = Path.cwd()
+    folder = Path.cwd()
     values = _values(name, site, architecture, working_dir)
-    _refuse_unheard(here / CONFIG_NAME, values, force=force)
-    outcome = {CONFIG_NAME: _settings(here / CONFIG_NAME, values, force=force)}
+    _refuse_unheard(folder / CONFIG_NAME, values, force=force)
+    outcome = {CONFIG_NAME: _settings(folder / CONFIG_NAME, values, force=force)}
     for template in TEMPLATES:
         text = shipped(template).read_text(encoding="utf-8")
-        outcome[template] = _write(here / template, text, force=force)
-    ignore = here / "containers/.dockerignore"
+        outcome[template] = _write(folder / template, text, force=force)
+    ignore = folder / "containers/.dockerignore"
     outcome["containers/.dockerignore"] = _write(ignore, DOCKERIGNORE, force=force)
-    outcome["edf/"] = "kept" if (here / "edf").is_dir() else "written"
-    (here / "edf").mkdir(exist_ok=True)
+    outcome[f"{EDF_FOLDER}/"] = "kept" if (folder / EDF_FOLDER).is_dir() else "written"
+    (folder / EDF_FOLDER).mkdir(exist_ok=True)
     if as_json:
         typer.echo(json.dumps(outcome, indent=2))
         return
@@ -76,7 +77,7 @@ def _refuse_unheard(path: Path, values: dict[tuple[str, ...], str], *, force: bo
     """An option that would change an existing file must not be dropped without a word."""
     if values and path.exists() and not force:
         raise UsageError(
-            f"{path.name} is here already and is left as it is. To set "
+            f"{path.name} exists already and is left as it is. To set "
             f"{', '.join('.'.join(key) for key in values)} in it, add --force; comments and other "
             "values stay."
         )
@@ -93,7 +94,7 @@ def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) ->
     else:
         text = edited(TEMPLATE, {("image", "name"): _slug(path.parent.name), **values})
     what = "edited" if path.exists() else "written"
-    _replace(path, text)
+    write_whole(path, text)
     Settings.from_file(path)
     return what
 
@@ -101,18 +102,10 @@ def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) ->
 def _write(path: Path, text: str, *, force: bool) -> str:
     if path.exists() and not force:
         return "kept"
-    path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() != text.encode():
         path.replace(path.with_name(path.name + ".bak"))
-    _replace(path, text)
+    write_whole(path, text)
     return "written"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write it whole or not at all."""
-    partial = path.with_name(path.name + ".tmp")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _slug(text: str) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import shlex
-import tempfile
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fcx.cli.options import JsonOption
 from fcx.errors import ClusterError, ConfigError, UsageError
+from fcx.files import write_whole
 from fcx.install import command
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -54,8 +57,25 @@ def up(
         list[str] | None,
         typer.Option(help="KIND.EFFECT=VALUE, as submit.ghost=1 or '*.latency=0.2'; repeatable"),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Serve until interrupted; its jobs end with it."""
+    options = {
+        "scheduler": scheduler.value,
+        "nodes": nodes,
+        "port": port,
+        "python": python,
+        "root": None if root is None else str(root.absolute()),
+        "cpus_per_node": cpus_per_node,
+        "filesystems": filesystem or [],
+    }
+    _serve(options, fault or [], partial(_announce, env_file=env_file, as_json=as_json))
+
+
+def _serve(
+    options: dict[str, Any], faults: list[str], ready: Callable[[dict[str, Any]], None]
+) -> None:
+    """Serve until interrupted; ``ready`` is called with what there is to announce."""
     try:
         from fcx.local.errors import ApiError
         from fcx.local.faults import parse
@@ -65,39 +85,24 @@ def up(
             f"the local cluster needs {error.name}: install it with `{command('local')}`"
         ) from error
     try:
-        faults = dict(parse(one) for one in fault or [])
+        wanted = dict(parse(one) for one in faults)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    options = Options(
-        scheduler=scheduler.value,
-        nodes=nodes,
-        port=port,
-        python=python,
-        root=None if root is None else str(root.absolute()),
-        cpus_per_node=cpus_per_node,
-        filesystems=filesystem or [],
-        faults=faults,
-    )
-
-    def ready(announcement: dict[str, Any]) -> None:
-        lines = "".join(
-            f"export {name}={shlex.quote(value)}\n" for name, value in announcement["env"].items()
-        )
-        if env_file is None:
-            typer.echo(lines, nl=False)
-        else:
-            _write_whole(env_file, lines)
-        typer.echo(f"FirecREST v2 at {announcement['url']}; Ctrl-C stops it", err=True)
-
     try:
-        asyncio.run(serve(options, ready))
+        asyncio.run(serve(Options(**options, faults=wanted), ready))
     except (OSError, ApiError) as error:
         raise ClusterError(f"the local cluster cannot be served: {error}") from error
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a private file that nobody ever sees half of."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(name).replace(path)
+def _announce(announcement: dict[str, Any], *, env_file: Path | None, as_json: bool) -> None:
+    """Hand out the six variables: to a private file, else on standard output."""
+    lines = "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in announcement["env"].items()
+    )
+    if env_file is not None:
+        write_whole(env_file, lines, mode=0o600)
+    if as_json:
+        typer.echo(json.dumps(announcement))
+    elif env_file is None:
+        typer.echo(lines, nl=False)
+    typer.echo(f"FirecREST v2 at {announcement['url']}; Ctrl-C stops it", err=True)

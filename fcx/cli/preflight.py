@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import ConfigError, ParityError
+from .options import JsonOption
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -27,7 +28,7 @@ def preflight(
     sbatch: Annotated[list[str] | None, typer.Option(help="An sbatch option; repeatable.")] = None,
     srun: Annotated[list[str] | None, typer.Option(help="An srun option; repeatable.")] = None,
     adopt: Annotated[str, typer.Option(help="Write what is found as edf/NAME.manifest.json.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    as_json: JsonOption = False,
     fresh: Annotated[bool, typer.Option(help="Ask again, whatever is remembered.")] = False,
 ) -> None:
     """Compare Python, dill, the image and the packages over there with what is here.
@@ -93,14 +94,14 @@ def _executor(
 
 
 def _adopt(root: Path, name: str, executor: Any) -> None:
-    """Keep the far side as a manifest, as if its image had been built here."""
+    """Keep the remote side as a manifest, as if its image had been built at the client."""
+    from ..files import EDF_FOLDER, edf_path, manifest_path, plain_name, write_whole
     from ..parity.manifest import Manifest
 
-    far = executor.gate.far
-    path = root / "edf" / f"{name}.manifest.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(Manifest.adopt(name, far).to_json(), encoding="utf-8")
-    typer.echo(f"Adopted: {path} (keep its EDF beside it, as edf/{name}.toml)", err=True)
+    folder = root / EDF_FOLDER
+    path = manifest_path(name, folder)
+    write_whole(path, Manifest.adopt(plain_name(name), executor.gate.far).to_json())
+    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {edf_path(name, folder)})", err=True)
 
 
 def _show_phases(*, quiet: bool) -> None:

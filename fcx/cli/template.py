@@ -37,15 +37,15 @@ dockerfile = "containers/Dockerfile"
 
 [parity]
 policy = "minor"                         # strict | minor | off
-# packages = { numpy = "~=2.1" }         # what may differ between here and there, as PEP 440 has it
+# packages = { numpy = "~=2.1" }         # what may differ, by rules of PEP 440
 # max_age_days = 7.0                     # how long a verdict is believed
-# assume = ["mpi4py"]                    # modules that are there although fcx cannot see them
+# assume = ["mpi4py"]                    # remote modules that fcx cannot see
 
 [executor]                               # an argument of FirecrestExecutor comes first
 # working_dir = "/scratch/me/project"    # for `fcx preflight`; a script gives its own
 # sbatch_options = ["--partition=debug", "--time=15"]
 # srun_options = []
-# environment = "edf/fcx-image.toml"     # an EDF: a path from here, or a name
+# environment = "edf/fcx-image.toml"     # an EDF: a path from this file, or a name
 # python = "python3"                     # the remote interpreter; else the image's
 # inline = true                          # false: payload and key never stand in job scripts
 # max_workers = 8                        # tasks at the same time; else as many as a thread pool has

@@ -17,6 +17,7 @@ from .reference import Reference
 from .schema import leaves
 
 LEAKING = (
+    "PYTHONPATH",
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "VIRTUAL_ENV",
@@ -85,7 +86,7 @@ def environment(manifest: Manifest) -> dict[str, str]:
     """``[env]`` that keeps the submitting shell out: see the module's constants."""
     entries = manifest.env.get("PATH", "").split(":")
     path = ":".join(entry for entry in entries if entry.startswith("/")) or _SYSTEM_PATH
-    env = {"PATH": path.replace("$", "$$"), "PYTHONNOUSERSITE": "1", "PYTHONPATH": ""}
+    env = {"PATH": path.replace("$", "$$"), "PYTHONNOUSERSITE": "1"}
     version = re.match(r"(\d+)\.(\d+)", manifest.python.version)
     if version and (int(version[1]), int(version[2])) >= (3, 11):
         env["PYTHONSAFEPATH"] = "1"

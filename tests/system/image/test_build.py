@@ -421,6 +421,26 @@ def test_inspect(small: Project):
     assert f"dill=={HERE['dill']}" in text
 
 
+@pytest.mark.parametrize("name", ["team/img", "img:1.0", "registry.example.org:5000/team/img:2"])
+def test_build_and_edf_agree_on_an_images_files(small: Project, name: str):
+    """Whatever stands before or behind the last part of its name; and the EDF is found by it."""
+    small.write("fcx.toml", f'[image]\nname = "{name}"\n')
+    built = small.build()
+    assert built["manifest"] == str(small.root / "edf/img.manifest.json")
+    written = json.loads(small.fcx("edf", "write", "--json").stdout)
+    assert (written["path"], written["build_id"]) == (
+        f"{small.root}/edf/img.toml",
+        built["build_id"],
+    )
+    assert written["image"].endswith(built["tag"].rpartition("/")[2])
+    assert (
+        json.loads(small.fcx("image", "inspect", "--name", name, "--json").stdout)["name"] == "img"
+    )
+    small.fcx(
+        "edf", "check", "img", "--dialect", "ce", "--site", "daint", code=1
+    )  # it is for amd64
+
+
 def test_both_builders_take_the_dockerfile(tmp_path: Path, engine: Engine):
     """BuildKit and the classic builder build `containers` as it is, without fcx's help."""
     version = version_of("3.12")

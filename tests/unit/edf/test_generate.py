@@ -38,6 +38,13 @@ def test_a_generated_edf_has_no_finding_on_its_own_engine():
         assert check(text, dialect=site.engine, site=site, manifest=MANIFEST) == []
 
 
+@pytest.mark.parametrize("name", LEAKING)
+def test_what_the_image_sets_is_left_to_the_image(name):
+    """Some images need their own PYTHONPATH; the image's value goes before the host's anyway."""
+    manifest = replace(MANIFEST, env={"PATH": PATH, name: "/opt/own"})
+    assert name not in generate(manifest, DAINT, EdfSettings()).env
+
+
 @pytest.mark.parametrize(("version", "has"), [("3.10.13", False), ("3.11.0", True), ("4.0", True)])
 def test_safe_path_is_set_where_the_images_python_has_it(version, has):
     """PYTHONSAFEPATH came with 3.11."""
