@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .executor.attach import runs as runs
     from .executor.future import FirecrestFuture as FirecrestFuture
     from .executor.interface import FirecrestExecutor as FirecrestExecutor
-    from .payload.call import load_result as load_result
+    from .payload.outcome import load_result as load_result
 
 __version__ = "0.1.0"
 
@@ -26,7 +26,7 @@ _WHERE = {
     "FirecrestFuture": "executor.future",
     "ParityError": "errors",
     "attach": "executor.attach",
-    "load_result": "payload.call",
+    "load_result": "payload.outcome",
     "runs": "executor.attach",
 }
 

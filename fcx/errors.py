@@ -9,7 +9,7 @@
     ├── EdfError                  1  an EDF that cannot be read; has file, line, column
     ├── ManifestError             1  a manifest or a probe's answer that cannot be read
     ├── StateError                1  what this machine remembers cannot be read or written
-    ├── ParityError               3  the far side is not the environment that was asked for
+    ├── ParityError               3  the remote side is not the environment that was asked for
     ├── ClusterError              4  the cluster is not reachable or not willing
     │   ├── Unreachable           4  no usable answer within the time allowed
     │   ├── CredentialsRefused    4  the token endpoint or the API said no
@@ -20,11 +20,11 @@
     │   ├── EngineUnavailable     5
     │   ├── BuildFailed           5
     │   └── ImageRefused          5  the image lacks what it must have
-    └── CallError                 1  what became of one call when its function did not end by itself
-        ├── PayloadError          1  (also a PicklingError, a TypeError) the call cannot be pickled
-        ├── ResultError           1  the result cannot be pickled there or loaded here
+    └── TaskError                 1  what became of one task when its function did not end by itself
+        ├── PayloadError          1  (also a PicklingError, a TypeError) the task cannot be pickled
+        ├── ResultError           1  the worker cannot pickle the result or the client not load it
         ├── RemoteError           1  stands in for an exception that cannot travel
-        ├── TimeLimitExceeded     1  the job's time limit cut the call off
+        ├── TimeLimitExceeded     1  the job's time limit cut the task off
         ├── OutOfMemory           1  (also a MemoryError) the kernel or Slurm killed it
         ├── WorkerDied            1  (also a BrokenExecutor) exit, signal
         ├── NodeFailed            1  node failure, preemption, boot failure
@@ -84,7 +84,7 @@ class StateError(FcxError):
 
 
 class ParityError(FcxError):
-    """The far side is not the environment that was asked for; ``verdict`` has the differences."""
+    """The remote side is not what was asked for; ``verdict`` has the differences."""
 
     exit_code = 3
     verdict: Any = None  # a parity.Verdict, where a comparison was made
@@ -138,26 +138,26 @@ class ImageRefused(EngineError):
     """The image lacks what fcx needs of it."""
 
 
-class CallError(FcxError):
-    """What became of one call when its function did not end by itself."""
+class TaskError(FcxError):
+    """What became of one task when its function did not end by itself."""
 
 
-class PayloadError(CallError, PicklingError, TypeError):
-    """The call cannot be pickled."""
+class PayloadError(TaskError, PicklingError, TypeError):
+    """The task cannot be pickled."""
 
 
-class ResultError(CallError):
-    """The result cannot be pickled there, or not be loaded here; ``data`` keeps what came."""
+class ResultError(TaskError):
+    """The result cannot be pickled by the worker, or not loaded by the client; ``data`` has it."""
 
     def __init__(self, message: str, data: bytes = b"") -> None:
         super().__init__(message)
         self.data = data
 
 
-class RemoteError(CallError):
+class RemoteError(TaskError):
     """Stands in for an exception that cannot travel: its type, text and traceback as text.
 
-    ``data``: its pickle, if it has one that only could not be loaded here (``fcx.load_result``).
+    ``data``: its pickle, if it has one that the client could not load (``fcx.load_result``).
     """
 
     data = b""
@@ -170,39 +170,39 @@ class RemoteError(CallError):
         return type(self), (self.type_name, self.text, self.remote_traceback)
 
 
-class TimeLimitExceeded(CallError):
-    """The job's time limit cut the call off although it was its worker's first."""
+class TimeLimitExceeded(TaskError):
+    """The job's time limit cut the task off although it was its worker's first."""
 
 
-class OutOfMemory(CallError, MemoryError):
-    """The call was killed for the memory it took."""
+class OutOfMemory(TaskError, MemoryError):
+    """The task was killed for the memory it took."""
 
 
-class WorkerDied(CallError, BrokenExecutor):
-    """The process that ran the call ended before the call did."""
+class WorkerDied(TaskError, BrokenExecutor):
+    """The process that ran the task ended before the task did."""
 
 
-class NodeFailed(CallError):
+class NodeFailed(TaskError):
     """The node failed, or the job was preempted, more often than ``task_retries`` allows."""
 
 
-class JobCancelled(CallError):
+class JobCancelled(TaskError):
     """The pilot was cancelled from outside, more often than ``task_retries`` allows."""
 
 
-class JobFailed(CallError):
+class JobFailed(TaskError):
     """The pilot ended without doing its work."""
 
 
-class JobNeverRuns(CallError):
+class JobNeverRuns(TaskError):
     """Slurm keeps the job pending for a reason that never ends."""
 
     exit_code = 4
 
 
-class RunLost(CallError):
+class RunLost(TaskError):
     """The run directory is gone or cannot be read."""
 
 
-class InitializerFailed(CallError, BrokenExecutor):
-    """The initializer raised in a worker; the executor takes no more calls."""
+class InitializerFailed(TaskError, BrokenExecutor):
+    """The initializer raised in a worker; the executor takes no more tasks."""

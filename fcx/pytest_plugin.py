@@ -81,7 +81,7 @@ def _verdict(path: Path, policy: str) -> Verdict:
     try:
         manifest = Manifest.from_json(path.read_bytes(), str(path))
         rules = Settings.load().parity
-        here = Snapshot.from_probe(probe.snapshot())
-        return compare(policy, remote=manifest, caller=here, rules=rules)
+        caller = Snapshot.from_probe(probe.snapshot())
+        return compare(policy, remote=manifest, caller=caller, rules=rules)
     except (OSError, FcxError) as error:
         pytest.fail(f"The manifest {path} cannot be compared with: {error}", pytrace=False)

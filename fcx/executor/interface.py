@@ -30,7 +30,7 @@ from ..jobscript import render as script
 from ..parity.gate import Gate, manifest_beside
 from ..parity.manifest import Manifest
 from ..parity.verdict import Verdict
-from ..payload import call as payload
+from ..payload import dump as payload
 from ..payload.needs import Needs, RequirementsCache
 from ..state.journal import Journal
 from .future import FirecrestFuture

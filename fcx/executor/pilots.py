@@ -10,12 +10,12 @@ import time
 from dataclasses import dataclass, field
 
 from ..errors import (
-    CallError,
     JobCancelled,
     JobFailed,
     JobNeverRuns,
     NodeFailed,
     OutOfMemory,
+    TaskError,
     TimeLimitExceeded,
 )
 from ..firecrest.jobs import JobState
@@ -112,7 +112,7 @@ class Fate:
     """Why a pilot or an agent ended, as the error of a call that it ran."""
 
     kind: str  # time | memory | node | cancelled | failed
-    error: CallError
+    error: TaskError
 
     @property
     def retried(self) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import CallError, NodeFailed
+from ..errors import NodeFailed, TaskError
 from ..payload.requirements import Requirements
 from ..protocol.rundir import Incarnation, Item
 from .future import FirecrestFuture
@@ -107,7 +107,7 @@ class Ledger:
         """Unfinished tasks of a bundle."""
         return [task for task in self.unfinished.values() if task.bundle == bundle]
 
-    def back(self, task: Task) -> CallError | None:
+    def back(self, task: Task) -> TaskError | None:
         """The task goes back untouched, uncharged; an error once that has happened too often."""
         task.returned += 1
         if task.returned > MOST_RETURNS:
@@ -119,7 +119,7 @@ class Ledger:
         self.outbox.append(task)
         return None
 
-    def lost(self, task: Task, why: Fate) -> CallError | None:
+    def lost(self, task: Task, why: Fate) -> TaskError | None:
         """A task that was claimed is lost with its agent or worker; its error, or None: again."""
         if task.running is None and why.kind != "time":
             return self.back(task)

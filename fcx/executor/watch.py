@@ -17,7 +17,7 @@ from ..errors import (
     ResultError,
     WorkerDied,
 )
-from ..payload import call as payload
+from ..payload import outcome as payload
 from ..protocol import rundir
 from ..protocol.rundir import Incarnation, LogCursor
 from .pilots import Fate, Pilot, fate, time_limit

@@ -1,4 +1,4 @@
-"""What an image is and contains (pure): JSON on disk, a Manifest here.
+"""What an image is and contains (pure): JSON on disk, a Manifest in Python.
 
 It is checked once, as it is read; a file that is damaged or was written by a newer fcx raises
 ManifestError and never becomes half a Manifest.

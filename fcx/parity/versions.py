@@ -13,7 +13,7 @@ from ..errors import ConfigError
 class Rules:
     """``[parity]`` made ready for questions. Raises ConfigError for what is not a specifier.
 
-    ``packages`` has the versions that are allowed over there, by normalised name.
+    ``packages`` has the versions that are allowed remotely, by normalised name.
     """
 
     def __init__(self, settings: ParitySettings) -> None:

@@ -1,4 +1,4 @@
-"""Which modules this machine has, and the versions of the distributions that provide them."""
+"""Which modules the client has, and the versions of the distributions that provide them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .places import places_of
 _FIRST_PART = re.compile(r"^([^/,.\n]+)[/.]", re.MULTILINE)  # of each path in a RECORD
 
 
-def here(tops: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The top-level modules among ``tops`` that exist here, with {distribution: version} of each.
+def installed(tops: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The top-level modules among ``tops`` that exist, with {distribution: version} of each.
 
     Empty for the standard library and for a module that came without metadata.
     """

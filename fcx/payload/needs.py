@@ -1,7 +1,7 @@
-"""Which modules a call needs: those its pickle refers to, and those its code imports.
+"""Which modules a task needs: those its pickle refers to, and those its code imports.
 
 By reference means that unpickling imports them; the imports inside functions run later. Of both,
-the user's own modules travel along (``modules_shipping``), the rest must be there (``parity``).
+the user's own modules travel along (``collect``), the rest must exist remotely (``parity``).
 
 ::
 
@@ -18,23 +18,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .archive import Include, Shipped, archive, archive_name, needs_extraction, shippable
-from .installed import here
-from .requirements import Import, Requirements
+from .archive import archive, archive_name
+from .collect import Include, shippable
+from .installed import installed
+from .requirements import Requirements
 from .scan import Scan
-
-__all__ = [
-    "Import",
-    "Needs",
-    "Requirements",
-    "RequirementsCache",
-    "Shipped",
-    "archive",
-    "archive_name",
-    "needed",
-    "needs_extraction",
-    "shippable",
-]
+from .shipped import Shipped, needs_extraction
 
 RECHECK_SECONDS = 0.5
 """Files of shipped modules are looked at again after this long: an edited one is sent anew."""
@@ -42,9 +31,9 @@ RECHECK_SECONDS = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Needs:
-    """What one kind of call needs; the same object for each call of that kind."""
+    """What one kind of task needs; the same object for each task of that kind."""
 
-    requirements: Requirements  # of the far side
+    requirements: Requirements  # of the remote side
     shipped: tuple[Shipped, ...] = ()
     archive: bytes = b""  # a zip whose root belongs on sys.path; empty: nothing to ship
     archive_name: str = ""
@@ -52,16 +41,16 @@ class Needs:
 
 
 def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
-    """The modules that a pickled call needs. Never raises, whatever ``fn`` is.
+    """The modules that a pickled task needs. Never raises, whatever ``fn`` is.
 
-    ``payload`` is the pickle of the call; ``fn`` is looked at only where the pickle has neither
+    ``payload`` is the pickle of the task; ``fn`` is looked at only where the pickle has neither
     its code nor a reference to it.
     """
-    return _with_here(Scan(fn, payload).requirements())
+    return _with_installed(Scan(fn, payload).requirements())
 
 
 class RequirementsCache:
-    """``Needs`` of calls, worked out once per kind of call; for one executor, any thread."""
+    """``Needs`` of tasks, worked out once per kind of task; for one executor, any thread."""
 
     def __init__(
         self, include: Iterable[Include] = (), clock: Callable[[], float] = time.monotonic
@@ -74,7 +63,7 @@ class RequirementsCache:
         self._archives: dict[tuple[Shipped, ...], tuple[Any, bytes]] = {}
 
     def needs(self, fn: Callable[..., Any], payload: bytes) -> Needs:
-        """What a pickled call needs. Raises PayloadError if its modules are too large to ship."""
+        """What a pickled task needs. Raises PayloadError if its modules are too large to ship."""
         scan = Scan(fn, payload)
         known = self._known.get(scan.key)
         if known is not None and not known.shipped:
@@ -106,15 +95,15 @@ class RequirementsCache:
 
 
 def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requirements:
-    """What the far side itself must have when ``shipped`` travel along."""
+    """What the remote side itself must have when ``shipped`` travel along."""
     shipped = tuple(shipped)
     imports = [each for one in shipped for each in one.imports]
-    return _with_here(requirements.without({one.name for one in shipped}, imports))
+    return _with_installed(requirements.without({one.name for one in shipped}, imports))
 
 
-def _with_here(requirements: Requirements) -> Requirements:
+def _with_installed(requirements: Requirements) -> Requirements:
     tops = {name.partition(".")[0] for name in requirements.names}
-    return replace(requirements, installed=here(tops))
+    return replace(requirements, installed=installed(tops))
 
 
 def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:

@@ -1,4 +1,4 @@
-"""What a call asks of the place where it runs: modules, and the statements that import them."""
+"""What a task asks of the place where it runs: modules, and the statements that import them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Requirements:
-    """The modules of a call: ``references`` (dotted) of its pickle, ``imports`` of its code.
+    """The modules of a task: ``references`` (dotted) of its pickle, ``imports`` of its code.
 
     ``installed`` has each top-level module among them that the client can import, with the versions
     of the distributions that provide it; none for one that has no metadata.
@@ -46,7 +46,7 @@ class Requirements:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every dotted module name that the call mentions, relative imports left out."""
+        """Every dotted module name that the task mentions, relative imports left out."""
         inside = {
             name
             for one in self.imports

@@ -1,4 +1,4 @@
-"""What a pickled call refers to and imports, seen without unpickling it.
+"""What a pickled task refers to and imports, seen without unpickling it.
 
 The pickle is run over at C speed with an inert stand-in for every global; code objects that travel
 by value are taken out of it. Functions of the user's own modules, which travel by reference, are
@@ -115,7 +115,7 @@ def _built(constant: Any) -> Any:
 
 
 class Scan:
-    """One look at a call. ``key`` is cheap, and equal for calls with equal requirements."""
+    """One look at a task. ``key`` is cheap, and equal for tasks with equal requirements."""
 
     def __init__(self, fn: Callable[..., Any], payload: bytes) -> None:
         scanner = _Scanner(payload)
@@ -129,7 +129,7 @@ class Scan:
         self.key = (self._references, self._codes, self._live)
 
     def requirements(self) -> Requirements:
-        """The modules that the call refers to and imports."""
+        """The modules that the task refers to and imports."""
         built = [code.build() for code in self._codes]
         codes = [code for code in built if code is not None]
         codes += [*self._live, *_codes_behind(_resolved(self._references))]

@@ -22,7 +22,7 @@ from executors.script import run_script
 
 from fcx import errors
 from fcx.local import cluster
-from fcx.payload.call import RemoteTraceback
+from fcx.payload.outcome import RemoteTraceback
 
 MEGABYTES = int(os.environ.get("FCX_TEST_MEGABYTES", "30"))
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 import fcx
 from fcx.jobscript import render as script
-from fcx.payload.call import dump, load
+from fcx.payload.dump import dump
+from fcx.payload.outcome import load
 from fcx.protocol import rundir
 from fcx.protocol.rundir import Incarnation, Item, LogCursor, make_bundle
 

@@ -1,0 +1,78 @@
+"""A task to bytes: (fn, args, kwargs) pickled. The serialiser is ``fcx/protocol/pickling.py``."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Mapping
+from types import CodeType
+from typing import Any
+
+from ..errors import PayloadError
+
+
+def dump(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
+    """Pickle a task. Raises PayloadError, with what pickling said as its cause."""
+    from ..protocol import pickling
+
+    try:
+        return bytes(pickling.dumps((fn, args, dict(kwargs))))
+    except Exception as error:
+        culprit = _culprit(fn, args, kwargs)
+        raise PayloadError(
+            f"{culprit} cannot be pickled ({type(error).__name__}: {error}). Pass what it is made "
+            "from, and make it inside the function."
+        ) from error
+
+
+def _culprit(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Which part of the task it is that does not pickle."""
+    parts = [(f"argument {i}", value) for i, value in enumerate(args)]
+    parts += [(f"argument {name!r}", value) for name, value in kwargs.items()]
+    parts.append((f"the function {name_of(fn)}", fn))
+    for name, value in parts:
+        try:
+            _dumps(value)
+        except Exception:  # noqa: BLE001 - any failure is the answer
+            return name if name.startswith("the") else f"{name} of {name_of(fn)}"
+    return f"the task {name_of(fn)}"
+
+
+def _dumps(value: Any) -> bytes:
+    from ..protocol import pickling
+
+    return bytes(pickling.dumps(value))
+
+
+def dump_initializer(initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> bytes:
+    """Pickle what each worker runs first."""
+    try:
+        return _dumps((initializer, initargs))
+    except Exception as error:
+        raise PayloadError(
+            f"the initializer {name_of(initializer)} or its arguments cannot be pickled "
+            f"({type(error).__name__}: {error})"
+        ) from error
+
+
+def name_of(fn: Any) -> str:
+    """A function's name for people."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
+    module = getattr(fn, "__module__", None)
+    return name if module in {None, "__main__", "builtins"} else f"{module}.{name}"
+
+
+def function_key(fn: Any) -> str:
+    """Tells functions apart whose running times are remembered; short, the same in each process."""
+    code = getattr(getattr(fn, "func", fn), "__code__", None)
+    place = f"{code.co_filename}:{code.co_firstlineno}" if isinstance(code, CodeType) else ""
+    return hashlib.sha256(f"{name_of(fn)}@{place}".encode()).hexdigest()[:10]
+
+
+def run_chunk() -> Callable[..., list[Any]]:
+    """What ``map`` submits for a chunk: a function that both sides have."""
+    from ..protocol import pickling
+
+    return pickling.run_chunk  # type: ignore[no-any-return]

@@ -1,0 +1,27 @@
+"""Tasks as the executor pickles them, and what is in the archives that travel with them."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+import zipfile
+
+import dill
+
+
+def dump(fn, *args, protocol=None):
+    """Pickle a call as the executor does."""
+    return dill.dumps((fn, args, {}), recurse=True, protocol=protocol)
+
+
+def by_value(source: str, name: str = "f"):
+    """A function of ``__main__``: defined in a script, so that it is pickled by value."""
+    space = {"__name__": "__main__"}
+    exec(compile(textwrap.dedent(source), "script.py", "exec"), space)  # noqa: S102
+    return space[name]
+
+
+def names_in(data: bytes) -> list[str]:
+    """The files of an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as content:
+        return [name for name in content.namelist() if not name.endswith("/")]

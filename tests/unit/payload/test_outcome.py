@@ -1,0 +1,72 @@
+"""Outcomes back: what each kind of outcome becomes, and how its traceback reads."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import traceback
+
+import pytest
+
+from fcx import errors
+from fcx.payload import outcome as payload
+from fcx.protocol import pickling
+
+
+class TestLoad:
+    """Every kind of outcome."""
+
+    def test_a_value(self):
+        """As it was."""
+        assert payload.load("value", pickling.dumps({"a": 1})) == ({"a": 1}, None)
+
+    @pytest.mark.parametrize("data", [b"", b"garbage", b"\x80\x05", pickle.dumps(1)[:-1]])
+    def test_a_damaged_value(self, data):
+        """A ResultError that keeps the bytes."""
+        value, error = payload.load("value", data)
+        assert value is None
+        assert isinstance(error, errors.ResultError)
+        assert error.data == data
+
+    def test_an_unpicklable_one(self):
+        """Its type, and what pickling said."""
+        _, error = payload.load("unpicklable", json.dumps(["Lock", "TypeError: no"]).encode())
+        assert isinstance(error, errors.ResultError)
+        assert "Lock" in str(error)
+        assert "TypeError: no" in str(error)
+
+    def test_an_alien(self):
+        """The stand-in for an exception that could not travel."""
+        _, error = payload.load("alien", json.dumps(["m.Odd", "said", "the traceback\n"]).encode())
+        assert isinstance(error, errors.RemoteError)
+        assert (error.type_name, error.text) == ("m.Odd", "said")
+        assert "the traceback" in str(error.__cause__)
+
+    def test_a_stand_in_travels_on(self):
+        """Through another pool, say."""
+        error = pickle.loads(pickle.dumps(errors.RemoteError("m.Odd", "said", "tb")))
+        assert (error.type_name, error.text, error.remote_traceback) == ("m.Odd", "said", "tb")
+
+
+class TestTraceback:
+    """The remote traceback reads like a local one."""
+
+    def test_source_lines_are_added_from_the_files_here(self, tmp_path):
+        """Functions of the caller's script have no source over there."""
+        path = tmp_path / "script.py"
+        path.write_text("def f():\n    raise ValueError  # here\n")
+        text = f'Traceback (most recent call last):\n  File "{path}", line 2, in f\nValueError\n'
+        assert "    raise ValueError  # here" in payload.with_source(text)
+
+    def test_lines_that_are_there_are_not_doubled(self):
+        """With the markers that Python 3.11 puts under them."""
+        try:
+            json.loads("nothing")
+        except ValueError:
+            text = traceback.format_exc()
+        assert payload.with_source(text) == text
+
+    def test_files_that_are_not_here(self):
+        """Left as they are."""
+        text = '  File "/no/such/file.py", line 3, in f\nValueError\n'
+        assert payload.with_source(text) == text
