@@ -16,6 +16,7 @@ from fcx.errors import UsageError
 
 if TYPE_CHECKING:
     from fcx.config import Settings
+    from fcx.image.build import Built
     from fcx.image.run import Run
     from fcx.parity.manifest import Manifest
 
@@ -64,14 +65,7 @@ def build(
     )
     with shown() as progress:
         built = build_image(request, settings, progress)
-    for warning in built.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    if as_json:
-        more = {"manifest": str(built.path), "fresh": built.fresh, "warnings": built.warnings}
-        typer.echo(json.dumps({**json.loads(built.manifest.to_json()), **more}, indent=2))
-        return
-    typer.echo(f"{built.manifest.tag} {'built' if built.fresh else 'is up to date'}")
-    _summary(built.manifest, built.path)
+    _tell_built(built, as_json=as_json)
 
 
 @app.command()
@@ -155,6 +149,17 @@ def pack(
         sqsh = pack_image(client, built_image(client, manifest), target, compression)
     write_whole(path, replace(manifest, sqsh=sqsh).to_json())
     typer.echo(json.dumps(plain(sqsh)) if as_json else f"{sqsh.path} sha256:{sqsh.sha256}")
+
+
+def _tell_built(built: Built, *, as_json: bool) -> None:
+    for warning in built.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        more = {"manifest": str(built.path), "fresh": built.fresh, "warnings": built.warnings}
+        typer.echo(json.dumps({**json.loads(built.manifest.to_json()), **more}, indent=2))
+        return
+    typer.echo(f"{built.manifest.tag} {'built' if built.fresh else 'is up to date'}")
+    _summary(built.manifest, built.path)
 
 
 def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:

@@ -31,7 +31,13 @@ FOLDERS = (
 PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 UNUSED = {"test", "idlelib", "tkinter", "turtledemo", "site-packages"}
-GCC_LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6")
+LINKED_BY_WHEELS = (
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+)
 
 
 def interpreters() -> dict[str, Path]:
@@ -183,7 +189,7 @@ def copy_libraries(root: Path, binaries: Iterable[str], without: Path | None = N
         }
     for folder in ("/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu"):
         paths |= {str(p) for p in Path(folder).glob("libnss_*.so.2")}
-        paths |= {f"{folder}/{name}" for name in GCC_LIBRARIES if Path(folder, name).exists()}
+        paths |= {f"{folder}/{name}" for name in LINKED_BY_WHEELS if Path(folder, name).exists()}
     for path in sorted(paths):
         place = path if path.startswith("/usr/") else f"/usr{path}"
         target = root / place.lstrip("/")
