@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import platformdirs
-
 from .errors import UsageError
 
 CONFIG_NAME = "fcx.toml"
@@ -25,7 +23,11 @@ _MANIFEST = ".manifest.json"
 def state_folder() -> Path:
     """Where fcx keeps its state on this machine; ``FCX_STATE_DIR`` moves it."""
     given = os.environ.get("FCX_STATE_DIR")
-    return Path(given) if given else platformdirs.user_state_path("fcx")
+    if given:
+        return Path(given)
+    import platformdirs
+
+    return platformdirs.user_state_path("fcx")
 
 
 def project_root(start: Path | None = None) -> Path:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fcx import __version__
-from fcx.cli.options import JsonOption
-from fcx.errors import EdfError, UsageError
+from .. import __version__
+from ..errors import EdfError, UsageError
+from .options import JsonOption
 
 if TYPE_CHECKING:
-    from fcx.config import Settings, Site
-    from fcx.edf.document import Edf
-    from fcx.edf.findings import Finding
-    from fcx.parity.manifest import Manifest
+    from ..config import Settings, Site
+    from ..edf.document import Edf
+    from ..edf.findings import Finding
+    from ..parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -52,9 +52,9 @@ def write(
 
     Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
     """
-    from fcx.config import Settings
-    from fcx.edf.generate import generate, reach
-    from fcx.files import EDF_FOLDER, edf_path, write_whole
+    from ..config import Settings
+    from ..edf.generate import generate, reach
+    from ..files import EDF_FOLDER, edf_path, write_whole
 
     settings = Settings.load()
     record = _manifest(settings, manifest)
@@ -97,7 +97,7 @@ def check(
     and with --strict for warnings. Without --dialect and --site, whatever either engine would
     refuse is said.
     """
-    from fcx.config import Settings
+    from ..config import Settings
 
     _refuse_unknown_dialect(dialect)
     place = Settings.load().site(site) if site else None
@@ -128,11 +128,11 @@ def render(
     Variables come from --define, the image (--manifest) and this shell, in this order; those
     that none of them has stay for the cluster, and are told on stderr.
     """
-    from fcx.edf.lookup import finder
-    from fcx.edf.merge import merged
-    from fcx.edf.read import read
-    from fcx.edf.render import render, to_data
-    from fcx.edf.variables import expanded, undefined
+    from ..edf.lookup import finder
+    from ..edf.merge import merged
+    from ..edf.read import read
+    from ..edf.render import render, to_data
+    from ..edf.variables import expanded, undefined
 
     given = dict(_definition(text) for text in define or [])
     image = _read(manifest).env if manifest else {}
@@ -149,7 +149,7 @@ def render(
 
 def _located(file: str) -> str:
     """The file that a path or a name means, a path as it was given."""
-    from fcx.edf.lookup import is_path, locate
+    from ..edf.lookup import is_path, locate
 
     return file if is_path(file) or Path(file).is_file() else str(locate(file))
 
@@ -157,9 +157,9 @@ def _located(file: str) -> str:
 def _checked(
     file: str, dialect: str, site: Site | None, manifest: Path | None, on_cluster: bool
 ) -> list[Finding]:
-    from fcx.edf.findings import unreadable
-    from fcx.edf.read import text_of
-    from fcx.files import manifest_of_edf
+    from ..edf.findings import unreadable
+    from ..edf.read import text_of
+    from ..files import manifest_of_edf
 
     try:
         path = _located(file)
@@ -180,8 +180,8 @@ def _findings(
     *,
     on_cluster: bool = False,
 ) -> list[Finding]:
-    from fcx.edf.check import check as findings
-    from fcx.edf.lookup import finder
+    from ..edf.check import check as findings
+    from ..edf.lookup import finder
 
     return findings(
         text,
@@ -196,13 +196,13 @@ def _findings(
 
 
 def _manifest(settings: Settings, path: Path | None) -> Manifest:
-    from fcx.files import EDF_FOLDER, manifest_path
+    from ..files import EDF_FOLDER, manifest_path
 
     return _read(path or manifest_path(settings.image.name, settings.root / EDF_FOLDER))
 
 
 def _read(path: Path) -> Manifest:
-    from fcx.image.manifests import read_manifest
+    from ..image.manifests import read_manifest
 
     return read_manifest(path)
 
@@ -212,8 +212,8 @@ def _site(settings: Settings, name: str) -> Site:
 
 
 def _rewritten(settings: Settings, target: Path, edf: Edf, manifest: Manifest, site: Site) -> str:
-    from fcx.edf.generate import header
-    from fcx.edf.rewrite import rewritten
+    from ..edf.generate import header
+    from ..edf.rewrite import rewritten
 
     existing, source = _existing(settings, target)
     return rewritten(existing, edf, header(manifest, site, __version__), str(source))
@@ -221,7 +221,7 @@ def _rewritten(settings: Settings, target: Path, edf: Edf, manifest: Manifest, s
 
 def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
     """The text to renew: the file that is there, else the one that additions come from."""
-    from fcx.edf.read import text_of
+    from ..edf.read import text_of
 
     if target.exists():
         return text_of(target), target
@@ -238,7 +238,7 @@ def _tell(edf: Edf, target: Path, warning: str, findings: list[Finding]) -> None
 
 
 def _refuse_unknown_dialect(dialect: str) -> None:
-    from fcx.edf.schema import DIALECTS
+    from ..edf.schema import DIALECTS
 
     if dialect and dialect not in DIALECTS:
         raise UsageError(f"there is no dialect {dialect!r}; use {' or '.join(DIALECTS)}")

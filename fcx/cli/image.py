@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fcx.cli.options import JsonOption
-from fcx.errors import UsageError
+from ..errors import UsageError
+from .options import JsonOption
 
 if TYPE_CHECKING:
-    from fcx.config import Settings
-    from fcx.image.build import Built
-    from fcx.image.run import Run
-    from fcx.parity.manifest import Manifest
+    from ..config import Settings
+    from ..image.build import Built
+    from ..image.run import Run
+    from ..parity.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,10 +47,10 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the image from its Dockerfile and write its manifest to edf/."""
-    from fcx.cli.progress import shown
-    from fcx.config import Settings
-    from fcx.image.build import build as build_image
-    from fcx.image.request import Request
+    from ..config import Settings
+    from ..image.build import build as build_image
+    from ..image.request import Request
+    from .progress import shown
 
     settings = Settings.load()
     request = Request.from_settings(
@@ -71,7 +71,7 @@ def build(
 @app.command()
 def inspect(name: Name = "", as_json: JsonOption = False) -> None:
     """Show what the image contains, as its manifest has it."""
-    from fcx.config import Settings
+    from ..config import Settings
 
     manifest, path = _manifest(Settings.load(), name)
     if as_json:
@@ -86,8 +86,8 @@ def run(
     name: Name = "",
 ) -> None:
     """Run your Python in the image on this machine, in this folder, as yourself."""
-    from fcx.config import Settings
-    from fcx.image.run import Run
+    from ..config import Settings
+    from ..image.run import Run
 
     manifest, _ = _manifest(Settings.load(), name)
     _start(manifest, Run.script(manifest, arguments, Path.cwd()))
@@ -96,8 +96,8 @@ def run(
 @app.command()
 def shell(name: Name = "") -> None:
     """Open a shell in the image on this machine, in this folder, as yourself."""
-    from fcx.config import Settings
-    from fcx.image.run import Run
+    from ..config import Settings
+    from ..image.run import Run
 
     if not sys.stdin.isatty():
         raise UsageError(
@@ -114,12 +114,12 @@ def push(
     as_json: JsonOption = False,
 ) -> None:
     """Push the image to a registry and note its digest in the manifest."""
-    from fcx.cli.progress import shown
-    from fcx.files import write_whole
-    from fcx.image.engine import connect
-    from fcx.image.manifests import built_image
-    from fcx.image.push import push as push_image
-    from fcx.records import replace
+    from ..files import write_whole
+    from ..image.engine import connect
+    from ..image.manifests import built_image
+    from ..image.push import push as push_image
+    from ..records import replace
+    from .progress import shown
 
     manifest, path = _leaving(name)
     with closing(connect()) as client, shown() as progress:
@@ -137,11 +137,11 @@ def pack(
     as_json: JsonOption = False,
 ) -> None:
     """Pack the image into a .sqsh file, as enroot lays one out, and note its SHA-256."""
-    from fcx.files import plain_name, write_whole
-    from fcx.image.engine import connect
-    from fcx.image.manifests import built_image
-    from fcx.image.pack import pack as pack_image
-    from fcx.records import plain, replace
+    from ..files import plain_name, write_whole
+    from ..image.engine import connect
+    from ..image.manifests import built_image
+    from ..image.pack import pack as pack_image
+    from ..records import plain, replace
 
     manifest, path = _leaving(name)
     target = output or path.with_name(f"{plain_name(manifest.name)}.sqsh")
@@ -164,8 +164,8 @@ def _tell_built(built: Built, *, as_json: bool) -> None:
 
 def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:
     """The manifest of the image of that name, else of the one in fcx.toml; and where it lies."""
-    from fcx.files import EDF_FOLDER, manifest_path
-    from fcx.image.manifests import read_manifest
+    from ..files import EDF_FOLDER, manifest_path
+    from ..image.manifests import read_manifest
 
     path = manifest_path(name or settings.image.name, settings.root / EDF_FOLDER)
     return read_manifest(path), path
@@ -173,8 +173,8 @@ def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:
 
 def _leaving(name: str) -> tuple[Manifest, Path]:
     """The same of an image that is to leave this machine: the system it is for can run it."""
-    from fcx.config import Settings
-    from fcx.image.check import require_architecture, target_site
+    from ..config import Settings
+    from ..image.check import require_architecture, target_site
 
     settings = Settings.load()
     manifest, path = _manifest(settings, name)
@@ -183,9 +183,9 @@ def _leaving(name: str) -> tuple[Manifest, Path]:
 
 
 def _start(manifest: Manifest, wanted: Run) -> None:
-    from fcx.image.engine import connect
-    from fcx.image.manifests import built_image
-    from fcx.image.run import run as run_image
+    from ..image.engine import connect
+    from ..image.manifests import built_image
+    from ..image.run import run as run_image
 
     with closing(connect()) as client:
         code = run_image(client, built_image(client, manifest), manifest, wanted)

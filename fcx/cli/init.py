@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from fcx.cli.options import JsonOption
-from fcx.errors import UsageError
-from fcx.files import CONFIG_NAME, EDF_FOLDER, write_whole
+from ..errors import UsageError
+from ..files import CONFIG_NAME, EDF_FOLDER, write_whole
+from .options import JsonOption
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -34,7 +34,7 @@ def init(
     With --force, containers/ is written anew (what was there is kept as .bak), and the options are
     set in fcx.toml, whose other values and comments stay.
     """
-    from fcx.install import TEMPLATES, shipped
+    from ..install import TEMPLATES, shipped
 
     folder = Path.cwd()
     values = _values(name, site, architecture, working_dir)
@@ -84,8 +84,8 @@ def _refuse_unheard(path: Path, values: dict[tuple[str, ...], str], *, force: bo
 
 
 def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) -> str:
-    from fcx.cli.template import TEMPLATE, edited
-    from fcx.config import Settings
+    from ..config import Settings
+    from .template import TEMPLATE, edited
 
     if path.exists() and not force:
         return "kept"

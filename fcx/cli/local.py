@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from fcx.cli.options import JsonOption
-from fcx.errors import ClusterError, ConfigError, UsageError
-from fcx.files import write_whole
-from fcx.install import command
+from ..errors import ClusterError, ConfigError, UsageError
+from ..files import write_whole
+from ..install import command
+from .options import JsonOption
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -77,9 +77,9 @@ def _serve(
 ) -> None:
     """Serve until interrupted; ``ready`` is called with what there is to announce."""
     try:
-        from fcx.local.errors import ApiError
-        from fcx.local.faults import parse
-        from fcx.local.serve import Options, serve
+        from ..local.errors import ApiError
+        from ..local.faults import parse
+        from ..local.serve import Options, serve
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the local cluster needs {error.name}: install it with `{command('local')}`"

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from fcx.image.progress import Progress
+    from ..image.progress import Progress
 
 WIDTH = 100
 

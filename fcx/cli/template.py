@@ -82,5 +82,5 @@ def _set(
         below = table[key]
         if not isinstance(below, (Table, dict)):
             raise ConfigError(f"{where}: [{'.'.join(path[: i + 1])}] must be a table")
-        table = below  # type: ignore[assignment]
+        table = below  # type: ignore[assignment]  # an inline table is as good
     table[path[-1]] = value

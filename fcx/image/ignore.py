@@ -1,7 +1,7 @@
 """Which files of a folder make the build context: ``.dockerignore`` as Docker reads it.
 
 The SDK has a reader too, but it ignores case and misses what lies below a ``**`` pattern. Nothing
-here opens a file: an ignored one costs a stat.
+in this module opens a file: an ignored one costs a stat.
 """
 
 from __future__ import annotations

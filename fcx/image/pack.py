@@ -90,11 +90,10 @@ def rewrite(
 def _squash(
     command: list[str], chunks: Any, added: Mapping[str, tuple[int, bytes]], time: int
 ) -> None:
-    doing = "Packing with mksquashfs"
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     # Nothing is newer than the image. Older files keep their times, which .pyc files know them by.
     env = {**os.environ, "SOURCE_DATE_EPOCH": str(time)}
-    with subprocess.Popen(command, env=env, **pipes) as process:  # type: ignore[call-overload]
+    pipe, both = subprocess.PIPE, subprocess.STDOUT
+    with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=both) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -106,12 +105,17 @@ def _squash(
             raise
         words = process.stdout.read().decode(errors="replace").strip()
     if process.returncode != 0:
-        if FULL in words.lower() or "write failed" in words.lower():
-            place = Path(command[2]).parent
-            raise EngineError(f"{doing} failed: no room in {place}. --output names another place.")
-        if "invalid option" in words.lower():
-            raise EngineError(f"{doing} failed: it must be 4.5 or later (`mksquashfs -version`).")
-        raise EngineError(explain(doing, words or f"exit code {process.returncode}"))
+        raise EngineError(_why(words or f"exit code {process.returncode}", Path(command[2]).parent))
+
+
+def _why(words: str, place: Path) -> str:
+    """What mksquashfs complained of, and what can be done about it."""
+    doing, low = "Packing with mksquashfs", words.lower()
+    if FULL in low or "write failed" in low:
+        return f"{doing} failed: no room in {place}. --output names another place."
+    if "invalid option" in low:
+        return f"{doing} failed: it must be 4.5 or later (`mksquashfs -version`)."
+    return explain(doing, words)
 
 
 def _created(image: Any) -> int:

@@ -28,7 +28,7 @@ SCRIPT = (
 
 
 def probe_image(client: Any, image: Any) -> Snapshot | Reading:
-    """What is in the image: a Snapshot if it runs here, else a Reading of its files.
+    """What is in the image: a Snapshot if it runs on this machine, else a Reading of its files.
 
     Raises ImageRefused where it lacks what fcx needs: sh, a Python that answers, dill.
     """

@@ -62,7 +62,7 @@ class Run:
         """The six variables, those that scripts read, and where home and state are inside."""
         names = [*VARIABLES, *SCRIPTS, "USER", "LOGNAME", "TZ", *(["TERM"] * self.terminal)]
         passed = {name: self.env[name] for name in names if self.env.get(name)}
-        own = {"HOME": "/tmp", "FCX_STATE_DIR": STATE, "PYTHONUNBUFFERED": "1"}  # noqa: S108
+        own = {"HOME": "/tmp", "FCX_STATE_DIR": STATE, "PYTHONUNBUFFERED": "1"}  # noqa: S108 - the container's
         return passed | own
 
     def network(self) -> dict[str, str]:

@@ -100,6 +100,6 @@ def _architecture(context: Context, text: str) -> Iterator[Hit]:
         found, severity = (_DOCKER_NAMES.get(named[1], named[1]) if named else ""), WARNING
     if found and found != site.architecture:
         what = f"the image is for {found}, {site.name} is {site.architecture}"
-        why = "its programs cannot run there; the CE says so only in passing"
+        why = "its programs cannot run on it; the CE says so only in passing"
         fix = f"build it with `fcx image build --platform linux/{site.architecture}`"
         yield Hit(_IMAGE, "architecture", severity, what, why, fix)
