@@ -211,7 +211,8 @@ def read_token(body: bytes) -> Token:
     try:
         return msgspec.json.decode(body, type=Token, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Odd(f"the token endpoint's answer makes no sense ({error})") from error
+        told = f"the token endpoint's answer makes no sense ({error})"
+        raise Odd(told, sent=False) from error
 
 
 # -- what went wrong ------------------------------------------------------------------------

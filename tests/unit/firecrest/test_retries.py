@@ -1,0 +1,251 @@
+"""What passes is repeated, for as long as patience allows; what does not is not. In virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+
+import pytest
+import virtual_time
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fcx.errors import CredentialsRefused, NoSuchPath, Unreachable
+from fcx.firecrest.answers import Odd, Passing, StaleToken, read_systems
+from fcx.firecrest.connection import Came
+from fcx.firecrest.retries import (
+    COMPLAINTS,
+    FIRST_CONTACT,
+    LAST_PATIENCE,
+    LONGEST_PAUSE,
+    Requests,
+    pause,
+)
+
+LOG = logging.getLogger("fcx.test")
+
+
+class Script:
+    """A line to nowhere: each attempt comes to the next of ``ends``, the last one for ever."""
+
+    url = "http://nowhere"
+
+    def __init__(self, *ends):
+        self.ends = list(ends)
+        self.times = []
+        self.forgotten = 0
+
+    async def once(self, what, ask):
+        """The next end."""
+        self.times.append(asyncio.get_running_loop().time())
+        end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
+        if isinstance(end, Exception):
+            raise end
+        return Came(end, 0.25)
+
+    def forget_token(self):
+        """Count."""
+        self.forgotten += 1
+
+
+def requests(line, patience=900.0, seed=0):
+    """Requests on a line."""
+    return Requests(line, patience, LOG, random.Random(seed))
+
+
+async def nothing(api):
+    """No request."""
+
+
+def as_it_is(answer):
+    """No reading."""
+    return answer
+
+
+def ask(made, read=as_it_is):
+    """One request, whole."""
+    return made.answer("look", nothing, read)
+
+
+def spent(line, made, error=Unreachable):
+    """Virtual seconds until a request was given up, and with what."""
+
+    async def do():
+        with pytest.raises(error) as caught:
+            await ask(made)
+        return asyncio.get_running_loop().time(), str(caught.value)
+
+    return virtual_time.run(do)
+
+
+class TestPause:
+    """pause()."""
+
+    @given(st.integers(0, 10_000), st.integers(1, 100))
+    def test_the_first_repeat_is_at_once_and_later_ones_are_spread(self, seed, failures):
+        """A connection that was closed needs no rest; an outage does, and not all at one time."""
+        rng = random.Random(seed)
+        assert pause(1, 0.0, rng) == 0.0
+        whole = min(LONGEST_PAUSE, 0.5 * 2 ** min(failures - 1, 10))
+        assert 0.5 * whole <= pause(failures + 1, 0.0, rng) <= 1.5 * whole
+
+    @given(st.integers(0, 10_000), st.floats(0.1, 300), st.integers(1, 20))
+    def test_at_least_as_long_as_the_server_asks(self, seed, after, failures):
+        """And not much longer, unless the doubling has come to more."""
+        found = pause(failures, after, random.Random(seed))
+        assert after <= found <= max(1.25 * after, 1.5 * LONGEST_PAUSE)
+
+    def test_one_seed_gives_one_series(self):
+        """Two clients with seeds of their own come at times of their own."""
+        series = [
+            [pause(n, 0.0, rng) for n in range(2, 9)] for rng in map(random.Random, (1, 1, 2))
+        ]
+        assert series[0] == series[1] != series[2]
+
+
+class TestRepeating:
+    """Requests.answer: what is repeated, and how long."""
+
+    def test_what_passes_is_repeated_until_it_has_passed(self):
+        """At once the first time, then later and later."""
+        line = Script(*[Passing("down")] * 5, "well")
+        answer = virtual_time.run(lambda: ask(requests(line)))
+        assert (answer.value, answer.seconds, len(line.times)) == ("well", 0.25, 6)
+        waits = [b - a for a, b in zip(line.times, line.times[1:], strict=False)]
+        assert waits[0] == 0
+        assert 0.25 <= waits[1] <= 0.75
+        assert 2.0 <= waits[4] <= 6.0
+
+    def test_it_ends_when_patience_does(self):
+        """With what failed, where, how long, and what to do."""
+        line = Script("well", Passing("HTTP 502"))
+        made = requests(line, patience=200.0)
+        virtual_time.run(lambda: ask(made))
+        seconds, told = spent(line, made)
+        assert 150 <= seconds <= 200
+        assert "Could not look at http://nowhere: HTTP 502" in told
+        assert "status page" in told
+
+    def test_a_server_that_never_answered_is_given_up_earlier(self):
+        """The address may be wrong, and the message says so."""
+        made = requests(Script(Passing("down")))
+        seconds, told = spent(made, made)
+        assert seconds <= FIRST_CONTACT
+        assert not made.reached
+        assert "FIRECREST_URL" in told
+
+    def test_what_is_refused_is_not_repeated(self):
+        """It would be refused again."""
+        line = Script(NoSuchPath("not there", 404))
+        spent(line, requests(line), NoSuchPath)
+        assert len(line.times) == 1
+
+    @pytest.mark.parametrize("error", [TypeError, KeyError, ValueError, AttributeError])
+    def test_a_fault_of_ours_is_no_outage(self, error):
+        """It comes out at once, as it is; in the request, or in what reads the answer."""
+        line = Script(error("ours"))
+        spent(line, requests(line), error)
+        assert len(line.times) == 1
+
+        def read(answer):
+            raise error("ours")
+
+        line = Script("fine")
+        with pytest.raises(error):
+            virtual_time.run(lambda: ask(requests(line), read))
+        assert len(line.times) == 1
+
+    def test_an_answer_that_makes_no_sense_passes(self):
+        """What reads it says so; the next one is asked for."""
+        line = Script({"a": "list"}, [{"nome": "x"}], [{"name": "daint"}])
+        answer = virtual_time.run(lambda: ask(requests(line), read_systems))
+        assert answer.value == ["daint"]
+        assert len(line.times) == 3
+
+    def test_only_answers_count_as_reached(self):
+        """Not a proxy's page."""
+        made = requests(Script(Odd("a page")), patience=5.0)
+        spent(made, made)
+        assert not made.reached
+        made = requests(Script("well"))
+        virtual_time.run(lambda: ask(made))
+        assert made.reached
+
+
+class TestDoubt:
+    """Answer.doubtful: whether an earlier attempt may have been carried out."""
+
+    @pytest.mark.parametrize(
+        ("ends", "doubtful"),
+        [
+            (["well"], False),
+            ([Passing("lost"), "well"], True),
+            ([Passing("no connection", sent=False), "well"], False),
+            ([Passing("lost"), Passing("no connection", sent=False), "well"], True),
+            ([StaleToken("old"), "well"], False),
+        ],
+    )
+    def test_only_what_was_sent(self, ends, doubtful):
+        """A 429, or a connection that was refused, has done nothing."""
+        assert virtual_time.run(lambda: ask(requests(Script(*ends)))).doubtful is doubtful
+
+
+class TestTokens:
+    """A token that the API does not take."""
+
+    def test_a_new_one_is_tried_once(self):
+        """It may have been revoked."""
+        line = Script(StaleToken("old"), "well")
+        assert virtual_time.run(lambda: ask(requests(line))).value == "well"
+        assert line.forgotten == 1
+
+    def test_and_no_more_than_once(self):
+        """Then it is the account that is not accepted."""
+        line = Script(StaleToken("HTTP 401"))
+        _, told = spent(line, requests(line), CredentialsRefused)
+        assert "HTTP 401" in told
+        assert len(line.times) == 2
+
+
+class TestLeaving:
+    """hurry()."""
+
+    def test_who_waits_is_woken_and_has_little_patience(self):
+        """The pause under way ends; what fails then is given up."""
+        made = requests(Script(Passing("down", after=300.0)))
+        made.reached = True
+
+        async def do():
+            waiting = asyncio.ensure_future(ask(made))
+            await asyncio.sleep(20)
+            made.hurry()
+            with pytest.raises(Unreachable):
+                await waiting
+            return asyncio.get_running_loop().time()
+
+        assert virtual_time.run(do) == 20.0
+
+    def test_a_request_that_begins_then_is_repeated_for_some_seconds(self):
+        """What the caller still wants to send may get through."""
+        made = requests(Script(Passing("down")))
+        made.hurry()
+        seconds, _ = spent(made, made)
+        assert LAST_PATIENCE / 2 < seconds <= LAST_PATIENCE
+
+
+class TestComplaints:
+    """Who waits should know what for."""
+
+    def test_now_and_then_with_the_reason(self, caplog):
+        """One of each half minute, whatever number of requests fail."""
+        made = requests(Script(Passing("HTTP 503")), patience=300.0)
+        made.reached = True
+
+        async def do():
+            await asyncio.gather(*(ask(made) for _ in range(5)), return_exceptions=True)
+
+        with caplog.at_level(logging.WARNING, LOG.name):
+            virtual_time.run(do)
+        assert 2 <= len(caplog.messages) <= 300 / COMPLAINTS + 1
+        assert set(caplog.messages) == {"Could not look: HTTP 503. Trying again"}
