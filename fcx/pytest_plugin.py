@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from .parity.compare import Verdict
+    from .parity.verdict import Verdict
 
 POLICIES = ("strict", "minor", "off")
 

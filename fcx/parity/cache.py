@@ -12,7 +12,7 @@ import json
 
 from ..records import Struct
 from .manifest import Manifest
-from .reading import SCHEMA, parse, read, render
+from .reading import parse, read, render
 from .snapshot import Snapshot, Text
 
 
@@ -53,7 +53,6 @@ class Known(Struct, frozen=True):
     key: Text
     taken: float
     remote: Snapshot
-    schema: int = SCHEMA
 
     def age(self, now: float) -> float:
         """Seconds since it was taken; a clock that was set back makes none negative."""

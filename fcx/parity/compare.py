@@ -9,28 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..config import ParitySettings
+from ..config import ParitySettings, check_policy
 from ..payload.requirements import Requirements
 from .caller import caller_python, packages
 from .image import files, image
 from .manifest import Manifest
 from .place import place
-from .rules import POLICIES, RULES, Judge, Side, check_policy, difference, short
+from .rules import Judge, Side, short
 from .snapshot import Snapshot
 from .task import task
-from .verdict import Difference, Verdict
+from .verdict import Verdict
 from .versions import Rules
-
-__all__ = [
-    "POLICIES",
-    "RULES",
-    "Difference",
-    "Verdict",
-    "before_queue",
-    "check_policy",
-    "compare",
-    "difference",
-]
 
 
 def compare(

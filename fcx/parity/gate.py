@@ -21,13 +21,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..config import ParitySettings
+from ..config import ParitySettings, check_policy
 from ..errors import ParityError
 from ..payload.requirements import Requirements
 from ..state.facts import Facts
 from ..state.journal import Journal
 from .cache import Known, verdict_key
-from .compare import before_queue, check_policy, compare
+from .compare import before_queue, compare
 from .manifest import Manifest
 from .snapshot import Snapshot
 from .verdict import Verdict

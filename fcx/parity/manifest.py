@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..records import Misfit, Struct
-from .reading import SCHEMA, damaged, parse, read, render
+from .reading import damaged, parse, read, render
 from .snapshot import Interpreter, Modules, Snapshot, Text
 
 
@@ -52,7 +52,6 @@ class Manifest(Struct, frozen=True):
     size: int = 0
     env: Mapping[str, str] = {}
     modules: Modules | None = None  # None: not known (made by an older fcx)
-    schema: int = SCHEMA
 
     @property
     def platform(self) -> str:

@@ -50,4 +50,5 @@ def damaged(where: str, misfit: Misfit) -> ManifestError:
 
 def render(record: Struct, **more: object) -> str:
     """Indented JSON with sorted keys, so that versions of it can be compared line by line."""
-    return json.dumps({**plain(record), **more}, indent=2, sort_keys=True) + "\n"
+    values = {"schema": SCHEMA, **plain(record), **more}
+    return json.dumps(values, indent=2, sort_keys=True) + "\n"

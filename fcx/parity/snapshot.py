@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from ..records import Meta, Struct
-from .reading import SCHEMA, parse, read, render
+from .reading import parse, read, render
 
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -103,7 +103,6 @@ class Snapshot(Struct, frozen=True):
     timezone: str = ""
     encoding: str = ""
     modules: Modules | None = None  # None: not known (an older fcx)
-    schema: int = SCHEMA
 
     @property
     def architecture(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from ..records import Meta, Struct, without_nulls
-from .reading import SCHEMA, parse, read, render
+from .reading import parse, read, render
 from .snapshot import Text
 
 REFUSE: Literal["refuse"] = "refuse"
@@ -34,7 +34,6 @@ class Verdict(Struct, frozen=True):
     policy: Text
     differences: tuple[Difference, ...] = ()
     sides: Mapping[str, str] = {}
-    schema: int = SCHEMA
 
     @property
     def passed(self) -> bool:

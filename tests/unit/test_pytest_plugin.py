@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from places import EXAMPLES
 
+from fcx import pytest_plugin
+from fcx.config import POLICIES
 from fcx.parity.manifest import Manifest
 from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
@@ -90,6 +92,11 @@ def test_settings_in_the_configuration_file(project, image):
     done = run(project)
     assert done.returncode == 1
     assert "pytest" in done.stdout
+
+
+def test_the_policies_are_those_of_fcx():
+    """Listed again only because pytest loads the plugin in every project."""
+    assert pytest_plugin.POLICIES == POLICIES
 
 
 def test_without_a_manifest_it_skips(project):

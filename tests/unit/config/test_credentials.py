@@ -1,0 +1,45 @@
+"""Six variables say who asks whom; all that are missing are named, and the secret is in no text."""
+
+from __future__ import annotations
+
+import pytest
+
+from fcx.config import VARIABLES, Credentials
+from fcx.errors import ConfigError
+
+ALL = {name: f" {name.lower()} " for name in VARIABLES} | {"FIRECREST_URL": "https://api/v2/"}
+
+
+def test_from_arguments_or_the_environment(monkeypatch: pytest.MonkeyPatch):
+    """``env=`` instead of the environment, not on top of it; blanks and a last slash go."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "other")
+    found = Credentials.from_env(ALL)
+    assert found == Credentials(
+        "firecrest_client_id",
+        "firecrest_client_secret",
+        "auth_token_url",
+        "https://api/v2",
+        "firecrest_system",
+        "firecrest_account",
+    )
+    assert Credentials.from_env().account == "other"
+
+
+def test_each_missing_one_is_named(monkeypatch: pytest.MonkeyPatch):
+    """Absent, empty, blank or None; and where it was looked for."""
+    some = {**ALL, "AUTH_TOKEN_URL": " ", "FIRECREST_SYSTEM": None}
+    with pytest.raises(ConfigError, match="names in env=: AUTH_TOKEN_URL, FIRECREST_SYSTEM"):
+        Credentials.from_env(some)
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError, match=f"environment variables: {', '.join(VARIABLES)}"):
+        Credentials.from_env()
+
+
+def test_the_secret_is_in_no_repr():
+    """Nor in what is raised for the others."""
+    assert "firecrest_client_secret" not in repr(Credentials.from_env(ALL))
+    with pytest.raises(ConfigError) as caught:
+        Credentials.from_env({**ALL, "FIRECREST_URL": ""})
+    assert "firecrest_client_secret" not in str(caught.value)

@@ -1,0 +1,84 @@
+"""The interpreter that calls submit against the remote side, under each policy."""
+
+from __future__ import annotations
+
+import pytest
+from parity.facts import BY_REFERENCE, DISTRIBUTIONS, codes, python, with_numpy
+from parity.sides import RECIPE, laptop, manifest, snapshot
+
+from fcx.parity.compare import compare
+
+
+def test_strict_means_inside_the_image():
+    """A caller outside is refused under strict alone, and told how to run inside."""
+    strict = compare("strict", manifest=manifest(), caller=laptop(), remote=snapshot())
+    assert codes(strict) == {"not-inside-image": "refuse"}
+    assert strict.refusals[0].fix == "fcx image run YOUR_SCRIPT.py"
+    assert compare("minor", manifest=manifest(), caller=laptop(), remote=snapshot()).passed
+
+
+def test_unknown_is_not_equal():
+    """Two sides that both lack a build id are not in the same image."""
+    bare = {"image/build_id": None, "image/recipe_id": None}
+    verdict = compare("strict", caller=laptop(), remote=snapshot(bare))
+    assert "not-inside-image" in codes(verdict)
+
+
+def test_inside_the_image_for_another_platform():
+    """Platforms differ: the recipe id decides, and packages of one platform only are no bar."""
+    arm = {"arch/elf": "aarch64", "arch/machine": "aarch64", "image/build_id": "c" * 64}
+    there = snapshot({**arm, "distributions": {**DISTRIBUTIONS, "nvidia-nccl": "2.27"}})
+    same_recipe = compare("strict", manifest=manifest(arm), caller=snapshot(), remote=there)
+    assert "not-inside-image" not in codes(same_recipe)
+    assert codes(same_recipe)["package-platform"] == "warn"
+    other = compare("strict", caller=snapshot({"image/recipe_id": "9" * 64}), remote=there)
+    assert codes(other)["not-inside-image"] == "refuse"
+    assert RECIPE[:12] in other.text()
+
+
+def test_no_caller_no_comparison():
+    """An image alone can be compared with the remote side."""
+    assert compare("strict", manifest=manifest(), remote=snapshot()).differences == ()
+
+
+def test_a_manifest_can_be_the_remote_side():
+    """Before there is a cluster, the interpreter is compared with the image's manifest."""
+    image = manifest()
+    assert compare("minor", caller=laptop(), remote=image).passed
+    verdict = compare("minor", caller=laptop(python("3.12.1")), remote=image)
+    assert codes(verdict)["python-minor"] == "refuse"
+
+
+@pytest.mark.parametrize(
+    ("tool", "command"),
+    [
+        ("pip", "/home/ada/.venv/bin/python -m pip install numpy==2.3.6"),
+        ("uv", "uv pip install --python /home/ada/.venv/bin/python numpy==2.3.6"),
+        ("conda", "conda install --prefix /home/ada/.venv numpy=2.3.6"),
+    ],
+)
+def test_fixes_in_the_callers_tool(tool, command):
+    """The command is the one of the tool that made the caller's environment."""
+    here = laptop({"live/tool": tool})
+    there = snapshot(distributions=with_numpy("2.3.6"))
+    verdict = compare("minor", caller=here, remote=there, requirements=BY_REFERENCE)
+    assert [one.fix for one in verdict.refusals] == [command]
+
+
+@pytest.mark.parametrize(
+    ("tool", "command"),
+    [
+        ("pip", "python3.12 -m venv .venv-3.12 && .venv-3.12/bin/python -m pip install"),
+        ("uv", "uv venv --python 3.12.1 .venv-3.12 && uv pip install --python .venv-3.12"),
+        ("conda", "conda create --yes --prefix ./.venv-3.12 python=3.12.1 pip && "),
+    ],
+)
+def test_another_python_on_a_bare_remote_side(tool, command):
+    """Without an image of fcx's, the remote Python is made for the client."""
+    bare = {"image/build_id": None, "image/recipe_id": None}
+    there = snapshot({**bare, **python("3.12.1")})
+    verdict = compare("minor", caller=laptop({"live/tool": tool}), remote=there)
+    assert verdict.refusals[0].fix.startswith(command)
+    assert "dill==0.4.1" in verdict.refusals[0].fix
+    built = compare("minor", caller=laptop(), remote=snapshot(python("3.12.1")))
+    assert built.refusals[0].fix == "fcx image build && fcx edf write"

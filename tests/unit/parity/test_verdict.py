@@ -1,0 +1,105 @@
+"""A verdict reads as a table and comes back from JSON as it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parity.sides import BUILD, laptop, manifest, snapshot
+
+from fcx.config import POLICIES
+from fcx.errors import ManifestError
+from fcx.parity.compare import compare
+from fcx.parity.rules import RULES, difference
+from fcx.parity.verdict import Difference, Verdict
+
+
+def test_text_is_a_table():
+    """What, wanted, found, verdict in columns; the command that fixes it below the row."""
+    verdict = compare("minor", manifest=manifest(), caller=laptop(), remote=snapshot(dill="0.3.8"))
+    assert verdict.text().splitlines() == [
+        "Parity under policy 'minor': REFUSED (1)",
+        f"  image   fcx-image, Python 3.11.7, dill 0.4.1, amd64, build {BUILD[:12]}",
+        f"  remote  Python 3.11.7, dill 0.3.8, amd64, node nid001, build {BUILD[:12]}",
+        "  client  Python 3.11.7, dill 0.4.1, amd64",
+        "",
+        "what  wanted  found  verdict",
+        "dill  0.4.1   0.3.8  refused",
+        "    fix: /home/ada/.venv/bin/python -m pip install dill==0.3.8",
+    ]
+
+
+def test_packages_are_summed_up():
+    """Packages that are merely noted take one row, unless all are asked for."""
+    there = snapshot(distributions={"dill": "0.4.1"})
+    verdict = compare("minor", caller=laptop(), remote=there)
+    assert "2 packages differ" in verdict.text()
+    assert "24.0" not in verdict.text()
+    assert "24.0" in verdict.text(all_packages=True)
+
+
+def test_refusals_stand_first():
+    """The rows that forbid come before those that merely inform."""
+    there = snapshot({"timezone": "CET", "dill": None})
+    rows = compare("minor", manifest=manifest(), caller=laptop(), remote=there).text().splitlines()
+    assert rows.index(next(r for r in rows if "dill " in r and "refused" in r)) < rows.index(
+        next(row for row in rows if row.startswith("timezone"))
+    )
+
+
+texts = st.text(max_size=40)
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from(POLICIES),
+    st.lists(
+        st.tuples(st.sampled_from(sorted(RULES)), texts.filter(bool), texts, texts, texts),
+        max_size=8,
+    ),
+    st.dictionaries(st.sampled_from(["image", "remote", "client"]), texts),
+)
+def test_json_round_trip(policy, rows, sides):
+    """What to_json writes, from_json reads; the text can always be made."""
+    found = [
+        difference(policy, code, what, wanted=wanted, found=there, fix=fix)
+        for code, what, wanted, there, fix in rows
+    ]
+    verdict = Verdict(policy, tuple(found), sides)
+    again = Verdict.from_json(verdict.to_json())
+    assert again == verdict
+    assert again.passed == json.loads(verdict.to_json())["passed"]
+    assert verdict.text(all_packages=True)
+    if policy == "off":
+        assert verdict.passed
+
+
+@settings(deadline=None)
+@given(st.text(max_size=60))
+def test_a_damaged_verdict(text):
+    """Whatever is not a verdict raises ManifestError and nothing else."""
+    with pytest.raises(ManifestError):
+        Verdict.from_json(text)
+
+
+def test_a_verdict_of_an_older_fcx():
+    """What is called a fix was called otherwise; a null is an empty text."""
+    old = {"code": "dill", "what": "dill", "wanted": "1", "found": None, "severity": "warn"}
+    record = {"schema": 1, "policy": "minor", "passed": True, "mark": "", "sides": {"there": "x"}}
+    record["differences"] = [{**old, "mend": "pip install dill==1"}]
+    verdict = Verdict.from_json(json.dumps(record))
+    assert verdict.differences == (
+        Difference("dill", "dill", "1", "", "warn", "pip install dill==1"),
+    )
+    assert "mend" not in json.loads(verdict.to_json())["differences"][0]
+    assert json.loads(verdict.to_json())["differences"][0]["fix"] == "pip install dill==1"
+
+
+def test_a_damaged_difference():
+    """A severity that nobody knows is not taken for harmless."""
+    record = json.loads(Verdict("minor", (Difference("dill", "dill", "1", "2", "warn"),)).to_json())
+    record["differences"][0]["severity"] = "fine"
+    with pytest.raises(ManifestError, match="refuse, warn or info"):
+        Verdict.from_json(json.dumps(record))
