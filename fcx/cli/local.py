@@ -79,7 +79,8 @@ def _serve(
     try:
         from ..local.errors import ApiError
         from ..local.faults import parse
-        from ..local.serve import Options, serve
+        from ..local.options import Options
+        from ..local.serve import serve
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"the local cluster needs {error.name}: install it with `{command('local')}`"

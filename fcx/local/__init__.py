@@ -4,6 +4,7 @@
 to rely on: it runs scripts of the user who started it, on this machine, for development and tests.
 """
 
-from fcx.local.client import Environment, cluster
+from .child import cluster
+from .handle import Environment
 
 __all__ = ["Environment", "cluster"]

@@ -39,6 +39,16 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
         self.crash = crash
 
+    def body(self, user: str | None) -> dict[str, Any]:
+        """What FirecREST answers; `user` is who asked, as far as that is known."""
+        return {
+            "errorType": self.kind,
+            "message": self.message,
+            "causedBy": self.caused_by,
+            "data": self.data,
+            "user": user,
+        }
+
 
 class SchedulerError(ApiError):
     """A scheduler's command failed. `of_command` words it as the real server does."""

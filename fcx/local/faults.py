@@ -2,7 +2,7 @@
 
 A fault is KIND.EFFECT=VALUE: `fcx local up --fault submit.ghost=1`, or in tests
 `cluster(faults={"submit.ghost": 1})`, or at run time `env.faults.set("submit", ghost=1)`. KIND is a
-kind of request (counts.py) or `*` for all of them. Effects that take a number of times (True:
+kind of request (api/kinds.py) or `*` for all of them. Effects that take a number of times (True:
 always):
 
 crash     500, done or not: nothing is done; the connection closes after the answer, as the real

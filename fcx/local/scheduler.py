@@ -1,7 +1,7 @@
 """What the server asks of a scheduler: the interface of the two back ends.
 
-`process.py` runs scripts as processes, `slurm.py` calls the machine's own sbatch, squeue, sacct or
-scontrol, and scancel. All methods are coroutines and run in the server's event loop: none may
+`process/` runs scripts as processes, `slurm/` calls the machine's own sbatch, scontrol, scancel and
+srun. All methods are coroutines and run in the server's event loop: none may
 block it for more than a millisecond or two. Records are the JSON objects of the API
 (`JobModel`, `JobMetadataModel`, `NodeModel`, ... of FirecREST's OpenAPI document), key for key.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fcx.local.errors import SchedulerError
+from .errors import SchedulerError
 
 Record = dict[str, Any]
 
@@ -24,17 +24,13 @@ class SchedulerSettings:
     """What a back end is told when the cluster starts.
 
     `root` is the cluster's private directory; `python` the interpreter that jobs find as
-    `python3`; `bin_dirs` go before a job's PATH, `login_file` is a shell file that puts them
-    there again in a login shell (it serves as BASH_ENV). `kill_wait` is Slurm's KillWait in
-    seconds, `command_timeout` what one command on the login node may take, `minute` how long a
-    minute of a time limit lasts (tests make it short), `min_job_age` how long an ended job's
-    metadata is kept.
+    `python3`. `kill_wait` is Slurm's KillWait in seconds, `command_timeout` what one command on
+    the login node may take, `minute` how long a minute of a time limit lasts (tests make it
+    short), `min_job_age` how long an ended job's metadata is kept.
     """
 
     root: Path
     python: str
-    bin_dirs: tuple[Path, ...] = ()
-    login_file: Path | None = None
     nodes: int = 1
     cpus_per_node: int = 8
     kill_wait: float = 2.0
@@ -60,13 +56,11 @@ class JobRequest:
     standard_output: str | None = None
     standard_error: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    delay: float = 0.0  # a fault: seconds before it may start; a back end may leave it out
 
 
 class Scheduler(ABC):
     """A back end. Failures are SchedulerError, worded as the real commands word them."""
 
-    cluster = "cluster"
     version = "22.05.8"
     transfer_directives: tuple[str, ...] = ()  # #SBATCH lines of the server's own transfer jobs
 
@@ -81,8 +75,11 @@ class Scheduler(ABC):
         """End every job that this back end submitted, and nothing else; all are gone then."""
 
     @abstractmethod
-    async def submit(self, request: JobRequest) -> str:
-        """Queue a job; its id. Refused: `SchedulerError.of_command(status, sbatch's stderr)`."""
+    async def submit(self, request: JobRequest, *, delay: float = 0.0) -> str:
+        """Queue a job, which starts no earlier than in `delay` seconds (a fault); its id.
+
+        Refused: `SchedulerError.of_command(status, sbatch's stderr)`.
+        """
 
     @abstractmethod
     async def jobs(
@@ -128,7 +125,7 @@ class Scheduler(ABC):
         """Answer a program that runs inside a job (the process back end's own srun and kin)."""
         raise SchedulerError("Not Found", status=404)
 
-    def open_door(  # noqa: B027  # for back ends with programs of their own
+    def announce(  # noqa: B027  # for back ends with programs of their own
         self, port: int, token: str, engine: list[str] | None
     ) -> None:
         """Told where the server listens; `engine` enters the container of an EDF."""

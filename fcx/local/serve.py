@@ -1,71 +1,29 @@
-"""Start and stop the server: in the foreground, or in a child process for tests.
-
-The child is told what to serve by one JSON line on its standard input, answers with one JSON line
-on its standard output when it is ready, and stops when it is signalled or when its standard input
-ends, so that it never outlives the process that started it.
-"""
+"""Serve a cluster until the process is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
-import secrets
 import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
-from fcx.local.api.app import create_app
-from fcx.local.api.auth import Authority
-from fcx.local.api.counts import Ledger
-from fcx.local.api.listing import Stale
-from fcx.local.api.stage import Stage
-from fcx.local.faults import Faults, split
-from fcx.local.process.engine import find_engine
-from fcx.local.scheduler import Scheduler, SchedulerSettings
-from fcx.local.site import SYSTEM, Site
-from fcx.local.users import user_name
-
-
-@dataclass
-class Options:
-    """What to serve. `port` 0 takes a free one; `root` None makes a temporary directory."""
-
-    scheduler: str = "process"
-    nodes: int = 1
-    cpus_per_node: int = 8
-    port: int = 0
-    python: str | None = None
-    root: str | None = None
-    filesystems: list[str] = field(default_factory=list)
-    engine: list[str] | None = None
-    minute: float = 60.0
-    kill_wait: float = 2.0
-    max_part_size: int = 64 * 1024 * 1024
-    faults: dict[str, Any] = field(default_factory=dict)
-
-
-def new_scheduler(options: Options, settings: SchedulerSettings) -> Scheduler:
-    """The back end that the options name."""
-    if options.scheduler == "slurm":
-        from fcx.local.slurm.backend import SlurmScheduler
-
-        return SlurmScheduler(settings)
-    from fcx.local.process.backend import ProcessScheduler
-
-    return ProcessScheduler(settings)
+from .api.app import create_app
+from .api.site import Site
+from .assembly import announcement, assemble
+from .options import Options
+from .process.engine import find_engine
 
 
 async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `ready` gets what `_announcement` says."""
+    """Serve until SIGINT or SIGTERM; `ready` gets what assembly.py announces."""
     os.umask(0o022)
     if sys.version_info < (3, 12):  # later ones do it by themselves: no thread for each child
         watcher = asyncio.PidfdChildWatcher()
@@ -74,14 +32,15 @@ async def serve(options: Options, ready: Callable[[dict[str, Any]], None]) -> No
     with contextlib.ExitStack() as stack:
         root = options.root or stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-local-"))
         listener = stack.enter_context(_listen(options.port))
-        site = _site(options, Path(root), listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        site = assemble(options, Path(root), port)
         engine = find_engine(Path(root) / "images") if options.engine is None else options.engine
-        site.scheduler.open_door(listener.getsockname()[1], site.desk_token, engine)
+        site.scheduler.announce(port, site.secrets.controller, engine)
         await site.scheduler.start()
         try:
-            await _run(site, listener, lambda: ready(_announcement(site)))
+            await _run(site, listener, lambda: ready(announcement(site)))
         finally:
-            await site.forget_later()
+            await site.later.drop()
             await site.scheduler.close()
 
 
@@ -92,69 +51,6 @@ def _listen(port: int) -> socket.socket:
     listener.bind(("127.0.0.1", port))
     listener.listen(2048)
     return listener
-
-
-def _site(options: Options, root: Path, port: int) -> Site:
-    settings = SchedulerSettings(
-        root=root,
-        python=options.python or sys.executable,
-        nodes=options.nodes,
-        cpus_per_node=options.cpus_per_node,
-        minute=options.minute,
-        kill_wait=options.kill_wait,
-    )
-    home = os.path.expanduser("~")
-    exposed = [*(options.filesystems or [home, tempfile.gettempdir(), "/tmp", "/home"]), str(root)]
-    site = Site(
-        scheduler=new_scheduler(options, settings),
-        authority=Authority(
-            f"fcx-local-{secrets.token_hex(4)}", secrets.token_urlsafe(24), user_name()
-        ),
-        root=root,
-        url=f"http://127.0.0.1:{port}",
-        control_token=secrets.token_urlsafe(24),
-        desk_token=secrets.token_urlsafe(24),
-        filesystems=tuple(dict.fromkeys(exposed)),
-        faults=Faults(),
-        ledger=Ledger(root / "submissions"),
-        stale=Stale(),
-        stage=Stage(root / "stage", f"http://127.0.0.1:{port}"),
-        max_part_size=options.max_part_size,
-        command_timeout=settings.command_timeout,
-    )
-    put_in_force(site, options.faults)
-    return site
-
-
-def put_in_force(site: Site, faults: Mapping[str, Any]) -> None:
-    """Faults by name (see faults.py), those of tokens included. ValueError for an unknown one."""
-    for name, value in faults.items():
-        kind, effect = split(name)
-        if effect == "seed":
-            site.faults.seed(int(value))
-        elif kind == "token" and effect == "lifetime":
-            site.authority.lifetime = float(value)
-        elif kind == "token" and effect == "refuse":
-            site.authority.refusing = bool(value)
-        else:
-            site.faults.set(kind, {effect: value})
-
-
-def _announcement(site: Site) -> dict[str, Any]:
-    return {
-        "env": {
-            "FIRECREST_CLIENT_ID": site.authority.client_id,
-            "FIRECREST_CLIENT_SECRET": site.authority.client_secret,
-            "AUTH_TOKEN_URL": f"{site.url}/auth/token",
-            "FIRECREST_URL": site.url,
-            "FIRECREST_SYSTEM": SYSTEM,
-            "FIRECREST_ACCOUNT": "staff",
-        },
-        "url": site.url,
-        "root": str(site.root),
-        "control": site.control_token,
-        "pid": os.getpid(),
-    }
 
 
 async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -182,25 +78,3 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
     waiting.cancel()
     server.should_exit = True
     await serving
-
-
-def child() -> None:
-    """Entry point of the child process that `cluster()` starts."""
-    options = Options(**json.loads(sys.stdin.readline()))
-
-    def ready(announcement: dict[str, Any]) -> None:
-        asyncio.get_running_loop().add_reader(0, _stop_at_end_of_input)
-        print(json.dumps(announcement), flush=True)  # noqa: T201  # the parent reads it
-
-    asyncio.run(serve(options, ready))
-
-
-def _stop_at_end_of_input() -> None:
-    if not os.read(0, 4096):
-        asyncio.get_running_loop().remove_reader(0)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def as_line(options: Options) -> bytes:
-    """The line by which a child is told its options."""
-    return json.dumps(asdict(options)).encode() + b"\n"

@@ -10,11 +10,13 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
-from fcx.local.api import compute, control, files, stage, status, transfer
-from fcx.local.api.answers import describe
-from fcx.local.api.gate import VERSION, Gate
-from fcx.local.errors import ApiError
-from fcx.local.site import Site
+from ..errors import ApiError
+from ..stage import routes as stage
+from . import compute, control, controller, status, token
+from .filesystem import routes as filesystem
+from .middleware import VERSION, Middleware
+from .openapi.document import describe
+from .site import Site
 
 
 def create_app(site: Site) -> ASGIApp:
@@ -23,18 +25,16 @@ def create_app(site: Site) -> ASGIApp:
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]  # FastAPI's own way
     app.state.site = site
     signed_in = [Depends(_authenticate)]
-    app.include_router(control.token_router)
-    app.include_router(control.router)
-    app.include_router(control.desk_router)
-    app.include_router(stage.router, include_in_schema=False)
+    for router in (token.router, control.router, controller.router, stage.router):
+        app.include_router(router, include_in_schema=False)
     app.include_router(status.liveness_router)
-    for router in (status.router, compute.router, files.router, transfer.router):
+    for router in (status.router, compute.router, *filesystem.ROUTERS):
         app.include_router(router, dependencies=signed_in)
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected)
-    return Gate(app, site)
+    return Middleware(app, site)
 
 
 async def _authenticate(request: Request) -> None:
@@ -43,14 +43,8 @@ async def _authenticate(request: Request) -> None:
 
 
 def _answer(request: Request, error: ApiError) -> JSONResponse:
-    body = {
-        "errorType": error.kind,
-        "message": error.message,
-        "causedBy": error.caused_by,
-        "data": error.data,
-        "user": getattr(request.state, "user", None),
-    }
-    return JSONResponse(body, status_code=error.status, headers=error.headers)
+    user = request.scope.get("state", {}).get("user")
+    return JSONResponse(error.body(user), status_code=error.status, headers=error.headers)
 
 
 async def _api_error(request: Request, error: Exception) -> JSONResponse:

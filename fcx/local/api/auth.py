@@ -16,7 +16,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from fcx.local.errors import ApiError
+from ..errors import ApiError
 
 MIN_SECONDS_LEFT = 30
 

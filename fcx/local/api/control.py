@@ -1,60 +1,30 @@
-"""The token endpoint, and the door by which the process that started the cluster looks in.
+"""`/_control`: how the process that started the cluster looks in and makes things go wrong.
 
-The control routes answer only to the control token, which is made anew at each start and never
-leaves the process that started the cluster. The desk is the same for the programs of a job.
+Answers only to the control token, which is made anew at each start and never leaves that process.
+`handle.py` is the other end.
 """
 
 from __future__ import annotations
 
 import hmac
-from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 
-from fcx.local.api.compute import FATES
-from fcx.local.errors import ApiError
-from fcx.local.faults import RUN_EFFECTS
-from fcx.local.site import Site
-
-PREFIX = "/_control"
-DESK_PREFIX = "/_desk"
-
-token_router = APIRouter(prefix="/auth")
-
-
-@token_router.post("/token")
-async def token(request: Request) -> Response:
-    """OAuth 2 client credentials, in the form or in the Authorization header."""
-    site: Site = request.app.state.site
-    form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
-    try:
-        return JSONResponse(site.authority.grant(form, request.headers.get("authorization")))
-    except ApiError as error:
-        return JSONResponse(error.data, status_code=error.status)
-
-
-desk_router = APIRouter(prefix=DESK_PREFIX)
-
-
-@desk_router.post("/{what:path}")
-async def desk(request: Request, what: str) -> Response:
-    """Answer a program that runs inside a job."""
-    site: Site = request.app.state.site
-    given = request.headers.get("x-desk-token", "")
-    if not hmac.compare_digest(given.encode(), site.desk_token.encode()):
-        raise ApiError("Not Found", status=404)
-    return JSONResponse(await site.scheduler.ask(what, await request.json()))
+from ..errors import ApiError
+from ..faults import RUN_EFFECTS
+from .fates import strike
+from .site import Site
 
 
 async def _only_the_starter(request: Request) -> None:
     site: Site = request.app.state.site
     given = request.headers.get("x-control-token", "")
-    if not hmac.compare_digest(given.encode(), site.control_token.encode()):
+    if not hmac.compare_digest(given.encode(), site.secrets.control.encode()):
         raise ApiError("Not Found", status=404)
 
 
-router = APIRouter(prefix=PREFIX, dependencies=[Depends(_only_the_starter)])
+router = APIRouter(prefix="/_control", dependencies=[Depends(_only_the_starter)])
 
 
 @router.get("/counts")
@@ -143,6 +113,5 @@ async def befall_job(request: Request, job_id: str, effect: str) -> Response:
     site: Site = request.app.state.site
     if effect not in RUN_EFFECTS:
         raise ApiError(f"nothing called {effect} can happen to a job", status=404)
-    await FATES[effect](site.scheduler, job_id)
-    site.faults.note("run", {effect: 1.0, "job": job_id})
+    await strike(site, job_id, effect)
     return Response(status_code=204)

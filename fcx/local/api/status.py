@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import datetime, timezone
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from fcx.local.errors import ApiError
-from fcx.local.site import Site, site_of
-from fcx.local.users import group_name, user_name
+from ..errors import ApiError
+from ..users import group_name, user_name
+from . import system
+from .site import Site, site_of
 
 router = APIRouter(prefix="/status", tags=["status"])
 liveness_router = APIRouter(prefix="/status/liveness", tags=["status"])
@@ -21,7 +20,7 @@ liveness_router = APIRouter(prefix="/status/liveness", tags=["status"])
 @router.get("/systems")
 async def systems(request: Request) -> Response:
     """The one system, in full."""
-    return JSONResponse({"systems": [_system(request.app.state.site)]})
+    return JSONResponse({"systems": [system.record(request.app.state.site)]})
 
 
 @router.get("/{system_name}/nodes")
@@ -69,8 +68,8 @@ async def liveness(request: Request) -> Response:
     site: Site = request.app.state.site
     return JSONResponse(
         {
-            "healthcheckRuns": {site.system: _iso(site.started)},
-            "lastUpdate": int(time.time() - site.started),
+            "healthcheckRuns": {site.system.name: system.iso(site.system.started)},
+            "lastUpdate": int(time.time() - site.system.started),
         }
     )
 
@@ -82,76 +81,3 @@ def _group_ids() -> list[int]:
 
 def _group(gid: int) -> dict[str, str]:
     return {"id": str(gid), "name": group_name(gid)}
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(moment, timezone.utc).isoformat().replace("+00:00", "Z")
-
-
-def _system(site: Site) -> dict[str, Any]:
-    checked = _iso(site.started)
-    health = {"lastChecked": checked, "latency": 0.01, "healthy": True, "message": None}
-    return {
-        "name": site.system,
-        "ssh": {
-            "host": "127.0.0.1",
-            "port": 22,
-            "proxyHost": None,
-            "proxyPort": None,
-            "maxClients": 100,
-            "timeout": {
-                "connection": 5,
-                "login": 5,
-                "commandExecution": int(site.command_timeout),
-                "idleTimeout": 60,
-                "keepAlive": 5,
-            },
-        },
-        "scheduler": {
-            "type": "slurm",
-            "connectionMode": "ssh",
-            "version": site.scheduler.version,
-            "apiUrl": None,
-            "apiVersion": None,
-            "timeout": 10,
-        },
-        "servicesHealth": [
-            {"serviceType": "scheduler", **health},
-            {"serviceType": "ssh", **health},
-            *({"serviceType": "filesystem", **health, "path": fs} for fs in site.filesystems),
-            {"serviceType": "s3", **health},
-        ],
-        "probing": {
-            "services": {
-                name: {"timeout": 10} for name in ("scheduler", "ssh", "filesystem", "s3")
-            },
-            "intervalCheck": 120,
-        },
-        "lastHealthCheck": checked,
-        "fileSystems": [
-            {"path": fs, "dataType": "users", "defaultWorkDir": number == 0}
-            for number, fs in enumerate(site.filesystems)
-        ],
-        "dataOperation": {
-            "datatransfer_jobs_directives": [],
-            "max_ops_file_size": site.max_ops_size,
-            "data_transfer": {
-                "serviceType": "s3",
-                "name": "stage",
-                "privateUrl": "**********",
-                "publicUrl": f"{site.url}/stage",
-                "accessKeyId": "**********",
-                "secretAccessKey": "**********",
-                "region": "local",
-                "ttl": 604800,
-                "tenant": None,
-                "multipart": {
-                    "use_split": False,
-                    "max_part_size": site.max_part_size,
-                    "parallel_runs": 3,
-                    "tmp_folder": "tmp",
-                },
-                "bucketLifecycleConfiguration": {"days": 10},
-            },
-        },
-    }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from fcx.local.process.job import Job
+from .job import Job
 
 Verdict = Literal["met", "waiting", "never"]
 _CLAUSE = re.compile(r"(after|afterany|afterok|afternotok)((?::\d+(?:\+\d+)?)+)|(singleton)")
@@ -19,7 +19,7 @@ def valid(text: str) -> bool:
 
 def judge(job: Job, jobs: Mapping[str, Job]) -> Verdict:
     """Met, not yet, or never: of all clauses, or of the best one where `?` joins them."""
-    text = job.spec.dependency
+    text = job.spec.timing.dependency
     if text is None:
         return "met"
     verdicts = [_clause(job, clause, jobs) for clause in re.split("[,?]", text)]
@@ -49,6 +49,6 @@ def _other(kind: str, other: Job) -> Verdict:
         return "waiting" if other.pending else "met"
     if other.end is None:
         return "waiting"
-    fine = other.state == "COMPLETED"
+    fine = other.status.state == "COMPLETED"
     wanted = {"afterok": fine, "afternotok": not fine}.get(kind, True)
     return "met" if wanted else "never"

@@ -1,6 +1,6 @@
 """Which container engine the process back end can use for `srun --environment`.
 
-A stand-in for the Container Engine, as `programs/container.py` says; here is only how it is found.
+A stand-in for the Container Engine, as `programs/container` says; here is only how it is found.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-PROGRAM = Path(__file__).parents[1] / "programs" / "container.py"
+from .. import programs
+
 BWRAP_NEEDS = ("bwrap", "unshare", "mount", "unsquashfs")
 SYSTEM_FOLDERS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+COMMAND = (sys.executable, "-I", programs.FOLDER, "container")  # which may need a TOML parser
 
 
 def find_engine(store: Path, environ: Mapping[str, str] | None = None) -> list[str] | None:
@@ -32,4 +34,4 @@ def find_engine(store: Path, environ: Mapping[str, str] | None = None) -> list[s
         found += ["--docker-host", known["DOCKER_HOST"]] if known.get("DOCKER_HOST") else []
     if all(bwrap):
         found += ["--bwrap", str(bwrap[0])]
-    return [sys.executable, "-I", str(PROGRAM), "--store", str(store), *found] if found else None
+    return [*COMMAND, "--store", str(store), *found] if found else None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from fcx.local.process.sbatch import JobSpec
+from .spec import Size
 
 PREFIX = "fcx-node-"
 
@@ -62,16 +62,16 @@ class Pool:
         self.nodes = [Node(index, cpus, prefix) for index in range(count)]
         self.cpus = cpus
 
-    def need(self, spec: JobSpec) -> Need:
+    def need(self, size: Size) -> Need:
         """What a job must get: its nodes whole, unless it names tasks or CPUs."""
-        per_task = spec.cpus_per_task or 1
-        if not spec.asks_for_less:
-            return Need(spec.nodes or 1, self.cpus, whole=True)
-        if spec.ntasks is None:
-            return Need(spec.nodes or 1, (spec.ntasks_per_node or 1) * per_task, whole=False)
-        fit = max(1, min(self.cpus // per_task, spec.ntasks_per_node or spec.ntasks))
-        nodes = spec.nodes or -(-spec.ntasks // fit)
-        return Need(nodes, -(-spec.ntasks // nodes) * per_task, whole=False)
+        per_task = size.cpus_per_task or 1
+        if not size.shares:
+            return Need(size.nodes or 1, self.cpus, whole=True)
+        if size.ntasks is None:
+            return Need(size.nodes or 1, (size.ntasks_per_node or 1) * per_task, whole=False)
+        fit = max(1, min(self.cpus // per_task, size.ntasks_per_node or size.ntasks))
+        nodes = size.nodes or -(-size.ntasks // fit)
+        return Need(nodes, -(-size.ntasks // nodes) * per_task, whole=False)
 
     def possible(self, need: Need) -> bool:
         """Whether the need can ever be met."""

@@ -1,7 +1,7 @@
 """Moves a large file between the staging area and the cluster's file system, inside a job.
 
-`stager.py fetch URL TARGET PART_SIZE` waits until the object is whole, then writes it in parts to
-TARGET. `stager.py push SOURCE PART_SIZE URL` sends SOURCE in parts and completes the object. URL
+`stager fetch URL TARGET PART_SIZE` waits until the object is whole, then writes it in parts to
+TARGET. `stager push SOURCE PART_SIZE URL` sends SOURCE in parts and completes the object. URL
 is the object's address with its signature; `{query}` in it takes what S3 adds to one.
 """
 
@@ -93,7 +93,3 @@ def push(source: str, part_size: str, url: str) -> None:
     body = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
     ask("POST", url, "", body).close()
     print(f"{now()} Multipart file upload successfully completed")
-
-
-if __name__ == "__main__":
-    main()

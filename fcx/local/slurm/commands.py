@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from fcx.local import login
-from fcx.local.errors import CommandTimeout, SchedulerError
-from fcx.local.scheduler import SchedulerSettings
+from .. import login
+from ..errors import CommandTimeout, SchedulerError
+from ..scheduler import SchedulerSettings
 
 NEEDED = ("sbatch", "scontrol", "scancel", "squeue", "srun")
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
@@ -112,11 +112,8 @@ class Commands:
 
     def _login(self, settings: SchedulerSettings) -> dict[str, str]:
         """The environment of a fresh login: nothing of the server's own, which may hold secrets."""
-        bin_dirs, login_file = settings.bin_dirs, settings.login_file
-        if login_file is None:
-            folder, login_file = login.install(settings.root, settings.python)
-            bin_dirs = (folder, *bin_dirs)
-        places = [*map(str, bin_dirs), *(SYSTEM_PATH if os.geteuid() else ROOT_PATH).split(":")]
+        folder, login_file = login.install(settings.root, settings.python)
+        places = [str(folder), *(SYSTEM_PATH if os.geteuid() else ROOT_PATH).split(":")]
         places += [str(Path(program).parent) for program in self._programs.values()]
         variables = {
             "PATH": ":".join(dict.fromkeys(places)),

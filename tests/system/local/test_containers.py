@@ -24,7 +24,7 @@ from executors.fixtures import making
 from fcx.edf.document import Edf
 from fcx.edf.render import render
 from fcx.local import cluster
-from fcx.local.process.engine import find_engine
+from fcx.local.process.engine import COMMAND, find_engine
 
 BARE_ENV = "PATH=/usr/bin:/bin\nIN_IMAGE=yes\nBOTH=image\n# PATH=/comment\n"
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -150,9 +150,8 @@ def test_a_plain_user_gets_the_same_as_himself(bwrap, sqsh, edf, place):
     script = "id -u; echo x > /etc/made; echo y > mine; stat -c %u mine; cat /etc/made"
     options = {"user": NOBODY, "group": NOBODY, "extra_groups": [], "cwd": "/"}
     engine[0] = "/usr/bin/python3"  # which everybody may run
-    copied = home / "programs"
-    shutil.copytree(Path(engine[2]).parent, copied)
-    engine[2] = str(copied / "container.py")
+    shutil.copytree(engine[2], home / "programs")
+    engine[2] = str(home / "programs")
     out = sh(engine, home / "x.toml", script, **options)
     assert out.split() == [str(NOBODY), str(NOBODY), "x"]
     assert (home / "mine").stat().st_uid == NOBODY
@@ -271,10 +270,7 @@ def test_bases_names_and_relative_paths_are_found_as_documented(bwrap, sqsh, tmp
 
 def test_without_an_image_the_command_runs_outside(edf, tmp_path):
     """As documented: an empty image means no container, and no engine is needed."""
-    engine = find_engine(tmp_path, {"PATH": os.environ["PATH"]}) or [
-        sys.executable, "-I", str(Path(sys.modules[find_engine.__module__].PROGRAM)),
-        "--store", str(tmp_path),
-    ]  # fmt: skip
+    engine = [*COMMAND, "--store", str(tmp_path)]
     assert sh(engine, edf('workdir = "/w"\n'), f"test -d {tmp_path} && echo out") == "out\n"
 
 
@@ -294,7 +290,7 @@ def test_an_engine_is_found_by_its_programs(tmp_path, monkeypatch):
     assert found[:2] == [sys.executable, "-I"]
     (programs / "docker").touch(0o755)
     words = ["--docker", f"{programs}/docker", "--docker-host", "unix:///x"]
-    assert find_engine(tmp_path, known)[5:9] == words
+    assert find_engine(tmp_path, known)[6:10] == words
     del known["DOCKER_HOST"]
     assert "--docker-host" not in find_engine(tmp_path, known)
 

@@ -121,7 +121,7 @@ def test_the_control_door_is_shut_to_others():
         for path in ("/_control/counts", "/_control/submissions"):
             assert httpx.get(env.url + path).status_code == 404
         assert httpx.post(env.url + "/_control/faults", json={}).status_code == 404
-        assert httpx.post(env.url + "/_desk/jobs", json={"ids": None}).status_code == 404
+        assert httpx.post(env.url + "/_controller/jobs", json={"ids": None}).status_code == 404
 
 
 def test_a_chosen_python_is_what_jobs_find(tmp_path: Path):

@@ -644,7 +644,7 @@ def test_a_job_is_remembered_when_slurm_has_forgotten_it(
         say(ended)
         deadline = time.monotonic() + PATIENCE
         while True:
-            if job_id in scheduler._known:
+            if job_id in scheduler.memory.known:
                 break
             assert time.monotonic() < deadline, "the watcher never looked"
             await asyncio.sleep(0.1)

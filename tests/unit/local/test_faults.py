@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from fcx.local.api.counts import kind_of
 from fcx.local.faults import Faults, parse, split
 
 
@@ -77,26 +76,3 @@ def test_faults_can_be_written_on_a_command_line():
     for text in ("submit.ghost", "submit=1", "submit.ghost=x", "submit.no=1", "token.no=1"):
         with pytest.raises(ValueError, match="fault"):
             parse(text)
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "kind"),
-    [
-        ("POST", "/auth/token", "token"),
-        ("GET", "/status/systems", "systems"),
-        ("GET", "/status/x/nodes", "nodes"),
-        ("POST", "/compute/x/jobs", "submit"),
-        ("GET", "/compute/x/jobs", "jobs"),
-        ("GET", "/compute/x/jobs/1", "job"),
-        ("DELETE", "/compute/x/jobs/1", "cancel"),
-        ("GET", "/compute/x/jobs/1/metadata", "metadata"),
-        ("PUT", "/compute/x/jobs/1/attach", "attach"),
-        ("GET", "/filesystem/x/ops/ls", "ls"),
-        ("POST", "/filesystem/x/transfer/cp", "transfer.cp"),
-        ("PUT", "/stage/k/n", "stage.put"),
-        ("GET", "/nothing", "other"),
-    ],
-)
-def test_requests_are_counted_by_kind(method, path, kind):
-    """The operation's name."""
-    assert kind_of(method, path) == kind

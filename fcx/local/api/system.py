@@ -1,0 +1,94 @@
+"""What `/status/systems` says of the one system."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from ..scheduler import Record
+from .site import Site, System
+
+SERVICES = ("scheduler", "ssh", "filesystem", "s3")
+HIDDEN = "**********"
+
+
+def iso(moment: float) -> str:
+    """A time of the epoch as the API writes it."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat().replace("+00:00", "Z")
+
+
+def record(site: Site) -> Record:
+    """The system in full."""
+    system = site.system
+    return {
+        "name": system.name,
+        "ssh": _ssh(system),
+        "scheduler": {
+            "type": "slurm",
+            "connectionMode": "ssh",
+            "version": site.scheduler.version,
+            "apiUrl": None,
+            "apiVersion": None,
+            "timeout": 10,
+        },
+        "servicesHealth": _health(system),
+        "probing": {"services": {name: {"timeout": 10} for name in SERVICES}, "intervalCheck": 120},
+        "lastHealthCheck": iso(system.started),
+        "fileSystems": [
+            {"path": fs, "dataType": "users", "defaultWorkDir": number == 0}
+            for number, fs in enumerate(system.filesystems)
+        ],
+        "dataOperation": {
+            "datatransfer_jobs_directives": [],
+            "max_ops_file_size": system.max_ops_size,
+            "data_transfer": _transfers(system),
+        },
+    }
+
+
+def _ssh(system: System) -> Record:
+    return {
+        "host": "127.0.0.1",
+        "port": 22,
+        "proxyHost": None,
+        "proxyPort": None,
+        "maxClients": 100,
+        "timeout": {
+            "connection": 5,
+            "login": 5,
+            "commandExecution": int(system.command_timeout),
+            "idleTimeout": 60,
+            "keepAlive": 5,
+        },
+    }
+
+
+def _health(system: System) -> list[Record]:
+    checked = iso(system.started)
+    health = {"lastChecked": checked, "latency": 0.01, "healthy": True, "message": None}
+    return [
+        {"serviceType": "scheduler", **health},
+        {"serviceType": "ssh", **health},
+        *({"serviceType": "filesystem", **health, "path": fs} for fs in system.filesystems),
+        {"serviceType": "s3", **health},
+    ]
+
+
+def _transfers(system: System) -> Record:
+    return {
+        "serviceType": "s3",
+        "name": "stage",
+        "privateUrl": HIDDEN,
+        "publicUrl": f"{system.url}/stage",
+        "accessKeyId": HIDDEN,
+        "secretAccessKey": HIDDEN,
+        "region": "local",
+        "ttl": 604800,
+        "tenant": None,
+        "multipart": {
+            "use_split": False,
+            "max_part_size": system.max_part_size,
+            "parallel_runs": 3,
+            "tmp_folder": "tmp",
+        },
+        "bucketLifecycleConfiguration": {"days": 10},
+    }
