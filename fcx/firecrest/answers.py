@@ -1,76 +1,21 @@
-"""Somebody else's answer or exception as ours: typed records, and what a failure means.
-
-A failure is one of four: ``Passing`` (may be gone the next time; ``Odd`` where an answer came that
-is not FirecREST's), ``StaleToken`` (a new token may do), an error of ``fcx.errors`` (lasting), or
-none of these: then it is a fault of our own code and stays what it is.
-"""
+"""Answers as typed records. What does not fit is ``Odd``, never a raw error."""
 
 from __future__ import annotations
 
-import email.utils
-import time
+import json
+import math
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-import msgspec
+from ..records import Misfit, Struct, fit
+from .failures import Odd
 
-from ..errors import ClusterError, ConfigError, NoSuchPath, RequestRefused
+T = TypeVar("T")
 
-LONGEST_REST = 300.0  # seconds that a server may ask us to wait
-NO_DATE = 30.0  # seconds to wait where it asks for it in words that cannot be read
-REST = 5.0  # seconds to wait where it does not say how long
-SHOWN = 300  # characters of an odd answer that a message has
-# Words of a command that failed for a reason that does not pass, though the status is a 500.
-LASTING = (
-    "already complet",
-    "Invalid job id",
-    "File exists",
-    "File name too long",
-    "Is a directory",
-    "Not a directory",
-    "No space left on device",
-    "Disk quota exceeded",
-    "Operation not permitted",
-    "Permission denied",
-    "Read-only file system",
-    "Too many levels of symbolic links",
-)
-# sbatch gave up waiting although the job may yet appear.
-AMBIGUOUS = (
-    "timed out",
-    "Unable to contact slurm controller",
-    "Zero Bytes were transmitted",
-    "temporarily unavailable",
-    "Channel not open",
-    "try again later",
-)
-# What goes wrong in pyfirecrest when it takes an answer apart that is not of the expected form.
-STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+SHOWN = 24  # characters of a wrong value that a message has
 
 
-class Passing(Exception):
-    """May be gone the next time. ``after``: seconds that the server asks for.
-
-    ``sent``: whether the request may have been carried out all the same.
-    """
-
-    def __init__(self, told: str, after: float = 0.0, *, sent: bool = True) -> None:
-        super().__init__(told)
-        self.after, self.sent = after, sent
-
-
-class Odd(Passing):
-    """An answer came, and it is not one of FirecREST's: a proxy's page, half a body."""
-
-
-class StaleToken(Exception):
-    """The API refused a token that a new one may replace."""
-
-
-# -- what is asked for ----------------------------------------------------------------------
-
-
-class Status(msgspec.Struct, rename="camel"):
+class Status(Struct, frozen=True, rename="camel"):
     """The state of a job, as the server writes it; see ``jobs.JobState``."""
 
     state: str | list[str | None] | None = None
@@ -79,7 +24,7 @@ class Status(msgspec.Struct, rename="camel"):
     interrupt_signal: int | None = None
 
 
-class JobRecord(msgspec.Struct, rename="camel"):
+class JobRecord(Struct, frozen=True, rename="camel"):
     """One element of ``jobs``."""
 
     job_id: int | str
@@ -87,33 +32,33 @@ class JobRecord(msgspec.Struct, rename="camel"):
     status: Status | None = None
 
 
-class JobPaths(msgspec.Struct, rename="camel"):
+class JobPaths(Struct, frozen=True, rename="camel"):
     """One element of a job's metadata."""
 
     standard_output: str | None = None
 
 
-class Accepted(msgspec.Struct, rename="camel"):
+class Accepted(Struct, frozen=True, rename="camel"):
     """The answer to a submit."""
 
     job_id: int | str
 
 
-class FileRecord(msgspec.Struct, rename="camel"):
+class FileRecord(Struct, frozen=True, rename="camel"):
     """One line of a directory listing; the size comes as text."""
 
     name: str
-    size: int | None = None
+    size: str | int | None = None
     link_target: str | None = None
 
 
-class FileContent(msgspec.Struct):
+class FileContent(Struct, frozen=True):
     """Some of a file."""
 
     content: str | None = None
 
 
-class FileStat(msgspec.Struct):
+class FileStat(Struct, frozen=True):
     """What stat tells."""
 
     mode: int
@@ -122,30 +67,45 @@ class FileStat(msgspec.Struct):
     size: int
 
 
-class Named(msgspec.Struct):
+class Named(Struct, frozen=True):
     """A system, or a user."""
 
     name: str
 
 
-class UserInfo(msgspec.Struct):
+class UserInfo(Struct, frozen=True):
     """Who jobs run as."""
 
     user: Named
 
 
-class Token(msgspec.Struct):
+class Token(Struct, frozen=True):
     """An access token, and for how many seconds it is good."""
 
     access_token: str
-    expires_in: float = 0.0
+    expires_in: float | str = 0.0
 
 
-def _record(answer: Any, shape: Any) -> Any:
+def _record(answer: Any, shape: type[T]) -> T:
     try:
-        return msgspec.convert(answer, shape, strict=False)
-    except msgspec.ValidationError as error:
-        raise Odd(f"the answer makes no sense ({error})") from error
+        return fit(shape, answer)
+    except Misfit as error:
+        raise Odd(f"the answer makes no sense ({_told(error)})") from None
+
+
+def _told(misfit: Misfit) -> str:
+    """Without what was found, unless it is short: a script may be in it, and a key in that."""
+    found, told = misfit.found, f"{misfit.place or 'the whole'} must be {misfit.wanted}"
+    shown = repr(found) if found is None or isinstance(found, (str, int, float)) else ""
+    return f"{told}, not {shown if 0 < len(shown) < SHOWN else f'a {type(found).__name__}'}"
+
+
+def _number(text: str | float | None, what: str) -> float:
+    """A number that some servers write as text."""
+    with suppress(ValueError):
+        if math.isfinite(number := float(text or 0)):
+            return number
+    raise Odd(f"the answer makes no sense ({_told(Misfit(what, 'a number', text))})")
 
 
 def read_jobs(answer: Any) -> list[JobRecord]:
@@ -155,7 +115,7 @@ def read_jobs(answer: Any) -> list[JobRecord]:
     """
     found: list[JobRecord] = []
     odd: Odd | None = None
-    for element in _record(answer or [], list[Any]):
+    for element in _record([] if answer is None else answer, list[Any]):
         try:
             found.append(_record(element, JobRecord))
         except Odd as error:
@@ -167,7 +127,7 @@ def read_jobs(answer: Any) -> list[JobRecord]:
 
 def read_paths(answer: Any) -> list[JobPaths]:
     """Where a job's output goes."""
-    return _record(answer or [], list[JobPaths])  # type: ignore[no-any-return]  # as the shape says
+    return _record([] if answer is None else answer, list[JobPaths])
 
 
 def read_accepted(answer: Any) -> str:
@@ -177,19 +137,25 @@ def read_accepted(answer: Any) -> str:
 
 def read_files(answer: Any) -> list[FileRecord]:
     """The entries of a directory; none for null."""
-    return _record(answer or [], list[FileRecord])  # type: ignore[no-any-return]  # the same
+    return _record([] if answer is None else answer, list[FileRecord])
+
+
+def read_size(file: FileRecord) -> int:
+    """Of an entry of a directory, in bytes."""
+    return int(_number(file.size, "size"))
 
 
 def read_text(answer: Any) -> bytes:
     """Some of a file's text, with what is known of it around it, or bare."""
-    found = _record(answer, FileContent | str | None)
-    text = found.content if isinstance(found, FileContent) else found
+    if answer is None:
+        return b""
+    text = answer if isinstance(answer, str) else _record(answer, FileContent).content
     return (text or "").encode("utf-8", "replace")
 
 
 def read_stat(answer: Any) -> FileStat:
     """What stat tells of a path."""
-    return _record(answer, FileStat)  # type: ignore[no-any-return]  # as the shape says
+    return _record(answer, FileStat)
 
 
 def read_user(answer: Any) -> str:
@@ -206,105 +172,13 @@ def read_nothing(answer: Any) -> None:
     """That it succeeded is all that matters."""
 
 
-def read_token(body: bytes) -> Token:
-    """The token endpoint's answer."""
+def read_token(body: bytes) -> tuple[str, float]:
+    """The token, and the seconds that it is good for."""
     try:
-        return msgspec.json.decode(body, type=Token, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        told = f"the token endpoint's answer makes no sense ({error})"
-        raise Odd(told, sent=False) from error
-
-
-# -- what went wrong ------------------------------------------------------------------------
-
-
-def failure(error: Exception, what: str, answer: Any) -> Exception:
-    """What an exception from pyfirecrest means; ``answer``: the HTTP response that came, if any."""
-    import httpx
-    from firecrest.FirecrestException import FirecrestException
-
-    if isinstance(error, (ClusterError, Passing, StaleToken)):
-        return error  # of the token, which is ours
-    if isinstance(error, FirecrestException):
-        return refusal(error.responses[-1], what)
-    if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
-        return ConfigError(f"Could not {what}: {error}. Check FIRECREST_URL and AUTH_TOKEN_URL.")
-    if isinstance(error, httpx.HTTPError):
-        return transport(error)
-    return error if answer is None else _stumbled(error, what, answer)
-
-
-def _stumbled(error: Exception, what: str, answer: Any) -> Exception:
-    """What happened to pyfirecrest after an answer had come."""
-    if isinstance(error, FileNotFoundError):  # its own translation of 404
-        return NoSuchPath(f"Could not {what}: no such file or directory", 404)
-    if isinstance(error, STUMBLES):
-        return Odd(f"the answer makes no sense ({_described(answer)})")
-    if type(error).__module__.startswith("firecrest."):  # of a transfer by a job
-        return RequestRefused(f"Could not {what}: {error}", answer.status_code)
-    return error
-
-
-def transport(error: Any) -> Passing:
-    """Nothing came, or not all of it."""
-    import httpx
-
-    told = f"{type(error).__name__}: {error or 'no answer in time'}"
-    if isinstance(error, httpx.DecodingError):
-        return Odd(f"the answer makes no sense ({told})")
-    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-    return Passing(told, sent=not isinstance(error, unsent))
-
-
-def refusal(response: Any, what: str) -> Exception:
-    """An HTTP answer that is not the one wished for."""
-    status, message = response.status_code, worded(response)
-    told = f"Could not {what}: {message or _described(response)} (HTTP {status})"
-    if status == 401:
-        return StaleToken(f"{told}. The API does not accept this token.")
-    if status == 429:
-        return Passing(message or "too many requests", retry_after(response), sent=False)
-    if message is None or status < 400:
-        return Odd(f"the answer is not one of FirecREST's ({_described(response)})")
-    return _worded(message, told, response)
-
-
-def _worded(message: str, told: str, response: Any) -> Exception:
-    """What FirecREST's own words mean: a command failed, or the server is not well."""
-    status = response.status_code
-    if "No such file or directory" in message:
-        return NoSuchPath(told, status)
-    refused_by_slurm = "sbatch: " in message and not any(word in message for word in AMBIGUOUS)
-    lasting = refused_by_slurm or any(word in message for word in LASTING)
-    if (status >= 500 or status in {408, 424}) and not lasting:
-        return Passing(f"{message} (HTTP {status})", retry_after(response, default=0.0))
-    return RequestRefused(told, status)
-
-
-def worded(response: Any) -> str | None:
-    """The message of an error in FirecREST's form; None for anything else."""
-    with suppress(*STUMBLES):
-        message = response.json()["message"]
-        return message if isinstance(message, str) else None
-    return None
-
-
-def retry_after(response: Any, default: float = REST) -> float:
-    """For how many seconds the server wants to be left alone: a number, or a date."""
-    headers = response.headers
-    given = headers.get("Retry-After") or headers.get("RateLimit-Reset")
-    if given is None:
-        return default
-    seconds = NO_DATE
-    try:
-        seconds = float(given)
-    except ValueError:
-        with suppress(ValueError, TypeError):
-            seconds = email.utils.parsedate_to_datetime(given).timestamp() - time.time()
-    return min(LONGEST_REST, max(0.0, seconds)) if seconds == seconds else NO_DATE  # noqa: PLR0124 - nan
-
-
-def _described(response: Any) -> str:
-    kind = response.headers.get("Content-Type", "no type").partition(";")[0]
-    begins = " ".join(response.text[: 4 * SHOWN].split())[:SHOWN]
-    return f"HTTP {response.status_code}, {kind}, {begins!r}"
+        token = fit(Token, json.loads(body))
+        return token.access_token, _number(token.expires_in, "expires_in")
+    except Misfit as error:  # what was found may be the token
+        told = f"{error.place or 'the whole'} must be {error.wanted}"
+    except (Odd, ValueError, RecursionError) as error:
+        told = str(error)
+    raise Odd(f"the token endpoint's answer makes no sense ({told})", sent=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Credentials
-from .answers import failure
+from .failures import failure
 from .loop import slots
 from .token import TIMEOUT, ClientToken
 
@@ -77,7 +77,7 @@ class Connection:
         return api
 
     async def once(self, what: str, ask: Ask) -> Came:
-        """One request. Raises what ``answers.failure`` makes of an exception.
+        """One request. Raises what ``failures.failure`` makes of an exception.
 
         Whether an answer had come tells pyfirecrest's stumbling over it from a fault of ours.
         """

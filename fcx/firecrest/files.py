@@ -39,7 +39,8 @@ class Files:
             answers.read_files,
         )
         return {
-            file.name: Entry(file.name, file.size or 0, file.link_target or "") for file in found
+            file.name: Entry(file.name, answers.read_size(file), file.link_target or "")
+            for file in found
         }
 
     async def read_from(self, path: str, offset: int) -> bytes:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import CredentialsRefused, Unreachable
-from .answers import Passing, StaleToken
 from .connection import Ask, Came
+from .failures import Passing, StaleToken
 
 T = TypeVar("T")
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
 from ..config import Credentials
 from ..errors import CredentialsRefused
-from .answers import Odd, Passing, Token, read_token, retry_after, transport
+from .answers import read_token
+from .failures import STUMBLES, Odd, Passing, retry_after, transport
 
 MARGIN = 60.0  # seconds of life that a token must have left: the server refuses under 30
 TIMEOUT = 60.0  # seconds for one answer
@@ -29,16 +31,16 @@ class ClientToken:
         """The headers that show who asks."""
         async with self._lock:
             if time.time() >= self._until:
-                token = await self._fetch()
-                self._headers = {"Authorization": f"Bearer {token.access_token}"}
-                self._until = time.time() + token.expires_in - MARGIN
+                token, seconds = await self._fetch()
+                self._headers = {"Authorization": f"Bearer {token}"}
+                self._until = time.time() + seconds - MARGIN
             return self._headers
 
     def forget(self) -> None:
         """Ask for a new token next time: the server did not take this one."""
         self._until = 0.0
 
-    async def _fetch(self) -> Token:
+    async def _fetch(self) -> tuple[str, float]:
         import httpx
 
         form = {
@@ -65,10 +67,17 @@ def refused(response: Any, url: str) -> Exception:
     if status >= 500 or status in {408, 429}:
         rest = retry_after(response, default=0.0)
         return Passing(f"the token endpoint answered {status}", rest, sent=False)
-    if status in {400, 401, 403}:
+    if status == 401 or _worded(response):
         return CredentialsRefused(
             f"Could not get a token at {url}: the token endpoint does not accept the client id "
             f"and secret ({status}). Check FIRECREST_CLIENT_ID, FIRECREST_CLIENT_SECRET and "
             "AUTH_TOKEN_URL."
         )
-    return Odd(f"the token endpoint {url} answered {status}, which is no token", sent=False)
+    return Odd(f"the token endpoint {url} answered {status} without a word of OAuth's", sent=False)
+
+
+def _worded(response: Any) -> bool:
+    """Whether it is an error in the form of OAuth, and no page of somebody in between."""
+    with suppress(*STUMBLES):
+        return isinstance(response.json()["error"], str)
+    return False

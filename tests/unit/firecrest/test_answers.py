@@ -1,33 +1,15 @@
-"""What answers and exceptions mean, without a network."""
+"""Answers as typed records, without a network."""
 
 from __future__ import annotations
 
-import time
-from email.utils import formatdate
+import traceback
 
-import httpx
 import pytest
-from firecrest.FirecrestException import UnexpectedStatusException
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx import errors
 from fcx.firecrest import answers
-from fcx.firecrest.answers import Odd, Passing, StaleToken
-from fcx.firecrest.token import refused
-
-OK = httpx.Response(200, json={})
-PAGE = httpx.Response(200, html="<html><title>Sign in</title></html>")
-
-
-def response(status, message="", **headers):
-    """An error in FirecREST's form."""
-    return httpx.Response(status, json={"errorType": "error", "message": message}, headers=headers)
-
-
-def meaning(error, answer=OK):
-    """Of an exception that came out of pyfirecrest."""
-    return answers.failure(error, "look", answer)
+from fcx.firecrest.failures import Odd
 
 
 class TestReading:
@@ -60,9 +42,10 @@ class TestReading:
     def test_sizes_come_as_text(self):
         """As ls writes them."""
         (found,) = answers.read_files([{"name": "a", "size": "12", "linkTarget": "b"}])
-        assert (found.name, found.size, found.link_target) == ("a", 12, "b")
-        with pytest.raises(Odd, match="size"):
-            answers.read_files([{"name": "a", "size": "12K"}])
+        assert (found.name, answers.read_size(found), found.link_target) == ("a", 12, "b")
+        for odd in "12K", "nan", "1e999":
+            with pytest.raises(Odd, match="size"):
+                answers.read_size(answers.FileRecord("a", odd))
 
     @pytest.mark.parametrize(
         ("sent", "text"),
@@ -121,181 +104,33 @@ class TestReading:
 
     def test_a_token(self):
         """Some endpoints write the seconds as text, some leave them out."""
-        assert answers.read_token(b'{"access_token": "t", "expires_in": "300"}').expires_in == 300
-        assert answers.read_token(b'{"access_token": "t"}').expires_in == 0
+        assert answers.read_token(b'{"access_token": "t", "expires_in": "300"}') == ("t", 300)
+        assert answers.read_token(b'{"access_token": "t"}') == ("t", 0)
 
+    @pytest.mark.parametrize("wrong", [{}, "", 0, False, {"jobs": []}])
+    def test_what_is_empty_is_not_therefore_a_list(self, wrong):
+        """Null is; anything else is odd."""
+        for read in answers.read_jobs, answers.read_paths, answers.read_files, answers.read_systems:
+            with pytest.raises(Odd):
+                read(wrong)
+        with pytest.raises(Odd):
+            answers.read_text([])
 
-class TestRefusals:
-    """answers.refusal: an HTTP status, and what its words mean."""
-
-    @pytest.mark.parametrize(
-        ("status", "message"),
-        [
-            (500, "Channel not open for sending"),
-            (500, "sbatch: error: Socket timed out on send/recv operation"),
-            (503, "The system is unhealthy"),
-            (408, "Command execution timeout"),
-            (424, "Unable to open a new SSH channel"),
-        ],
-    )
-    def test_what_passes(self, status, message):
-        """The server, or what is behind it, is not well."""
-        found = answers.refusal(response(status, message), "look")
-        assert type(found) is Passing
-        assert message in str(found)
-        assert found.sent
+    def test_what_is_wrong_is_said(self):
+        """Where, what must stand there, and what does, if that is short."""
+        wrong = {"jobId": "7", "status": {"exitCode": "0:0"}}
+        with pytest.raises(Odd, match=r"status\.exitCode must be a whole number.* not '0:0'"):
+            answers.read_jobs([wrong])
+        for hidden in ["x" * 100], "x" * 100:
+            with pytest.raises(Odd, match=r"user must be an object, not a (list|str)\)$"):
+                answers.read_user({"user": hidden})
 
     @pytest.mark.parametrize(
-        ("status", "message"),
-        [
-            (500, "sbatch: error: Batch job submission failed: Invalid account"),
-            (500, "scancel: error: Kill job error on job id 7: Invalid job id specified"),
-            (500, "cannot create directory: File exists"),
-            (500, "No space left on device"),
-            (403, "Permission denied"),
-            (404, "Job not found."),
-            (404, "System not found"),
-            (413, "File too large"),
-            (422, "validation"),
-        ],
+        "body",
+        [b'{"access_token": ["hush"]}', b'["hush"]', b'{"access_token": "hush", "expires_in": {}}'],
     )
-    def test_what_is_worded_as_lasting(self, status, message):
-        """Refused, with the words and the status."""
-        found = answers.refusal(response(status, message), "look")
-        assert type(found) is errors.RequestRefused
-        assert found.status == status
-        assert message in str(found)
-        assert str(found).startswith("Could not look")
-
-    def test_a_path_that_is_not_there(self):
-        """By its words."""
-        found = answers.refusal(response(404, "ls: No such file or directory"), "look")
-        assert type(found) is errors.NoSuchPath
-
-    @pytest.mark.parametrize("status", [200, 201, 302, 400, 403, 404, 500, 502, 503])
-    def test_a_page_of_somebody_in_between(self, status):
-        """A proxy's, whatever its status: waited out, and shown."""
-        found = answers.refusal(httpx.Response(status, html="<h1>Maintenance</h1>"), "look")
-        assert type(found) is Odd
-        assert "<h1>Maintenance</h1>" in str(found)
-        assert str(status) in str(found)
-
-    @pytest.mark.parametrize("body", [[], {}, {"message": 7}, {"detail": "Not Found"}, None, "x"])
-    def test_json_of_another_form(self, body):
-        """Not FirecREST's either."""
-        assert type(answers.refusal(httpx.Response(404, json=body), "look")) is Odd
-
-    def test_a_wrong_status_with_words(self):
-        """200 where 201 was promised."""
-        assert type(answers.refusal(response(200, "fine"), "look")) is Odd
-
-    def test_a_token_that_is_not_taken(self):
-        """Worded or not."""
-        assert type(answers.refusal(response(401, "expired"), "look")) is StaleToken
-        assert type(answers.refusal(httpx.Response(401, html="no"), "look")) is StaleToken
-
-    def test_a_rate_limit_has_done_nothing(self):
-        """And names the time to wait."""
-        found = answers.refusal(response(429, "slow down", **{"Retry-After": "7"}), "look")
-        assert (type(found), found.after, found.sent) == (Passing, 7.0, False)
-
-    @pytest.mark.parametrize(
-        ("headers", "least", "most"),
-        [
-            ({"Retry-After": "0"}, 0, 0),
-            ({"Retry-After": "2.5"}, 2.5, 2.5),
-            ({"Retry-After": "-3"}, 0, 0),
-            ({"Retry-After": "86400"}, answers.LONGEST_REST, answers.LONGEST_REST),
-            ({"Retry-After": "nan"}, answers.NO_DATE, answers.NO_DATE),
-            ({"Retry-After": "soon"}, answers.NO_DATE, answers.NO_DATE),
-            ({"Retry-After": formatdate(time.time() + 200, usegmt=True)}, 100, 200),
-            ({"Retry-After": formatdate(0, usegmt=True)}, 0, 0),
-            ({"RateLimit-Reset": "11"}, 11, 11),
-            ({}, answers.REST, answers.REST),
-        ],
-    )
-    def test_how_long_to_wait(self, headers, least, most):
-        """A number, a date, or neither."""
-        assert least <= answers.retry_after(httpx.Response(429, headers=headers)) <= most
-
-
-class TestExceptions:
-    """answers.failure: whose fault it is."""
-
-    @pytest.mark.parametrize(
-        "error",
-        [ValueError("json"), KeyError("jobs"), TypeError("indices"), RecursionError("deep")],
-    )
-    def test_by_whether_an_answer_had_come(self, error):
-        """Then pyfirecrest stumbled over it; before, we asked for something that cannot be."""
-        found = meaning(error, PAGE)
-        assert type(found) is Odd
-        assert "Sign in" in str(found)
-        assert meaning(error, None) is error
-
-    @pytest.mark.parametrize("answer", [OK, None])
-    def test_what_nobody_foresaw_stays(self, answer):
-        """It is ours."""
-        error = ZeroDivisionError()
-        assert meaning(error, answer) is error
-
-    @pytest.mark.parametrize(
-        ("error", "sent"),
-        [
-            (httpx.ConnectError("refused"), False),
-            (httpx.ConnectTimeout(""), False),
-            (httpx.PoolTimeout(""), False),
-            (httpx.ReadError(""), True),
-            (httpx.ReadTimeout(""), True),
-            (httpx.RemoteProtocolError("incomplete chunked read"), True),
-        ],
-    )
-    def test_connections(self, error, sent):
-        """They pass; whether the request was sent is known."""
-        found = meaning(error, None)
-        assert (type(found), found.sent) == (Passing, sent)
-        assert type(error).__name__ in str(found)
-
-    def test_a_body_that_cannot_be_unpacked(self):
-        """An answer that makes no sense."""
-        assert type(meaning(httpx.DecodingError("bad gzip"), None)) is Odd
-
-    @pytest.mark.parametrize("error", [httpx.InvalidURL("port"), httpx.UnsupportedProtocol("x")])
-    def test_an_address_that_is_none(self, error):
-        """No use in waiting."""
-        assert type(meaning(error, None)) is errors.ConfigError
-
-    def test_of_a_status(self):
-        """pyfirecrest's own exception has the answer with it."""
-        error = UnexpectedStatusException([response(404, "Job not found.")], 200)
-        assert type(meaning(error)) is errors.RequestRefused
-
-    def test_a_file_that_is_not_there(self):
-        """What pyfirecrest's download says of a 404; without an answer it is a file of ours."""
-        assert type(meaning(FileNotFoundError("x"))) is errors.NoSuchPath
-        ours = FileNotFoundError("scratch")
-        assert meaning(ours, None) is ours
-
-    @pytest.mark.parametrize("error", [errors.CredentialsRefused("x"), Odd("x"), StaleToken("x")])
-    def test_ours_pass_through(self, error):
-        """From the token."""
-        assert meaning(error, None) is error
-
-
-class TestTokenEndpoint:
-    """token.refused: an answer without a token."""
-
-    @pytest.mark.parametrize("status", [400, 401, 403])
-    def test_a_refusal(self, status):
-        """With the names of what to look at, and nothing of what was sent."""
-        found = refused(httpx.Response(status, json={"error": "invalid_client"}), "http://t")
-        assert type(found) is errors.CredentialsRefused
-        assert "FIRECREST_CLIENT_SECRET" in str(found)
-        assert "http://t" in str(found)
-
-    @pytest.mark.parametrize(("status", "kind"), [(500, Passing), (429, Passing), (404, Odd)])
-    def test_anything_else_passes(self, status, kind):
-        """Nothing was sent to the API."""
-        found = refused(httpx.Response(status, headers={"Retry-After": "3"}), "http://t")
-        assert (type(found), found.sent) == (kind, False)
-        assert found.after == (0.0 if kind is Odd else 3.0)
+    def test_a_token_is_in_no_message(self, body):
+        """Nor in what the message came from."""
+        with pytest.raises(Odd) as caught:
+            answers.read_token(body)
+        assert "hush" not in "".join(traceback.format_exception(caught.value))

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcx.errors import CredentialsRefused, NoSuchPath, Unreachable
-from fcx.firecrest.answers import Odd, Passing, StaleToken, read_systems
+from fcx.firecrest.answers import read_systems
 from fcx.firecrest.connection import Came
+from fcx.firecrest.failures import Odd, Passing, StaleToken
 from fcx.firecrest.retries import (
     COMPLAINTS,
     FIRST_CONTACT,
