@@ -185,10 +185,14 @@ def _leaving(name: str) -> tuple[Manifest, Path]:
 def _start(manifest: Manifest, wanted: Run) -> None:
     from ..image.engine import connect
     from ..image.manifests import built_image
-    from ..image.run import run as run_image
+    from ..image.run import prepared
+    from .attach import run_attached
 
-    with closing(connect()) as client:
-        code = run_image(client, built_image(client, manifest), manifest, wanted)
+    with (
+        closing(connect()) as client,
+        prepared(client, built_image(client, manifest), manifest, wanted) as made,
+    ):
+        code = run_attached(client, made, terminal=wanted.terminal)
     raise typer.Exit(code)
 
 

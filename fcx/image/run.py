@@ -1,13 +1,13 @@
 """Run the user's Python in the image on this machine, as it would run on the cluster.
 
-The folder, fcx's state and the six variables come along; the user is the caller; what the program
-writes is passed on as it comes, and so is its exit code.
+The folder, fcx's state and the six variables come along; the user is the caller.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from ..config import VARIABLES
 from ..errors import UsageError
 from ..files import state_folder
 from ..parity.manifest import Manifest
-from .attach import run_attached
 from .container import container
 from .engine import bind, engine_errors
 
@@ -72,8 +71,9 @@ class Run:
         return {"network_mode": "host"} if local else {}
 
 
-def run(client: Any, image: Any, manifest: Manifest, wanted: Run) -> int:
-    """Run it to its end and return its exit code (128 + signal where one ended it)."""
+@contextmanager
+def prepared(client: Any, image: Any, manifest: Manifest, wanted: Run) -> Iterator[Any]:
+    """A container that only has to be started; removed at the end whatever happens."""
     _refuse_hidden_python(manifest, wanted.cwd)
     options = {
         "entrypoint": list(wanted.command),
@@ -87,7 +87,7 @@ def run(client: Any, image: Any, manifest: Manifest, wanted: Run) -> int:
         **_user(client),
     }
     with container(client, image.id, **options) as made:
-        return run_attached(client, made, terminal=wanted.terminal)
+        yield made
 
 
 def _refuse_hidden_python(manifest: Manifest, cwd: Path) -> None:

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..errors import EngineError
-from .advice import explain
-from .engine import engine_errors
+from ..image.advice import explain
+from ..image.engine import engine_errors
 
 GRACE = 10
 """Seconds between asking a program to stop and killing it."""
