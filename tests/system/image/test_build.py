@@ -37,10 +37,14 @@ def project(tmp_path: Path, engine: Engine) -> Project:
 
 @pytest.fixture
 def small(project: Project, engine: Engine) -> Project:
-    """A project whose image takes a second: dill is copied in, no index is asked."""
+    """A project whose image takes a second: dill is copied in, no index is asked.
+
+    The source is this test's own: others build, tag and run theirs in the same engine meanwhile.
+    """
     minor = HERE["python"]["version"].rpartition(".")[0]
     base = base_image(engine, newest(minor))
-    project.write("containers/Dockerfile", SMALL.format(base=base, minor=minor))
+    text = SMALL.format(base=base, minor=minor) + f"# for {project.root.parent.name}\n"
+    project.write("containers/Dockerfile", text)
     bring_dill(project.root / "containers/dill")
     return project
 
