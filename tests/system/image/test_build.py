@@ -164,12 +164,13 @@ def test_same_source_same_ids(small: Project, tmp_path: Path):
 def test_another_base_under_the_same_name(small: Project, engine: Engine):
     """A base that was replaced changes the build id and not the recipe id."""
     docker(engine, "tag", bare_image(engine), "moving:1")
+    small.write("fcx.toml", '[image]\nname = "on-moving-base"\n')  # which no other test builds
     small.write("containers/Dockerfile", "FROM moving:1\nCOPY dill/ /d/\n")
     small.fcx("image", "build", code=5)  # no Python in there; the tag is made all the same
-    one = {tag for tag in tags(engine) if tag.startswith("fcx-image:")}
+    one = {tag for tag in tags(engine) if tag.startswith("on-moving-base:")}
     docker(engine, "tag", bare_image(engine, "bare:2", shell=False), "moving:1")
     small.fcx("image", "build", code=5)
-    assert len({tag for tag in tags(engine) if tag.startswith("fcx-image:")} - one) == 1
+    assert len({tag for tag in tags(engine) if tag.startswith("on-moving-base:")} - one) == 1
 
 
 def tags(engine: Engine) -> set[str]:
