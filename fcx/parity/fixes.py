@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from ..install import requirement
 from .manifest import Manifest
 from .snapshot import Snapshot
 from .tools import Environment
@@ -43,15 +42,17 @@ class Fixes:
 
     def add(self, name: str, version: str = "") -> str:
         """Install a distribution in the image, or in the remote environment."""
-        requirement = shlex.quote(f"{name}=={version}" if version else name)
+        wanted = shlex.quote(f"{name}=={version}" if version else name)
         if self.buildable:
-            return f"echo {requirement} >> containers/requirements.txt && {self.rebuild()}"
-        return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {requirement}"
+            return f"echo {wanted} >> containers/requirements.txt && {self.rebuild()}"
+        return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {wanted}"
 
     def same_python(self, version: str, dill: str | None) -> str:
         """Bring both to one Python: build the image for the client's, or make the remote one."""
         if self.buildable:
             return self.rebuild()
+        from ..install import requirement
+
         minor = ".".join(version.split(".")[:2])
         folder = f".venv-{minor}"
         needs = shlex.quote(requirement()) + (f" dill=={dill}" if dill else "")

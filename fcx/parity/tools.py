@@ -8,8 +8,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from ..install import requirement
-
 
 @dataclass(frozen=True)
 class Environment:
@@ -31,6 +29,8 @@ class Environment:
 
     def use_python(self, version: str) -> str:
         """The command that gives this environment another Python; packages must be put in again."""
+        from ..install import requirement
+
         minor = ".".join(version.split(".")[:2])
         place = self.prefix if self.virtual else ".venv"
         quoted, fcx = shlex.quote(place), shlex.quote(requirement())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from typing import TYPE_CHECKING
 
 from ..config import ParitySettings
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
 
 
 class Rules:
@@ -18,14 +20,13 @@ class Rules:
 
     def __init__(self, settings: ParitySettings) -> None:
         self.packages: dict[str, SpecifierSet] = {
-            canonicalize_name(name): _specifier(name, text)
-            for name, text in settings.packages.items()
+            _normal(name): _specifier(name, text) for name, text in settings.packages.items()
         }
-        self._assumed = {canonicalize_name(name) for name in settings.assume}
+        self._assumed = {_normal(name) for name in settings.assume}
 
     def assumes(self, *names: str) -> bool:
         """Whether any of these modules or distributions is to be taken for granted."""
-        return any(canonicalize_name(name) in self._assumed for name in names)
+        return any(_normal(name) in self._assumed for name in names)
 
     def has(self, name: str) -> bool:
         """Whether a distribution has a rule of its own."""
@@ -39,6 +40,8 @@ class Rules:
 
 def parse(version: str | None) -> Version | None:
     """The version by PEP 440; None for what is not one."""
+    from packaging.version import InvalidVersion, Version
+
     try:
         return Version(version or "")
     except InvalidVersion:
@@ -61,7 +64,16 @@ def same_release(one: str | None, other: str | None) -> bool:
     return (first.epoch, first.major, first.minor) == (second.epoch, second.major, second.minor)
 
 
+def _normal(name: str) -> str:
+    """A distribution's or a module's name as the probe has it."""
+    from packaging.utils import canonicalize_name
+
+    return str(canonicalize_name(name))
+
+
 def _specifier(name: str, text: str) -> SpecifierSet:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         return SpecifierSet(text)
     except InvalidSpecifier as error:

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import PathDistribution
 from pathlib import Path
 
 from .places import places_of
@@ -73,6 +72,8 @@ def _providers(folder: str, _changed: int) -> dict[str, list[tuple[str, str]]]:
 
 def _identity(info: Path) -> tuple[str, str]:
     """Normalised name and version, as the probe reports them."""
+    from importlib.metadata import PathDistribution
+
     distribution = PathDistribution(info)
     try:
         name, version = distribution.metadata["Name"], distribution.version
