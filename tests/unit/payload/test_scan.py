@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from pickled import by_value, dump
 
 from fcx.payload.needs import needed
+from fcx.protocol import pickling
 
 
 def test_imports_of_helpers_and_nested_functions():
@@ -74,8 +75,6 @@ def test_modules_travel_by_name(project, monkeypatch):
 
 def test_submodules_that_code_names(project, tmp_path):
     """`import a.b` binds a; the far side imports a.b as well, whichever helper names it."""
-    from fcx.protocol import pickling
-
     fn = by_value(
         """
         import xml, xml.etree.ElementTree, xml.dom.minidom
