@@ -1,4 +1,4 @@
-"""Minimise a function with nevergrad, each evaluation a call on the cluster.
+"""Minimise a function with nevergrad, each evaluation a task on the cluster.
 
 Nevergrad comes with `pip install 'firecrest-fcx[examples]'`.
 

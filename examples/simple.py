@@ -1,8 +1,8 @@
 """Where does it run, and what are the squares of 2, 3 and 4? Settings come from the environment.
 
 The six FIRECREST variables name the cluster and the account (``fcx local up`` makes a cluster of
-this machine's own); FCX_WORKING_DIR is a directory over there, FCX_ENVIRONMENT an EDF here,
-FCX_SBATCH_OPTIONS options for sbatch.
+this machine's own); FCX_WORKING_DIR is a remote directory, FCX_ENVIRONMENT an EDF of the client's,
+FCX_SBATCH_OPTIONS has options for sbatch.
 """
 
 import logging
