@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..errors import JobRefused, RequestRefused
 from . import answers
-from .retries import Requests
+
+if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests
+    from .retries import Requests
 
 TERMINAL = (
     "COMPLETED",

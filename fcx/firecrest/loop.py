@@ -47,7 +47,8 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
 
 
-os.register_at_fork(after_in_child=LoopThread._forked)  # noqa: SLF001 - the class's own matter
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=LoopThread._forked)  # noqa: SLF001 - the class's own matter
 
 _slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = (
     weakref.WeakKeyDictionary()
