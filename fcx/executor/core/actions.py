@@ -1,0 +1,265 @@
+"""What the core asks for. Each action that is answered has an id, which its answer names.
+
+``Request`` goes to the cluster and counts against the budget, ``Errand`` is done on this machine
+and answered, ``Note`` is done at once and never answered.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .events import Trouble
+
+
+class Action(msgspec.Struct, frozen=True, tag=True):
+    """Something to be done."""
+
+
+class Note(Action, frozen=True):
+    """Done at once; no answer."""
+
+
+class Errand(Action, frozen=True):
+    """Done on this machine; answered."""
+
+    id: int
+
+
+class Request(Action, frozen=True):
+    """Asked of the cluster; answered, perhaps late, perhaps with a failure."""
+
+    id: int
+
+
+# -- notes ----------------------------------------------------------------------------------
+
+
+class Say(Note, frozen=True):
+    """A line for the log. ``level``: info | warning | error."""
+
+    level: str
+    text: str
+
+
+class TellRunning(Note, frozen=True):
+    """The task runs in this job."""
+
+    task: str
+    job: str
+
+
+class TellPending(Note, frozen=True):
+    """The task waits again."""
+
+    task: str
+
+
+class Settle(Note, frozen=True):
+    """Give the caller the outcome of this attempt, or ``trouble``, or (neither) a cancellation.
+
+    With ``trouble``, ``attempt`` >= 0 names what the task had written before. The caller has it
+    once ``Settled`` says so.
+    """
+
+    task: str
+    attempt: int
+    job: str = ""
+    trouble: Trouble | None = None
+    cancelled: bool = False
+
+
+class Discard(Note, frozen=True):
+    """An outcome that nobody waits for any more: let its bytes go."""
+
+    task: str
+    attempt: int
+
+
+class DropBundle(Note, frozen=True):
+    """Its bytes are not needed any more."""
+
+    bundle: str
+
+
+class Forget(Note, frozen=True):
+    """What is remembered of the remote side no longer counts. ``what``: verdict | directory."""
+
+    what: str
+
+
+class Broken(Note, frozen=True):
+    """The run takes no more tasks, for this reason."""
+
+    trouble: Trouble
+
+
+class Hurry(Note, frozen=True):
+    """The caller is leaving: requests are not repeated for long any more."""
+
+
+class Finish(Note, frozen=True):
+    """The run is over."""
+
+
+# -- errands --------------------------------------------------------------------------------
+
+
+class Encode(Errand, frozen=True):
+    """Make a bundle of these tasks, ``sizes`` of them in each portion. Answer: Encoded.
+
+    ``tasks`` are (id, attempt); ``pilot``: only that one may claim from it; ``seen``: longest
+    runs in seconds by function.
+    """
+
+    bundle: str
+    tasks: tuple[tuple[str, int], ...]
+    sizes: tuple[int, ...]
+    pilot: str = ""
+    seen: tuple[tuple[str, float], ...] = ()
+
+
+class RecordTasks(Errand, frozen=True):
+    """Remember (id, attempt) of tasks that are about to be sent. Answer: Done."""
+
+    tasks: tuple[tuple[str, int], ...]
+
+
+class RecordPilot(Errand, frozen=True):
+    """Remember a pilot, and its job once it has one. Answer: Done."""
+
+    pilot: str
+    job: str
+
+
+class RecordEnd(Errand, frozen=True):
+    """The run is over; ``kept``: its directory is still there. Answer: Done."""
+
+    kept: bool
+
+
+class Judge(Errand, frozen=True):
+    """Judge what an agent found. Answer: Judged."""
+
+    probe: int
+
+
+class JudgeRequirements(Errand, frozen=True):
+    """Judge a set of requirements by the verdict that is in force. Answer: RequirementsJudged."""
+
+    requirements: int
+
+
+# -- requests -------------------------------------------------------------------------------
+
+
+class Prepare(Request, frozen=True):
+    """Learn who we are there and that working_dir will do; open the run in the journal."""
+
+
+class MakeDirectory(Request, frozen=True):
+    """Make the run directory, private, with its folders. Answer: Done."""
+
+
+class UploadInitializer(Request, frozen=True):
+    """Answer: Done."""
+
+
+class UploadArchive(Request, frozen=True):
+    """Modules of the user's own. Answer: Done."""
+
+    archive: str
+
+
+class UploadBundle(Request, frozen=True):
+    """Answer: Done."""
+
+    bundle: str
+
+
+class UploadConfig(Request, frozen=True):
+    """What a pilot's agents are told, where it must not stand in the script. Answer: Done."""
+
+    pilot: str
+    workers: tuple[int, ...]
+    open: bool
+
+
+class UploadOrder(Request, frozen=True):
+    """Tell the agents to drop tasks. Answer: Done."""
+
+    number: int
+    cancel: tuple[str, ...]
+
+
+class SubmitPilot(Request, frozen=True):
+    """Submit a job whose script brings these along. Answer: JobMade.
+
+    ``workers``: of each node; ``open``: payload may leave, so the guard goes with it.
+    """
+
+    pilot: str
+    workers: tuple[int, ...]
+    bundles: tuple[str, ...]
+    archives: tuple[str, ...]
+    open: bool
+
+
+class CancelJob(Request, frozen=True):
+    """Answer: Done, also where the job has ended or is not known."""
+
+    job: str
+
+
+class ListFolder(Request, frozen=True):
+    """A folder of the run directory. Answer: FilesListed."""
+
+    folder: str
+
+
+class ListLinks(Request, frozen=True):
+    """A folder of symbolic links in the run directory. Answer: LinksListed."""
+
+    folder: str
+
+
+class ListJobs(Request, frozen=True):
+    """Answer: JobsListed."""
+
+
+class ReadLog(Request, frozen=True):
+    """A segment of an agent's log, from ``offset`` on. Answer: LogRead."""
+
+    log: str
+    segment: int
+    offset: int
+
+
+class ReadOutput(Request, frozen=True):
+    """The end of a job's output. Answer: OutputRead."""
+
+    job: str
+
+
+class ReadInbox(Request, frozen=True):
+    """The bundles that lie there. Answer: InboxRead."""
+
+
+class Fetch(Request, frozen=True):
+    """The data of an outcome, in so many parts. Answer: Fetched."""
+
+    task: str
+    attempt: int
+    parts: int
+
+
+class WriteClosed(Request, frozen=True):
+    """Tell agents and late jobs that the run is over; ``word``: keep | remove. Answer: Done."""
+
+    word: str
+
+
+class RemoveDirectory(Request, frozen=True):
+    """Remove the run directory. Answer: Done."""
+
+
+Answered = Errand | Request

@@ -1,0 +1,81 @@
+"""Which pilots are in doubt, so that Slurm is asked, and what its answer means for each."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...protocol.names import Incarnation
+from . import fates
+from .events import JobSeen, JobsListed
+from .fleet import Fleet, Pilot, job_of
+from .inquest import Inquest
+from .logs import Logs, Sink
+from .requests import Requests
+
+SILENCE = 30.0  # seconds without a sign of life after which Slurm is asked
+
+
+class Doubts:
+    """Compares the list of jobs with the pilots that are pending, silent, or cancelled by us."""
+
+    def __init__(self, requests: Requests, fleet: Fleet, logs: Logs, inquest: Inquest) -> None:
+        self.requests = requests
+        self.fleet = fleet
+        self.logs = logs
+        self.inquest = inquest
+
+    def pilots(self) -> list[Pilot]:
+        """Pilots of which only Slurm can say what they do."""
+        return [pilot for pilot in self.fleet.pilots if pilot.jobs() and self._doubtful(pilot)]
+
+    def _doubtful(self, pilot: Pilot) -> bool:
+        if pilot.phase == "up":
+            return self.requests.now - self._last_sign(pilot) > SILENCE
+        return pilot.phase in {"queued", "leaving"}
+
+    def _last_sign(self, pilot: Pilot) -> float:
+        agents = [Incarnation.parse(agent) for agent in pilot.agents]
+        return self.logs.last_sign([agent for agent in agents if agent])
+
+    def plan(self, sink: Sink) -> None:
+        """Ask, if it is time and there is any doubt."""
+        states = self.fleet.states
+        if not states.busy and self.requests.now >= states.due() and self.pilots():
+            states.ask(partial(self.heed, sink))
+
+    def due(self) -> float | None:
+        """When to ask next; a pilot that works well now may fall silent."""
+        states = self.fleet.states
+        if states.busy:
+            return None
+        if self.pilots():
+            return states.due()
+        up = [pilot for pilot in self.fleet.pilots if pilot.phase == "up"]
+        silent = [self._last_sign(pilot) + SILENCE for pilot in up]
+        return max(states.due(), min(silent)) if silent else None
+
+    def heed(self, sink: Sink, event: JobsListed) -> None:
+        """What Slurm says of each."""
+        jobs = {seen.job: seen for seen in event.jobs}
+        for pilot in self.pilots():
+            state = job_of(jobs, pilot)
+            if state is not None:
+                self._heard(sink, pilot, state)
+            elif pilot.heard.missing(self.requests.now):
+                self.inquest.pilot(sink, pilot)
+
+    def _heard(self, sink: Sink, pilot: Pilot, state: JobSeen) -> None:
+        before = pilot.heard.state
+        if before is None or before.state != state.state:
+            self.requests.say(f"Job {pilot.job}: {state.state}")
+        pilot.heard.seen(state)
+        if fates.ended(state):
+            self.inquest.pilot(sink, pilot)
+        elif pilot.phase == "leaving":
+            return
+        elif fates.stuck(state):
+            self.fleet.cancel(pilot)
+            self.requests.give_up(fates.never_runs(pilot.job, state))
+        elif state.state == "PENDING" and state.reason not in {"", "None", pilot.heard.reason}:
+            pilot.heard.reason = state.reason
+            self.requests.say(f"Job {pilot.job} waits: {state.reason}")

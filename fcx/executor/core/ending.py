@@ -1,0 +1,148 @@
+"""When a run is over, in which order it is left, and what may be deleted.
+
+::
+
+    open ──> waiting (for answers) ──> cancelling ──> settling ──> tidying ──> recording ──> over
+
+Each stage begins when everything that the one before it asked for has been answered. An outcome
+that the caller does not have is never deleted: what ends a run early leaves it open.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .actions import Broken, CancelJob, Finish, Hurry, RecordEnd, RemoveDirectory, WriteClosed
+from .events import Failed, Trouble
+from .fleet import Fleet, Pilot
+from .inbox import Inbox
+from .limits import Limits
+from .requests import Requests
+from .tasks import Tasks
+
+STAGES = ("open", "waiting", "cancelling", "settling", "tidying", "recording", "over")
+NOTHING_RAN = ("InitializerFailed", "ParityError", "RunLost")
+"""Errors after which no outcome can lie unfetched in the run directory."""
+
+
+class Ending:
+    """The end of a run."""
+
+    def __init__(
+        self, requests: Requests, limits: Limits, tasks: Tasks, inbox: Inbox, fleet: Fleet
+    ) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.tasks = tasks
+        self.inbox = inbox
+        self.fleet = fleet
+        self.stage = "open"
+        self.broken: Trouble | None = None
+        self.closing = False  # no more tasks will come
+        self.aborting = False
+        self.keep = False  # the directory holds what the caller may want
+        self.left_open = False  # outcomes may lie there that were never fetched
+
+    # -- reasons ----------------------------------------------------------------------------
+
+    def close(self, *, abort: bool) -> None:
+        """The caller wants no more."""
+        self.closing = True
+        if abort and not self.aborting:
+            self._abort()
+
+    def break_run(self, trouble: Trouble) -> None:
+        """The run cannot go on: every task gets the reason."""
+        if self.broken is not None or self.aborting:
+            return
+        self.broken = trouble
+        self.requests.note(Broken(trouble))
+        self.requests.say(trouble.message.splitlines()[0], "error")
+        sent = any(task.bundle for task in self.tasks.unfinished.values())
+        if sent and self.inbox.landed and trouble.error not in NOTHING_RAN:
+            self.keep = self.left_open = True
+            self.requests.say(
+                f"Run {self.limits.run} is left open: its pilots go on, and "
+                f"fcx.attach({self.limits.run!r}) collects what they finish.",
+                "warning",
+            )
+        for task in list(self.tasks.unfinished.values()):
+            self.tasks.settle(task, trouble)
+        self._abort()
+
+    def _abort(self) -> None:
+        self.aborting = True
+        self.requests.note(Hurry())
+        for task in list(self.tasks.unfinished.values()):
+            self.tasks.cancel(task)
+
+    def has_settled(self, task: str, *, kept: bool) -> None:
+        """The caller has an outcome."""
+        self.tasks.settling.pop(task, None)
+        self.keep = self.keep or kept
+
+    # -- stages -----------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        """Go on to the next stage, as far as nothing is waited for."""
+        while self._ready():
+            self.stage = STAGES[STAGES.index(self.stage) + 1]
+            self._enter(self.stage)
+
+    def _ready(self) -> bool:
+        if self.stage == "open":
+            return self.aborting or (self.closing and not self.tasks.unfinished)
+        if self.stage == "over" or not self.requests.idle():
+            return False
+        return self.stage != "settling" or not self.tasks.settling
+
+    def _enter(self, stage: str) -> None:
+        if stage == "waiting":
+            self.requests.leave()
+        elif stage == "cancelling":
+            self._cancel_jobs()
+        elif stage == "tidying":
+            self._tidy()
+        elif stage == "recording":
+            self.requests.ask(RecordEnd, self.keep, then=_nothing, failed=_nothing)
+        elif stage == "over":
+            self.requests.note(Finish())
+
+    def _cancel_jobs(self) -> None:
+        """All pilots that nobody waits for; idle ones that run end by themselves."""
+        live = [pilot for pilot in self.fleet.live() if pilot.jobs()]
+        if self.left_open:
+            return
+        if self.aborting and live:
+            text = f"Cancelling {len(live)} job(s) of run {self.limits.run}"
+            self.requests.say(text, "warning")
+        unwanted = [p for p in live if self.aborting or p.pending or p.ambiguous]
+        for job in [job for pilot in unwanted for job in pilot.jobs()]:
+            self.requests.ask(CancelJob, job, then=_nothing, failed=self._untidy)
+
+    def _tidy(self) -> None:
+        if not self.inbox.there or self.left_open:
+            return
+        stays = self.keep or any(pilot.ambiguous for pilot in self.fleet.pilots)
+        running = any(self._serves(pilot) for pilot in self.fleet.pilots) and not self.aborting
+        untidy = partial(self._untidy)
+        if stays or running:
+            word = "keep" if stays else "remove"
+            self.requests.ask(WriteClosed, word, then=_nothing, failed=untidy)
+        else:
+            self.requests.ask(RemoveDirectory, then=_nothing, failed=untidy)
+
+    @staticmethod
+    def _serves(pilot: Pilot) -> bool:
+        return pilot.phase == "up"
+
+    def _untidy(self, _action: Any, event: Failed) -> None:
+        """The results are safe; the rest is a warning."""
+        if event.kind != "missing":
+            text = f"Run {self.limits.run} was not tidied up: {event.trouble.message}"
+            self.requests.say(text, "warning")
+
+
+def _nothing(_action: Any, _event: Any) -> None:
+    """An answer that changes nothing."""

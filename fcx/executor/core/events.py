@@ -1,0 +1,332 @@
+"""What the core is told: ids, sizes and words, never payload or secrets. A trace is made of these.
+
+An event that answers an action names it (``action``). Everything that can happen is one of
+``AnyEvent``; msgspec writes and reads it, so that a recorded run can be replayed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """An error that has not been made yet: a class of fcx.errors by name, and its text.
+
+    ``ref`` names an exception that the driver keeps, where there is one already.
+    """
+
+    error: str
+    message: str
+    ref: int = 0
+
+
+class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
+    """One task, as much of it as decisions need."""
+
+    id: str
+    name: str  # of its function, for people
+    size: int  # bytes of its payload; 0 for a task of an earlier process: the inbox has it
+    function: str = ""  # digest of the function, under which running times are remembered
+    walltime: float | None = None  # seconds
+    archives: tuple[tuple[str, int], ...] = ()  # (name, bytes) of the user's own modules
+    requirements: int = 0  # number of a set of requirements; 0: none
+
+
+class Event(msgspec.Struct, frozen=True, tag=True):
+    """Something that has happened."""
+
+
+# -- from the caller ------------------------------------------------------------------------
+
+
+class Began(Event, frozen=True):
+    """The first event of a run. ``open``: a remembered verdict lets payload leave."""
+
+    seed: int
+    open: bool
+
+
+class Attached(Event, frozen=True):
+    """The run was begun by another process: its tasks, and (name, job) of its pilots.
+
+    ``attempts``: of each task, as last recorded. ``number``: of bundles and orders, past all that
+    the other process can have used.
+    """
+
+    tasks: tuple[TaskInfo, ...]
+    attempts: tuple[int, ...]
+    number: int
+    pilots: tuple[tuple[str, str], ...]
+
+
+class Submitted(Event, frozen=True):
+    """New tasks, in the order of submission."""
+
+    tasks: tuple[TaskInfo, ...]
+
+
+class CancelAsked(Event, frozen=True):
+    """The caller has cancelled a task."""
+
+    task: str
+
+
+class CloseAsked(Event, frozen=True):
+    """No more tasks will come; ``abort``: those that there are, are not wanted any more."""
+
+    abort: bool
+
+
+class Broke(Event, frozen=True):
+    """The run cannot go on, for a reason from outside the core."""
+
+    trouble: Trouble
+
+
+class Ticked(Event, frozen=True):
+    """Nothing but time."""
+
+
+# -- answers --------------------------------------------------------------------------------
+
+
+class Done(Event, frozen=True):
+    """What was asked for is done."""
+
+    action: int
+
+
+class Failed(Event, frozen=True):
+    """It was not done, or nobody knows. ``kind`` says what that means.
+
+    passing: no usable answer; the same may succeed later. missing: a file or directory is not
+    there. job: sbatch refused the script. refused: any other lasting refusal. journal: this
+    machine cannot remember it. bug: an error of ours.
+    """
+
+    action: int
+    kind: str
+    trouble: Trouble
+    after: float = 0.0  # seconds that the server asks us to wait
+
+
+class Encoded(Event, frozen=True):
+    """A bundle is ready to leave: its bytes, compressed."""
+
+    action: int
+    size: int
+
+
+class JobMade(Event, frozen=True):
+    """Slurm has a job; ``repeated``: other jobs of the same script may be about."""
+
+    action: int
+    job: str
+    repeated: bool
+
+
+class FilesListed(Event, frozen=True):
+    """A folder of the run directory: (name, bytes), in the order of their names."""
+
+    action: int
+    files: tuple[tuple[str, int], ...]
+
+
+class LinksListed(Event, frozen=True):
+    """A folder of symbolic links: (name, target), in the order of their names."""
+
+    action: int
+    links: tuple[tuple[str, str], ...]
+
+
+class JobSeen(msgspec.Struct, frozen=True, array_like=True):
+    """What Slurm says of a job: one word for its state."""
+
+    job: str
+    state: str
+    reason: str = ""
+    exit_code: int = 0
+    signal: int = 0
+
+
+class JobsListed(Event, frozen=True):
+    """Slurm's recent jobs of this user; the answer took ``seconds``."""
+
+    action: int
+    jobs: tuple[JobSeen, ...]
+    seconds: float
+
+
+class OutputRead(Event, frozen=True):
+    """The end of a job's output, as far as there is any."""
+
+    action: int
+    text: str
+
+
+class Judged(Event, frozen=True):
+    """The verdict on the place where a pilot runs: None is wrong with it, or this is."""
+
+    action: int
+    notes: int
+    trouble: Trouble | None = None
+
+
+class RequirementsJudged(Event, frozen=True):
+    """The verdict on what a task refers to."""
+
+    action: int
+    trouble: Trouble | None = None
+
+
+class InboxRead(Event, frozen=True):
+    """What lies in the inbox: each task with its bundle and portion."""
+
+    action: int
+    tasks: tuple[tuple[TaskInfo, str, int], ...]
+
+
+class Fetched(Event, frozen=True):
+    """The data of an outcome, in parts; ``whole``: it is what the record says."""
+
+    action: int
+    whole: bool
+
+
+class Settled(Event, frozen=True):
+    """The caller has the outcome; ``kept``: its bytes could not be loaded and may be wanted."""
+
+    task: str
+    kept: bool = False
+
+
+# -- records of the agents' logs ------------------------------------------------------------
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """One authenticated record."""
+
+
+class Up(Record, frozen=True):
+    """An agent has begun; ``probe`` names what it found, where it was asked to look."""
+
+    node: str
+    pilot: str
+    probe: int = 0
+
+
+class Running(Record, frozen=True):
+    """A worker runs this task; ``first``: it is the worker's first in that pilot."""
+
+    task: str
+    attempt: int
+    slot: int
+    first: bool
+
+
+class Finished(Record, frozen=True):
+    """A task has an outcome, here or in ``parts`` files; ``whole``: it is what it says."""
+
+    task: str
+    attempt: int
+    seconds: float
+    parts: int = 0
+    whole: bool = True
+
+
+class Died(Record, frozen=True):
+    """The worker ended before its task did. ``left``: seconds of the job's time limit."""
+
+    task: str
+    attempt: int
+    first: bool
+    left: float | None
+    text: str
+    signal: int
+    memory: bool
+    outside: bool
+    parts: int = 0
+
+
+class HandedBack(Record, frozen=True):
+    """Tasks (id, attempt) that were claimed and not begun."""
+
+    tasks: tuple[tuple[str, int], ...]
+
+
+class Refused(Record, frozen=True):
+    """The guard found another place than the one that passed; ``ref``: the error that says so."""
+
+    trouble: Trouble
+
+
+class InitializerDied(Record, frozen=True):
+    """The initializer failed in a worker."""
+
+    text: str
+
+
+class Continued(Record, frozen=True):
+    """The log goes on in another segment."""
+
+    segment: int
+
+
+class Left(Record, frozen=True):
+    """The agent has ended by itself."""
+
+    why: str
+
+
+AnyRecord = (
+    Up | Running | Finished | Died | HandedBack | Refused | InitializerDied | Continued | Left
+)
+
+
+class LogRead(Event, frozen=True):
+    """Records of a log, and how many bytes they took; ``spoilt``: what follows is damaged."""
+
+    action: int
+    records: tuple[AnyRecord, ...]
+    used: int
+    spoilt: bool = False
+
+
+AnyEvent = (
+    Began
+    | Attached
+    | Submitted
+    | CancelAsked
+    | CloseAsked
+    | Broke
+    | Ticked
+    | Done
+    | Failed
+    | Encoded
+    | JobMade
+    | FilesListed
+    | LinksListed
+    | JobsListed
+    | OutputRead
+    | Judged
+    | RequirementsJudged
+    | InboxRead
+    | Fetched
+    | Settled
+    | LogRead
+)
+Answer = (
+    Done
+    | Failed
+    | Encoded
+    | JobMade
+    | FilesListed
+    | LinksListed
+    | JobsListed
+    | OutputRead
+    | Judged
+    | RequirementsJudged
+    | InboxRead
+    | Fetched
+    | LogRead
+)

@@ -1,0 +1,130 @@
+"""What the end of a pilot, an agent or a worker means for the tasks that it ran (pure)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .events import JobSeen, Trouble
+
+SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
+DISK_FULL = 75  # exit code of an agent that cannot write any more
+TERMINAL = (
+    "COMPLETED",
+    "FAILED",
+    "TIMEOUT",
+    "OUT_OF_MEMORY",
+    "NODE_FAIL",
+    "PREEMPTED",
+    "BOOT_FAIL",
+    "DEADLINE",
+    "CANCELLED",
+    "REVOKED",
+)
+NEVER_RUNS = (
+    "PartitionTimeLimit",
+    "PartitionConfig",
+    "PartitionNodeLimit",
+    "AssocGrpJobsLimit",
+    "BadConstraints",
+    "AccountNotAllowed",
+    "QOSNotAllowed",
+    "InvalidAccount",
+    "InvalidQOS",
+    "AssocMaxWallDurationPerJobLimit",
+    "QOSMaxWallDurationPerJobLimit",
+    "DependencyNeverSatisfied",
+    "JobHeldAdmin",
+)
+"""Reasons for which a job is pending that do not go away by waiting."""
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """Why a pilot, an agent or a worker ended, as the trouble of a task that it ran."""
+
+    kind: str  # time | memory | node | cancelled | failed | own
+    trouble: Trouble
+
+    @property
+    def retried(self) -> bool:
+        """Infrastructure's fault: the task is repeated, within task_retries."""
+        return self.kind in {"node", "cancelled", "failed"}
+
+
+def ended(state: JobSeen | None) -> bool:
+    """Whether Slurm calls the job ended."""
+    return state is not None and state.state in TERMINAL
+
+
+def stuck(state: JobSeen) -> bool:
+    """Whether Slurm will never start the job."""
+    return state.state == "PENDING" and state.reason in NEVER_RUNS
+
+
+def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
+    """What the end of a pilot's job means for the tasks that were running in it."""
+    word = state.state if state else "unknown"
+    if word in {"TIMEOUT", "DEADLINE"}:
+        return time_limit(job)
+    if word == "OUT_OF_MEMORY":
+        text = f"Job {job} ran out of memory. Ask for more with --mem."
+        return Fate("memory", Trouble("OutOfMemory", text))
+    if word in {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}:
+        text = f"Job {job} ended as {word}: its node failed or was taken"
+        return Fate("node", Trouble("NodeFailed", text))
+    if word == "CANCELLED":
+        return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside"))
+    if state is not None and state.exit_code == DISK_FULL:
+        detail = "No space left on device, or over quota: the run directory cannot be written to"
+    told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
+    text = f"Job {job} ended ({_how(state)}) without finishing its work.{told}"
+    return Fate("failed", Trouble("JobFailed", text))
+
+
+def _how(state: JobSeen | None) -> str:
+    if state is None:
+        return "the server no longer knows it"
+    if state.signal:
+        return f"{state.state}, signal {state.signal}"
+    return f"{state.state}, exit code {state.exit_code}"
+
+
+def time_limit(job: str) -> Fate:
+    """The job's time limit cut a task off that had the whole of it."""
+    text = (
+        f"The time limit of job {job} ended the task, although it was its worker's first. "
+        "Ask for more with --time."
+    )
+    return Fate("time", Trouble("TimeLimitExceeded", text))
+
+
+def never_runs(job: str, state: JobSeen) -> Trouble:
+    """The trouble of tasks whose pilot Slurm will not start."""
+    return Trouble(
+        "JobNeverRuns",
+        f"Slurm will never start job {job}: it is pending for {state.reason}. Ask for what "
+        "the partition allows (--time, --nodes, --partition, --account); the job was cancelled.",
+    )
+
+
+def run_lost(directory: str) -> Trouble:
+    """The trouble of all tasks once the run directory is gone."""
+    return Trouble(
+        "RunLost",
+        f"{directory} is gone: somebody or a clean-up removed it. Tasks that had not ended are "
+        "lost; submit them again.",
+    )
+
+
+def not_started(job: str, python: str, told: str) -> Trouble:
+    """The trouble of a remote side that could not even start the probe."""
+    fix = "Correct what it complains of, then run `fcx preflight --fresh`."
+    if "not found" in told and python in told:
+        fix = (
+            f"There is no {python} on the cluster: name one with python=..., load a module in your "
+            "login shell, or use an image (environment=...)."
+        )
+    return Trouble(
+        "ParityError",
+        f"Job {job} could not start {python} in the environment that was asked for, so nothing was "
+        f"sent. Its output ends with:\n{told.rstrip()}\n{fix}",
+    )

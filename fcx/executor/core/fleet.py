@@ -1,0 +1,363 @@
+"""Which pilots there are: how many are wanted, how they are submitted, what Slurm says of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from . import fates
+from .actions import CancelJob, ListJobs, MakeDirectory, RecordPilot, SubmitPilot, UploadConfig
+from .events import Failed, JobMade, JobSeen, JobsListed
+from .gate import Gate
+from .inbox import Archives, Bundle, Inbox
+from .limits import Limits
+from .requests import Requests
+
+INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
+RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
+GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone
+GRACE_ANSWERS = 3  # and in how many answers
+REFUSED_PAUSE = 60.0  # seconds until a further pilot is tried again after one was refused
+SHORTEST_STATES_PAUSE, LONGEST_STATES_PAUSE = 2.0, 30.0  # seconds between listings of jobs,
+STATES_SHARE = 0.02  # which may take this share of the time
+
+
+class Heard(msgspec.Struct):
+    """What the server has said of a pilot's job, and in how many answers it did not know it."""
+
+    state: JobSeen | None = None
+    reason: str = ""  # for waiting, as last said
+    unknown_since: float = 0.0
+    unknown_answers: int = 0
+
+    def missing(self, now: float) -> bool:
+        """Note another answer without it; True once that means that it is gone."""
+        if not self.unknown_answers:
+            self.unknown_since = now
+        self.unknown_answers += 1
+        patient = now - self.unknown_since >= GRACE_SECONDS
+        return self.unknown_answers >= GRACE_ANSWERS and patient
+
+    def seen(self, state: JobSeen) -> None:
+        """Note what it said."""
+        self.state = state
+        self.unknown_answers = 0
+
+
+class Pilot(msgspec.Struct):
+    """One pilot as the client knows it.
+
+    ``phase``: submitting | queued | up | leaving (we cancelled it; it may have begun) | ended.
+    """
+
+    name: str
+    submitted: float
+    phase: str = "submitting"
+    job: str = ""  # as the submit answered
+    opened: bool = False  # payload was allowed when it was submitted
+    reserved: str = ""  # a bundle that this pilot alone may claim from
+    bundles: tuple[str, ...] = ()  # that its script brings
+    archives: Archives = ()
+    agents: dict[str, None] = {}  # incarnations that came up
+    ambiguous: bool = False  # the submit was repeated: it may run as another job
+    heard: Heard = msgspec.field(default_factory=Heard)
+    stays: float = 0.0  # not cancelled as surplus before this time: that was refused
+
+    @property
+    def live(self) -> bool:
+        """Whether it may yet run tasks."""
+        return self.phase in {"submitting", "queued", "up"}
+
+    @property
+    def pending(self) -> bool:
+        """Submitted, or about to be, and no agent has come up."""
+        return self.phase in {"submitting", "queued"}
+
+    def jobs(self) -> list[str]:
+        """All job ids it is known under: an ambiguous submit may have made another."""
+        ids = [self.job, *(agent.partition(".")[0] for agent in self.agents)]
+        return list(dict.fromkeys(job for job in ids if job))
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What there is to do, and what may be used for it."""
+
+    unfinished: int
+    max_workers: int
+    per_pilot: int  # workers of one pilot
+    mean_seconds: float | None  # of a task, as seen so far
+
+    def pilots(self, running: int, *, alone: bool) -> int:
+        """How many pilots there should be, the ``running`` included; ``alone``: no second yet."""
+        wanted = math.ceil(min(self.unfinished, self.max_workers) / self.per_pilot)
+        if wanted and alone:
+            return 1
+        if running and self.mean_seconds is not None:
+            work = self.unfinished * self.mean_seconds / (running * self.per_pilot)
+            if work < fates.SHORT_WORK:
+                return min(wanted, running)
+        return wanted
+
+
+class Fleet:
+    """All pilots of a run."""
+
+    def __init__(self, requests: Requests, limits: Limits, gate: Gate, inbox: Inbox) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.gate = gate
+        self.inbox = inbox
+
+        self.pilots: list[Pilot] = []
+        self.barren = Barren()
+        self.states = States(requests)
+
+    # -- what there is ----------------------------------------------------------------------
+
+    def live(self) -> list[Pilot]:
+        """Pilots that may yet run tasks."""
+        return [pilot for pilot in self.pilots if pilot.live]
+
+    def named(self, name: str) -> Pilot | None:
+        """The pilot of this name."""
+        return next((pilot for pilot in self.pilots if pilot.name == name), None)
+
+    def of_job(self, job: str) -> Pilot | None:
+        """The pilot that runs as this job."""
+        return next((pilot for pilot in self.pilots if job in pilot.jobs()), None)
+
+    def next_name(self) -> str:
+        """The name of the pilot that is submitted next."""
+        return f"{self.limits.pilots}-{len(self.pilots) + 1:03d}"
+
+    def carried_archives(self) -> list[str]:
+        """Modules in the scripts of pilots that may yet begin."""
+        return [name for pilot in self.live() for name, _ in pilot.archives]
+
+    def holds_off(self) -> bool:
+        """Whether no pilot should be submitted now."""
+        return self.requests.now < self.barren.until
+
+    def adopt(self, pilots: Iterable[tuple[str, str]]) -> None:
+        """Pilots of an earlier process."""
+        for name, job in pilots:
+            phase = "queued" if job else "submitting"
+            self.pilots.append(Pilot(name, self.requests.now, phase, job, ambiguous=not job))
+
+    # -- how many ---------------------------------------------------------------------------
+
+    def plan(self, unfinished: int, mean_seconds: float | None, *, unsent: bool) -> None:
+        """As many pilots as the tasks need, surplus pending ones cancelled."""
+        live = self.live()
+        first_rides = not live and self.gate.open and unsent  # with the first bundle
+        if not unfinished or self.holds_off() or first_rides:
+            return
+        running = sum(pilot.phase == "up" for pilot in live)
+        ramping = not live or self.requests.now - live[0].submitted < RAMP
+        demand = Demand(
+            unfinished, self.limits.max_workers, sum(self.limits.workers()), mean_seconds
+        )
+        wanted = demand.pilots(running, alone=ramping or not self.gate.open)
+        if wanted > len(live):
+            bundles, archives = self._not_landed()
+            self.launch(wanted - len(live), bundles, archives)
+        elif running and wanted < len(live):
+            now = self.requests.now
+            surplus = [p for p in live if p.phase == "queued" and not p.reserved and p.stays <= now]
+            for pilot in surplus[: len(live) - wanted]:
+                self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
+                self.cancel(pilot)
+
+    def ramp_ends(self) -> float | None:
+        """When a second pilot may follow the first."""
+        live = self.live()
+        return live[0].submitted + RAMP if live else None
+
+    def _not_landed(self) -> tuple[list[Bundle], Archives]:
+        """Bundles and modules that so far are only in scripts of pilots that have not begun.
+
+        Every script has both: whichever pilot begins first must find the modules of its tasks.
+        """
+        if self.inbox.landed:
+            return [], ()
+        waiting = self.live()
+        names = dict.fromkeys(name for pilot in waiting for name in pilot.bundles)
+        archives = dict(archive for pilot in waiting for archive in pilot.archives)
+        kept = [self.inbox.kept[name] for name in names if name in self.inbox.kept]
+        return [bundle for bundle in kept if not bundle.pilot], tuple(archives.items())
+
+    # -- submitting -------------------------------------------------------------------------
+
+    def launch(self, count: int, bundles: list[Bundle], archives: Archives) -> None:
+        """Submit pilots whose scripts bring these along."""
+        for _ in range(count):
+            self._launch(bundles, archives)
+
+    def launch_reserved(self, bundle: Bundle) -> None:
+        """Submit the pilot that a bundle is for."""
+        self._launch([bundle], self.inbox.missing(bundle.archives, self.carried_archives()))
+
+    def _launch(self, bundles: list[Bundle], archives: Archives) -> None:
+        carried, uploaded = self._by_way(bundles)
+        pilot = Pilot(
+            self.next_name(),
+            self.requests.now,
+            opened=self.gate.open,
+            reserved=next((bundle.name for bundle in bundles if bundle.pilot), ""),
+            bundles=tuple(bundle.name for bundle in carried),
+            archives=archives if carried else (),
+        )
+        self.pilots.append(pilot)
+        if uploaded:
+            self.inbox.upload(uploaded, archives, partial(self._submit, pilot))
+        else:
+            self._submit(pilot)
+
+    def _by_way(self, bundles: list[Bundle]) -> tuple[list[Bundle], list[Bundle]]:
+        """Those that ride in the script, and those that are uploaded before."""
+        rides = [b for b in bundles if self.limits.inline and b.size < INLINE_BUNDLE]
+        return rides, [b for b in bundles if b not in rides]
+
+    def _submit(self, pilot: Pilot) -> None:
+        workers = self.limits.workers()
+        steps: list[tuple[Any, ...]] = []
+        if not self.limits.inline:
+            steps = [] if self.inbox.there else [(MakeDirectory,)]
+            steps.append((UploadConfig, pilot.name, workers, pilot.opened))
+        self.requests.chain(steps, partial(self._recorded_first, pilot))
+
+    def _recorded_first(self, pilot: Pilot) -> None:
+        """Remember the pilot before there is a job that nobody knows."""
+        submit = partial(self._submit_now, pilot)
+        self.requests.ask(RecordPilot, pilot.name, "", then=submit, failed=submit)
+
+    def _submit_now(self, pilot: Pilot, _action: Any, _event: Any) -> None:
+        if self.requests.leaving:
+            pilot.phase = "ended"
+            return
+        pilot.submitted = self.requests.now
+        self.requests.ask(
+            SubmitPilot,
+            pilot.name,
+            self.limits.workers(),
+            pilot.bundles,
+            tuple(name for name, _ in pilot.archives),
+            pilot.opened,
+            then=partial(self._submitted, pilot),
+            failed=partial(self._refused, pilot),
+        )
+
+    def _submitted(self, pilot: Pilot, action: SubmitPilot, event: JobMade) -> None:
+        pilot.job = pilot.job or event.job
+        pilot.ambiguous = event.repeated or self.requests.tries(action.id) > 0
+        if pilot.phase == "submitting":
+            pilot.phase = "queued"
+        self.states.asked()
+        self.requests.say(f"Job {event.job} submitted as {pilot.name}")
+        self.requests.ask(RecordPilot, pilot.name, event.job, then=_nothing, failed=_nothing)
+
+    def _refused(self, pilot: Pilot, _action: SubmitPilot, event: Failed) -> None:
+        """A further pilot that is refused harms none that lives."""
+        pilot.phase = "ended"
+        others = len(self.live())
+        if not others:
+            self.requests.give_up(event.trouble)
+            return
+        self.barren.wait_until(self.requests.now + REFUSED_PAUSE)
+        self.requests.say(
+            f"A further pilot was refused: {event.trouble.message} The {others} that there are go "
+            f"on; another is tried in {REFUSED_PAUSE:.0f} s.",
+            "warning",
+        )
+
+    # -- cancelling -------------------------------------------------------------------------
+
+    def cancel(self, pilot: Pilot) -> None:
+        """End a pilot; whether it had begun is known once Slurm says that it has ended."""
+        pilot.phase = "leaving" if pilot.jobs() else "ended"
+        for job in pilot.jobs():
+            self.requests.ask(CancelJob, job, then=_nothing, failed=self._not_cancelled)
+
+    def _not_cancelled(self, action: CancelJob, event: Failed) -> None:
+        """It counts as live again: it will serve as well as any other."""
+        pilot = self.of_job(action.job)
+        if pilot is not None and pilot.phase == "leaving":
+            pilot.phase = "up" if pilot.agents else "queued"
+            pilot.stays = self.requests.now + REFUSED_PAUSE
+        text = f"Job {action.job} could not be cancelled: {event.trouble.message}"
+        self.requests.say(text, "warning")
+
+
+class Barren:
+    """Pilots in a row that ended before an agent came up: again, but later each time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.until = 0.0
+
+    def another(self, now: float) -> None:
+        """One more; the next pilot waits."""
+        self.count += 1
+        self.until = now + min(30.0, 0.5 * 2**self.count)
+
+    def wait_until(self, when: float) -> None:
+        """No pilot before this time."""
+        self.until = max(self.until, when)
+
+    def over(self) -> None:
+        """An agent has come up."""
+        self.count = 0
+
+
+class States:
+    """When Slurm is asked for its jobs: the dearest of all requests, so by what they cost."""
+
+    def __init__(self, requests: Requests) -> None:
+        self.requests = requests
+        self.busy = False
+        self._last = 0.0
+        self._pause = SHORTEST_STATES_PAUSE
+
+    def asked(self) -> None:
+        """As good as asked: what a pilot does is known for the moment."""
+        self._last = self.requests.now
+
+    def due(self) -> float:
+        """When to ask next."""
+        return self._last + self._pause
+
+    def ask(self, then: Any) -> None:
+        """List the jobs."""
+        self.busy = True
+        self._last = self.requests.now
+        self.requests.ask(ListJobs, then=partial(self._listed, then), failed=self._failed)
+
+    def _listed(self, then: Any, _action: Any, event: JobsListed) -> None:
+        self.busy = False
+        self._last = self.requests.now
+        wished = event.seconds / STATES_SHARE
+        self._pause = min(LONGEST_STATES_PAUSE, max(SHORTEST_STATES_PAUSE, wished))
+        then(event)
+
+    def _failed(self, _action: Any, event: Failed) -> None:
+        """Nothing is known of any job: that is no reason to give up those that live."""
+        self.busy = False
+        self._last = self.requests.now
+        self._pause = LONGEST_STATES_PAUSE
+        text = f"The jobs could not be listed: {event.trouble.message}"
+        self.requests.say(text, "warning")
+
+
+def _nothing(_action: Any, _event: Any) -> None:
+    """An answer that changes nothing."""
+
+
+def job_of(jobs: dict[str, JobSeen], pilot: Pilot) -> JobSeen | None:
+    """What a listing says of a pilot: the job that lives, if any of its jobs does."""
+    known = [jobs[job] for job in pilot.jobs() if job in jobs]
+    alive = [state for state in known if not fates.ended(state)]
+    return next(iter(alive + known), None)

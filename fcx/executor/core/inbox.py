@@ -1,0 +1,92 @@
+"""What lies in the run directory, what is only in job scripts, and how the rest gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from .actions import DropBundle, MakeDirectory, UploadArchive, UploadBundle, UploadInitializer
+from .limits import Limits
+from .requests import Requests
+
+Archives = tuple[tuple[str, int], ...]
+"""(name, bytes) of the user's own modules."""
+
+
+class Bundle(msgspec.Struct):
+    """Tasks that travel together, whose bytes the driver keeps until they have arrived."""
+
+    name: str
+    archives: Archives = ()
+    size: int = 0  # bytes, compressed
+    pilot: str = ""  # the only one that may claim from it
+
+
+class Inbox:
+    """The run directory as far as we have filled it."""
+
+    def __init__(self, requests: Requests, limits: Limits) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.landed = False  # an agent has come up: the directory is there
+        self.made = False  # we made it ourselves
+        self.initializer = not limits.initializer  # it is there, or there is none
+        self.kept: dict[str, Bundle] = {}  # not known to have arrived
+        self._archives: dict[str, None] = {}  # that have arrived
+
+    @property
+    def there(self) -> bool:
+        """Whether there is a directory that something can be written to."""
+        return self.landed or self.made
+
+    def keep(self, bundle: Bundle) -> None:
+        """A bundle that has been made."""
+        self.kept[bundle.name] = bundle
+
+    def drop(self, bundle: str) -> None:
+        """It has arrived, or is not wanted any more."""
+        if self.kept.pop(bundle, None) is not None:
+            self.requests.note(DropBundle(bundle))
+
+    def missing(self, archives: Archives, carried: Iterable[str] = ()) -> Archives:
+        """Those that have not arrived and that no pilot under way carries."""
+        known = {**self._archives, **dict.fromkeys(carried)}
+        return tuple(archive for archive in archives if archive[0] not in known)
+
+    def upload(
+        self, bundles: Iterable[Bundle], archives: Archives, then: Callable[[], None]
+    ) -> None:
+        """Bring them there: the directory first, the bundles last, what they need before them."""
+        bundles = list(bundles)
+        names = [name for name, _ in archives]
+        steps: list[tuple[Any, ...]] = []
+        if not self.there:
+            steps.append((MakeDirectory,))
+        if not self.initializer and bundles:
+            steps.append((UploadInitializer,))
+        steps += [(UploadArchive, name) for name in names]
+        steps += [(UploadBundle, bundle.name) for bundle in bundles]
+        self.requests.chain(steps, partial(self._arrived, bundles, names, then))
+
+    def _arrived(
+        self, bundles: list[Bundle], archives: list[str], then: Callable[[], None]
+    ) -> None:
+        """They lie in the run directory."""
+        self.made = True
+        for bundle in bundles:
+            self.initializer = True
+            self.drop(bundle.name)
+        self._archives.update(dict.fromkeys(archives))
+        then()
+
+    def agent_up(self, bundles: Iterable[str], archives: Archives, *, opened: bool) -> None:
+        """An agent has begun: what its pilot's script brought is there."""
+        self.landed = True
+        if opened and self.limits.inline:
+            self.initializer = True
+        for name in bundles:
+            self.drop(name)
+        self._archives.update(dict.fromkeys(name for name, _ in archives))

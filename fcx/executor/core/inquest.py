@@ -1,0 +1,231 @@
+"""What is to be done when an agent or a pilot has ended: last words first, then its claims.
+
+::
+
+    Slurm calls a pilot ended ──> look at all logs ──> who holds its lock? ──> what was claimed?
+    an agent left no word ──────> look at all logs ──────────────────────────> what was claimed?
+                                  (an outcome wins over a state)               tasks: again, or lost
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from . import fates
+from .actions import CancelJob, Forget, ListLinks, ReadInbox, ReadOutput
+from .events import Failed, InboxRead, LinksListed, OutputRead, Trouble
+from .fleet import Fleet, Heard, Pilot
+from .inbox import Inbox
+from .limits import Limits
+from .logs import Cursor, Logs, Sink
+from .requests import Requests
+from .tasks import Task, Tasks
+
+
+class Inquest:
+    """Looks into ends, one at a time for each agent and pilot."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        limits: Limits,
+        tasks: Tasks,
+        inbox: Inbox,
+        fleet: Fleet,
+        logs: Logs,
+    ) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.tasks = tasks
+        self.inbox = inbox
+        self.fleet = fleet
+        self.logs = logs
+        self._open: dict[str, None] = {}  # names of agents and pilots that are looked into
+        self._placed = False  # tasks of an earlier process: where they lie is known
+
+    # -- an agent ---------------------------------------------------------------------------
+
+    def agent(self, sink: Sink, cursor: Cursor, how: str) -> None:
+        """An agent has ended without a word of its own."""
+        if cursor.ended or cursor.name in self._open:
+            return
+        self._open[cursor.name] = None
+        self.logs.look_at_all(sink, partial(self._agent_read, cursor, how))
+
+    def _agent_read(self, cursor: Cursor, how: str) -> None:
+        pilot = self.fleet.of_job(cursor.incarnation.job)
+        if cursor.ended or pilot is None:
+            self._open.pop(cursor.name, None)
+            cursor.ended = cursor.ended or "gone"
+            return
+        self._with_claims([cursor], partial(self._agent_claims, pilot, cursor, how))
+
+    def _agent_claims(self, pilot: Pilot, cursor: Cursor, how: str, claims: dict[str, str]) -> None:
+        job = cursor.incarnation.job
+        if fates.ended(pilot.heard.state):
+            why = fates.of_job(job, pilot.heard.state)
+        else:
+            text = f"Job {job}: {how} while the task ran"
+            why = fates.Fate("failed", Trouble("JobFailed", text))
+        for task in self._claimed(cursor, claims):
+            self.tasks.lost(task, why)
+        self._open.pop(cursor.name, None)
+        if "requeued" not in how:
+            self.maybe_over(pilot)
+
+    # -- a pilot ----------------------------------------------------------------------------
+
+    def pilot(self, sink: Sink, pilot: Pilot) -> None:
+        """Slurm says that it has ended, or has not known it for long."""
+        if pilot.phase == "ended" or pilot.name in self._open:
+            return
+        self._open[pilot.name] = None
+        self.logs.look_at_all(sink, partial(self._pilot_read, pilot))
+
+    def _pilot_read(self, pilot: Pilot) -> None:
+        if pilot.phase == "ended":
+            self._open.pop(pilot.name, None)
+            return
+        decide = partial(self._pilot_locks, pilot)
+        self.requests.ask(ListLinks, "locks", then=decide, failed=decide)
+
+    def _pilot_locks(self, pilot: Pilot, _action: Any, event: LinksListed | Failed) -> None:
+        """After an ambiguous submit another job may hold the pilot's lock: that one counts."""
+        locks = dict(event.links) if isinstance(event, LinksListed) else {}
+        holder = locks.get(pilot.name)
+        if holder and holder not in pilot.jobs():
+            self._open.pop(pilot.name, None)
+            self._held_by(pilot, holder)
+            return
+        jobs = pilot.jobs()
+        silent = [
+            cursor
+            for cursor in self.logs.cursors.values()
+            if cursor.incarnation.job in jobs and not cursor.ended
+        ]
+        if silent:
+            self._with_claims(silent, partial(self._pilot_claims, pilot, silent))
+        else:
+            self._conclude(pilot)
+
+    def _held_by(self, pilot: Pilot, job: str) -> None:
+        self.requests.say(f"{pilot.name} runs as job {job}, not {pilot.job}")
+        pilot.job, pilot.heard = job, Heard()
+        if pilot.phase == "leaving":
+            self.requests.ask(CancelJob, job, then=_nothing, failed=_nothing)
+
+    def _pilot_claims(self, pilot: Pilot, silent: list[Cursor], claims: dict[str, str]) -> None:
+        why = fates.of_job(pilot.job, pilot.heard.state)
+        for cursor in silent:
+            for task in self._claimed(cursor, claims):
+                if pilot.phase == "leaving":
+                    self.tasks.back(task)  # we cancelled it: that is not to be charged to the task
+                else:
+                    self.tasks.lost(task, why)
+        self._conclude(pilot)
+
+    def _conclude(self, pilot: Pilot) -> None:
+        self._open.pop(pilot.name, None)
+        if pilot.phase == "leaving":
+            pilot.phase = "ended"
+        elif pilot.agents:
+            self.over(pilot)
+        elif pilot.phase != "ended":
+            self._open[pilot.name] = None
+            read = partial(self._barren, pilot)
+            self.requests.ask(ReadOutput, pilot.job, then=read, failed=read)
+
+    def _barren(self, pilot: Pilot, _action: Any, event: OutputRead | Failed) -> None:
+        """A pilot ended before its agent came up: again, but not for ever."""
+        self._open.pop(pilot.name, None)
+        told = event.text if isinstance(event, OutputRead) else ""
+        barren = self.fleet.barren
+        barren.another(self.requests.now)
+        why = fates.of_job(pilot.job, pilot.heard.state, told)
+        self.requests.note(Forget("verdict"))
+        if not pilot.opened and why.kind == "failed" and pilot.heard.state is not None:
+            self.requests.give_up(fates.not_started(pilot.job, self.limits.python, told))
+        elif barren.count > self.limits.task_retries or why.kind == "time":
+            self.requests.give_up(why.trouble)
+        else:
+            self.requests.say(f"{why.trouble.message} Another pilot is submitted.", "warning")
+            self.over(pilot)
+
+    # -- what follows -----------------------------------------------------------------------
+
+    def maybe_over(self, pilot: Pilot) -> None:
+        """The pilot is over once the agents of all its nodes have ended."""
+        ended = [
+            cursor.ended for cursor in self.logs.cursors.values() if cursor.name in pilot.agents
+        ]
+        if len(ended) >= self.limits.nodes and all(ended):
+            self.over(pilot)
+
+    def over(self, pilot: Pilot) -> None:
+        """Nothing more comes from this pilot: what only it could bring goes back."""
+        if pilot.phase == "ended":
+            return
+        pilot.phase = "ended"
+        self.requests.say(f"Job {pilot.job} has ended")
+        lost = [pilot.reserved] if pilot.reserved else []
+        if not self.inbox.landed:
+            others = {name for other in self.fleet.live() for name in other.bundles}
+            lost += [name for name in pilot.bundles if name not in others and name not in lost]
+        for bundle in lost:
+            self.inbox.drop(bundle)
+            for task in self.tasks.in_bundle(bundle):
+                self.tasks.back(task)
+
+    # -- claims -----------------------------------------------------------------------------
+
+    def _with_claims(self, cursors: list[Cursor], then: Any) -> None:
+        """Who claimed what; then nothing more is expected of these agents."""
+        if self.logs.listed_only and not self._placed:
+            self.requests.ask(ReadInbox, then=partial(self._place, cursors, then))
+            return
+        self.requests.ask(
+            ListLinks,
+            "claims",
+            then=partial(self._claims, cursors, then),
+            failed=partial(self._no_claims, cursors, then),
+        )
+
+    def _place(self, cursors: list[Cursor], then: Any, _action: Any, event: InboxRead) -> None:
+        """Where the tasks of an earlier process lie."""
+        self._placed = True
+        waiting = {task.id for task in self.tasks.outbox}
+        for info, bundle, portion in event.tasks:
+            task = self.tasks.unfinished.get(info.id)
+            if task is not None and not task.bundle and task.id not in waiting:
+                self.tasks.placed(task, bundle, portion)
+        self._with_claims(cursors, then)
+
+    def _claims(self, cursors: list[Cursor], then: Any, _action: Any, event: LinksListed) -> None:
+        for cursor in cursors:
+            cursor.ended = cursor.ended or "gone"
+        then(dict(event.links))
+
+    def _no_claims(self, cursors: list[Cursor], then: Any, _action: Any, event: Failed) -> None:
+        if event.kind == "missing":
+            self.requests.give_up(fates.run_lost(self.limits.directory))
+            return
+        self.requests.say(f"Claims were not read: {event.trouble.message}", "warning")
+        for cursor in cursors:
+            self._open.pop(cursor.name, None)
+            pilot = self.fleet.of_job(cursor.incarnation.job)
+            if pilot is not None:
+                self._open.pop(pilot.name, None)
+
+    def _claimed(self, cursor: Cursor, claims: dict[str, str]) -> list[Task]:
+        """Unfinished tasks of the portions that an agent had claimed."""
+        mine = []
+        for name, owner in claims.items():
+            bundle, _, portion = name.partition(".")
+            if owner == cursor.name and portion.isdigit():
+                mine.append((bundle, int(portion)))
+        return self.tasks.in_portions(mine)
+
+
+def _nothing(_action: Any, _event: Any) -> None:
+    """An answer that changes nothing."""

@@ -1,0 +1,33 @@
+"""What an executor was asked for, as far as decisions need it, and the constants of decisions."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one run. Times are in seconds."""
+
+    max_workers: int
+    nodes: int = 1  # of one pilot
+    workers_per_node: int = 1
+    sleep_interval: float = 30.0
+    task_retries: int = 3
+    inline: bool = True  # payload may ride in job scripts
+    requeue: bool = False  # Slurm may start a pilot's job again
+    initializer: bool = False  # workers run one first
+    policy: str = "minor"
+    python: str = "python3"  # the interpreter that is started, for messages
+    pilots: str = "fcx"  # what the names of the run's pilots begin with
+    run: str = "run"  # the run's id, for messages
+    directory: str = "the run directory"  # for messages
+    patience: float = 900.0  # without any usable answer of the server
+
+    def workers(self) -> tuple[int, ...]:
+        """How many workers the agent of each node of a pilot drives: never too many in all."""
+        left, counts = self.max_workers, []
+        for _ in range(self.nodes):
+            count = min(self.workers_per_node, left)
+            counts.append(count)
+            left -= count
+        return tuple(counts)

@@ -1,0 +1,279 @@
+"""How far each agent's log has been read, and when to look again.
+
+A look is one blind read of the only log there is, or one listing of all logs followed by reads of
+those that have grown. One look at a time; the records go to ``sink`` in the order of each log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from ...protocol.names import Incarnation
+from .actions import ListFolder, ReadLog
+from .budget import Budget
+from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Up
+from .fates import run_lost
+from .fleet import Fleet
+from .inbox import Inbox
+from .limits import Limits
+from .requests import Requests
+
+LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
+MOST_SPOILT = 20  # reads in a row that found damage at the same place before that is said
+
+
+class Cursor(msgspec.Struct):
+    """How far one agent's log has been read."""
+
+    incarnation: Incarnation
+    segment: int = 0
+    offset: int = 0
+    beat: int = 0  # bytes of its heartbeat
+    progress: float = 0.0  # when it last gave a sign of life
+    up: bool = False
+    ended: str = ""  # why, once it said so or is known to be gone
+    exit_note: bool = False
+    spoilt: int = 0
+
+    @property
+    def name(self) -> str:
+        """The agent's name."""
+        return str(self.incarnation)
+
+    @property
+    def file(self) -> str:
+        """File name of the segment that is read next."""
+        return f"{self.name}.{self.segment}"
+
+    def take(self, event: LogRead) -> None:
+        """Move on past what was read."""
+        self.offset += event.used
+        for record in event.records:
+            if isinstance(record, Continued):
+                self.segment, self.offset = record.segment, 0
+            elif isinstance(record, Up):
+                self.up = True
+            elif isinstance(record, Left):
+                self.ended = record.why
+
+
+class Sink(Protocol):
+    """Who hears what the logs say."""
+
+    def on_record(self, cursor: Cursor, record: AnyRecord) -> None:
+        """One record, in its log's order."""
+
+    def on_silence(self, cursor: Cursor, how: str) -> None:
+        """An agent has ended without a word of its own."""
+
+
+class Logs:
+    """All logs of a run."""
+
+    def __init__(
+        self, requests: Requests, budget: Budget, limits: Limits, inbox: Inbox, fleet: Fleet
+    ) -> None:
+        self.requests = requests
+        self.budget = budget
+        self.limits = limits
+        self.inbox = inbox
+        self.fleet = fleet
+        self.cursors: dict[Incarnation, Cursor] = {}
+        self.listed_only = False  # another process began the run: its agents are not known
+        self.look = Look()
+        self._looked = 0.0
+
+    def attach(self) -> None:
+        """Find the logs by listings alone."""
+        self.listed_only = True
+
+    def hurry(self) -> None:
+        """There is work again: look soon."""
+        self.budget.hurry(self.requests.now)
+        self._looked = self.requests.now
+
+    def due(self) -> float:
+        """When to look again."""
+        return self._looked + self.budget.pause(self.requests.now)
+
+    def last_sign(self, agents: list[Incarnation]) -> float:
+        """When one of these agents last gave a sign of life."""
+        return max((self.cursors[a].progress for a in agents if a in self.cursors), default=0.0)
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def plan(self, sink: Sink) -> None:
+        """Look, if it is time."""
+        if self.look.busy or self.requests.now < self.due():
+            return
+        if not any(pilot.job for pilot in self.fleet.pilots):
+            self._looked = self.requests.now
+            return
+        cursor = self._only_log()
+        if cursor is None or self.budget.pause(self.requests.now) >= LISTED_FROM:
+            self.look_at_all(sink)
+        else:
+            self.look.begin(None)
+            self._read(sink, cursor)
+
+    def look_at_all(self, sink: Sink, then: Callable[[], None] | None = None) -> None:
+        """List the logs and read what is new; ``then`` follows the last record.
+
+        While a look is under way, another begins after it: what ``then`` waits for must have been
+        asked for after this call.
+        """
+        if self.look.busy:
+            if then is not None:
+                self.look.afterwards.append(then)
+            return
+        self.look.begin(then)
+        self.requests.ask(
+            ListFolder,
+            "logs",
+            then=partial(self._listed, sink),
+            failed=partial(self._unlisted, sink),
+        )
+
+    def _only_log(self) -> Cursor | None:
+        """The log to read without a listing: one pilot of one node, begun or about to."""
+        live = self.fleet.live()
+        if self.listed_only or len(live) != 1 or self.limits.nodes != 1 or not live[0].job:
+            return None
+        pilot = live[0]
+        agents = [Incarnation.parse(agent) for agent in pilot.agents]
+        cursors = [self.cursors[a] for a in agents if a and not self.cursors[a].ended]
+        if pilot.agents:
+            return cursors[0] if len(cursors) == 1 else None
+        if pilot.ambiguous:
+            return None  # it may run under another id
+        return Cursor(Incarnation(pilot.job, 0, 0))
+
+    def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
+        sizes = dict(event.files)
+        for name in sizes:
+            incarnation = Incarnation.parse(name.rpartition(".")[0])
+            if name.endswith(".0") and incarnation and incarnation not in self.cursors:
+                self.cursors[incarnation] = Cursor(incarnation, progress=self.requests.now)
+        for cursor in list(self.cursors.values()):
+            beat = sizes.get(f"{cursor.name}.beat", 0)
+            if beat != cursor.beat:
+                cursor.beat, cursor.progress = beat, self.requests.now
+            cursor.exit_note = f"{cursor.name}.exit" in sizes
+            if sizes.get(cursor.file, 0) > cursor.offset:
+                self._read(sink, cursor)
+        self._maybe_over(sink)
+
+    def _unlisted(self, sink: Sink, _action: Any, event: Failed) -> None:
+        if event.kind == "missing" and self.inbox.landed:
+            self.requests.give_up(run_lost(self.limits.directory))
+        elif event.kind != "missing":
+            self.requests.say(f"The logs were not listed: {event.trouble.message}", "warning")
+        self._maybe_over(sink)
+
+    def _read(self, sink: Sink, cursor: Cursor) -> None:
+        self.look.reads += 1
+        self.requests.ask(
+            ReadLog,
+            cursor.name,
+            cursor.segment,
+            cursor.offset,
+            then=partial(self._on_read, sink, cursor),
+            failed=partial(self._unread, sink, cursor),
+        )
+
+    def _on_read(self, sink: Sink, cursor: Cursor, _action: Any, event: LogRead) -> None:
+        self.look.reads -= 1
+        self._note_damage(cursor, event)
+        if event.records:
+            cursor = self.cursors.setdefault(cursor.incarnation, cursor)
+            cursor.progress = self.requests.now
+            self.look.news = True
+            segment = cursor.segment
+            cursor.take(event)
+            for record in event.records:
+                sink.on_record(cursor, record)
+            if cursor.segment != segment:
+                self._read(sink, cursor)
+        self._maybe_over(sink)
+
+    def _note_damage(self, cursor: Cursor, event: LogRead) -> None:
+        """Half-written lines look damaged for a moment; what stays so is said once."""
+        cursor.spoilt = cursor.spoilt + 1 if event.spoilt and not event.records else 0
+        if cursor.spoilt == MOST_SPOILT:
+            self.requests.say(
+                f"The log {cursor.file} is damaged, or not of this run's key, from byte "
+                f"{cursor.offset} on: what follows is not read. Look at the file in "
+                f"{self.limits.directory}/logs.",
+                "warning",
+            )
+
+    def _unread(self, sink: Sink, cursor: Cursor, _action: Any, event: Failed) -> None:
+        """A log that is not there yet is no news; one that we had read from is lost."""
+        self.look.reads -= 1
+        known = self.inbox.landed and cursor.incarnation in self.cursors and cursor.offset > 0
+        if event.kind == "missing" and known:
+            self.requests.give_up(run_lost(self.limits.directory))
+        elif event.kind != "missing":
+            self.requests.say(f"A log was not read: {event.trouble.message}", "warning")
+        self._maybe_over(sink)
+
+    def _maybe_over(self, sink: Sink) -> None:
+        if self.look.reads:
+            return
+        if self.look.news:
+            self.budget.news(self.requests.now)
+        else:
+            self.budget.quiet()
+        self._looked = self.requests.now
+        then, afterwards = self.look.end()
+        self._see_ends(sink)
+        for follow in then:
+            follow()
+        if afterwards:
+            self.look_at_all(sink, partial(_all, afterwards))
+
+    def _see_ends(self, sink: Sink) -> None:
+        """Agents that died, and lives that were followed by others."""
+        for cursor in list(self.cursors.values()):
+            me = cursor.incarnation
+            later = Incarnation(me.job, me.restart + 1, me.node)
+            if cursor.ended:
+                continue
+            if cursor.exit_note:
+                sink.on_silence(cursor, "its agent was killed")
+            elif later in self.cursors:
+                sink.on_silence(cursor, "the job was requeued")
+
+
+class Look:
+    """The look that is under way."""
+
+    def __init__(self) -> None:
+        self.busy = False
+        self.reads = 0  # under way
+        self.news = False
+        self.afterwards: list[Callable[[], None]] = []  # wait for another look after this one
+        self._then: list[Callable[[], None]] = []
+
+    def begin(self, then: Callable[[], None] | None) -> None:
+        """A look begins."""
+        self.busy, self.reads, self.news = True, 0, False
+        self._then = [then] if then else []
+
+    def end(self) -> tuple[list[Callable[[], None]], list[Callable[[], None]]]:
+        """It is over: what follows it, and what waits for another."""
+        then, afterwards = self._then, self.afterwards
+        self.busy, self._then, self.afterwards = False, [], []
+        return then, afterwards
+
+
+def _all(follow: list[Callable[[], None]]) -> None:
+    for each in follow:
+        each()
+
+
+__all__ = ["Cursor", "Logs", "Record", "Sink"]

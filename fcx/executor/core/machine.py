@@ -1,0 +1,177 @@
+"""Core: takes events, gives actions. What each means is decided by the part that it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .actions import Action, Prepare
+from .budget import Budget
+from .doubts import Doubts
+from .ending import Ending
+from .events import (
+    Answer,
+    AnyEvent,
+    Attached,
+    Began,
+    Broke,
+    CancelAsked,
+    CloseAsked,
+    Settled,
+    Submitted,
+    TaskInfo,
+    Trouble,
+)
+from .fates import run_lost
+from .fleet import Fleet
+from .gate import Gate
+from .inbox import Inbox
+from .inquest import Inquest
+from .limits import Limits
+from .logs import Logs
+from .outcomes import Outcomes
+from .outgoing import Orders, Outgoing
+from .requests import Requests
+from .tasks import Tasks
+
+
+class Core:
+    """The decisions of one run. Not thread-safe; one event at a time."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        budget = Budget(limits.sleep_interval)
+        self.requests = Requests(budget, limits.patience, self._give_up)
+        self.tasks = Tasks(self.requests, limits.task_retries)
+        self.gate = Gate(self.requests, self.tasks, limits.policy)
+        inbox = Inbox(self.requests, limits)
+        self.fleet = Fleet(self.requests, limits, self.gate, inbox)
+        self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
+        self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
+        self.orders = Orders(self.requests, inbox)
+        inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
+        self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
+        self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
+        self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
+        self._prepared: bool | None = None  # None: not asked for yet
+
+    def handle(self, event: AnyEvent, now: float) -> list[Action]:
+        """Take an event in; what is to be done about it. ``now`` never goes back."""
+        self.requests.at(now)
+        meaning = _MEANINGS.get(type(event))
+        if meaning is not None:
+            meaning(self, event)
+        elif isinstance(event, Answer):
+            self.requests.answered(event)
+        self._plan()
+        return self.requests.taken()
+
+    def due(self) -> float | None:
+        """When to be asked again though nothing happens; None: only an event wakes us."""
+        times = [self.requests.due()]
+        if self._works():
+            times += [self.outgoing.due(), self.doubts.due()]
+            if self.tasks.unfinished:
+                times += [self._look_due(), self._ramp_due()]
+        return min((time for time in times if time is not None), default=None)
+
+    def place(self, task: str) -> tuple[str, int] | None:
+        """Where a running task writes what it prints: (agent, slot)."""
+        found = self.tasks.unfinished.get(task)
+        return (found.agent, found.slot) if found is not None and found.agent else None
+
+    def _works(self) -> bool:
+        return self._prepared is True and self.ending.stage == "open"
+
+    def _look_due(self) -> float | None:
+        return None if self.logs.look.busy else self.logs.due()
+
+    def _ramp_due(self) -> float | None:
+        when = [self.fleet.ramp_ends(), self.fleet.barren.until]
+        return min((t for t in when if t is not None and t > self.requests.now), default=None)
+
+    def _plan(self) -> None:
+        self.requests.retry()
+        if self._works() and not self.ending.aborting:
+            self.orders.plan()
+            self.outgoing.plan()
+            unfinished = len(self.tasks.unfinished)
+            seconds = self.tasks.expected_seconds()
+            self.fleet.plan(unfinished, seconds, unsent=self.outgoing.unsent)
+            if unfinished:
+                self.logs.plan(self.outcomes)
+                self.doubts.plan(self.outcomes)
+        self.ending.plan()
+
+    # -- events -----------------------------------------------------------------------------
+
+    def began(self, event: Began) -> None:
+        """A run begins."""
+        self.requests.seed(event.seed)
+        self.gate.begin(remembered=event.open)
+
+    def attached(self, event: Attached) -> None:
+        """It was begun by another process."""
+        self.tasks.expect(event.tasks, event.attempts)
+        self.fleet.adopt(event.pilots)
+        self.logs.attach()
+        self.outgoing.number = self.orders.number = event.number
+        self.logs.hurry()
+        self._prepared = True
+
+    def submitted(self, event: Submitted) -> None:
+        """New tasks."""
+        if self.ending.broken is not None:
+            self._refuse(event.tasks, self.ending.broken)
+            return
+        if not self.tasks.unfinished:
+            self.logs.hurry()
+        self.outgoing.arrival(self.tasks.add(event.tasks))
+        if self._prepared is None:
+            self._prepared = False
+            self.requests.ask(Prepare, then=self._on_prepared)
+
+    def _refuse(self, tasks: tuple[TaskInfo, ...], trouble: Trouble) -> None:
+        """They were on their way while the run broke."""
+        for task in self.tasks.add(tasks):
+            self.tasks.settle(task, trouble)
+        self.tasks.outbox.clear()
+
+    def _on_prepared(self, _action: Any, _event: Any) -> None:
+        self._prepared = True
+
+    def cancel_asked(self, event: CancelAsked) -> None:
+        """The caller has cancelled a task; agents that may have it are told."""
+        task = self.tasks.unfinished.get(event.task)
+        if task is not None:
+            if task.bundle:
+                self.orders.cancel(task.id)
+            self.tasks.cancel(task)
+
+    def close_asked(self, event: CloseAsked) -> None:
+        """No more tasks will come."""
+        self.ending.close(abort=event.abort)
+
+    def broke(self, event: Broke) -> None:
+        """The run cannot go on."""
+        self.ending.break_run(event.trouble)
+
+    def settled(self, event: Settled) -> None:
+        """The caller has an outcome."""
+        self.ending.has_settled(event.task, kept=event.kept)
+
+    def _give_up(self, trouble: Trouble) -> None:
+        """A file or folder of ours that is not there, unexpected: the run directory is gone."""
+        lost = trouble.error == "NoSuchPath"
+        self.ending.break_run(run_lost(self.limits.directory) if lost else trouble)
+
+
+_MEANINGS: dict[type, Callable[[Core, Any], None]] = {
+    Began: Core.began,
+    Attached: Core.attached,
+    Submitted: Core.submitted,
+    CancelAsked: Core.cancel_asked,
+    CloseAsked: Core.close_asked,
+    Broke: Core.broke,
+    Settled: Core.settled,
+}

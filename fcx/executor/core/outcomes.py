@@ -1,0 +1,198 @@
+"""What the records of the agents' logs mean for tasks and pilots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from . import fates
+from .actions import Fetch
+from .events import (
+    AnyRecord,
+    Died,
+    Failed,
+    Fetched,
+    Finished,
+    HandedBack,
+    InitializerDied,
+    Left,
+    Refused,
+    Running,
+    Trouble,
+    Up,
+)
+from .fates import Fate
+from .gate import Gate
+from .inquest import Inquest
+from .limits import Limits
+from .logs import Cursor
+from .requests import Requests
+from .tasks import Tasks
+
+CUT = 10.0  # seconds left of a job when SIGTERM means its time limit
+SIGTERM = 15
+
+
+class Outcomes:
+    """The sink of all records."""
+
+    def __init__(
+        self, requests: Requests, limits: Limits, tasks: Tasks, gate: Gate, inquest: Inquest
+    ) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.tasks = tasks
+        self.gate = gate
+        self.inquest = inquest
+        self.fleet = inquest.fleet
+        self.inbox = inquest.inbox
+        self._meanings: dict[type, Callable[[Cursor, Any], None]] = {
+            Up: self._up,
+            Running: self._running,
+            Finished: self._finished,
+            Died: self._died,
+            HandedBack: self._handed_back,
+            Refused: self._refused,
+            InitializerDied: self._initializer_died,
+            Left: self._left,
+        }
+
+    def on_record(self, cursor: Cursor, record: AnyRecord) -> None:
+        """One record, in its log's order."""
+        meaning = self._meanings.get(type(record))
+        if meaning is not None:
+            meaning(cursor, record)
+
+    def on_silence(self, cursor: Cursor, how: str) -> None:
+        """An agent has ended without a word of its own."""
+        self.inquest.agent(self, cursor, how)
+
+    # -- agents -----------------------------------------------------------------------------
+
+    def _up(self, cursor: Cursor, record: Up) -> None:
+        pilot = self.fleet.named(record.pilot)
+        if pilot is None:
+            return
+        pilot.agents[cursor.name] = None
+        if pilot.live:
+            pilot.phase = "up"
+        self.fleet.barren.over()
+        self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
+        self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
+        if record.probe:
+            self.gate.judge_place(record.probe)
+
+    def _refused(self, _cursor: Cursor, record: Refused) -> None:
+        self.requests.give_up(record.trouble)
+
+    def _initializer_died(self, _cursor: Cursor, record: InitializerDied) -> None:
+        text = "The initializer failed in a worker, so no task can run:\n" + record.text
+        self.requests.give_up(Trouble("InitializerFailed", text))
+
+    def _left(self, cursor: Cursor, record: Left) -> None:
+        """An agent has left by itself. What it held has outcomes or went back."""
+        pilot = self.fleet.of_job(cursor.incarnation.job)
+        restarts = record.why == "signal" and self.limits.requeue
+        if pilot is not None and not restarts:
+            self.inquest.maybe_over(pilot)
+
+    # -- tasks ------------------------------------------------------------------------------
+
+    def _running(self, cursor: Cursor, record: Running) -> None:
+        task = self.tasks.current(record.task, record.attempt)
+        if task is not None:
+            job = cursor.incarnation.job
+            self.tasks.running(task, cursor.name, job, record.slot, first=record.first)
+
+    def _finished(self, cursor: Cursor, record: Finished) -> None:
+        """An outcome of any attempt will do: the first that comes counts."""
+        task = self.tasks.unfinished.get(record.task)
+        if task is None:
+            self.tasks.discard(record.task, record.attempt)
+        elif not record.whole:
+            self._not_whole(task.info.name, record.task, record.attempt)
+        elif record.parts:
+            self._fetch(cursor, record, self._fetched)
+        else:
+            self._settle(cursor, record)
+
+    def _settle(self, cursor: Cursor, record: Finished) -> None:
+        task = self.tasks.unfinished[record.task]
+        self.tasks.ran(task, record.seconds)
+        self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
+
+    def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
+        self.requests.ask(
+            Fetch,
+            record.task,
+            record.attempt,
+            record.parts,
+            then=partial(then, cursor, record),
+            failed=partial(self._not_fetched, cursor, record, then),
+        )
+
+    def _fetched(self, cursor: Cursor, record: Finished, _action: Any, event: Fetched) -> None:
+        task = self.tasks.unfinished.get(record.task)
+        if task is None:
+            self.tasks.discard(record.task, record.attempt)
+        elif event.whole:
+            self._settle(cursor, record)
+        else:
+            self._not_whole(task.info.name, record.task, record.attempt)
+
+    def _not_whole(self, name: str, task: str, attempt: int) -> None:
+        self.requests.say(f"An outcome of {name} is not of this run: it was not loaded", "warning")
+        self.tasks.discard(task, attempt)
+
+    def _not_fetched(
+        self, _cursor: Cursor, record: Finished | Died, _then: Any, _action: Any, event: Failed
+    ) -> None:
+        """The result is lost with its file: the task has that as its outcome."""
+        task = self.tasks.unfinished.get(record.task)
+        if task is not None:
+            text = (
+                f"{task.info.name} has ended, but its result could not be fetched: "
+                f"{event.trouble.message}"
+            )
+            self.tasks.settle(task, Trouble("ResultError", text, event.trouble.ref))
+
+    def _died(self, cursor: Cursor, record: Died) -> None:
+        """The worker ended before its task did: say how, or run it again."""
+        task = self.tasks.current(record.task, record.attempt)
+        if task is None:
+            self.tasks.discard(record.task, record.attempt)
+            return
+        task.agent, task.first = cursor.name, record.first
+        pilot = self.fleet.of_job(cursor.incarnation.job)
+        if record.outside and pilot is not None and not pilot.live:
+            self.tasks.back(task)  # we cancelled it as surplus while it began
+        elif record.parts:
+            self._fetch(cursor, record, self._died_fetched)
+        else:
+            self.tasks.lost(task, self._why(cursor, record), record.attempt)
+
+    def _died_fetched(self, cursor: Cursor, record: Died, _action: Any, _event: Fetched) -> None:
+        task = self.tasks.current(record.task, record.attempt)
+        if task is not None:
+            self.tasks.lost(task, self._why(cursor, record), record.attempt)
+
+    def _why(self, cursor: Cursor, record: Died) -> Fate:
+        job = cursor.incarnation.job
+        task = self.tasks.unfinished[record.task]
+        told = f"The worker of {task.info.name} in job {job} {record.text}."
+        if record.signal == SIGTERM and record.left is not None and record.left < CUT:
+            return fates.time_limit(job)
+        if record.memory:
+            text = f"{told} Ask for more with --mem, or use less."
+            return Fate("memory", Trouble("OutOfMemory", text))
+        if record.outside:
+            text = f"{told} It was tried {task.charged + 1} times."
+            return Fate("failed", Trouble("WorkerDied", text))
+        return Fate("own", Trouble("WorkerDied", told))
+
+    def _handed_back(self, _cursor: Cursor, record: HandedBack) -> None:
+        for name, attempt in record.tasks:
+            task = self.tasks.current(name, attempt)
+            if task is not None:
+                self.tasks.back(task)

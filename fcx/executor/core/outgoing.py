@@ -1,0 +1,232 @@
+"""Which tasks leave when, in which bundle and by which way; and which are called back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from ...protocol.bundle import portion_sizes
+from .actions import Encode, ReadInbox, RecordTasks, UploadOrder
+from .events import Encoded, Failed, InboxRead
+from .fates import run_lost
+from .fleet import INLINE_BUNDLE, Fleet
+from .gate import Gate
+from .inbox import Bundle, Inbox
+from .limits import Limits
+from .requests import Requests
+from .tasks import Task, Tasks
+
+WINDOW = 0.003  # seconds without a new task after which a bundle leaves
+LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while tasks keep coming
+BUNDLE = 64 << 20  # bytes of payload in one bundle
+
+
+class Window:
+    """How long tasks gather before a bundle leaves: longer while they keep coming."""
+
+    def __init__(self) -> None:
+        self.first = 0.0  # when the first of those that gather came
+        self.last = float("-inf")
+        self._longest = WINDOW * 8
+
+    def arrival(self, now: float, *, first: bool) -> None:
+        """Tasks have come; ``first``: none were gathering."""
+        self.last = now
+        if first:
+            self.first = now
+
+    def over(self, now: float) -> bool:
+        """Whether what has gathered should leave."""
+        return now - self.last >= WINDOW or now - self.first >= self._longest
+
+    def leave(self, now: float) -> None:
+        """A bundle leaves; the next may gather longer if tasks keep coming."""
+        streaming = now - self.last < WINDOW
+        self._longest = min(LONGEST_WINDOW, self._longest * 2) if streaming else WINDOW * 8
+
+    def end(self) -> float:
+        """When it will be over if nothing more comes."""
+        return min(self.last + WINDOW, self.first + self._longest)
+
+
+class Outgoing:
+    """Bundles of tasks, one at a time; those that are owed a whole time limit go first."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        limits: Limits,
+        tasks: Tasks,
+        gate: Gate,
+        inbox: Inbox,
+        fleet: Fleet,
+    ) -> None:
+        self.requests = requests
+        self.limits = limits
+        self.tasks = tasks
+        self.gate = gate
+        self.inbox = inbox
+        self.fleet = fleet
+        self.window = Window()
+        self.busy = False  # a bundle is on its way
+        self.number = 0  # of the last bundle
+
+    def arrival(self, tasks: list[Task]) -> None:
+        """New tasks have come."""
+        self.window.arrival(self.requests.now, first=len(self.tasks.outbox) == len(tasks))
+        for task in tasks:
+            self.gate.look_at(task)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether tasks wait that will ride in the first pilot's script."""
+        return self.limits.inline and (self.busy or bool(self.tasks.outbox))
+
+    def plan(self) -> None:
+        """Send what is due."""
+        if self.busy or not self.gate.open:
+            return
+        if self.tasks.fresh and not self.fleet.holds_off():
+            self._send(self._take_fresh(), self.fleet.next_name())
+        elif self.tasks.outbox and self.window.over(self.requests.now):
+            tasks = self._take()
+            if tasks:
+                self.window.leave(self.requests.now)
+            self._send(tasks)
+
+    def due(self) -> float | None:
+        """When a bundle should leave."""
+        if self.busy or not self.gate.open or not self.tasks.outbox:
+            return None
+        return self.window.end()
+
+    def _take(self) -> list[Task]:
+        """Tasks for the next bundle; those that were cancelled meanwhile are dropped."""
+        taken: list[Task] = []
+        held: list[Task] = []
+        size, outbox = 0, self.tasks.outbox
+        while outbox and (not taken or size + outbox[0].info.size <= BUNDLE):
+            task = outbox.popleft()
+            if task.id not in self.tasks.unfinished or self.gate.refuse(task):
+                continue
+            if self.gate.lets_out(task):
+                taken.append(task)
+                size += task.info.size
+            else:
+                self.gate.look_at(task)
+                held.append(task)
+        outbox.extendleft(reversed(held))
+        return taken
+
+    def _take_fresh(self) -> list[Task]:
+        """As many as one pilot has workers."""
+        taken: list[Task] = []
+        while self.tasks.fresh and len(taken) < sum(self.limits.workers()):
+            task = self.tasks.fresh.popleft()
+            if task.id in self.tasks.unfinished:
+                taken.append(task)
+        return taken
+
+    def _send(self, tasks: list[Task], pilot: str = "") -> None:
+        if not tasks:
+            return
+        self.busy = True
+        if all(task.info.size for task in tasks):
+            self._record(tasks, pilot)
+        else:
+            self.requests.ask(ReadInbox, then=partial(self._recalled, tasks, pilot))
+
+    def _recalled(self, tasks: list[Task], pilot: str, _action: Any, event: InboxRead) -> None:
+        """Tasks of an earlier process go out again: their payloads lie in the inbox."""
+        known = {info.id: info for info, _, _ in event.tasks}
+        for task in tasks:
+            if not task.info.size and task.id not in known:
+                self.requests.give_up(run_lost(self.limits.directory))
+                return
+            task.info = known.get(task.id, task.info)
+        self._record(tasks, pilot)
+
+    def _record(self, tasks: list[Task], pilot: str) -> None:
+        """Remember them first: whoever collects the run must know what was sent."""
+        sent = tuple((task.id, task.attempt) for task in tasks)
+        encode = partial(self._encode, tasks, pilot)
+        self.requests.ask(RecordTasks, sent, then=encode, failed=encode)
+
+    def _encode(self, tasks: list[Task], pilot: str, _action: Any, _event: Any) -> None:
+        tasks = [task for task in tasks if task.id in self.tasks.unfinished]
+        if not tasks:
+            self._sent()
+            return
+        self.number += 1
+        archives = dict(archive for task in tasks for archive in task.info.archives)
+        bundle = Bundle(f"b{self.number:06d}", tuple(archives.items()), pilot=pilot)
+        sizes = [1] * len(tasks) if pilot else portion_sizes(len(tasks), self.limits.max_workers)
+        self._place(tasks, bundle, sizes)
+        self.inbox.keep(bundle)
+        self.requests.ask(
+            Encode,
+            bundle.name,
+            tuple((task.id, task.attempt) for task in tasks),
+            tuple(sizes),
+            pilot,
+            tuple(self.tasks.longest.items()),
+            then=partial(self._encoded, bundle),
+        )
+
+    def _place(self, tasks: list[Task], bundle: Bundle, sizes: list[int]) -> None:
+        at = 0
+        for portion, size in enumerate(sizes):
+            for task in tasks[at : at + size]:
+                self.tasks.placed(task, bundle.name, portion)
+            at += size
+
+    def _encoded(self, bundle: Bundle, _action: Any, event: Encoded) -> None:
+        bundle.size = event.size
+        if bundle.pilot:
+            self.fleet.launch_reserved(bundle)
+            self._sent()
+            return
+        archives = self.inbox.missing(bundle.archives, self.fleet.carried_archives())
+        size = bundle.size + sum(size for _, size in archives)
+        if self.limits.inline and not self.fleet.live() and size < INLINE_BUNDLE:
+            self.fleet.launch(1, [bundle], archives)
+            self._sent()
+        else:
+            self.inbox.upload([bundle], archives, self._sent)
+
+    def _sent(self) -> None:
+        self.busy = False
+
+
+class Orders:
+    """Tasks that were cancelled after they had left: the agents are told, one order at a time."""
+
+    def __init__(self, requests: Requests, inbox: Inbox) -> None:
+        self.requests = requests
+        self.inbox = inbox
+        self.number = 0
+        self._waiting: list[str] = []
+        self._busy = False
+
+    def cancel(self, task: str) -> None:
+        """Tell the agents that nobody wants this task any more."""
+        self._waiting.append(task)
+
+    def plan(self) -> None:
+        """Before there is an inbox, tasks ride in a script: the agents will hear of it then."""
+        if self._busy or not self._waiting or not self.inbox.there:
+            return
+        names, self._waiting = self._waiting, []
+        self.number += 1
+        self._busy = True
+        self.requests.ask(
+            UploadOrder, self.number, tuple(names), then=self._done, failed=self._failed
+        )
+
+    def _done(self, _action: UploadOrder, _event: Any) -> None:
+        self._busy = False
+
+    def _failed(self, _action: UploadOrder, event: Failed) -> None:
+        """The task may run to its end for nothing; that harms nobody."""
+        self._busy = False
+        self.requests.say(f"A cancelled task may still run: {event.trouble.message}", "warning")

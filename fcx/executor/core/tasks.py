@@ -1,0 +1,191 @@
+"""What is owed: every task that has no outcome yet, where it lies, and what a failure costs it.
+
+::
+
+    submit ──> outbox ──> sent (in a bundle) ──> running ──> settling ──> settled
+                 ^             │                    │
+                 └── back ─────┴──── lost, tried again
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+import msgspec
+
+from .actions import Discard, Settle, TellPending, TellRunning
+from .events import TaskInfo, Trouble
+from .fates import SHORT_WORK, Fate
+from .requests import Requests
+
+MOST_RETURNS = 20  # times a task may go back uncharged before something is called wrong
+
+
+class Task(msgspec.Struct):
+    """One task without an outcome."""
+
+    info: TaskInfo
+    attempt: int = 0
+    charged: int = 0  # infrastructure failures while it ran
+    returned: int = 0  # times it went back without having run
+    bundle: str = ""
+    portion: int = -1
+    agent: str = ""  # the incarnation that runs it
+    slot: int = 0
+    first: bool = False  # it is its worker's first in that pilot
+
+    @property
+    def id(self) -> str:
+        """Its name in the run."""
+        return self.info.id
+
+
+class Tasks:
+    """All tasks of a run that have no outcome, and what is known of how long tasks take."""
+
+    def __init__(self, requests: Requests, retries: int) -> None:
+        self.requests = requests
+        self.retries = retries
+        self.unfinished: dict[str, Task] = {}
+        self.settling: dict[str, None] = {}  # handed to the caller's thread, in this order
+        self.outbox: deque[Task] = deque()
+        self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
+        self.longest: dict[str, float] = {}  # seconds, by function
+        self.settled = 0
+        self._seconds = 0.0  # that tasks took, all together
+        self._progress = 0.0  # when a task last ended, or the first of many came
+        self._by_bundle: dict[str, dict[str, Task]] = {}
+
+    # -- in ---------------------------------------------------------------------------------
+
+    def add(self, infos: Iterable[TaskInfo]) -> list[Task]:
+        """Take in new tasks."""
+        if not self.unfinished:
+            self._progress = self.requests.now
+        added = [Task(info) for info in infos]
+        for task in added:
+            self.unfinished[task.id] = task
+            self.outbox.append(task)
+        return added
+
+    def expect(self, infos: Iterable[TaskInfo], attempts: Iterable[int]) -> None:
+        """Tasks that an earlier process has sent."""
+        self._progress = self.requests.now
+        for info, attempt in zip(infos, attempts, strict=True):
+            self.unfinished[info.id] = Task(info, attempt)
+
+    def current(self, task: str, attempt: int) -> Task | None:
+        """An unfinished task, if this is the attempt that counts."""
+        found = self.unfinished.get(task)
+        return found if found is not None and found.attempt == attempt else None
+
+    # -- out --------------------------------------------------------------------------------
+
+    def placed(self, task: Task, bundle: str, portion: int) -> None:
+        """The task leaves in this portion of a bundle."""
+        task.bundle, task.portion = bundle, portion
+        self._by_bundle.setdefault(bundle, {})[task.id] = task
+
+    def in_bundle(self, bundle: str) -> list[Task]:
+        """Unfinished tasks of a bundle."""
+        return list(self._by_bundle.get(bundle, {}).values())
+
+    def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
+        """Unfinished tasks that lie in the given (bundle, portion) pairs."""
+        wanted = dict.fromkeys(portions)
+        bundles = dict.fromkeys(bundle for bundle, _ in wanted)
+        return [t for b in bundles for t in self.in_bundle(b) if (b, t.portion) in wanted]
+
+    def running(self, task: Task, agent: str, job: str, slot: int, *, first: bool) -> None:
+        """A worker has begun it."""
+        task.agent, task.slot, task.first = agent, slot, first
+        self.requests.note(TellRunning(task.id, job))
+
+    def ran(self, task: Task, seconds: float) -> None:
+        """Note how long a task took."""
+        self.settled += 1
+        self._progress = self.requests.now
+        self._seconds += seconds
+        function = task.info.function
+        self.longest[function] = max(seconds, self.longest.get(function, 0.0))
+
+    def expected_seconds(self) -> float | None:
+        """Mean seconds of a task so far; None while nothing tells, or what told proves wrong."""
+        stuck = self.requests.now - self._progress > SHORT_WORK
+        return None if stuck or not self.settled else self._seconds / self.settled
+
+    # -- ends -------------------------------------------------------------------------------
+
+    def settle(
+        self, task: Task, trouble: Trouble | None = None, *, attempt: int = -1, job: str = ""
+    ) -> None:
+        """Its outcome is known: the caller's thread takes it from here."""
+        if self._drop(task):
+            self.settling[task.id] = None
+            self.requests.note(Settle(task.id, attempt, job, trouble))
+
+    def cancel(self, task: Task) -> None:
+        """Nobody wants it any more."""
+        if self._drop(task):
+            self.settling[task.id] = None
+            self.requests.note(Settle(task.id, -1, cancelled=True))
+
+    def discard(self, task: str, attempt: int) -> None:
+        """An outcome came that nobody waits for."""
+        self.requests.note(Discard(task, attempt))
+
+    def _drop(self, task: Task) -> bool:
+        self._leave_bundle(task)
+        return self.unfinished.pop(task.id, None) is not None
+
+    def _leave_bundle(self, task: Task) -> None:
+        of_bundle = self._by_bundle.get(task.bundle)
+        if of_bundle is not None:
+            of_bundle.pop(task.id, None)
+            if not of_bundle:
+                del self._by_bundle[task.bundle]
+
+    # -- again ------------------------------------------------------------------------------
+
+    def back(self, task: Task) -> None:
+        """The task goes back untouched, uncharged; called wrong once that happens too often."""
+        task.returned += 1
+        if task.returned > MOST_RETURNS:
+            text = (
+                f"{task.info.name} went back to the queue {MOST_RETURNS} times without running: "
+                "its pilots end before they begin it. Look at the jobs' output in working_dir."
+            )
+            self.settle(task, Trouble("NodeFailed", text))
+            return
+        self._again(task)
+        self.outbox.append(task)
+
+    def lost(self, task: Task, why: Fate, attempt: int = -1) -> None:
+        """A task that was claimed is lost with its agent or worker: again, or its error.
+
+        ``attempt`` names what it had written, where that is known.
+        """
+        if not task.agent and why.kind != "time":
+            self.back(task)
+            return
+        if why.kind == "time" and not task.first:
+            task.returned += 1
+            self._again(task)
+            self.fresh.append(task)  # it is owed a whole time limit
+        elif why.retried and task.charged < self.retries:
+            task.charged += 1
+            self._again(task)
+            self.outbox.append(task)
+        else:
+            self.settle(task, why.trouble, attempt=attempt)
+            return
+        text = f"{task.info.name} will run again: {why.trouble.message}"
+        self.requests.say(text, "warning")
+
+    def _again(self, task: Task) -> None:
+        self._leave_bundle(task)
+        task.attempt += 1
+        task.bundle, task.portion = "", -1
+        task.agent, task.first = "", False
+        self.requests.note(TellPending(task.id))
