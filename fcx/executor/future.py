@@ -1,4 +1,4 @@
-"""FirecrestFuture: a standard Future that also knows where its call ran and what it wrote."""
+"""FirecrestFuture: a standard Future that also knows where its task ran and what it wrote."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ class Owner(Protocol):
     """What a future asks of the run it belongs to."""
 
     def live_output(self, task: str, stream: int) -> bytes:
-        """What a running call has written so far (0: stdout, 1: stderr)."""
+        """What a running task has written so far (0: stdout, 1: stderr)."""
 
     def cancel_task(self, task: str) -> None:
-        """Take a call back, or kill the worker that runs it."""
+        """Take a task back, or kill the worker that runs it."""
 
 
 class FirecrestFuture(Future[T]):
-    """The result of a call that runs elsewhere: a standard Future, with output and job id."""
+    """The result of a task that runs elsewhere: a standard Future, with output and job id."""
 
     def __init__(self, task_id: str, owner: Owner) -> None:
         super().__init__()
         self.task_id = task_id
-        self.job_id: str | None = None  # of the Slurm job, once the call is known to run
+        self.job_id: str | None = None  # of the Slurm job, once the task is known to run
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
 
     def stdout(self) -> str:
-        """What the call has written to stdout: all of it once it is done, so far while it runs."""
+        """What the task has written to stdout: all of it once it is done, so far while it runs."""
         return self._stream(0)
 
     def stderr(self) -> str:
-        """What the call has written to stderr: all of it once it is done, so far while it runs."""
+        """What the task has written to stderr: all of it once it is done, so far while it runs."""
         return self._stream(1)
 
     def _stream(self, which: int) -> str:
@@ -42,7 +42,7 @@ class FirecrestFuture(Future[T]):
         return self._output[which].decode("utf-8", "replace") if self._output else ""
 
     def cancel(self) -> bool:
-        """Cancel the call: at once while it is pending; a running one loses its worker."""
+        """Cancel the task: at once while it is pending; a running one loses its worker."""
         with self._condition:
             if self._state == "RUNNING":
                 self._state = "PENDING"  # the base class refuses what runs in this process
@@ -51,17 +51,17 @@ class FirecrestFuture(Future[T]):
         self._owner.cancel_task(self.task_id)
         return True
 
-    # What the run reports; called in its loop only.
+    # What the run reports: the first two in its loop's thread, the last where user code may run.
 
     def report_running(self, job: str) -> None:
-        """The call has begun in this job."""
+        """The task has begun in this job."""
         self.job_id = job
         with self._condition:
             if self._state == "PENDING":
                 self._state = "RUNNING"
 
     def report_pending(self) -> None:
-        """The call goes back to the queue."""
+        """The task goes back to the queue."""
         with self._condition:
             if self._state == "RUNNING":
                 self._state = "PENDING"
@@ -70,14 +70,12 @@ class FirecrestFuture(Future[T]):
         self, value: T | None, error: BaseException | None, output: tuple[bytes, bytes]
     ) -> bool:
         """Settle the future; False where the caller had cancelled it."""
-        with self._condition:
-            if self._state == "RUNNING":
-                self._state = "PENDING"
+        self.report_pending()
         self._output = output
         if not self.set_running_or_notify_cancel():
             return False
         if error is None:
-            self.set_result(value)  # type: ignore[arg-type]
+            self.set_result(value)  # type: ignore[arg-type]  # None only where T allows it
         else:
             self.set_exception(error)
         return True

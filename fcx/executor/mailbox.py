@@ -1,0 +1,124 @@
+"""All that other threads touch of a run: what they want of it, and the futures they hold.
+
+Letters are taken out in the order in which they were put in, by the loop's thread alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .core.events import AnyEvent, CancelAsked, CloseAsked, Submitted, TaskInfo
+from .future import FirecrestFuture
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task on its way in, with what the core never sees: payload, modules, future."""
+
+    info: TaskInfo
+    payload: bytes
+    future: FirecrestFuture[Any]
+    archives: tuple[tuple[str, bytes], ...] = ()
+
+
+Letter = NewTask | CancelAsked | CloseAsked
+
+
+class Mailbox:
+    """Letters to a run. ``wake`` is called when the first of several has been put in."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self.finished = threading.Event()  # the run is over, its cluster tidied up
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._letters: deque[Letter] = deque()
+        self._futures: dict[str, FirecrestFuture[Any]] = {}  # that have no outcome
+        self._broken: BaseException | None = None
+
+    # -- for everybody ----------------------------------------------------------------------
+
+    def submit(self, task: NewTask) -> None:
+        """Take a task in; it leaves with the next bundle."""
+        with self._lock:
+            self._futures[task.info.id] = task.future
+            self._put(task)
+
+    def cancel(self, task: str) -> None:
+        """The future was cancelled: forget the task, here and on the cluster."""
+        with self._lock:
+            self._put(CancelAsked(task))
+
+    def close(self, *, abort: bool) -> None:
+        """No more tasks. ``abort``: those that there are, are not wanted any more."""
+        with self._lock:
+            self._put(CloseAsked(abort))
+
+    def cancel_pending(self) -> None:
+        """Cancel every task that is not known to run, also those that are just being taken in."""
+        with self._lock:
+            futures = list(self._futures.values())
+        for future in futures:
+            if not future.running():
+                future.cancel()
+
+    @property
+    def broken(self) -> BaseException | None:
+        """Why the run takes no more tasks."""
+        return self._broken
+
+    def _put(self, letter: Letter) -> None:
+        quiet = not self._letters
+        self._letters.append(letter)
+        if quiet:
+            self._wake()
+
+    # -- for the loop's thread --------------------------------------------------------------
+
+    def expect(self, futures: dict[str, FirecrestFuture[Any]]) -> None:
+        """Futures of tasks that an earlier process has sent."""
+        with self._lock:
+            self._futures.update(futures)
+
+    def take(self) -> list[Letter]:
+        """All letters, the oldest first."""
+        with self._lock:
+            letters = list(self._letters)
+            self._letters.clear()
+        return letters
+
+    def future(self, task: str) -> FirecrestFuture[Any] | None:
+        """The future of a task that has no outcome yet."""
+        return self._futures.get(task)
+
+    def settled(self, task: str) -> None:
+        """It has one."""
+        with self._lock:
+            self._futures.pop(task, None)
+
+    def break_off(self, error: BaseException) -> None:
+        """No more tasks are taken."""
+        self._broken = error
+
+
+def events_of(letters: list[Letter]) -> list[tuple[AnyEvent, tuple[NewTask, ...]]]:
+    """Letters as events: tasks that came one after the other are one event, with themselves."""
+    found: list[tuple[AnyEvent, tuple[NewTask, ...]]] = []
+    tasks: list[NewTask] = []
+
+    def gathered() -> None:
+        if tasks:
+            found.append((Submitted(tuple(task.info for task in tasks)), tuple(tasks)))
+            tasks.clear()
+
+    for letter in letters:
+        if isinstance(letter, NewTask):
+            tasks.append(letter)
+        else:
+            gathered()
+            found.append((letter, ()))
+    gathered()
+    return found

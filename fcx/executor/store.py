@@ -1,0 +1,99 @@
+"""The bytes of a run, and what else the core only knows by name. Only the loop's thread has it."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from ..payload.requirements import Requirements
+from ..protocol.bundle import Bundle, Item
+from .core.events import TaskInfo
+from .mailbox import NewTask
+from .wire import Outcome
+
+
+class Payloads:
+    """What tasks are made of, until they are settled."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, tuple[TaskInfo, bytes]] = {}
+        self._archives: dict[str, bytes] = {}
+
+    def add(self, task: NewTask) -> None:
+        """A task has come in."""
+        self._tasks[task.info.id] = task.info, task.payload
+        self._archives.update(task.archives)
+
+    def recall(self, item: Item) -> TaskInfo:
+        """A task of an earlier process: its payload was found on the cluster."""
+        archives = tuple((name, 0) for name in item.modules)
+        size = max(1, len(item.payload))
+        info = TaskInfo(item.task, item.task, size, item.function, item.walltime, archives)
+        self._tasks[item.task] = info, item.payload
+        return info
+
+    def item(self, task: str, attempt: int) -> Item | None:
+        """A task as it travels; None for one that was settled meanwhile."""
+        known = self._tasks.get(task)
+        if known is None:
+            return None
+        info, payload = known
+        modules = tuple(name for name, _ in info.archives)
+        return Item(task, attempt, info.function, payload, info.walltime, modules)
+
+    def name(self, task: str) -> str:
+        """A task's name for people."""
+        known = self._tasks.get(task)
+        return known[0].name if known else task
+
+    def archive(self, name: str) -> bytes:
+        """Modules of the user's own."""
+        return self._archives[name]
+
+    def drop(self, task: str) -> None:
+        """It is settled."""
+        self._tasks.pop(task, None)
+
+
+class RequirementSets:
+    """Numbers for sets of requirements, from any thread; the same set has the same number."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sets: list[Requirements] = []
+        self._numbers: dict[int, int] = {}  # by identity: those that are numbered are kept
+
+    def number(self, requirements: Requirements) -> int:
+        """Its number, from 1 on."""
+        with self._lock:
+            known = self._numbers.get(id(requirements))
+            if known is None:
+                self._sets.append(requirements)
+                known = self._numbers[id(requirements)] = len(self._sets)
+            return known
+
+    def __getitem__(self, number: int) -> Requirements:
+        return self._sets[number - 1]
+
+
+class Store:
+    """Everything that actions name."""
+
+    def __init__(self) -> None:
+        self.payloads = Payloads()
+        self.bundles: dict[str, Bundle] = {}
+        self.outcomes: dict[tuple[str, int], Outcome] = {}
+        self.probes: dict[int, tuple[dict[str, Any], str | None]] = {}  # and the EDF's digest
+        self.errors: dict[int, BaseException] = {}
+
+    def keep_error(self, error: BaseException) -> int:
+        """A number for an exception."""
+        number = len(self.errors) + 1
+        self.errors[number] = error
+        return number
+
+    def keep_probe(self, probe: dict[str, Any], edf: str | None) -> int:
+        """A number for what an agent found."""
+        number = len(self.probes) + 1
+        self.probes[number] = probe, edf
+        return number

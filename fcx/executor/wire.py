@@ -1,0 +1,260 @@
+"""The agents' log as it is read: lines -> typed records, split into what decides and what is data.
+
+The core gets the record; the bytes of an outcome stay here until somebody asks for them. Nothing
+is parsed before its MAC is right, and nothing is used before its type is.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Protocol
+
+import msgspec
+
+from ..protocol import record as lines
+from .core.events import (
+    AnyRecord,
+    Continued,
+    Died,
+    Finished,
+    HandedBack,
+    InitializerDied,
+    Left,
+    Refused,
+    Running,
+    Trouble,
+    Up,
+)
+
+Lengths = tuple[
+    Annotated[int, msgspec.Meta(ge=0)],
+    Annotated[int, msgspec.Meta(ge=0)],
+    Annotated[int, msgspec.Meta(ge=0)],
+]
+Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
+MOST_PARTS = 1 << 16
+
+
+class Outcome(msgspec.Struct):
+    """The bytes of what became of a task: its result, then what it wrote to stdout and stderr."""
+
+    kind: str  # value | raise | alien | unpicklable; died
+    lengths: Lengths
+    sha: str
+    size: int
+    data: bytes | None  # None: it lies in parts
+
+    def split(self) -> tuple[bytes, bytes, bytes]:
+        """Result, stdout, stderr."""
+        data, (first, second, _) = self.data or b"", self.lengths
+        return data[:first], data[first : first + second], data[first + second :]
+
+
+class Understood(msgspec.Struct):
+    """A record for the core, and the bytes that stay with the driver."""
+
+    record: AnyRecord
+    outcome: Outcome | None = None
+
+
+class Keeper(Protocol):
+    """Keeps what the core only names."""
+
+    def probe(self, found: dict[str, Any], edf: str | None) -> int:
+        """A number for what an agent found."""
+
+    def refusal(self, findings: list[list[Any]]) -> Trouble:
+        """The trouble that a guard's findings mean."""
+
+
+class Line(msgspec.Struct, frozen=True, tag_field="k"):
+    """What a record of the log may hold; its names are the protocol's (protocol/record.py)."""
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """The record, split."""
+        raise NotImplementedError
+
+
+class UpLine(Line, frozen=True, tag="up"):
+    """An agent has begun."""
+
+    node: str
+    pilot: str
+    edf: str | None = None
+    probe: dict[str, Any] | None = None
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """With a number for what it found."""
+        number = keeper.probe(self.probe, self.edf) if self.probe else 0
+        return Understood(Up(self.node, self.pilot, number))
+
+
+class RunLine(Line, frozen=True, tag="run"):
+    """A task runs."""
+
+    t: str
+    a: Count
+    slot: Count
+    first: bool
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(Running(self.t, self.a, self.slot, self.first))
+
+
+class DataLine(Line, frozen=True):
+    """A record with data: in itself, or in parts."""
+
+    t: str
+    a: Count
+    n: Lengths
+    sha: str = ""
+    d: str | None = None
+    parts: Annotated[int, msgspec.Meta(ge=0, le=MOST_PARTS)] = 0
+    size: int = 0
+
+    def outcome(self, kind: str) -> tuple[Outcome, bool]:
+        """The data, and whether it is what the record says (as far as that is known yet)."""
+        if self.parts:
+            whole = sum(self.n) == self.size
+            return Outcome(kind, self.n, self.sha, self.size, None), whole
+        try:
+            data = binascii.a2b_base64(self.d or "")
+        except ValueError:
+            data = b""
+        return Outcome(kind, self.n, self.sha, len(data), data), sum(self.n) == len(data)
+
+
+class DoneLine(DataLine, frozen=True, tag="done", kw_only=True):
+    """A task has an outcome."""
+
+    o: str
+    s: float
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """With its bytes beside it."""
+        outcome, whole = self.outcome(self.o)
+        return Understood(Finished(self.t, self.a, self.s, self.parts, whole), outcome)
+
+
+class How(msgspec.Struct, frozen=True):
+    """How a worker ended."""
+
+    text: str
+    signal: int
+    oom: bool
+    outside: bool
+
+
+class DiedLine(DataLine, frozen=True, tag="died", kw_only=True):
+    """A worker ended before its task."""
+
+    first: bool
+    left: float | None
+    how: How
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """With what it had written beside it."""
+        outcome, _ = self.outcome("died")
+        how = (self.how.text, self.how.signal, self.how.oom, self.how.outside)
+        record = Died(self.t, self.a, self.first, self.left, *how, self.parts)
+        return Understood(record, outcome)
+
+
+class BackLine(Line, frozen=True, tag="back"):
+    """Tasks go back."""
+
+    t: tuple[tuple[str, Count], ...]
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(HandedBack(self.t))
+
+
+class RefusedLine(Line, frozen=True, tag="refused"):
+    """The guard said no."""
+
+    findings: list[list[Any]]
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As the trouble that it means."""
+        return Understood(Refused(keeper.refusal(self.findings)))
+
+
+class FailedLine(Line, frozen=True, tag="failed"):
+    """Workers cannot serve."""
+
+    error: str
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(InitializerDied(self.error))
+
+
+class NextLine(Line, frozen=True, tag="next"):
+    """The log goes on."""
+
+    segment: Count
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(Continued(self.segment))
+
+
+class EndLine(Line, frozen=True, tag="end"):
+    """The agent has left."""
+
+    why: str
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(Left(self.why))
+
+
+AnyLine = (
+    UpLine
+    | RunLine
+    | DoneLine
+    | DiedLine
+    | BackLine
+    | RefusedLine
+    | FailedLine
+    | NextLine
+    | EndLine
+)
+_decoder = msgspec.json.Decoder(AnyLine)
+
+
+class Stretch(msgspec.Struct):
+    """What was read of a log."""
+
+    records: list[Line]
+    used: int
+    spoilt: bool
+    strange: int = 0  # authentic records that this fcx does not understand
+
+
+def read(data: bytes, key: bytes) -> Stretch:
+    """The whole, authentic records at the start of ``data``."""
+    found = lines.read(data, key)
+    records: list[Line] = []
+    strange = 0
+    for body in found.bodies:
+        try:
+            records.append(_decoder.decode(body))
+        except (msgspec.MsgspecError, RecursionError):
+            strange += 1
+    return Stretch(records, found.used, found.spoilt, strange)
+
+
+def assemble(outcome: Outcome, texts: list[bytes]) -> bool:
+    """Put an outcome together from its parts; False where they are not what its record says."""
+    try:
+        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
+    except ValueError:
+        return False
+    if len(data) != outcome.size or lines.sha(data) != outcome.sha:
+        return False
+    outcome.data = data
+    return True
