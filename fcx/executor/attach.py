@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from ..config import Credentials
+from ..config import Credentials, ExecutorSettings
 from ..errors import UsageError
 from ..firecrest.loop import LoopThread
 from ..jobscript.render import Options
-from ..parity.gate import Gate
+from ..parity.gate import Gate, Question
+from ..state.facts import Facts
 from ..state.journal import Journal, RunRecord
+from .core.events import Attached, TaskInfo
+from .effects.context import Identity
 from .future import FirecrestFuture
-from .run import Run
-from .state import RunSettings
-from .tasks import Task
-
-DEFAULTS: dict[str, Any] = {
-    "working_dir": "/",
-    "max_workers": 8,
-    "workers_per_node": 1,
-    "max_tasks_per_child": None,
-    "idle_timeout": 30.0,
-    "gate_timeout": 300.0,
-    "sleep_interval": 30.0,
-    "task_retries": 3,
-    "parity": "minor",
-    "python": "python3",
-    "inline": True,
-    "edf_option": "--environment",
-}
+from .run import Run, make_context
+from .settings import RunEnvironment, RunSettings
 
 
 class AttachedRun:
-    """The calls of an earlier run as futures, by task id, in the order of submission.
+    """The tasks of an earlier run as futures, by task id, in the order of submission.
 
     Leaving its ``with`` block waits for them; results that exist are there at once.
     """
@@ -50,7 +38,7 @@ class AttachedRun:
         return self._run.id
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """As an executor's: ``wait`` for all calls, or cancel those that do not run yet."""
+        """As an executor's: ``wait`` for all tasks, or cancel those that do not run yet."""
         if cancel_futures:
             self._run.cancel_pending()
         self._run.close(abort=False)
@@ -90,28 +78,51 @@ def attach(
     journal = Journal()
     credentials = Credentials.from_env(env)
     record = _record(journal, run, directory, key, credentials)
-    known = {**DEFAULTS, **record.settings}
-    edf = known.get("edf")
-    options = Options.check(known.get("sbatch", ()), known.get("srun", ()))
-    settings = RunSettings(
-        credentials=credentials,
-        options=options,
-        logger=logger or logging.getLogger("fcx"),
-        edf=(edf[0], edf[1].encode("ascii")) if edf else None,
-        **{name: known[name] for name in DEFAULTS},
-    )
-    gate = Gate(
-        settings.parity,
-        journal,
+    settings = _settings(record, credentials, logger)
+    environment = settings.environment
+    question = Question(
+        settings.table.parity,
         f"{credentials.api_url} {credentials.system}",
-        edf=edf[0] if edf else "",
+        python=settings.python,
+        edf=environment.name,
+        edf_digest=environment.digest,
     )
-    resumed = Run(settings, gate, journal)
-    resumed.resume(record, journal.pilots(record.id))
-    names = [(task, name) for task, name, _ in journal.tasks(record.id)] or _sent(resumed)
-    futures = {task: FirecrestFuture[Any](task, resumed) for task, _ in names}
-    resumed.expect([Task(task, futures[task], b"", "", name) for task, name in names])
+    gate = Gate(question, Facts())
+    gate.recall()
+    resumed = Run(make_context(settings, gate, Identity(record.id, record.key), record.directory))
+    sent = journal.tasks(record.id) or _sent(resumed)
+    futures = {task: FirecrestFuture[Any](task, resumed) for task, *_ in sent}
+    resumed.mailbox.expect(futures)
+    resumed.attach(
+        Attached(
+            tuple(TaskInfo(task, name, 0) for task, name, _ in sent),
+            tuple(attempt for *_, attempt in sent),
+            int(time.time()) % 100_000 * 10,  # past all that the other process can have used
+            tuple(journal.pilots(record.id)),
+        )
+    )
     return AttachedRun(resumed, futures)
+
+
+def _settings(
+    record: RunRecord, credentials: Credentials, logger: logging.Logger | None
+) -> RunSettings:
+    """What the run was begun with."""
+    known = record.settings
+    table = ExecutorSettings.from_record(known)
+    edf = known.get("edf")
+    environment = RunEnvironment()
+    if edf:
+        option = known.get("edf_option", "--environment")
+        environment = RunEnvironment(edf[0], edf[1].encode("ascii"), option)
+    return RunSettings(
+        table,
+        credentials,
+        Options.check(table.sbatch_options, table.srun_options),
+        environment,
+        table.python or "python3",
+        logger or logging.getLogger("fcx"),
+    )
 
 
 def _record(
@@ -135,13 +146,14 @@ def _record(
         known = ", ".join(found.id for found in journal.runs()) or "none"
         raise UsageError(
             f"This machine remembers no run {run!r}; open runs: {known}. On another machine give "
-            "the run's directory= and key= (the file `key` in it)."
+            "the run's directory= and key= (fcx.runs() on the machine that began it has both)."
         )
     return record
 
 
-def _sent(run: Run) -> list[tuple[str, str]]:
-    """The calls that lie in the run's bundles, where no journal has them."""
-    bundles = LoopThread.shared().run(run.read_bundles())
-    items = {item.task for b in bundles for portion in b.portions for item in portion}
-    return [(task, task) for task in sorted(items)]
+def _sent(run: Run) -> list[tuple[str, str, int]]:
+    """The tasks that lie in the run's bundles, where no journal has them: the last attempt of each."""
+    sent: dict[str, int] = {}
+    for item in LoopThread.shared().run(run.items_in_inbox()):
+        sent[item.task] = max(item.attempt, sent.get(item.task, 0))
+    return [(task, task, attempt) for task, attempt in sorted(sent.items())]

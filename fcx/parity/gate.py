@@ -1,12 +1,13 @@
-"""The gate: a far side proves what it is before any payload leaves; the proof is remembered.
+"""The gate: a remote side proves what it is before any payload leaves; the proof is remembered.
 
 ::
 
-    known and fresh ──> compare ──> guard ──> payload rides in the first script
-    unknown ──> one pilot without payload ──> its probe ──> admit: compare ──> guard, remembered
+    remembered and fresh ──> compare ──> open: payload rides in the first script
+    unknown ──> one pilot without payload ──> its probe ──> admit: compare ──> open, remembered
                                                                └──> ParityError, nothing was sent
 
-The guard is what every agent compares with its own place before its workers unpickle anything.
+What was judged is published once and never changes; any thread may read it. The guard is what
+every agent compares with its own place before its workers unpickle anything.
 """
 
 from __future__ import annotations
@@ -14,34 +15,30 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 from ..config import ParitySettings, check_policy
 from ..errors import ParityError
 from ..payload.requirements import Requirements
 from ..state.facts import Facts
-from ..state.journal import Journal
 from .cache import Known, verdict_key
 from .compare import before_queue, compare
-from .manifest import Manifest
-from .snapshot import Snapshot
+from .manifest import Manifest, Snapshot
 from .verdict import Verdict
 
-MANIFEST_SUFFIX = ".manifest.json"
 
-
-def here() -> Snapshot:
-    """The environment of this process, found by the same probe that runs over there."""
-    return _here(tuple((entry, _changed(entry)) for entry in (*sys.path, ".")))
+def client_snapshot() -> Snapshot:
+    """The environment of this process, found by the same probe that runs on the cluster."""
+    return _client_snapshot(tuple((entry, _changed(entry)) for entry in (*sys.path, ".")))
 
 
 @lru_cache(maxsize=1)
-def _here(_places: tuple[tuple[str, int], ...]) -> Snapshot:
+def _client_snapshot(_places: tuple[tuple[str, int], ...]) -> Snapshot:
     """Probed once for as long as nothing is installed into or removed from these places."""
     from ..protocol import probe
 
@@ -55,42 +52,30 @@ def _changed(place: str) -> int:
         return 0
 
 
-def manifest_beside(edf: str) -> Manifest | None:
-    """The manifest that `fcx image build` or `--adopt` wrote beside an EDF, if there is one."""
-    path = Path(edf)
-    beside = path.with_name(path.name.removesuffix(".toml") + MANIFEST_SUFFIX)
-    if not beside.is_file():
-        return None
-    return Manifest.from_json(beside.read_bytes(), str(beside))
-
-
-@dataclass
-class Gate:
-    """Holds payloads back until a verdict has passed. For one executor."""
+@dataclass(frozen=True)
+class Question:
+    """What a verdict is about: policy and rules, the image, the interpreter, the EDF."""
 
     policy: str
-    journal: Journal
     system: str  # server and system
-    facts: Facts = field(default_factory=Facts)
     rules: ParitySettings = field(default_factory=ParitySettings)
     manifest: Manifest | None = None
-    python: str = ""  # the interpreter that the user chose over there, if any
+    python: str = ""  # the remote interpreter that the user chose, if any
     edf: str = ""  # what verdicts of it are remembered under: a hash of the content, or a name
     edf_digest: str | None = None  # SHA-256 of the file that travels with the run
-    fresh: bool = False  # ask again, whatever is remembered
-    guard: dict[str, Any] | None = None
-    known: Known | None = None
-    verdict: Verdict | None = None
-    far: Snapshot | None = None  # as last seen, whether it passed or not
-    _calls: dict[tuple[int, bool], tuple[Requirements, Verdict]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
 
+    @property
+    def interpreter(self) -> str:
+        """The Python that is started on the cluster."""
+        return self.python or (self.manifest.python.executable if self.manifest else "python3")
+
     @cached_property
     def caller(self) -> Snapshot:
         """The environment that calls submit."""
-        return here()
+        return client_snapshot()
 
     @cached_property
     def key(self) -> str:
@@ -103,141 +88,177 @@ class Gate:
             caller=self.caller,
         )
 
-    @property
-    def interpreter(self) -> str:
-        """The Python that is started over there."""
-        return self.python or (self.manifest.python.executable if self.manifest else "python3")
-
-    def recall(self) -> None:
-        """Open the gate by what is remembered, if that is fresh and still passes.
-
-        Raises ParityError for what the image's manifest alone tells: that needs no job.
-        """
-        if self.guard is not None:
-            return
-        if self.manifest is not None:
-            verdict = self._compare(self.manifest)
-            if not verdict.passed:
-                self.verdict = verdict
-                raise self._error(verdict)
-        if self.fresh:
-            return
-        remembered = self.facts.get(self.key, self.rules.max_age_days * 86400)
-        if remembered is None:
-            if self.policy == "off":
-                self.guard = {}
-            return
-        known = Known.from_json(remembered)
-        if known.is_fresh(time.time(), self.rules.max_age_days):
-            verdict = self._compare(known.remote)
-            if verdict.passed:
-                self._open(known, verdict)
-
-    def admit(self, probe: Mapping[str, Any], hashes: Mapping[str, str | None]) -> Verdict:
-        """Judge what a pilot found. Raises ParityError; else the gate is open and this remembered.
-
-        ``hashes``: digest of the EDF as the agent found it.
-        """
-        far = self.far = Snapshot.from_probe(dict(probe))
-        wanted = {"the EDF": self.edf_digest} if self.edf_digest else {}
-        files = {name: (digest, hashes.get(name)) for name, digest in wanted.items()}
-        self.verdict = self._compare(far, files)
-        if not self.verdict.passed:
-            raise self._error(self.verdict)
-        known = Known(self.key, time.time(), far)
-        self.facts.store(self.key, known.to_json())
-        self._open(known, self.verdict)
-        return self.verdict
-
-    def _compare(
-        self, far: Snapshot | Manifest, hashes: Mapping[str, tuple[str, str | None]] | None = None
+    def judge(
+        self, place: Snapshot | Manifest, edf: tuple[str, str | None] | None = None
     ) -> Verdict:
+        """The verdict on a place; ``edf``: the digests that were sent and found."""
         return compare(
             self.policy,
-            remote=far,
+            far=place,
             manifest=self.manifest,
             caller=self.caller,
             rules=self.rules,
             python=self.python,
-            hashes=hashes,
+            hashes={"the EDF": edf} if edf else None,
         )
 
-    def _open(self, known: Known, verdict: Verdict) -> None:
-        self.known, self.verdict, self.far = known, verdict, known.remote
-        self.guard = {} if self.policy == "off" else self._guard(known.remote)
+    def judge_task(self, requirements: Requirements, place: Snapshot | Manifest | None) -> Verdict:
+        """The verdict on what one task refers to; of a place that is not known, nothing."""
+        return before_queue(
+            requirements,
+            place,
+            self.policy,
+            self.rules,
+            caller=self.caller,
+            manifest=self.manifest,
+        )
 
-    def _guard(self, far: Snapshot) -> dict[str, Any]:
+    def guard(self, remote: Snapshot) -> dict[str, Any]:
         """What each agent must find in its own place: quick to see, and enough to notice drift."""
+        if self.policy == "off":
+            return {}
         strict = self.policy == "strict"
-        version = far.python.version if strict else f"{far.python.minor}."
+        version = remote.python.version if strict else f"{remote.python.minor}."
         guard: dict[str, Any] = {
-            "python": f"{far.python.implementation} {version}",
-            "dill": far.dill,
-            "architecture": far.arch.machine,
+            "python": f"{remote.python.implementation} {version}",
+            "dill": remote.dill,
+            "architecture": remote.machine,
         }
         if self.manifest is not None:
-            guard["executable"] = far.python.executable
-            guard["build_id"] = self.manifest.build_id or far.build_id
+            guard["executable"] = remote.python.executable
+            guard["build_id"] = self.manifest.build_id or remote.build_id
         if self.edf_digest:
             guard["edf"] = self.edf_digest
         if strict:
-            listed = sorted(f"{name}=={version}" for name, version in far.distributions.items())
+            listed = sorted(f"{name}=={version}" for name, version in remote.distributions.items())
             guard["distributions"] = hashlib.sha256("\n".join(listed).encode()).hexdigest()
         return guard
 
-    def check_call(self, requirements: Requirements) -> Verdict:
-        """Judge what one call refers to, against the far side as far as it is known."""
-        known = self.known  # the image's manifest knows less than the live place: judge again
-        key = id(requirements), known is not None
-        found = self._calls.get(key)
+
+@dataclass(frozen=True)
+class Judgement:
+    """A place that has passed: its verdict, what was found there, what its agents must find."""
+
+    verdict: Verdict
+    known: Known  # what was found there, and when
+    guard: Mapping[str, Any]
+
+    @property
+    def remote(self) -> Snapshot:
+        """What was found there."""
+        return self.known.far
+
+
+class Gate:
+    """Holds payloads back until a verdict has passed. For one executor; any thread."""
+
+    def __init__(self, question: Question, facts: Facts) -> None:
+        self.question = question
+        self.facts = facts
+        self._lock = threading.Lock()
+        self._judgement: Judgement | None = None
+        self._tasks: dict[tuple[int, bool], tuple[Requirements, Verdict]] = {}
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What was published."""
+        return self._judgement
+
+    @property
+    def open(self) -> bool:
+        """Whether payload may leave: a verdict has passed, or none is asked for."""
+        return self._judgement is not None or self.question.policy == "off"
+
+    @property
+    def guard(self) -> Mapping[str, Any]:
+        """What agents must find."""
+        return self._judgement.guard if self._judgement else {}
+
+    def recall(self) -> Judgement | None:
+        """Publish what is remembered, if that is fresh and still passes.
+
+        Raises ParityError for what the image's manifest alone tells: that needs no job.
+        """
+        self.refuse_image()
+        if self._judgement is not None:
+            return self._judgement
+        question = self.question
+        remembered = self.facts.get(question.key, question.rules.max_age_days * 86400)
+        if remembered is None:
+            return None
+        known = Known.from_json(remembered)
+        if not known.is_fresh(time.time(), question.rules.max_age_days):
+            return None
+        verdict = question.judge(known.far)
+        return self._publish(verdict, known) if verdict.passed else None
+
+    def refuse_image(self) -> None:
+        """Raise ParityError where the manifest is not the environment that calls submit."""
+        if self.question.manifest is not None:
+            verdict = self.question.judge(self.question.manifest)
+            if not verdict.passed:
+                raise refusal(verdict)
+
+    def admit(self, probe: Mapping[str, Any], edf: str | None) -> Judgement:
+        """Judge what a pilot found; publish and remember it. Raises ParityError.
+
+        ``edf``: digest of the EDF as the agent found it.
+        """
+        question = self.question
+        remote = Snapshot.from_probe(dict(probe))
+        digests = (question.edf_digest, edf) if question.edf_digest else None
+        verdict = question.judge(remote, digests)
+        if not verdict.passed:
+            raise refusal(verdict)
+        known = Known(question.key, time.time(), remote)
+        self.facts.store(question.key, known.to_json())
+        return self._publish(verdict, known)
+
+    def _publish(self, verdict: Verdict, known: Known) -> Judgement:
+        with self._lock:
+            if self._judgement is None:
+                guard = self.question.guard(known.far)
+                self._judgement = Judgement(verdict, known, guard)
+            return self._judgement
+
+    def check_task(self, requirements: Requirements) -> Verdict:
+        """Judge what one task refers to, against the remote side as far as it is known."""
+        judged = self._judgement  # the manifest knows less than the live place: judge again
+        key = id(requirements), judged is not None
+        found = self._tasks.get(key)
         if found is not None:
             return found[1]
-        far = known.remote if known else self.manifest
-        verdict = before_queue(
-            requirements, far, self.policy, self.rules, caller=self.caller, manifest=self.manifest
-        )
-        if far is not None:
-            self._calls[key] = requirements, verdict
+        place = judged.remote if judged else self.question.manifest
+        verdict = self.question.judge_task(requirements, place)
+        if place is not None:
+            self._tasks[key] = requirements, verdict
         return verdict
 
-    def refuse_call(self, requirements: Requirements) -> None:
-        """Raise ParityError for a call that cannot run in the known far side."""
-        verdict = self.check_call(requirements)
+    def refuse_task(self, requirements: Requirements) -> None:
+        """Raise ParityError for a task that cannot run in the known remote side."""
+        verdict = self.check_task(requirements)
         if not verdict.passed:
-            raise self._error(verdict)
-
-    def refused(self, findings: list[list[Any]]) -> ParityError:
-        """The error for what an agent's guard found: its place is not the one that passed."""
-        self.forget()
-        lines = [f"  {what}: wanted {wanted}, found {found}" for what, wanted, found in findings]
-        return ParityError(
-            "A node is not the environment that passed the check, so nothing was unpickled "
-            "there:\n" + "\n".join(lines) + "\nRun `fcx preflight --fresh` to judge it anew."
-        )
-
-    def not_started(self, job: str, told: str) -> ParityError:
-        """The error for a far side that could not even start the probe."""
-        self.forget()
-        if "not found" in told and self.interpreter in told:
-            fix = (
-                f"There is no {self.interpreter} over there: name one with python=..., load a "
-                "module in your login shell, or use an image (environment=...)."
-            )
-        else:
-            fix = "Fix what it complains of, then run `fcx preflight --fresh`."
-        return ParityError(
-            f"Job {job} could not start {self.interpreter} in the environment that was asked for, "
-            f"so nothing was sent. Its output ends with:\n{told.rstrip()}\n{fix}"
-        )
+            raise refusal(verdict)
 
     def forget(self) -> None:
-        """What is remembered of this far side no longer counts."""
-        self.facts.forget(self.key)
+        """What is remembered of this remote side no longer counts."""
+        self.facts.forget(self.question.key)
 
-    def _error(self, verdict: Verdict) -> ParityError:
-        error = ParityError(
-            "The far side is not the environment that you have here; no payload was sent.\n"
-            + verdict.text()
-        )
-        error.verdict = verdict
-        return error
+
+def refusal(verdict: Verdict) -> ParityError:
+    """The error for a verdict that did not pass."""
+    error = ParityError(
+        "The remote side is not the environment that the client has; no payload was sent.\n"
+        + verdict.text()
+    )
+    error.verdict = verdict
+    return error
+
+
+def guard_refusal(findings: list[list[Any]]) -> ParityError:
+    """The error for what an agent's guard found: its place is not the one that passed."""
+    lines = [f"  {what}: wanted {wanted}, found {found}" for what, wanted, found in findings]
+    return ParityError(
+        "A node is not the environment that passed the check, so nothing was unpickled "
+        "there:\n" + "\n".join(lines) + "\nRun `fcx preflight --fresh` to judge it anew."
+    )

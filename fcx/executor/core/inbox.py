@@ -52,9 +52,12 @@ class Inbox:
             self.requests.note(DropBundle(bundle))
 
     def missing(self, archives: Archives, carried: Iterable[str] = ()) -> Archives:
-        """Those that have not arrived and that no pilot under way carries."""
+        """Those that have not arrived and that no pilot under way carries.
+
+        One of no size belongs to a task of an earlier process, which brought it.
+        """
         known = {**self._archives, **dict.fromkeys(carried)}
-        return tuple(archive for archive in archives if archive[0] not in known)
+        return tuple((name, size) for name, size in archives if size and name not in known)
 
     def upload(
         self, bundles: Iterable[Bundle], archives: Archives, then: Callable[[], None]

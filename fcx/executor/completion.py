@@ -1,0 +1,182 @@
+"""Outcomes become results, on a thread of their own: unpickling and callbacks are users' code.
+
+::
+
+    driver ─ Settle ─> queue ─> one thread for each executor: load, settle the future, callbacks
+                                   └─> Settled, back to the driver
+
+A spare thread takes the queue over where one outcome takes long, so that a callback that waits
+for another future, or a result that is slow to load, holds up nobody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import errors
+from ..errors import FcxError, ResultError
+from ..payload import outcome as outcomes
+from .core.events import Trouble
+from .future import FirecrestFuture
+from .wire import Outcome
+
+SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One outcome on its way to its future: data, or trouble (with what was written), or neither."""
+
+    task: str
+    future: FirecrestFuture[Any]
+    job: str = ""
+    outcome: Outcome | None = None
+    trouble: Trouble | None = None
+    original: BaseException | None = None  # the exception that the trouble names, if there is one
+
+    @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        data = self.outcome.data if self.outcome else None
+        return len(data or b"")
+
+
+Told = Callable[[str, bool], None]
+"""Called with a task's id, and whether the bytes of its outcome may be wanted again."""
+
+
+class Completion:
+    """The queue of one executor, and the thread that empties it."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._changed = threading.Condition()
+        self._waiting: deque[Delivery] = deque()
+        self._waiting_bytes = 0
+        self._thread: threading.Thread | None = None  # the one that takes from the queue
+        self._since: float | None = None  # when it took what it is at
+        self._closed = False
+
+    def put(self, delivery: Delivery) -> None:
+        """Take an outcome in."""
+        with self._changed:
+            self._waiting.append(delivery)
+            self._waiting_bytes += delivery.size
+            if self._thread is None:
+                self._begin()
+            self._changed.notify()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of outcomes that are not loaded yet."""
+        return self._waiting_bytes
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits, or is being delivered."""
+        return bool(self._waiting) or self._since is not None
+
+    def relieve(self) -> None:
+        """Start a spare where an outcome takes long and others wait."""
+        with self._changed:
+            late = self._since is not None and time.monotonic() - self._since > SLOW
+            if late and self._waiting:
+                self._begin()
+
+    def close(self) -> None:
+        """Nothing more comes: the thread ends once all is delivered."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _begin(self) -> None:
+        """A thread that takes from the queue from now on, in the place of any other."""
+        self._since = None
+        self._thread = threading.Thread(target=self._run, name="fcx-completion", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        me = threading.current_thread()
+        while (delivery := self._next(me)) is not None:
+            kept = _deliver(delivery)
+            self._told(delivery.task, kept)
+            del delivery  # a result lives as long as its future, not until the next one comes
+
+    def _next(self, me: threading.Thread) -> Delivery | None:
+        """The next outcome; None where another thread has taken over, or all is delivered."""
+        with self._changed:
+            if self._thread is not me:
+                return None
+            self._since = None
+            while not self._waiting:
+                if self._closed:
+                    return None
+                self._changed.wait()
+                if self._thread is not me:
+                    return None
+            self._since = time.monotonic()
+            delivery = self._waiting.popleft()
+            self._waiting_bytes -= delivery.size
+            return delivery
+
+
+def _deliver(delivery: Delivery) -> bool:
+    """Settle a future; whether the bytes of its outcome may be wanted again."""
+    future = delivery.future
+    if delivery.outcome is None and delivery.trouble is None:
+        future.cancel()
+        future.report_end(None, None, (b"", b""))
+        return False
+    if delivery.job:
+        future.job_id = delivery.job
+    result, out, err = delivery.outcome.split() if delivery.outcome else (b"", b"", b"")
+    value: Any = None
+    error: BaseException | None
+    if delivery.trouble is not None:
+        error = exception_of(delivery.trouble, delivery.original)
+    else:
+        assert delivery.outcome is not None
+        value, error = outcomes.load(delivery.outcome.kind, result)
+    future.report_end(value, error, (out, err))
+    return isinstance(error, ResultError) and bool(error.data)
+
+
+def exception_of(trouble: Trouble, original: BaseException | None) -> BaseException:
+    """An exception of its own for each future: a traceback shared between threads grows."""
+    if original is None:
+        return ERRORS.get(trouble.error, FcxError)(trouble.message)
+    try:
+        made = type(original)(*original.args)
+    except Exception:  # noqa: BLE001 - whatever a class's own __init__ raises
+        return original
+    made.__dict__.update(original.__dict__)
+    made.__cause__ = original.__cause__
+    if str(made) != trouble.message and isinstance(made, FcxError):
+        made.args = (trouble.message,)
+    return made
+
+
+ERRORS: dict[str, type[FcxError]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.InitializerFailed,
+        errors.JobCancelled,
+        errors.JobFailed,
+        errors.JobNeverRuns,
+        errors.JobRefused,
+        errors.NodeFailed,
+        errors.OutOfMemory,
+        errors.ParityError,
+        errors.ResultError,
+        errors.RunLost,
+        errors.TimeLimitExceeded,
+        errors.Unreachable,
+        errors.WorkerDied,
+    )
+}
+"""Errors that the core names; each is made of its message alone."""

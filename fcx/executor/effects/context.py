@@ -1,0 +1,78 @@
+"""What effects work with: one run's identity, and its ways to the cluster, the disk and the caller."""
+
+from __future__ import annotations
+
+import posixpath
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from ...firecrest.client import Client
+from ...parity.gate import Gate
+from ...protocol import mac
+from ...state.journal import Journal
+from ..home import Home
+from ..scripts import Scripts
+from ..settings import RunSettings
+from ..store import RequirementSets, Store
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A run's id, and the key from which all others are derived: it stays with the client."""
+
+    id: str
+    key: bytes = field(repr=False)
+
+    @classmethod
+    def new(cls) -> Identity:
+        """Of a run that begins."""
+        return cls(
+            time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4), secrets.token_bytes(32)
+        )
+
+
+class Place:
+    """Where the run directory lies, once that is known."""
+
+    def __init__(self, directory: str = "") -> None:
+        self._directory = directory
+
+    def found(self, base: str, run: str) -> None:
+        """The folder of all our runs is known."""
+        self._directory = posixpath.join(base, run)
+
+    @property
+    def directory(self) -> str:
+        """The run directory; empty while it is not known."""
+        return self._directory
+
+    @property
+    def base(self) -> str:
+        """The folder of all our runs."""
+        return posixpath.dirname(self._directory)
+
+    def path(self, *parts: str) -> str:
+        """A path below the run directory."""
+        return posixpath.join(self._directory, *parts)
+
+
+@dataclass(frozen=True)
+class Context:
+    """One run, as effects see it."""
+
+    settings: RunSettings
+    identity: Identity
+    place: Place
+    client: Client
+    home: Home
+    gate: Gate
+    journal: Journal
+    scripts: Scripts
+    store: Store
+    requirements: RequirementSets
+
+    @property
+    def inbox_key(self) -> bytes:
+        """The key under which we sign what we send."""
+        return mac.inbox_key(self.identity.key)

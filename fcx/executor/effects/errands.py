@@ -1,0 +1,146 @@
+"""What is done on this machine: bundles are made, runs remembered, places judged."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from ...errors import ParityError
+from ...protocol import bundle as bundles
+from ...state.journal import RunRecord
+from ..core.actions import (
+    Encode,
+    Judge,
+    JudgeRequirements,
+    Prepare,
+    RecordEnd,
+    RecordPilot,
+    RecordTasks,
+)
+from ..core.events import AnyEvent, Done, Encoded, Judged, RequirementsJudged, Trouble
+from .context import Context
+from .files import OFF_LOOP
+
+JOURNAL_TIMEOUT = 1.0  # seconds that a request waits for what is remembered before it
+
+
+class JournalLost(Exception):
+    """This machine cannot remember the run: it goes on without."""
+
+
+class Errands:
+    """The journal, the gate, and the making of bundles."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.table: dict[type, Callable[[Any], Awaitable[AnyEvent]]] = {
+            Prepare: self.prepare,
+            RecordTasks: self.tasks,
+            RecordPilot: self.pilot,
+            RecordEnd: self.end,
+            Encode: self.encode,
+            Judge: self.judge,
+        }
+
+    async def prepare(self, action: Prepare) -> AnyEvent:
+        """Find the folder of our runs; open this one in the journal."""
+        context = self.context
+        base = await context.home.find()
+        context.place.found(base, context.identity.id)
+        credentials = context.settings.credentials
+        record = RunRecord(
+            context.identity.id,
+            credentials.api_url,
+            credentials.system,
+            context.place.directory,
+            context.identity.key,
+            time.time(),
+            "open",
+            context.settings.to_record(),
+        )
+        await self._remembered(context.journal.open_run, record)
+        return Done(action.id)
+
+    async def tasks(self, action: RecordTasks) -> AnyEvent:
+        """Tasks that are about to be sent."""
+        context = self.context
+        name = context.store.payloads.name
+        sent = [(task, name(task), attempt) for task, attempt in action.tasks]
+        await self._remembered(context.journal.add_tasks, context.identity.id, sent)
+        return Done(action.id)
+
+    async def pilot(self, action: RecordPilot) -> AnyEvent:
+        """A pilot that is about to be submitted, or has a job now."""
+        add = self.context.journal.add_pilot
+        await self._remembered(add, self.context.identity.id, action.pilot, action.job)
+        return Done(action.id)
+
+    async def end(self, action: RecordEnd) -> AnyEvent:
+        """The run is over."""
+
+        def end_run() -> None:
+            self.context.journal.end_run(self.context.identity.id, kept=action.kept)
+
+        await self._remembered(end_run)
+        return Done(action.id)
+
+    @staticmethod
+    async def _remembered(function: Callable[..., object], *arguments: Any) -> None:
+        work = asyncio.to_thread(function, *arguments)
+        try:
+            await asyncio.wait_for(work, JOURNAL_TIMEOUT)
+        except Exception as error:
+            raise JournalLost(f"{type(error).__name__}: {error}") from error
+
+    async def encode(self, action: Encode) -> AnyEvent:
+        """A bundle; a large one is compressed beside the loop."""
+        store = self.context.store
+        found = [store.payloads.item(task, attempt) for task, attempt in action.tasks]
+        items = [item for item in found if item is not None]
+        sizes = _without_gaps(found, action.sizes)
+        make = (
+            action.bundle,
+            items,
+            sizes,
+            self.context.gate.guard,
+            action.pilot or None,
+            dict(action.seen),
+            self.context.inbox_key,
+        )
+        if sum(len(item.payload) for item in items) > OFF_LOOP:
+            bundle = await asyncio.to_thread(bundles.encode, *make)
+        else:
+            bundle = bundles.encode(*make)
+        store.bundles[action.bundle] = bundle
+        return Encoded(action.id, bundle.size)
+
+    async def judge(self, action: Judge) -> AnyEvent:
+        """What an agent found, beside the loop."""
+        probe, edf = self.context.store.probes.pop(action.probe)
+        try:
+            judgement = await asyncio.to_thread(self.context.gate.admit, probe, edf)
+        except ParityError as error:
+            return Judged(action.id, 0, self._trouble(error))
+        return Judged(action.id, len(judgement.verdict.differences))
+
+    def judge_requirements(self, action: JudgeRequirements) -> AnyEvent:
+        """What a task refers to: at once, for its payload waits for it."""
+        try:
+            self.context.gate.refuse_task(self.context.requirements[action.requirements])
+        except ParityError as error:
+            return RequirementsJudged(action.id, self._trouble(error))
+        return RequirementsJudged(action.id)
+
+    def _trouble(self, error: ParityError) -> Trouble:
+        return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+
+
+def _without_gaps(items: list[Any], sizes: tuple[int, ...]) -> list[int]:
+    """Sizes of the portions without the tasks that were settled meanwhile."""
+    counts, at = [], 0
+    for size in sizes:
+        counts.append(sum(item is not None for item in items[at : at + size]))
+        at += size
+    return counts

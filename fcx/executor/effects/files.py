@@ -1,0 +1,221 @@
+"""The run directory: what is written there, listed and read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import posixpath
+
+from ...errors import NoSuchPath
+from ...protocol import bundle as bundles
+from ...protocol import mac, names, parts
+from ..core.actions import (
+    Fetch,
+    ListFolder,
+    ListLinks,
+    MakeDirectory,
+    ReadInbox,
+    ReadLog,
+    RemoveDirectory,
+    UploadArchive,
+    UploadBundle,
+    UploadConfig,
+    UploadInitializer,
+    UploadOrder,
+    WriteClosed,
+)
+from ..core.events import AnyEvent, Done, Fetched, FilesListed, InboxRead, LinksListed, LogRead
+from ..wire import Stretch, assemble, read
+from .context import Context
+from .keeping import Keeping
+
+OFF_LOOP = 64 << 10  # bytes from which decoding is done beside the loop
+MOST_WAITING = 256 << 20  # bytes of outcomes that may wait to be loaded before more are fetched
+
+
+class FileEffects:
+    """Reads and writes the run directory, through the door."""
+
+    def __init__(self, context: Context, keeping: Keeping) -> None:
+        self.context = context
+        self.keeping = keeping
+        self.files = context.client.files
+        self._pilots: dict[str, bytes] = {}  # keys, by name
+        self._logs: dict[str, bytes] = {}  # keys, by agent
+        self.table = {
+            MakeDirectory: self.make,
+            UploadInitializer: self.initializer,
+            UploadArchive: self.archive,
+            UploadBundle: self.bundle,
+            UploadConfig: self.config,
+            UploadOrder: self.order,
+            ListFolder: self.list,
+            ListLinks: self.links,
+            ReadLog: self.log,
+            ReadInbox: self.inbox,
+            Fetch: self.fetch,
+            WriteClosed: self.close,
+            RemoveDirectory: self.remove,
+        }
+
+    # -- writing ----------------------------------------------------------------------------
+
+    async def make(self, action: MakeDirectory) -> AnyEvent:
+        """Private before anything lies in it: what the API makes is 0755."""
+        place = self.context.place
+        await self.files.make_folder(place.directory)
+        await self.files.set_mode(place.directory, "700")
+        for folder in ("inbox", "modules", "pilots"):
+            await self.files.make_folder(place.path(folder))
+        return Done(action.id)
+
+    async def initializer(self, action: UploadInitializer) -> AnyEvent:
+        """What workers run first."""
+        await self._write("", names.INITIALIZER, self.context.settings.initializer)
+        return Done(action.id)
+
+    async def archive(self, action: UploadArchive) -> AnyEvent:
+        """Modules of the user's own."""
+        data = self.context.store.payloads.archive(action.archive)
+        await self._write("modules", action.archive, data)
+        return Done(action.id)
+
+    async def bundle(self, action: UploadBundle) -> AnyEvent:
+        """Chunks side by side, the head last: without it the bundle is not there."""
+        *chunks, head = self.context.store.bundles[action.bundle].files
+        await asyncio.gather(*(self._write_file("inbox", *chunk) for chunk in chunks))
+        await self._write_file("inbox", *head)
+        return Done(action.id)
+
+    async def config(self, action: UploadConfig) -> AnyEvent:
+        """What a pilot's agents are told."""
+        context = self.context
+        guard = context.gate.guard if action.open else None
+        directory = context.place.directory
+        config = context.scripts.config(directory, action.pilot, action.workers, guard)
+        await self._write_file("pilots", names.pilot_config(action.pilot), config.encode())
+        return Done(action.id)
+
+    async def order(self, action: UploadOrder) -> AnyEvent:
+        """Tasks that nobody wants any more."""
+        data = bundles.encode_order({"cancel": list(action.cancel)}, self.context.inbox_key)
+        await self._write_file("inbox", names.order(action.number), data)
+        return Done(action.id)
+
+    async def _write(self, folder: str, name: str, data: bytes) -> None:
+        """A file; a large one in parts side by side, whose index goes last."""
+        *pieces, last = parts.split(name, data)
+        await asyncio.gather(*(self._write_file(folder, *piece) for piece in pieces))
+        await self._write_file(folder, *last)
+
+    async def _write_file(self, folder: str, name: str, data: bytes) -> None:
+        await self.files.write(self.context.place.path(folder), name, data)
+
+    # -- listing ----------------------------------------------------------------------------
+
+    async def list(self, action: ListFolder) -> AnyEvent:
+        """Names and sizes."""
+        entries = await self.files.list(self.context.place.path(action.folder))
+        sizes = tuple(sorted((name, entry.size) for name, entry in entries.items()))
+        return FilesListed(action.id, sizes)
+
+    async def links(self, action: ListLinks) -> AnyEvent:
+        """Symbolic links and their targets."""
+        entries = await self.files.list(self.context.place.path(action.folder))
+        links = sorted((name, entry.target) for name, entry in entries.items() if entry.target)
+        return LinksListed(action.id, tuple(links))
+
+    # -- reading ----------------------------------------------------------------------------
+
+    async def log(self, action: ReadLog) -> AnyEvent:
+        """Records of an agent's log: the bytes of outcomes are kept, the core gets the rest."""
+        path = self.context.place.path("logs", f"{action.log}.{action.segment}")
+        data = await self.files.read_from(path, action.offset)
+        if len(data) > OFF_LOOP:
+            stretch = await asyncio.to_thread(self._decode, action.log, data)
+        else:
+            stretch = self._decode(action.log, data)
+        records = self.keeping.keep(action.log, stretch)
+        return LogRead(action.id, records, stretch.used, stretch.spoilt)
+
+    def _decode(self, log: str, data: bytes) -> Stretch:
+        """By the key of the log's pilot: the one that fits, where that is not known yet."""
+        known = self._logs.get(log)
+        if known is not None:
+            return read(data, known)
+        best = Stretch([], 0, spoilt=False)
+        for key in list(self._pilots.values()):
+            found = read(data, key)
+            if found.used:
+                self._logs[log] = key
+                return found
+            best = Stretch([], 0, spoilt=best.spoilt or found.spoilt)
+        return best
+
+    def expect_pilot(self, pilot: str) -> None:
+        """A pilot whose agents may write logs."""
+        self._pilots[pilot] = mac.pilot_key(self.context.identity.key, pilot)
+
+    async def inbox(self, action: ReadInbox) -> AnyEvent:
+        """The bundles that lie there, with all their tasks."""
+        recall = self.context.store.payloads.recall
+        found = [
+            (recall(item), bundle.name, number)
+            for bundle in await self._bundles()
+            for number, portion in enumerate(bundle.portions)
+            for item in portion
+        ]
+        return InboxRead(action.id, tuple(found))
+
+    async def items(self) -> list[bundles.Item]:
+        """All tasks that lie in the inbox, as they were sent."""
+        found = await self._bundles()
+        return [item for bundle in found for portion in bundle.portions for item in portion]
+
+    async def _bundles(self) -> list[bundles.Bundle]:
+        entries = await self.files.list(self.context.place.path("inbox"))
+        heads = sorted(name for name in entries if names.is_bundle(name))
+        return [await self._read_bundle(name) for name in heads]
+
+    async def _read_bundle(self, name: str) -> bundles.Bundle:
+        key, path = self.context.inbox_key, self.context.place.path("inbox", name)
+        head = await self.files.download(path)
+        rest = range(1, bundles.chunks(head, key))
+        chunks = [await self.files.download(names.chunk(path, index)) for index in rest]
+        return bundles.decode(name, [head, *chunks], key)
+
+    async def fetch(self, action: Fetch) -> AnyEvent:
+        """The parts of an outcome, side by side; first those that wait are let go of."""
+        outcome = self.context.store.outcomes[action.task, action.attempt]
+        await self.keeping.room(outcome.size, MOST_WAITING)
+        paths = [
+            self.context.place.path("parts", names.part(action.task, action.attempt, number))
+            for number in range(action.parts)
+        ]
+        texts = await asyncio.gather(*(self.files.read_from(path, 0) for path in paths))
+        whole = await asyncio.to_thread(assemble, outcome, texts)
+        return Fetched(action.id, whole)
+
+    async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
+        """What a running task has written so far (0: stdout, 1: stderr)."""
+        incarnation = names.Incarnation.parse(agent)
+        assert incarnation is not None, agent
+        name = names.output(incarnation, slot, ("out", "err")[stream])
+        try:
+            return await self.files.read_from(self.context.place.path("output", name), 0)
+        except NoSuchPath:
+            return b""
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def close(self, action: WriteClosed) -> AnyEvent:
+        """Agents and jobs that start late find this word."""
+        word = action.word.encode("ascii")
+        await self._write_file("inbox", names.CLOSED, word)
+        return Done(action.id)
+
+    async def remove(self, action: RemoveDirectory) -> AnyEvent:
+        """All of it; one that is not there is fine."""
+        with contextlib.suppress(NoSuchPath):
+            await self.files.remove(posixpath.normpath(self.context.place.directory))
+        return Done(action.id)

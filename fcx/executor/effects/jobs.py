@@ -1,0 +1,70 @@
+"""Pilots' jobs: submit, cancel, list, and what they wrote."""
+
+from __future__ import annotations
+
+from ...errors import FcxError
+from ...jobscript.render import File
+from ..core.actions import CancelJob, ListJobs, ReadOutput, SubmitPilot
+from ..core.events import AnyEvent, Done, JobMade, JobSeen, JobsListed, OutputRead
+from .context import Context
+
+OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
+
+
+class JobEffects:
+    """Asks Slurm, through the door."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.table = {
+            SubmitPilot: self.submit,
+            CancelJob: self.cancel,
+            ListJobs: self.list,
+            ReadOutput: self.output,
+        }
+
+    async def submit(self, action: SubmitPilot) -> AnyEvent:
+        """A pilot, with what its script brings along."""
+        context = self.context
+        store, directory = context.store, context.place.directory
+        guard = context.gate.guard if action.open else None
+        config = context.scripts.config(directory, action.pilot, action.workers, guard)
+        files = [
+            File(f"modules/{name}", store.payloads.archive(name)) for name in action.archives
+        ]
+        files += [
+            File(f"inbox/{name}", data)
+            for bundle in action.bundles
+            if bundle in store.bundles  # else it has arrived already, with a job nobody heard of
+            for name, data in store.bundles[bundle].files
+        ]
+        text = context.scripts.text(directory, config, files, opened=action.open)
+        made = await context.client.jobs.submit(context.settings.table.working_dir, text)
+        return JobMade(action.id, made.job, made.repeated)
+
+    async def cancel(self, action: CancelJob) -> AnyEvent:
+        """One that has ended counts as cancelled."""
+        await self.context.client.jobs.cancel(action.job)
+        return Done(action.id)
+
+    async def list(self, action: ListJobs) -> AnyEvent:
+        """All of the user's recent jobs, and how long the answer took."""
+        listing = await self.context.client.jobs.listing()
+        jobs = tuple(
+            JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal)
+            for job in listing.jobs
+        )
+        return JobsListed(action.id, jobs, listing.seconds)
+
+    async def output(self, action: ReadOutput) -> AnyEvent:
+        """The end of it; without any, the usual reason is a working_dir that is gone."""
+        context = self.context
+        path = await context.client.jobs.output_path(action.job)
+        path = path or f"{context.settings.table.working_dir}/slurm-{action.job}.out"
+        try:
+            data = await context.client.files.read_end(path, OUTPUT_TAIL)
+            text = data.decode("utf-8", "replace")
+        except FcxError:
+            await context.home.forget(context.place.base)
+            text = await context.home.complaint()
+        return OutputRead(action.id, text)

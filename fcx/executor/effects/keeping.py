@@ -1,0 +1,53 @@
+"""Keeps what the core only names: probes, errors, and the bytes of outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from ...parity.gate import guard_refusal
+from ..completion import Completion
+from ..core.events import AnyRecord, Trouble
+from ..wire import Stretch
+from .context import Context
+
+ROOM_PAUSE = 0.02  # seconds between looks at how many bytes wait
+
+
+class Keeping:
+    """Splits records into what decides and what is data."""
+
+    def __init__(self, context: Context, completion: Completion) -> None:
+        self.context = context
+        self.completion = completion
+
+    def keep(self, log: str, stretch: Stretch) -> tuple[AnyRecord, ...]:
+        """The records for the core; what they name is kept."""
+        if stretch.strange:
+            self.context.settings.logger.warning(
+                f"{stretch.strange} record(s) of agent {log} are of a kind that this fcx does not "
+                "know: they were left out. Use one version of fcx for a run."
+            )
+        records = []
+        for line in stretch.records:
+            understood = line.understood(self)
+            record, outcome = understood.record, understood.outcome
+            if outcome is not None:
+                self.context.store.outcomes[record.task, record.attempt] = outcome  # type: ignore[union-attr]  # only records of tasks have one
+            records.append(record)
+        return tuple(records)
+
+    def probe(self, found: dict[str, Any], edf: str | None) -> int:
+        """A number for what an agent found."""
+        return self.context.store.keep_probe(found, edf)
+
+    def refusal(self, findings: list[list[Any]]) -> Trouble:
+        """The trouble that a guard's findings mean; what was remembered was wrong."""
+        self.context.gate.forget()
+        error = guard_refusal(findings)
+        return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+
+    async def room(self, size: int, most: int) -> None:
+        """Wait until outcomes of ``most`` bytes in all would wait to be loaded, this one with them."""
+        while self.completion.waiting_bytes and self.completion.waiting_bytes + size > most:
+            await asyncio.sleep(ROOM_PAUSE)

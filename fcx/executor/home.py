@@ -1,0 +1,90 @@
+"""Who we are on the cluster, and whether working_dir will do: asked once, remembered for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+
+from ..config import Credentials
+from ..errors import ConfigError, NoSuchPath, RequestRefused
+from ..firecrest.client import Client
+from ..state.facts import Facts
+
+FACT_AGE = 7 * 86400.0  # seconds for which who we are there is remembered
+DIRECTORY_AGE = 86400.0  # seconds for which a working_dir that was fine is not looked at again
+
+
+class Home:
+    """The folder of all our runs below a working_dir."""
+
+    def __init__(
+        self, client: Client, credentials: Credentials, working_dir: str, facts: Facts
+    ) -> None:
+        self.client = client
+        self.credentials = credentials
+        self.working_dir = working_dir
+        self.facts = facts
+
+    @property
+    def _where(self) -> str:
+        return f"{self.credentials.api_url} {self.credentials.system}"
+
+    async def find(self, *, afresh: bool = False) -> str:
+        """Its path; made where it is not there. ``afresh``: remember nothing."""
+        who = f"user {self._where} {self.credentials.client_id}"
+        user = None if afresh else await asyncio.to_thread(self.facts.get, who, FACT_AGE)
+        if user is None:
+            user = await self._ask_user()
+            await asyncio.to_thread(self.facts.store, who, user)
+        base = posixpath.join(self.working_dir, f".fcx-{user}")
+        fine = self._directory_fact(base)
+        known = not afresh and await asyncio.to_thread(self.facts.get, fine, DIRECTORY_AGE)
+        if not known:
+            await self._make(base)
+            await asyncio.to_thread(self.facts.store, fine, True)
+        return base
+
+    def _directory_fact(self, base: str) -> str:
+        return f"directory {self._where} {base}"
+
+    async def forget(self, base: str) -> None:
+        """The working_dir may not do any more."""
+        await asyncio.to_thread(self.facts.forget, self._directory_fact(base))
+
+    async def complaint(self) -> str:
+        """What is wrong with the working_dir, if that can be told; else nothing."""
+        try:
+            await self.client.files.stat(self.working_dir)
+        except NoSuchPath:
+            return f"working_dir {self.working_dir} does not exist on {self.client.system}\n"
+        return ""
+
+    async def _ask_user(self) -> str:
+        try:
+            return await self.client.user()
+        except RequestRefused as error:
+            if error.status != 404:
+                raise
+            known = ", ".join(await self.client.systems())
+            raise ConfigError(
+                f"{self.credentials.api_url} has no system {self.client.system!r}; it has: "
+                f"{known}. Set FIRECREST_SYSTEM to one of them."
+            ) from error
+
+    async def _make(self, base: str) -> None:
+        try:
+            await self.client.files.make_folder(base, parents=False)
+        except NoSuchPath as error:
+            raise ConfigError(
+                f"working_dir {self.working_dir} does not exist on {self.client.system}. "
+                "Make it there, or name one that exists."
+            ) from error
+        except RequestRefused as error:
+            if "File exists" in str(error):
+                return
+            if error.status == 403 or "ermission denied" in str(error):
+                raise ConfigError(
+                    f"working_dir {self.working_dir} cannot be written to on "
+                    f"{self.client.system}: {error}. Name a directory of your own."
+                ) from error
+            raise ConfigError(f"working_dir {self.working_dir} cannot be used: {error}") from error

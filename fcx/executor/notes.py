@@ -1,0 +1,93 @@
+"""What the core says without waiting for an answer: to the log, to futures, to the completion."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from .completion import Completion, Delivery, exception_of
+from .core.actions import (
+    Broken,
+    Discard,
+    DropBundle,
+    Forget,
+    Hurry,
+    Note,
+    Say,
+    Settle,
+    TellPending,
+    TellRunning,
+)
+from .core.events import Trouble
+from .effects.context import Context
+from .mailbox import Mailbox
+
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class Notes:
+    """One method for each kind of note."""
+
+    def __init__(self, context: Context, mailbox: Mailbox, completion: Completion) -> None:
+        self.context = context
+        self.mailbox = mailbox
+        self.completion = completion
+        self._table: dict[type, Callable[[Any], None]] = {
+            Say: self._say,
+            TellRunning: self._running,
+            TellPending: self._pending,
+            Settle: self._settle,
+            Discard: self._discard,
+            DropBundle: self._drop_bundle,
+            Forget: self._forget,
+            Broken: self._broken,
+            Hurry: self._hurry,
+        }
+
+    def take(self, note: Note) -> None:
+        """Do it."""
+        self._table[type(note)](note)
+
+    def _say(self, note: Say) -> None:
+        self.context.settings.logger.log(LEVELS[note.level], note.text)
+
+    def _running(self, note: TellRunning) -> None:
+        future = self.mailbox.future(note.task)
+        if future is not None:
+            future.report_running(note.job)
+
+    def _pending(self, note: TellPending) -> None:
+        future = self.mailbox.future(note.task)
+        if future is not None:
+            future.report_pending()
+
+    def _settle(self, note: Settle) -> None:
+        store = self.context.store
+        store.payloads.drop(note.task)
+        outcome = store.outcomes.pop((note.task, note.attempt), None)
+        future = self.mailbox.future(note.task)
+        if future is not None:
+            original = self._original(note.trouble)
+            delivery = Delivery(note.task, future, note.job, outcome, note.trouble, original)
+            self.completion.put(delivery)
+
+    def _original(self, trouble: Trouble | None) -> BaseException | None:
+        return self.context.store.errors.get(trouble.ref) if trouble else None
+
+    def _discard(self, note: Discard) -> None:
+        self.context.store.outcomes.pop((note.task, note.attempt), None)
+
+    def _drop_bundle(self, note: DropBundle) -> None:
+        self.context.store.bundles.pop(note.bundle, None)
+
+    def _forget(self, _note: Forget) -> None:
+        """The journal may be slow: nobody waits for it."""
+        asyncio.get_running_loop().run_in_executor(None, self.context.gate.forget)
+
+    def _broken(self, note: Broken) -> None:
+        self.mailbox.break_off(exception_of(note.trouble, self._original(note.trouble)))
+
+    def _hurry(self, _note: Hurry) -> None:
+        self.context.client.hurry()

@@ -1,0 +1,74 @@
+"""Performs what the core asks for: one table of effects, and the notes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable
+
+from .completion import Completion
+from .core.actions import Answered, JudgeRequirements, Note, SubmitPilot
+from .core.events import AnyEvent
+from .effects.context import Context
+from .effects.errands import Errands
+from .effects.files import FileEffects
+from .effects.jobs import JobEffects
+from .effects.keeping import Keeping
+from .mailbox import Mailbox, NewTask
+from .notes import Notes
+
+
+class Performer:
+    """All effects of one run."""
+
+    def __init__(self, context: Context, mailbox: Mailbox, completion: Completion) -> None:
+        self.context = context
+        self.completion = completion
+        keeping = Keeping(context, completion)
+        self.files = FileEffects(context, keeping)
+        self.errands = Errands(context)
+        self._effects = {**self.files.table, **JobEffects(context).table, **self.errands.table}
+        self._notes = Notes(context, mailbox, completion)
+
+    @property
+    def log(self) -> logging.Logger:
+        """The run's."""
+        return self.context.settings.logger
+
+    def take_in(self, tasks: Iterable[NewTask]) -> None:
+        """Keep what new tasks are made of."""
+        for task in tasks:
+            self.context.store.payloads.add(task)
+
+    def expect_pilots(self, pilots: Iterable[str]) -> None:
+        """Pilots of an earlier process."""
+        for pilot in pilots:
+            self.files.expect_pilot(pilot)
+
+    def note(self, note: Note) -> None:
+        """Do what is not answered."""
+        self._notes.take(note)
+
+    def judge_requirements(self, action: JudgeRequirements) -> AnyEvent:
+        """Answered at once."""
+        return self.errands.judge_requirements(action)
+
+    async def perform(self, action: Answered) -> AnyEvent:
+        """Do what is answered; raises what went wrong."""
+        if isinstance(action, SubmitPilot):
+            self.files.expect_pilot(action.pilot)
+        return await self._effects[type(action)](action)
+
+    def keep_error(self, error: BaseException) -> int:
+        """A number for an exception."""
+        return self.context.store.keep_error(error)
+
+    async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
+        """What a running task has written so far."""
+        return await self.files.live_output(agent, slot, stream)
+
+    async def close(self) -> None:
+        """Let go of threads and connections."""
+        self.completion.close()
+        with contextlib.suppress(Exception):
+            await self.context.client.close()

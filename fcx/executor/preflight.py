@@ -1,0 +1,161 @@
+"""Preflight: one short job that probes the remote side, and the verdict on what it found.
+
+A small thing of its own: no tasks, no core. The pilot waits for no go: it tells what its place is
+and leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+
+from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError
+from ..firecrest.loop import LoopThread
+from ..parity.gate import Gate, Question
+from ..parity.manifest import Snapshot
+from ..parity.verdict import Verdict
+from ..protocol import mac
+from ..state.facts import Facts
+from .core import fates
+from .core.events import JobSeen
+from .effects.context import Context, Identity
+from .run import make_context
+from .settings import RunSettings
+from .wire import UpLine, read
+
+LOOK, LONGEST_LOOK = 0.1, 2.0  # seconds between looks, at first and at most
+GRACE = 5.0  # seconds for which the log of a job that has ended may still appear
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known of the remote side, and how that is judged."""
+
+    verdict: Verdict
+    remote: Snapshot | None = None  # None: the image's manifest alone told
+    taken: float = 0.0  # seconds since the epoch
+
+
+def preflight(settings: RunSettings, question: Question, *, fresh: bool = False) -> Answer:
+    """Judge the remote side; ``fresh``: by a new job, whatever is remembered.
+
+    Credentials, system and working_dir are checked first, by requests alone. Raises what keeps the
+    job from being run; a verdict that did not pass is an answer.
+    """
+    gate = Gate(question, Facts())
+    context = make_context(settings, gate, Identity.new())
+    try:
+        return LoopThread.shared().run(_answer(context, fresh=fresh))
+    finally:
+        LoopThread.shared().run(context.client.close())
+
+
+async def _answer(context: Context, *, fresh: bool) -> Answer:
+    gate = context.gate
+    base = await context.home.find(afresh=True)
+    context.place.found(base, context.identity.id)
+    try:
+        await asyncio.to_thread(gate.refuse_image)
+        known = None if fresh else await asyncio.to_thread(gate.recall)
+    except ParityError as error:
+        return Answer(error.verdict)  # that needs no job
+    if known is not None:
+        return Answer(known.verdict, known.remote, known.known.taken)
+    return await _ask(context)
+
+
+async def _ask(context: Context) -> Answer:
+    """Submit a pilot that only probes, and judge what it found."""
+    settings, directory = context.settings, context.place.directory
+    pilot = f"{context.scripts.prefix()}-001"
+    config = context.scripts.config(directory, pilot, (1,), None, gate_timeout=0.0)
+    text = context.scripts.text(directory, config, [], opened=False, inline=True)
+    submitted = await context.client.jobs.submit(settings.table.working_dir, text)
+    settings.logger.info(f"Job {submitted.job} submitted as {pilot}")
+    try:
+        up = await Watch(context, submitted.job, mac.pilot_key(context.identity.key, pilot)).up()
+    finally:
+        await _tidy(context, submitted.job)
+    return await asyncio.to_thread(_judge, context.gate, up)
+
+
+def _judge(gate: Gate, up: UpLine) -> Answer:
+    remote = Snapshot.from_probe(up.probe or {})
+    try:
+        judgement = gate.admit(up.probe or {}, up.edf)
+    except ParityError as error:
+        return Answer(error.verdict, remote, time.time())
+    return Answer(judgement.verdict, remote, judgement.known.taken)
+
+
+async def _tidy(context: Context, job: str) -> None:
+    """End the job and remove what it left, whatever became of it."""
+    with contextlib.suppress(FcxError):
+        await context.client.jobs.cancel(job)
+        await context.client.files.remove(context.place.directory)
+
+
+class Watch:
+    """Waits for the first record of a pilot's only agent."""
+
+    def __init__(self, context: Context, job: str, key: bytes) -> None:
+        self.context = context
+        self.job = job
+        self.key = key
+        self.heard: JobSeen | None = None
+        self._asked = time.monotonic()
+
+    async def up(self) -> UpLine:
+        """The record. Raises ParityError, JobNeverRuns or JobFailed where none will come."""
+        pause, ended = LOOK, 0.0
+        while True:
+            found = await self._read()
+            if found is not None:
+                return found
+            if ended and time.monotonic() - ended > GRACE:
+                raise await self._not_started()
+            if time.monotonic() - self._asked > LONGEST_LOOK:
+                await self._ask_state()
+                if fates.ended(self.heard) and not ended:
+                    ended = time.monotonic()
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.2, LONGEST_LOOK, self.context.settings.table.sleep_interval)
+
+    async def _read(self) -> UpLine | None:
+        path = self.context.place.path("logs", f"{self.job}.0.0.0")
+        try:
+            data = await self.context.client.files.read_from(path, 0)
+        except NoSuchPath:
+            return None
+        lines = read(data, self.key).records
+        return next((line for line in lines if isinstance(line, UpLine)), None)
+
+    async def _ask_state(self) -> None:
+        self._asked = time.monotonic()
+        found = await self.context.client.jobs.ask(self.job)
+        if found is None:
+            return
+        before = self.heard.state if self.heard else ""
+        self.heard = JobSeen(found.job, found.state, found.reason, found.exit_code, found.signal)
+        if before != found.state:
+            self.context.settings.logger.info(f"Job {self.job}: {found.state}")
+        if fates.stuck(self.heard):
+            raise JobNeverRuns(fates.never_runs(self.job, self.heard).message)
+
+    async def _not_started(self) -> FcxError:
+        """Why no agent came up, in the words of the job's output."""
+        jobs, files = self.context.client.jobs, self.context.client.files
+        told = ""
+        with contextlib.suppress(FcxError):
+            path = await jobs.output_path(self.job)
+            path = path or f"{self.context.settings.table.working_dir}/slurm-{self.job}.out"
+            told = (await files.read_end(path, 2000)).decode("utf-8", "replace")
+        fate = fates.of_job(self.job, self.heard, told)
+        if fate.kind != "failed":
+            return JobFailed(fate.trouble.message)
+        python = self.context.settings.python
+        return ParityError(fates.not_started(self.job, python, told).message)
+
+

@@ -1,0 +1,74 @@
+"""A pilot's job script and configuration, of what a run is made with (pure)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..jobscript.render import File, Shape, pilot_name, render
+from ..protocol import mac
+from ..protocol.config import Config
+from .settings import RunSettings
+
+
+class Scripts:
+    """Scripts of the pilots of one run."""
+
+    def __init__(self, settings: RunSettings, run: str, key: bytes) -> None:
+        self.settings = settings
+        self.run = run
+        self.key = key
+
+    def shape(self, directory: str) -> Shape:
+        """What the run's pilots have in common."""
+        environment = self.settings.environment
+        return Shape(
+            self.settings.options,
+            directory,
+            self.run,
+            self.settings.python,
+            f"edf/{environment.name}" if environment.name else "",
+            environment.option,
+        )
+
+    def prefix(self) -> str:
+        """What the names of the run's pilots begin with."""
+        return pilot_name(self.shape(""), 1).removesuffix("-001")
+
+    def config(
+        self,
+        directory: str,
+        pilot: str,
+        workers: tuple[int, ...],
+        guard: Mapping[str, Any] | None,
+        *,
+        gate_timeout: float | None = None,
+    ) -> Config:
+        """What the pilot's agents are told; without a guard they probe and wait for one."""
+        table = self.settings.table
+        name = self.settings.environment.name
+        return Config(
+            pilot=pilot,
+            workers=workers,
+            idle_timeout=table.idle_timeout,
+            gate_timeout=table.gate_timeout if gate_timeout is None else gate_timeout,
+            pilot_key=mac.pilot_key(self.key, pilot),
+            inbox_key=mac.inbox_key(self.key),
+            max_tasks_per_child=table.max_tasks_per_child,
+            guard=dict(guard) if guard is not None else None,
+            probe=table.parity == "off",
+            edf=posixpath.join(directory, "edf", name) if name else None,
+        )
+
+    def text(self, directory: str, config: Config, files: Iterable[File], *, opened: bool) -> str:
+        """The script, with the files that it brings along."""
+        carried = list(files)
+        environment = self.settings.environment
+        if environment.name:
+            carried.insert(0, File(f"edf/{environment.name}", environment.text))
+        if self.settings.table.inline:
+            if opened and self.settings.initializer:
+                carried.append(File("initializer", self.settings.initializer))
+            carried.append(File(f"pilots/{config.pilot}.json", config.encode()))
+        return render(self.shape(directory), config.pilot, carried)

@@ -1,0 +1,135 @@
+"""What one run is made with: the settings table, credentials, checked options and the run's EDF."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Credentials, ExecutorSettings, Settings, resolve
+from ..edf.document import Edf, run_edf, run_edf_over
+from ..errors import OptionError
+from ..files import manifest_of_edf
+from ..jobscript.render import Options
+from ..parity.gate import Question
+from ..parity.manifest import Manifest
+from .core import Limits
+
+
+@dataclass(frozen=True)
+class RunEnvironment:
+    """The run's own EDF, if any, and the manifest of its image."""
+
+    name: str = ""
+    text: bytes = b""
+    option: str = "--environment"
+    manifest: Manifest | None = None
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of the EDF."""
+        return hashlib.sha256(self.text).hexdigest() if self.name else None
+
+
+def run_environment(environment: Any, options: Options, working_dir: str) -> RunEnvironment:
+    """The run's EDF: from ``environment=``, or over the one that the srun options name."""
+    if environment is None and not options.environment:
+        return RunEnvironment()
+    if environment is not None and options.environment:
+        raise OptionError(
+            f"srun_options: --environment={options.environment} and environment= both name an "
+            "EDF; give one of them"
+        )
+    manifest = None
+    if environment is not None:
+        edf = run_edf(environment, working_dir)
+        path = environment.file if isinstance(environment, Edf) else os.fspath(environment)
+        manifest = manifest_of(path)
+    else:
+        edf = run_edf_over(options.environment, working_dir)
+    return RunEnvironment(edf.name, edf.text.encode("ascii"), options.engine_option, manifest)
+
+
+def manifest_of(edf: str) -> Manifest | None:
+    """The manifest that `fcx image build` or `--adopt` wrote beside an EDF, if there is one."""
+    path = manifest_of_edf(edf)
+    return Manifest.from_json(path.read_bytes(), str(path)) if path else None
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What an executor was asked for, checked."""
+
+    table: ExecutorSettings
+    credentials: Credentials
+    options: Options
+    environment: RunEnvironment
+    python: str  # that is started on the cluster
+    logger: logging.Logger
+    initializer: bytes = b""
+
+    def to_record(self) -> dict[str, Any]:
+        """What another process needs to carry the run on; no secrets."""
+        record = self.table.to_record()
+        if self.environment.name:
+            record["edf"] = [self.environment.name, self.environment.text.decode("ascii")]
+            record["edf_option"] = self.environment.option
+        return {**record, "python": self.python, "account": self.credentials.account}
+
+    def limits(self, run: str, pilots: str) -> Limits:
+        """As much of it as decisions need."""
+        table = self.table
+        return Limits(
+            max_workers=table.max_workers,
+            nodes=self.options.nodes,
+            workers_per_node=table.workers_per_node,
+            sleep_interval=table.sleep_interval,
+            task_retries=table.task_retries,
+            inline=table.inline,
+            requeue=self.options.requeue,
+            initializer=bool(self.initializer),
+            policy=table.parity,
+            python=self.python,
+            pilots=pilots,
+            run=run,
+            directory=f"The run directory {table.working_dir}/.fcx-*/{run}",
+        )
+
+
+def settle(
+    given: Mapping[str, object],
+    env: Mapping[str, str | None] | None = None,
+    logger: logging.Logger | None = None,
+    initializer: bytes = b"",
+) -> tuple[RunSettings, Question]:
+    """What a run is made with, and what its verdict is about, of what the caller ``given``.
+
+    Raises ConfigError, OptionError or UsageError for what can be told without asking the cluster.
+    """
+    credentials = Credentials.from_env(env)
+    project = Settings.load()
+    table = resolve(given, project)
+    options = Options.check(table.sbatch_options, table.srun_options)
+    environment = run_environment(table.environment, options, table.working_dir)
+    question = Question(
+        table.parity,
+        f"{credentials.api_url} {credentials.system}",
+        rules=project.parity,
+        manifest=environment.manifest,
+        python=table.python or "",
+        edf=environment.name,
+        edf_digest=environment.digest,
+    )
+    settings = RunSettings(
+        table,
+        credentials,
+        options,
+        environment,
+        question.interpreter,
+        logger or logging.getLogger("fcx"),
+        initializer,
+    )
+    return settings, question
