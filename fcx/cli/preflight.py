@@ -1,25 +1,28 @@
-"""``fcx preflight``: prove that the far side is the environment you have here."""
+"""``fcx preflight``: prove that the remote side is the environment that the client has."""
 
 from __future__ import annotations
 
 import json
 import logging
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError, ParityError
-from .options import JsonOption
+from ..errors import ParityError
+
+if TYPE_CHECKING:
+    from ..executor.preflight import Answer
 
 app = typer.Typer(rich_markup_mode=None)
 
 DEFAULTS = {"--nodes": "--nodes=1", "--time": "--time=00:15:00"}
+"""sbatch options of the job, each where the user's own say nothing of the kind."""
 
 
 @app.command()
 def preflight(
-    edf: Annotated[str, typer.Option(help="EDF of the environment; none: the bare far side.")] = "",
+    edf: Annotated[str, typer.Option(help="EDF of the environment; none: no container.")] = "",
     working_dir: Annotated[str, typer.Option(help="Directory on the cluster.")] = "",
     policy: Annotated[str, typer.Option(help="strict, minor or off.")] = "",
     all_packages: Annotated[
@@ -28,80 +31,78 @@ def preflight(
     sbatch: Annotated[list[str] | None, typer.Option(help="An sbatch option; repeatable.")] = None,
     srun: Annotated[list[str] | None, typer.Option(help="An srun option; repeatable.")] = None,
     adopt: Annotated[str, typer.Option(help="Write what is found as edf/NAME.manifest.json.")] = "",
-    as_json: JsonOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
     fresh: Annotated[bool, typer.Option(help="Ask again, whatever is remembered.")] = False,
 ) -> None:
-    """Compare Python, dill, the image and the packages over there with what is here.
+    """Compare the remote Python, dill, image and packages with the client's.
 
-    Submits one short job unless a verdict is remembered. Ends with 0 if calls may be sent, else 3.
+    Submits one short job unless a verdict is remembered. Ends with 0 if tasks may be sent, else 3.
     """
-    from ..config import Settings
-
-    settings = Settings.load()
     _show_phases(quiet=as_json)
-    executor = _executor(settings, edf, working_dir, policy, sbatch, srun)
-    gate = executor.gate
-    age = ""
-    verdict = executor.preflight(fresh=fresh or bool(adopt))
-    if gate.known is not None:
-        age = gate.known.spoken_age(_now())
-        age = "" if age == "just now" else age
+    answer = _ask(edf, working_dir, policy, sbatch, srun, fresh=fresh or bool(adopt))
     if adopt:
-        _adopt(settings.root, adopt, executor)
-    if as_json:
-        record = json.loads(verdict.to_json())
-        typer.echo(json.dumps({**record, "taken": age or "just now"}, indent=2, sort_keys=True))
-    else:
-        typer.echo(verdict.text(all_packages=all_packages))
-        if age:
-            typer.echo(f"This was found {age}; `fcx preflight --fresh` asks again.")
-    if not verdict.passed:
+        _adopt(adopt, answer)
+    _show(answer, as_json=as_json, all_packages=all_packages)
+    if not answer.verdict.passed:
         raise typer.Exit(ParityError.exit_code)
 
 
-def _executor(
-    settings: Any,
+def _ask(
     edf: str,
     working_dir: str,
     policy: str,
     sbatch: list[str] | None,
     srun: list[str] | None,
-) -> Any:
-    """An executor that is never given a call, made as the user's own would be."""
-    from ..executor.interface import FirecrestExecutor
+    *,
+    fresh: bool,
+) -> Answer:
+    """As an executor would be made of the same settings, with a job that is short by default."""
+    from ..config import Settings
+    from ..executor.preflight import preflight as ask
+    from ..executor.settings import settle
+    from ..jobscript.options import Options
 
-    own = settings.executor
-    directory = working_dir or own.working_dir
-    if not directory:
-        raise ConfigError(
-            "No working directory: give --working-dir, an absolute path on the cluster, or set "
-            "working_dir under [executor] in fcx.toml."
-        )
+    own = Settings.load().executor
     options = list(sbatch if sbatch is not None else own.sbatch_options)
-    given = " ".join(options)
-    options += [text for name, text in DEFAULTS.items() if name not in given]
-    environment = edf or own.environment
-    if environment and not edf:
-        environment = str(settings.root / environment) if "/" in environment else environment
-    return FirecrestExecutor(
-        directory,
-        options,
-        list(srun if srun is not None else own.srun_options),
-        environment=environment or None,
-        parity=policy or settings.parity.policy,
-        sleep_interval=5,
+    given = Options.check(options, ())
+    options += [text for name, text in DEFAULTS.items() if not given.gives(name)]
+    settings, question = settle(
+        {
+            "working_dir": working_dir or None,
+            "sbatch_options": options,
+            "srun_options": srun,
+            "environment": edf or None,
+            "parity": policy or None,
+            "sleep_interval": 5,
+        }
     )
+    return ask(settings, question, fresh=fresh)
 
 
-def _adopt(root: Path, name: str, executor: Any) -> None:
-    """Keep the remote side as a manifest, as if its image had been built at the client."""
-    from ..files import EDF_FOLDER, edf_path, manifest_path, plain_name, write_whole
+def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:
+    if as_json:
+        record = json.loads(answer.verdict.to_json())
+        typer.echo(
+            json.dumps({**record, "taken": answer.age or "just now"}, indent=2, sort_keys=True)
+        )
+        return
+    typer.echo(answer.verdict.text(all_packages=all_packages))
+    if answer.age:
+        typer.echo(f"This was found {answer.age}; `fcx preflight --fresh` asks again.")
+
+
+def _adopt(name: str, answer: Answer) -> None:
+    """Keep what was found as a manifest, as if its image had been built by this project."""
+    from ..config import Settings
+    from ..files import EDF_FOLDER, manifest_path
     from ..parity.manifest import Manifest
 
-    folder = root / EDF_FOLDER
-    path = manifest_path(name, folder)
-    write_whole(path, Manifest.adopt(plain_name(name), executor.gate.far).to_json())
-    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {edf_path(name, folder)})", err=True)
+    if answer.remote is None:
+        return
+    path = manifest_path(name, Path(Settings.load().root, EDF_FOLDER))
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(Manifest.adopt(name, answer.remote).to_json(), encoding="utf-8")
+    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {EDF_FOLDER}/{name}.toml)", err=True)
 
 
 def _show_phases(*, quiet: bool) -> None:
@@ -112,9 +113,3 @@ def _show_phases(*, quiet: bool) -> None:
     logger.addHandler(handler)
     logger.setLevel(logging.ERROR if quiet else logging.INFO)
     logger.propagate = False
-
-
-def _now() -> float:
-    import time
-
-    return time.time()

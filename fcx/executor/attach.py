@@ -152,7 +152,7 @@ def _record(
 
 
 def _sent(run: Run) -> list[tuple[str, str, int]]:
-    """The tasks that lie in the run's bundles, where no journal has them: the last attempt of each."""
+    """The tasks in the run's bundles, where no journal has them: the last attempt of each."""
     sent: dict[str, int] = {}
     for item in LoopThread.shared().run(run.items_in_inbox()):
         sent[item.task] = max(item.attempt, sent.get(item.task, 0))

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import errors
 from ..errors import FcxError, ResultError
-from ..payload import outcome as outcomes
+from ..payload import call as outcomes
 from .core.events import Trouble
 from .future import FirecrestFuture
 from .wire import Outcome
@@ -30,7 +30,7 @@ SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One outcome on its way to its future: data, or trouble (with what was written), or neither."""
+    """One outcome on its way to its future: data, or trouble and what was written, or neither."""
 
     task: str
     future: FirecrestFuture[Any]

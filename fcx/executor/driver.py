@@ -166,4 +166,3 @@ KINDS: tuple[tuple[type[Exception], str], ...] = (
     (FcxError, "refused"),
 )
 """What a failure means for the core; anything else is an error of ours."""
-

@@ -1,4 +1,4 @@
-"""Who we are on the cluster, and whether working_dir will do: asked once, remembered for a while."""
+"""Who we are on the cluster, and whether working_dir will do: asked once, then remembered."""
 
 from __future__ import annotations
 

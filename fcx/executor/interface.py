@@ -2,7 +2,7 @@
 
 ::
 
-    submit(fn, *args) ──> payload ──> Mailbox ──> Driver ──> Core: what leaves when, and by which way
+    submit(fn, *args) ──> payload ──> Mailbox ──> Driver ──> Core (decides)
                              │                       │
     future <── completion <──┴── outcomes <──────────┴── firecrest: pilots, agents, workers
 """

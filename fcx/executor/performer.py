@@ -14,6 +14,7 @@ from .effects.errands import Errands
 from .effects.files import FileEffects
 from .effects.jobs import JobEffects
 from .effects.keeping import Keeping
+from .effects.table import Table
 from .mailbox import Mailbox, NewTask
 from .notes import Notes
 
@@ -27,7 +28,11 @@ class Performer:
         keeping = Keeping(context, completion)
         self.files = FileEffects(context, keeping)
         self.errands = Errands(context)
-        self._effects = {**self.files.table, **JobEffects(context).table, **self.errands.table}
+        self._effects: Table = {
+            **self.files.table,
+            **JobEffects(context).table,
+            **self.errands.table,
+        }
         self._notes = Notes(context, mailbox, completion)
 
     @property

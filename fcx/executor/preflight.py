@@ -35,7 +35,7 @@ class Answer:
 
     verdict: Verdict
     remote: Snapshot | None = None  # None: the image's manifest alone told
-    taken: float = 0.0  # seconds since the epoch
+    age: str = ""  # of what was found, in words; empty: just now
 
 
 def preflight(settings: RunSettings, question: Question, *, fresh: bool = False) -> Answer:
@@ -62,7 +62,8 @@ async def _answer(context: Context, *, fresh: bool) -> Answer:
     except ParityError as error:
         return Answer(error.verdict)  # that needs no job
     if known is not None:
-        return Answer(known.verdict, known.remote, known.known.taken)
+        age = known.known.spoken_age(time.time())
+        return Answer(known.verdict, known.remote, "" if age == "just now" else age)
     return await _ask(context)
 
 
@@ -84,10 +85,10 @@ async def _ask(context: Context) -> Answer:
 def _judge(gate: Gate, up: UpLine) -> Answer:
     remote = Snapshot.from_probe(up.probe or {})
     try:
-        judgement = gate.admit(up.probe or {}, up.edf)
+        verdict = gate.admit(up.probe or {}, up.edf).verdict
     except ParityError as error:
-        return Answer(error.verdict, remote, time.time())
-    return Answer(judgement.verdict, remote, judgement.known.taken)
+        return Answer(error.verdict, remote)
+    return Answer(verdict, remote)
 
 
 async def _tidy(context: Context, job: str) -> None:
@@ -157,5 +158,3 @@ class Watch:
             return JobFailed(fate.trouble.message)
         python = self.context.settings.python
         return ParityError(fates.not_started(self.job, python, told).message)
-
-

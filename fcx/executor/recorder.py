@@ -36,11 +36,11 @@ class Trace(msgspec.Struct, kw_only=True):
             trace = msgspec.json.decode(data, type=cls)
         except msgspec.MsgspecError as error:
             raise UsageError(
-                f"This is no trace that this fcx can read: {error}. Take the file as it was written."
+                f"No trace that this fcx can read: {error}. Take the file as it was written."
             ) from error
         if trace.fcx != FORMAT:
             raise UsageError(
-                f"The trace has format {trace.fcx}, this fcx reads {FORMAT}: use the fcx that wrote it."
+                f"The trace has format {trace.fcx}, not {FORMAT}: use the fcx that wrote it."
             )
         return trace
 

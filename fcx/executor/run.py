@@ -53,7 +53,9 @@ class Run:
 
     def __init__(self, context: Context) -> None:
         settings = context.settings
-        limits = settings.limits(context.identity.id, context.scripts.prefix())
+        limits = settings.limits(
+            context.identity.id, context.scripts.prefix(), context.place.directory
+        )
         self.context = context
         self.recorder = Recorder(limits)
         self.mailbox = Mailbox(self._wake)
@@ -71,6 +73,11 @@ class Run:
     def id(self) -> str:
         """Its name."""
         return self.context.identity.id
+
+    @property
+    def directory(self) -> str:
+        """The run directory; empty while it is not known."""
+        return self.context.place.directory
 
     @property
     def finished(self) -> threading.Event:

@@ -61,13 +61,21 @@ class Scripts:
             edf=posixpath.join(directory, "edf", name) if name else None,
         )
 
-    def text(self, directory: str, config: Config, files: Iterable[File], *, opened: bool) -> str:
-        """The script, with the files that it brings along."""
+    def text(
+        self,
+        directory: str,
+        config: Config,
+        files: Iterable[File],
+        *,
+        opened: bool,
+        inline: bool | None = None,
+    ) -> str:
+        """The script, with what it brings along; one without payload may be ``inline`` anyhow."""
         carried = list(files)
         environment = self.settings.environment
         if environment.name:
             carried.insert(0, File(f"edf/{environment.name}", environment.text))
-        if self.settings.table.inline:
+        if self.settings.table.inline if inline is None else inline:
             if opened and self.settings.initializer:
                 carried.append(File("initializer", self.settings.initializer))
             carried.append(File(f"pilots/{config.pilot}.json", config.encode()))

@@ -79,7 +79,7 @@ class RunSettings:
             record["edf_option"] = self.environment.option
         return {**record, "python": self.python, "account": self.credentials.account}
 
-    def limits(self, run: str, pilots: str) -> Limits:
+    def limits(self, run: str, pilots: str, directory: str) -> Limits:
         """As much of it as decisions need."""
         table = self.table
         return Limits(
@@ -95,7 +95,7 @@ class RunSettings:
             python=self.python,
             pilots=pilots,
             run=run,
-            directory=f"The run directory {table.working_dir}/.fcx-*/{run}",
+            directory=directory or f"{table.working_dir}/.fcx-*/{run}",
         )
 
 

@@ -153,7 +153,7 @@ class JudgeRequirements(Errand, frozen=True):
 
 
 class Prepare(Request, frozen=True):
-    """Learn who we are there and that working_dir will do; open the run in the journal."""
+    """Learn who we are there, that working_dir will do; open the run. Answer: Prepared."""
 
 
 class MakeDirectory(Request, frozen=True):

@@ -26,7 +26,7 @@ class Doubts:
 
     def pilots(self) -> list[Pilot]:
         """Pilots of which only Slurm can say what they do."""
-        return [pilot for pilot in self.fleet.pilots if pilot.jobs() and self._doubtful(pilot)]
+        return [pilot for pilot in self.fleet.pilots if self._doubtful(pilot)]
 
     def _doubtful(self, pilot: Pilot) -> bool:
         if pilot.phase == "up":

@@ -110,6 +110,13 @@ class Failed(Event, frozen=True):
     after: float = 0.0  # seconds that the server asks us to wait
 
 
+class Prepared(Event, frozen=True):
+    """The run directory will do, and is this one."""
+
+    action: int
+    directory: str
+
+
 class Encoded(Event, frozen=True):
     """A bundle is ready to leave: its bytes, compressed."""
 
@@ -302,6 +309,7 @@ AnyEvent = (
     | Ticked
     | Done
     | Failed
+    | Prepared
     | Encoded
     | JobMade
     | FilesListed
@@ -318,6 +326,7 @@ AnyEvent = (
 Answer = (
     Done
     | Failed
+    | Prepared
     | Encoded
     | JobMade
     | FilesListed

@@ -110,8 +110,8 @@ def run_lost(directory: str) -> Trouble:
     """The trouble of all tasks once the run directory is gone."""
     return Trouble(
         "RunLost",
-        f"{directory} is gone: somebody or a clean-up removed it. Tasks that had not ended are "
-        "lost; submit them again.",
+        f"The run directory {directory} is gone: somebody or a clean-up removed it. Tasks that "
+        "had not ended are lost; submit them again.",
     )
 
 

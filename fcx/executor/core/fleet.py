@@ -145,8 +145,7 @@ class Fleet:
     def adopt(self, pilots: Iterable[tuple[str, str]]) -> None:
         """Pilots of an earlier process."""
         for name, job in pilots:
-            phase = "queued" if job else "submitting"
-            self.pilots.append(Pilot(name, self.requests.now, phase, job, ambiguous=not job))
+            self.pilots.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
 
     # -- how many ---------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Inbox:
     def __init__(self, requests: Requests, limits: Limits) -> None:
         self.requests = requests
         self.limits = limits
+        self.directory = limits.directory  # its path, for messages
         self.landed = False  # an agent has come up: the directory is there
         self.made = False  # we made it ourselves
         self.initializer = not limits.initializer  # it is there, or there is none
@@ -41,6 +42,14 @@ class Inbox:
     def there(self) -> bool:
         """Whether there is a directory that something can be written to."""
         return self.landed or self.made
+
+    def found(self) -> None:
+        """An earlier process has made it."""
+        self.made = self.initializer = True
+
+    def prepared(self, directory: str) -> None:
+        """It will lie there."""
+        self.directory = directory
 
     def keep(self, bundle: Bundle) -> None:
         """A bundle that has been made."""

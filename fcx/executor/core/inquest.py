@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from . import fates
-from .actions import CancelJob, Forget, ListLinks, ReadInbox, ReadOutput
-from .events import Failed, InboxRead, LinksListed, OutputRead, Trouble
+from .actions import CancelJob, Forget, ListLinks, ReadOutput
+from .events import Failed, LinksListed, OutputRead, Trouble
 from .fleet import Fleet, Heard, Pilot
 from .inbox import Inbox
 from .limits import Limits
@@ -42,7 +42,6 @@ class Inquest:
         self.fleet = fleet
         self.logs = logs
         self._open: dict[str, None] = {}  # names of agents and pilots that are looked into
-        self._placed = False  # tasks of an earlier process: where they lie is known
 
     # -- an agent ---------------------------------------------------------------------------
 
@@ -129,8 +128,8 @@ class Inquest:
         self._open.pop(pilot.name, None)
         if pilot.phase == "leaving":
             pilot.phase = "ended"
-        elif pilot.agents:
-            self.over(pilot)
+        elif pilot.agents or not pilot.job:
+            self.over(pilot)  # without a job: an earlier process ended before it had an answer
         elif pilot.phase != "ended":
             self._open[pilot.name] = None
             read = partial(self._barren, pilot)
@@ -181,25 +180,12 @@ class Inquest:
 
     def _with_claims(self, cursors: list[Cursor], then: Any) -> None:
         """Who claimed what; then nothing more is expected of these agents."""
-        if self.logs.listed_only and not self._placed:
-            self.requests.ask(ReadInbox, then=partial(self._place, cursors, then))
-            return
         self.requests.ask(
             ListLinks,
             "claims",
             then=partial(self._claims, cursors, then),
             failed=partial(self._no_claims, cursors, then),
         )
-
-    def _place(self, cursors: list[Cursor], then: Any, _action: Any, event: InboxRead) -> None:
-        """Where the tasks of an earlier process lie."""
-        self._placed = True
-        waiting = {task.id for task in self.tasks.outbox}
-        for info, bundle, portion in event.tasks:
-            task = self.tasks.unfinished.get(info.id)
-            if task is not None and not task.bundle and task.id not in waiting:
-                self.tasks.placed(task, bundle, portion)
-        self._with_claims(cursors, then)
 
     def _claims(self, cursors: list[Cursor], then: Any, _action: Any, event: LinksListed) -> None:
         for cursor in cursors:
@@ -208,7 +194,7 @@ class Inquest:
 
     def _no_claims(self, cursors: list[Cursor], then: Any, _action: Any, event: Failed) -> None:
         if event.kind == "missing":
-            self.requests.give_up(fates.run_lost(self.limits.directory))
+            self.requests.give_up(fates.run_lost(self.inbox.directory))
             return
         self.requests.say(f"Claims were not read: {event.trouble.message}", "warning")
         for cursor in cursors:

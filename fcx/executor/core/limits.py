@@ -20,7 +20,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     python: str = "python3"  # the interpreter that is started, for messages
     pilots: str = "fcx"  # what the names of the run's pilots begin with
     run: str = "run"  # the run's id, for messages
-    directory: str = "the run directory"  # for messages
+    directory: str = ""  # where it is known before the run begins, for messages
     patience: float = 900.0  # without any usable answer of the server
 
     def workers(self) -> tuple[int, ...]:

@@ -110,7 +110,7 @@ class Logs:
         """Look, if it is time."""
         if self.look.busy or self.requests.now < self.due():
             return
-        if not any(pilot.job for pilot in self.fleet.pilots):
+        if not self.listed_only and not any(pilot.job for pilot in self.fleet.pilots):
             self._looked = self.requests.now
             return
         cursor = self._only_log()
@@ -169,7 +169,7 @@ class Logs:
 
     def _unlisted(self, sink: Sink, _action: Any, event: Failed) -> None:
         if event.kind == "missing" and self.inbox.landed:
-            self.requests.give_up(run_lost(self.limits.directory))
+            self.requests.give_up(run_lost(self.inbox.directory))
         elif event.kind != "missing":
             self.requests.say(f"The logs were not listed: {event.trouble.message}", "warning")
         self._maybe_over(sink)
@@ -207,7 +207,7 @@ class Logs:
             self.requests.say(
                 f"The log {cursor.file} is damaged, or not of this run's key, from byte "
                 f"{cursor.offset} on: what follows is not read. Look at the file in "
-                f"{self.limits.directory}/logs.",
+                f"{self.inbox.directory}/logs.",
                 "warning",
             )
 
@@ -216,7 +216,7 @@ class Logs:
         self.look.reads -= 1
         known = self.inbox.landed and cursor.incarnation in self.cursors and cursor.offset > 0
         if event.kind == "missing" and known:
-            self.requests.give_up(run_lost(self.limits.directory))
+            self.requests.give_up(run_lost(self.inbox.directory))
         elif event.kind != "missing":
             self.requests.say(f"A log was not read: {event.trouble.message}", "warning")
         self._maybe_over(sink)

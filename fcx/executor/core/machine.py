@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .actions import Action, Prepare
+from .adoption import Adoption
 from .budget import Budget
 from .doubts import Doubts
 from .ending import Ending
@@ -17,6 +18,7 @@ from .events import (
     Broke,
     CancelAsked,
     CloseAsked,
+    Prepared,
     Settled,
     Submitted,
     TaskInfo,
@@ -39,15 +41,15 @@ class Core:
     """The decisions of one run. Not thread-safe; one event at a time."""
 
     def __init__(self, limits: Limits) -> None:
-        self.limits = limits
         budget = Budget(limits.sleep_interval)
         self.requests = Requests(budget, limits.patience, self._give_up)
         self.tasks = Tasks(self.requests, limits.task_retries)
         self.gate = Gate(self.requests, self.tasks, limits.policy)
-        inbox = Inbox(self.requests, limits)
+        inbox = self.inbox = Inbox(self.requests, limits)
         self.fleet = Fleet(self.requests, limits, self.gate, inbox)
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
+        self.adoption = Adoption(self.requests, self.tasks, inbox)
         self.orders = Orders(self.requests, inbox)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
         self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
@@ -70,9 +72,9 @@ class Core:
         """When to be asked again though nothing happens; None: only an event wakes us."""
         times = [self.requests.due()]
         if self._works():
-            times += [self.outgoing.due(), self.doubts.due()]
+            times.append(self.outgoing.due())
             if self.tasks.unfinished:
-                times += [self._look_due(), self._ramp_due()]
+                times += [self._look_due(), self._ramp_due(), self.doubts.due()]
         return min((time for time in times if time is not None), default=None)
 
     def place(self, task: str) -> tuple[str, int] | None:
@@ -81,7 +83,8 @@ class Core:
         return (found.agent, found.slot) if found is not None and found.agent else None
 
     def _works(self) -> bool:
-        return self._prepared is True and self.ending.stage == "open"
+        ready = self._prepared is True and self.adoption.done
+        return ready and self.ending.stage == "open"
 
     def _look_due(self) -> float | None:
         return None if self.logs.look.busy else self.logs.due()
@@ -118,6 +121,7 @@ class Core:
         self.outgoing.number = self.orders.number = event.number
         self.logs.hurry()
         self._prepared = True
+        self.adoption.begin()
 
     def submitted(self, event: Submitted) -> None:
         """New tasks."""
@@ -137,7 +141,8 @@ class Core:
             self.tasks.settle(task, trouble)
         self.tasks.outbox.clear()
 
-    def _on_prepared(self, _action: Any, _event: Any) -> None:
+    def _on_prepared(self, _action: Any, event: Prepared) -> None:
+        self.inbox.prepared(event.directory)
         self._prepared = True
 
     def cancel_asked(self, event: CancelAsked) -> None:
@@ -163,7 +168,7 @@ class Core:
     def _give_up(self, trouble: Trouble) -> None:
         """A file or folder of ours that is not there, unexpected: the run directory is gone."""
         lost = trouble.error == "NoSuchPath"
-        self.ending.break_run(run_lost(self.limits.directory) if lost else trouble)
+        self.ending.break_run(run_lost(self.inbox.directory) if lost else trouble)
 
 
 _MEANINGS: dict[type, Callable[[Core, Any], None]] = {

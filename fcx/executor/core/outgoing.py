@@ -6,9 +6,8 @@ from functools import partial
 from typing import Any
 
 from ...protocol.bundle import portion_sizes
-from .actions import Encode, ReadInbox, RecordTasks, UploadOrder
-from .events import Encoded, Failed, InboxRead
-from .fates import run_lost
+from .actions import Encode, RecordTasks, UploadOrder
+from .events import Encoded, Failed
 from .fleet import INLINE_BUNDLE, Fleet
 from .gate import Gate
 from .inbox import Bundle, Inbox
@@ -131,23 +130,7 @@ class Outgoing:
         if not tasks:
             return
         self.busy = True
-        if all(task.info.size for task in tasks):
-            self._record(tasks, pilot)
-        else:
-            self.requests.ask(ReadInbox, then=partial(self._recalled, tasks, pilot))
-
-    def _recalled(self, tasks: list[Task], pilot: str, _action: Any, event: InboxRead) -> None:
-        """Tasks of an earlier process go out again: their payloads lie in the inbox."""
-        known = {info.id: info for info, _, _ in event.tasks}
-        for task in tasks:
-            if not task.info.size and task.id not in known:
-                self.requests.give_up(run_lost(self.limits.directory))
-                return
-            task.info = known.get(task.id, task.info)
-        self._record(tasks, pilot)
-
-    def _record(self, tasks: list[Task], pilot: str) -> None:
-        """Remember them first: whoever collects the run must know what was sent."""
+        # Remembered first: whoever collects the run must know what was sent.
         sent = tuple((task.id, task.attempt) for task in tasks)
         encode = partial(self._encode, tasks, pilot)
         self.requests.ask(RecordTasks, sent, then=encode, failed=encode)

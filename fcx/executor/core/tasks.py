@@ -83,7 +83,8 @@ class Tasks:
     # -- out --------------------------------------------------------------------------------
 
     def placed(self, task: Task, bundle: str, portion: int) -> None:
-        """The task leaves in this portion of a bundle."""
+        """The task lies in this portion of a bundle."""
+        self._leave_bundle(task)
         task.bundle, task.portion = bundle, portion
         self._by_bundle.setdefault(bundle, {})[task.id] = task
 

@@ -1,4 +1,4 @@
-"""What effects work with: one run's identity, and its ways to the cluster, the disk and the caller."""
+"""What effects work with: one run's identity, and its ways to the cluster and the disk."""
 
 from __future__ import annotations
 
@@ -27,9 +27,7 @@ class Identity:
     @classmethod
     def new(cls) -> Identity:
         """Of a run that begins."""
-        return cls(
-            time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4), secrets.token_bytes(32)
-        )
+        return cls(time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4), secrets.token_bytes(32))
 
 
 class Place:

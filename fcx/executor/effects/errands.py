@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from ...errors import ParityError
@@ -19,15 +20,16 @@ from ..core.actions import (
     RecordPilot,
     RecordTasks,
 )
-from ..core.events import AnyEvent, Done, Encoded, Judged, RequirementsJudged, Trouble
+from ..core.events import AnyEvent, Done, Encoded, Judged, Prepared, RequirementsJudged, Trouble
 from .context import Context
 from .files import OFF_LOOP
+from .table import Table
 
 JOURNAL_TIMEOUT = 1.0  # seconds that a request waits for what is remembered before it
 
 
 class JournalLost(Exception):
-    """This machine cannot remember the run: it goes on without."""
+    """Nothing can be remembered on this machine: the run goes on without."""
 
 
 class Errands:
@@ -35,7 +37,7 @@ class Errands:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.table: dict[type, Callable[[Any], Awaitable[AnyEvent]]] = {
+        self.table: Table = {
             Prepare: self.prepare,
             RecordTasks: self.tasks,
             RecordPilot: self.pilot,
@@ -60,8 +62,9 @@ class Errands:
             "open",
             context.settings.to_record(),
         )
-        await self._remembered(context.journal.open_run, record)
-        return Done(action.id)
+        with contextlib.suppress(JournalLost):
+            await self._remembered(context.journal.open_run, record)
+        return Prepared(action.id, context.place.directory)
 
     async def tasks(self, action: RecordTasks) -> AnyEvent:
         """Tasks that are about to be sent."""

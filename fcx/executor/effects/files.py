@@ -28,6 +28,7 @@ from ..core.events import AnyEvent, Done, Fetched, FilesListed, InboxRead, Links
 from ..wire import Stretch, assemble, read
 from .context import Context
 from .keeping import Keeping
+from .table import Table
 
 OFF_LOOP = 64 << 10  # bytes from which decoding is done beside the loop
 MOST_WAITING = 256 << 20  # bytes of outcomes that may wait to be loaded before more are fetched
@@ -42,14 +43,14 @@ class FileEffects:
         self.files = context.client.files
         self._pilots: dict[str, bytes] = {}  # keys, by name
         self._logs: dict[str, bytes] = {}  # keys, by agent
-        self.table = {
+        self.table: Table = {
             MakeDirectory: self.make,
             UploadInitializer: self.initializer,
             UploadArchive: self.archive,
             UploadBundle: self.bundle,
             UploadConfig: self.config,
             UploadOrder: self.order,
-            ListFolder: self.list,
+            ListFolder: self.folder,
             ListLinks: self.links,
             ReadLog: self.log,
             ReadInbox: self.inbox,
@@ -113,7 +114,7 @@ class FileEffects:
 
     # -- listing ----------------------------------------------------------------------------
 
-    async def list(self, action: ListFolder) -> AnyEvent:
+    async def folder(self, action: ListFolder) -> AnyEvent:
         """Names and sizes."""
         entries = await self.files.list(self.context.place.path(action.folder))
         sizes = tuple(sorted((name, entry.size) for name, entry in entries.items()))

@@ -7,6 +7,7 @@ from ...jobscript.render import File
 from ..core.actions import CancelJob, ListJobs, ReadOutput, SubmitPilot
 from ..core.events import AnyEvent, Done, JobMade, JobSeen, JobsListed, OutputRead
 from .context import Context
+from .table import Table
 
 OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
 
@@ -16,10 +17,10 @@ class JobEffects:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.table = {
+        self.table: Table = {
             SubmitPilot: self.submit,
             CancelJob: self.cancel,
-            ListJobs: self.list,
+            ListJobs: self.listing,
             ReadOutput: self.output,
         }
 
@@ -29,9 +30,7 @@ class JobEffects:
         store, directory = context.store, context.place.directory
         guard = context.gate.guard if action.open else None
         config = context.scripts.config(directory, action.pilot, action.workers, guard)
-        files = [
-            File(f"modules/{name}", store.payloads.archive(name)) for name in action.archives
-        ]
+        files = [File(f"modules/{name}", store.payloads.archive(name)) for name in action.archives]
         files += [
             File(f"inbox/{name}", data)
             for bundle in action.bundles
@@ -47,7 +46,7 @@ class JobEffects:
         await self.context.client.jobs.cancel(action.job)
         return Done(action.id)
 
-    async def list(self, action: ListJobs) -> AnyEvent:
+    async def listing(self, action: ListJobs) -> AnyEvent:
         """All of the user's recent jobs, and how long the answer took."""
         listing = await self.context.client.jobs.listing()
         jobs = tuple(

@@ -48,6 +48,9 @@ class Keeping:
         return Trouble("ParityError", str(error), self.context.store.keep_error(error))
 
     async def room(self, size: int, most: int) -> None:
-        """Wait until outcomes of ``most`` bytes in all would wait to be loaded, this one with them."""
-        while self.completion.waiting_bytes and self.completion.waiting_bytes + size > most:
+        """Wait while this outcome and those that wait to be loaded would be more than ``most``."""
+        while self._waiting() and self._waiting() + size > most:  # noqa: ASYNC110 - another thread's
             await asyncio.sleep(ROOM_PAUSE)
+
+    def _waiting(self) -> int:
+        return self.completion.waiting_bytes

@@ -16,7 +16,7 @@ import pytest
 
 from executors.deadline import WAIT, within
 from fcx import FirecrestExecutor
-from fcx.executor import pace as executor_pace
+from fcx.executor.core import budget
 from fcx.local import Environment, cluster
 
 TIME = "--time=00:05:00"
@@ -35,7 +35,7 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def ample_requests() -> Iterator[None]:
     """Calls of many tests share one executor: its budget of requests is not what they test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(executor_pace, "RATE", 50.0)
+        patch.setattr(budget, "RATE", 50.0)
         yield
 
 

@@ -1,0 +1,121 @@
+"""Outcomes on their way to futures: users' code holds up nobody else."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+from executors.deadline import WAIT, within
+
+from fcx.errors import NodeFailed
+from fcx.executor.completion import SLOW, Completion, Delivery
+from fcx.executor.core.events import Trouble
+from fcx.executor.future import FirecrestFuture
+from fcx.executor.wire import Outcome
+
+
+class Owner:
+    """A future's owner that does nothing."""
+
+    def live_output(self, task, stream):
+        return b""
+
+    def cancel_task(self, task):
+        pass
+
+
+def value(data):
+    """An outcome of a task that returned this."""
+    pickled = pickle.dumps(data)
+    return Outcome("value", (len(pickled), 0, 0), "", len(pickled), pickled)
+
+
+class Told:
+    """What the driver is told."""
+
+    def __init__(self):
+        self.tasks = []
+        self.changed = threading.Condition()
+
+    def __call__(self, task, kept):
+        with self.changed:
+            self.tasks.append((task, kept))
+            self.changed.notify_all()
+
+    def wait_for(self, count):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.tasks) >= count, WAIT)
+
+
+def deliver(completion, name, **fields):
+    future = FirecrestFuture(name, Owner())
+    completion.put(Delivery(name, future, **fields))
+    return future
+
+
+def test_values_and_troubles_arrive_in_order():
+    """And the driver hears of each, after its callbacks."""
+    told = Told()
+    completion = Completion(told)
+    seven = deliver(completion, "t1", outcome=value(7), job="4711")
+    lost = deliver(completion, "t2", trouble=Trouble("NodeFailed", "gone"))
+    told.wait_for(2)
+    completion.close()
+    assert (seven.result(0), seven.job_id) == (7, "4711")
+    assert isinstance(lost.exception(0), NodeFailed)
+    assert told.tasks == [("t1", False), ("t2", False)]
+
+
+def test_neither_data_nor_trouble_is_a_cancellation():
+    """Waiters are told."""
+    told = Told()
+    completion = Completion(told)
+    future = deliver(completion, "t1")
+    told.wait_for(1)
+    completion.close()
+    assert future.cancelled()
+
+
+def test_a_callback_that_never_ends_does_not_hold_up_the_others():
+    """A spare takes the queue over."""
+    told, stuck, release = Told(), threading.Event(), threading.Event()
+    completion = Completion(told)
+
+    def callback(_future):
+        stuck.set()
+        release.wait(WAIT)
+
+    first = FirecrestFuture("t1", Owner())
+    first.add_done_callback(callback)
+    completion.put(Delivery("t1", first, outcome=value(1)))
+    assert stuck.wait(WAIT)
+    second = deliver(completion, "t2", outcome=value(2))
+
+    def relieved():
+        while not second.done():
+            completion.relieve()
+            threading.Event().wait(SLOW / 10)
+
+    within(WAIT, relieved)
+    assert told.tasks == [("t2", False)]
+    release.set()
+    told.wait_for(2)
+    completion.close()
+
+
+def test_bytes_that_wait_are_counted():
+    """So that more are not fetched than can be loaded."""
+    told, stuck, release = Told(), threading.Event(), threading.Event()
+    completion = Completion(told)
+    first = FirecrestFuture("t1", Owner())
+    first.add_done_callback(lambda _: (stuck.set(), release.wait(WAIT)))
+    completion.put(Delivery("t1", first, outcome=value(1)))
+    assert stuck.wait(WAIT)
+    assert completion.waiting_bytes == 0
+    waiting = value(bytes(1000))
+    completion.put(Delivery("t2", FirecrestFuture("t2", Owner()), outcome=waiting))
+    assert completion.waiting_bytes == len(waiting.data)
+    release.set()
+    told.wait_for(2)
+    assert completion.waiting_bytes == 0
+    completion.close()
