@@ -14,6 +14,7 @@ from ..state.journal import Journal
 from .completion import Completion
 from .core import Core
 from .core.events import AnyEvent, Attached, Began, Broke, Trouble
+from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
 from .home import Home
@@ -78,6 +79,11 @@ class Run:
     def directory(self) -> str:
         """The run directory; empty while it is not known."""
         return self.context.place.directory
+
+    @property
+    def pilots(self) -> list[Pilot]:
+        """All pilots that there were, the first first; to be looked at only."""
+        return list(self._driver.core.fleet.pilots)
 
     @property
     def finished(self) -> threading.Event:

@@ -235,8 +235,13 @@ class Stretch(msgspec.Struct):
     strange: int = 0  # authentic records that this fcx does not understand
 
 
-def read(data: bytes, key: bytes) -> Stretch:
-    """The whole, authentic records at the start of ``data``."""
+def read(data: bytes, key: bytes, *, skip: bool = False) -> Stretch:
+    """The whole, authentic records at the start of ``data``; ``skip``: after its first line."""
+    if skip:
+        skipped = data.find(b"\n") + 1
+        rest = read(data[skipped:], key)
+        rest.used += skipped
+        return rest
     found = lines.read(data, key)
     records: list[Line] = []
     strange = 0

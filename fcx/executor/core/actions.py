@@ -227,11 +227,15 @@ class ListJobs(Request, frozen=True):
 
 
 class ReadLog(Request, frozen=True):
-    """A segment of an agent's log, from ``offset`` on. Answer: LogRead."""
+    """A segment of an agent's log, from ``offset`` on. Answer: LogRead.
+
+    ``skip``: the line there has been damaged for long, and is to be left out.
+    """
 
     log: str
     segment: int
     offset: int
+    skip: bool = False
 
 
 class ReadOutput(Request, frozen=True):

@@ -23,7 +23,7 @@ from .limits import Limits
 from .requests import Requests
 
 LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
-MOST_SPOILT = 20  # reads in a row that found damage at the same place before that is said
+SPOILT_LOOKS, SPOILT_SECONDS = 5, 3.0  # of damage at one place, before it is left out
 
 
 class Cursor(msgspec.Struct):
@@ -37,7 +37,8 @@ class Cursor(msgspec.Struct):
     up: bool = False
     ended: str = ""  # why, once it said so or is known to be gone
     exit_note: bool = False
-    spoilt: int = 0
+    spoilt: int = 0  # reads in a row that found damage at this place
+    spoilt_since: float = 0.0
 
     @property
     def name(self) -> str:
@@ -181,14 +182,15 @@ class Logs:
             cursor.name,
             cursor.segment,
             cursor.offset,
+            self._gives_up_line(cursor),
             then=partial(self._on_read, sink, cursor),
             failed=partial(self._unread, sink, cursor),
         )
 
-    def _on_read(self, sink: Sink, cursor: Cursor, _action: Any, event: LogRead) -> None:
+    def _on_read(self, sink: Sink, cursor: Cursor, action: ReadLog, event: LogRead) -> None:
         self.look.reads -= 1
-        self._note_damage(cursor, event)
-        if event.records:
+        self._note_damage(cursor, action, event)
+        if event.used:
             cursor = self.cursors.setdefault(cursor.incarnation, cursor)
             cursor.progress = self.requests.now
             self.look.news = True
@@ -200,16 +202,24 @@ class Logs:
                 self._read(sink, cursor)
         self._maybe_over(sink)
 
-    def _note_damage(self, cursor: Cursor, event: LogRead) -> None:
-        """Half-written lines look damaged for a moment; what stays so is said once."""
-        cursor.spoilt = cursor.spoilt + 1 if event.spoilt and not event.records else 0
-        if cursor.spoilt == MOST_SPOILT:
+    def _gives_up_line(self, cursor: Cursor) -> bool:
+        """Half-written lines look damaged for a moment; one that stays so is left out."""
+        lasts = self.requests.now - cursor.spoilt_since >= SPOILT_SECONDS
+        return cursor.spoilt >= SPOILT_LOOKS and lasts
+
+    def _note_damage(self, cursor: Cursor, action: ReadLog, event: LogRead) -> None:
+        if action.skip and event.used:
             self.requests.say(
-                f"The log {cursor.file} is damaged, or not of this run's key, from byte "
-                f"{cursor.offset} on: what follows is not read. Look at the file in "
-                f"{self.inbox.directory}/logs.",
+                f"A line of the log {cursor.file} at byte {action.offset} is damaged, or not of "
+                f"this run: it was left out. The file is in {self.inbox.directory}/logs.",
                 "warning",
             )
+        if not event.spoilt or event.used:
+            cursor.spoilt = 0
+        elif not cursor.spoilt:
+            cursor.spoilt, cursor.spoilt_since = 1, self.requests.now
+        else:
+            cursor.spoilt += 1
 
     def _unread(self, sink: Sink, cursor: Cursor, _action: Any, event: Failed) -> None:
         """A log that is not there yet is no news; one that we had read from is lost."""

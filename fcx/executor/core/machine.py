@@ -32,7 +32,7 @@ from .inquest import Inquest
 from .limits import Limits
 from .logs import Logs
 from .outcomes import Outcomes
-from .outgoing import Orders, Outgoing
+from .outgoing import Outgoing
 from .requests import Requests
 from .tasks import Tasks
 
@@ -50,7 +50,6 @@ class Core:
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.adoption = Adoption(self.requests, self.tasks, inbox)
-        self.orders = Orders(self.requests, inbox)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
         self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
@@ -96,7 +95,6 @@ class Core:
     def _plan(self) -> None:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
-            self.orders.plan()
             self.outgoing.plan()
             unfinished = len(self.tasks.unfinished)
             seconds = self.tasks.expected_seconds()
@@ -118,7 +116,7 @@ class Core:
         self.tasks.expect(event.tasks, event.attempts)
         self.fleet.adopt(event.pilots)
         self.logs.attach()
-        self.outgoing.number = self.orders.number = event.number
+        self.outgoing.number_from(event.number)
         self.logs.hurry()
         self._prepared = True
         self.adoption.begin()
@@ -150,7 +148,7 @@ class Core:
         task = self.tasks.unfinished.get(event.task)
         if task is not None:
             if task.bundle:
-                self.orders.cancel(task.id)
+                self.outgoing.orders.cancel(task.id)
             self.tasks.cancel(task)
 
     def close_asked(self, event: CloseAsked) -> None:

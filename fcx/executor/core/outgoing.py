@@ -68,7 +68,12 @@ class Outgoing:
         self.fleet = fleet
         self.window = Window()
         self.busy = False  # a bundle is on its way
+        self.orders = Orders(requests, inbox)
         self.number = 0  # of the last bundle
+
+    def number_from(self, number: int) -> None:
+        """Bundles and orders are numbered from here on: past those of an earlier process."""
+        self.number = self.orders.number = number
 
     def arrival(self, tasks: list[Task]) -> None:
         """New tasks have come."""
@@ -83,6 +88,7 @@ class Outgoing:
 
     def plan(self) -> None:
         """Send what is due."""
+        self.orders.plan()
         if self.busy or not self.gate.open:
             return
         if self.tasks.fresh and not self.fleet.holds_off():

@@ -133,22 +133,22 @@ class FileEffects:
         path = self.context.place.path("logs", f"{action.log}.{action.segment}")
         data = await self.files.read_from(path, action.offset)
         if len(data) > OFF_LOOP:
-            stretch = await asyncio.to_thread(self._decode, action.log, data)
+            stretch = await asyncio.to_thread(self._decode, action, data)
         else:
-            stretch = self._decode(action.log, data)
+            stretch = self._decode(action, data)
         records = self.keeping.keep(action.log, stretch)
         return LogRead(action.id, records, stretch.used, stretch.spoilt)
 
-    def _decode(self, log: str, data: bytes) -> Stretch:
+    def _decode(self, action: ReadLog, data: bytes) -> Stretch:
         """By the key of the log's pilot: the one that fits, where that is not known yet."""
-        known = self._logs.get(log)
+        known = self._logs.get(action.log)
         if known is not None:
-            return read(data, known)
+            return read(data, known, skip=action.skip)
         best = Stretch([], 0, spoilt=False)
         for key in list(self._pilots.values()):
             found = read(data, key)
             if found.used:
-                self._logs[log] = key
+                self._logs[action.log] = key
                 return found
             best = Stretch([], 0, spoilt=best.spoilt or found.spoilt)
         return best
