@@ -48,6 +48,10 @@ class Adoption:
             if task is not None:
                 task.info = info
                 self.tasks.placed(task, bundle, portion)
+        for name in event.cancelled:
+            task = self.tasks.unfinished.get(name)
+            if task is not None:
+                self.tasks.cancel(task)
         for task in list(self.tasks.unfinished.values()):
             if not task.bundle:
                 text = (

@@ -187,10 +187,11 @@ class RequirementsJudged(Event, frozen=True):
 
 
 class InboxRead(Event, frozen=True):
-    """What lies in the inbox: each task with its bundle and portion."""
+    """What lies in the inbox: each task with its bundle and portion; those that were cancelled."""
 
     action: int
     tasks: tuple[tuple[TaskInfo, str, int], ...]
+    cancelled: tuple[str, ...] = ()
 
 
 class Fetched(Event, frozen=True):

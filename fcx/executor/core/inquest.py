@@ -145,11 +145,17 @@ class Inquest:
         self.requests.note(Forget("verdict"))
         if not pilot.opened and why.kind == "failed" and pilot.heard.state is not None:
             self.requests.give_up(fates.not_started(pilot.job, self.limits.python, told))
-        elif barren.count > self.limits.task_retries or why.kind == "time":
+        elif self._hopeless(why):
             self.requests.give_up(why.trouble)
         else:
             self.requests.say(f"{why.trouble.message} Another pilot is submitted.", "warning")
             self.over(pilot)
+
+    def _hopeless(self, why: fates.Fate) -> bool:
+        """Whether another pilot would end like this one; while any works, nothing is given up."""
+        works = any(pilot.phase == "up" for pilot in self.fleet.live())
+        often = self.fleet.barren.count > self.limits.task_retries
+        return not works and (often or why.kind == "time")
 
     # -- what follows -----------------------------------------------------------------------
 

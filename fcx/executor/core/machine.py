@@ -7,6 +7,7 @@ from typing import Any
 
 from .actions import Action, Prepare
 from .adoption import Adoption
+from .audit import Audit
 from .budget import Budget
 from .doubts import Doubts
 from .ending import Ending
@@ -45,10 +46,11 @@ class Core:
         self.requests = Requests(budget, limits.patience, self._give_up)
         self.tasks = Tasks(self.requests, limits.task_retries)
         self.gate = Gate(self.requests, self.tasks, limits.policy)
-        inbox = self.inbox = Inbox(self.requests, limits)
+        inbox = Inbox(self.requests, limits)
         self.fleet = Fleet(self.requests, limits, self.gate, inbox)
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
+        self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         self.adoption = Adoption(self.requests, self.tasks, inbox)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
         self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
@@ -98,7 +100,8 @@ class Core:
             self.outgoing.plan()
             unfinished = len(self.tasks.unfinished)
             seconds = self.tasks.expected_seconds()
-            self.fleet.plan(unfinished, seconds, unsent=self.outgoing.unsent)
+            if self.audit.passed():
+                self.fleet.plan(unfinished, seconds, unsent=self.outgoing.unsent)
             if unfinished:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
@@ -140,7 +143,7 @@ class Core:
         self.tasks.outbox.clear()
 
     def _on_prepared(self, _action: Any, event: Prepared) -> None:
-        self.inbox.prepared(event.directory)
+        self.ending.inbox.prepared(event.directory)
         self._prepared = True
 
     def cancel_asked(self, event: CancelAsked) -> None:
@@ -166,7 +169,7 @@ class Core:
     def _give_up(self, trouble: Trouble) -> None:
         """A file or folder of ours that is not there, unexpected: the run directory is gone."""
         lost = trouble.error == "NoSuchPath"
-        self.ending.break_run(run_lost(self.inbox.directory) if lost else trouble)
+        self.ending.break_run(run_lost(self.ending.inbox.directory) if lost else trouble)
 
 
 _MEANINGS: dict[type, Callable[[Core, Any], None]] = {

@@ -92,6 +92,10 @@ class Tasks:
         """Unfinished tasks of a bundle."""
         return list(self._by_bundle.get(bundle, {}).values())
 
+    def sent(self) -> bool:
+        """Whether unfinished tasks lie in bundles."""
+        return bool(self._by_bundle)
+
     def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
         """Unfinished tasks that lie in the given (bundle, portion) pairs."""
         wanted = dict.fromkeys(portions)

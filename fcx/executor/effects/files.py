@@ -166,7 +166,17 @@ class FileEffects:
             for number, portion in enumerate(bundle.portions)
             for item in portion
         ]
-        return InboxRead(action.id, tuple(found))
+        return InboxRead(action.id, tuple(found), tuple(await self._cancelled()))
+
+    async def _cancelled(self) -> list[str]:
+        """Tasks that orders in the inbox have called back."""
+        path, key = self.context.place.path("inbox"), self.context.inbox_key
+        entries = await self.files.list(path)
+        found: list[str] = []
+        for name in sorted(name for name in entries if names.is_order(name)):
+            order = bundles.decode_order(await self.files.download(f"{path}/{name}"), key)
+            found += (order or {}).get("cancel", [])
+        return found
 
     async def items(self) -> list[bundles.Item]:
         """All tasks that lie in the inbox, as they were sent."""
