@@ -1,4 +1,4 @@
-"""Before a pilot is submitted for tasks that were sent to others: does somebody still have them?
+"""Whether somebody still has the tasks that were sent, before a pilot is submitted for them.
 
 Every task that an agent claimed has an outcome, or was handed back, once the agent has left. Should
 one have got lost all the same, it goes back here, rather than be waited for at one pilot after

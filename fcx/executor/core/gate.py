@@ -56,6 +56,11 @@ class Gate:
             if task.info.requirements == action.requirements:
                 self.tasks.settle(task, event.trouble)
 
+    @property
+    def asking(self) -> bool:
+        """Whether a verdict is awaited: what waits for it leaves with the answer."""
+        return len(self._asked) > len(self._verdicts)
+
     def lets_out(self, task: Task) -> bool:
         """Whether this task's payload may leave now."""
         number = task.info.requirements

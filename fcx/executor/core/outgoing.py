@@ -101,7 +101,7 @@ class Outgoing:
 
     def due(self) -> float | None:
         """When a bundle should leave."""
-        if self.busy or not self.gate.open or not self.tasks.outbox:
+        if self.busy or not self.gate.open or not self.tasks.outbox or self.gate.asking:
             return None
         return self.window.end()
 
