@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate, Question
-from ..parity.manifest import Snapshot
+from ..parity.snapshot import Snapshot
 from ..parity.verdict import Verdict
 from ..protocol import mac
 from ..state.facts import Facts

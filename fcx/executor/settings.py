@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..config import Credentials, ExecutorSettings, Settings, resolve
-from ..edf.document import Edf, run_edf, run_edf_over
+from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
 from ..jobscript.render import Options
@@ -46,8 +45,7 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
     manifest = None
     if environment is not None:
         edf = run_edf(environment, working_dir)
-        path = environment.file if isinstance(environment, Edf) else os.fspath(environment)
-        manifest = manifest_of(path)
+        manifest = manifest_of(edf.source)
     else:
         edf = run_edf_over(options.environment, working_dir)
     return RunEnvironment(edf.name, edf.text.encode("ascii"), options.engine_option, manifest)

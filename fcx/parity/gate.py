@@ -29,7 +29,8 @@ from ..payload.requirements import Requirements
 from ..state.facts import Facts
 from .cache import Known, verdict_key
 from .compare import before_queue, compare
-from .manifest import Manifest, Snapshot
+from .manifest import Manifest
+from .snapshot import Snapshot
 from .verdict import Verdict
 
 
@@ -95,7 +96,7 @@ class Question:
         """The verdict on a place; ``edf``: the digests that were sent and found."""
         return compare(
             self.policy,
-            far=place,
+            remote=place,
             manifest=self.manifest,
             caller=self.caller,
             rules=self.rules,
@@ -123,7 +124,7 @@ class Question:
         guard: dict[str, Any] = {
             "python": f"{remote.python.implementation} {version}",
             "dill": remote.dill,
-            "architecture": remote.machine,
+            "architecture": remote.arch.machine,
         }
         if self.manifest is not None:
             guard["executable"] = remote.python.executable
@@ -147,7 +148,7 @@ class Judgement:
     @property
     def remote(self) -> Snapshot:
         """What was found there."""
-        return self.known.far
+        return self.known.remote
 
 
 class Gate:
@@ -190,7 +191,7 @@ class Gate:
         known = Known.from_json(remembered)
         if not known.is_fresh(time.time(), question.rules.max_age_days):
             return None
-        verdict = question.judge(known.far)
+        verdict = question.judge(known.remote)
         return self._publish(verdict, known) if verdict.passed else None
 
     def refuse_image(self) -> None:
@@ -218,7 +219,7 @@ class Gate:
     def _publish(self, verdict: Verdict, known: Known) -> Judgement:
         with self._lock:
             if self._judgement is None:
-                guard = self.question.guard(known.far)
+                guard = self.question.guard(known.remote)
                 self._judgement = Judgement(verdict, known, guard)
             return self._judgement
 
