@@ -68,11 +68,12 @@ class TestCredentials:
         assert "'atlantis'" in str(error)
         assert site["FIRECREST_SYSTEM"] in str(error)
 
-    def test_a_server_that_is_not_there(self, site, make):
+    def test_a_server_that_is_not_there(self, site, make, monkeypatch):
         """An error once patience is over, with the address."""
+        monkeypatch.setattr("fcx.executor.run.DOOR_PATIENCE", 0.5)
+        monkeypatch.setattr("fcx.executor.core.requests.FIRST_CONTACT", 2.0)
         with refusing() as url:
             executor = make(env={**site, "FIRECREST_URL": url})
-            executor._run.client.requests.patience = 2.0
             error = failure(executor, abs, -1)
         assert isinstance(error, errors.Unreachable)
         assert url in str(error)
@@ -80,7 +81,7 @@ class TestCredentials:
     def test_secrets_are_in_no_error_and_no_repr(self, site, make):
         """Neither the executor nor its settings show them."""
         executor = make()
-        shown = repr(executor) + repr(executor._run.settings) + repr(vars(executor))
+        shown = repr(executor) + repr(executor._settings) + repr(vars(executor))
         assert site["FIRECREST_CLIENT_SECRET"] not in shown
 
 
@@ -461,7 +462,7 @@ class TestTheRunDirectory:
             with make(disk, [TIME], max_workers=1, task_retries=1) as executor:
                 assert executor.submit(abs, -1).result(WAIT) == 1
                 error = failure(executor, os.urandom, 8 << 20)
-                assert isinstance(error, errors.TaskError)
+                assert isinstance(error, errors.CallError)
                 assert "No space left" in str(error)
                 assert executor.submit(abs, -2).result(WAIT) == 2
         finally:
@@ -469,7 +470,7 @@ class TestTheRunDirectory:
 
     def test_of_another_run_is_not_believed(self, make, tmp_path):
         """An outcome that was not made with this run's key is not unpickled."""
-        from fcx.remote.log import line
+        from fcx.protocol.record import inline, line
 
         trap = tmp_path / "sprung"
         with make(max_workers=1) as executor:
@@ -478,14 +479,12 @@ class TestTheRunDirectory:
             logs = Path(executor._run.directory) / "logs"
             (log,) = [p for p in logs.iterdir() if p.name.endswith(".0.0.0")]
             forged = b"cposix\nsystem\n(S'touch %s'\ntR." % os.fsencode(trap)
-            import base64
-
             record = {
                 "k": "done", "t": future.task_id, "a": 0, "o": "value", "s": 0.1,
-                "n": [len(forged), 0, 0], "mac": "00" * 32, "d": base64.b64encode(forged).decode(),
+                "n": [len(forged), 0, 0], **inline(forged),
             }  # fmt: skip
             with log.open("ab") as file:
-                file.write(line(record))
+                file.write(line(record, b"of another run"))
             (tmp_path / "go").touch()
             assert future.result(WAIT) is None
         assert not trap.exists()

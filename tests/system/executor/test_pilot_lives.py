@@ -48,7 +48,7 @@ def scripts(env, run):
 def patient():
     """Looks more often whether a silent agent is alive than one would on a real site."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fcx.executor.states.SILENCE", 8.0)
+        patch.setattr("fcx.executor.core.doubts.SILENCE", 8.0)
         yield
 
 
@@ -72,11 +72,11 @@ def live_jobs(executor):
     names = {pilot.name for pilot in executor._run.pilots}
 
     async def ask():
-        client = Client(executor._run.settings.credentials)
+        here = Client(executor._settings.credentials)
         try:
-            return (await client.jobs.listing()).jobs
+            return (await here.jobs.listing()).jobs
         finally:
-            await client.close()
+            await here.close()
 
     states = LoopThread.shared().run(ask(), WAIT)
     return [state for state in states if state.name in names and not state.terminal]
@@ -109,7 +109,7 @@ class TestHowMany:
             return __import__("os").environ["SLURM_JOB_ID"]
 
         with make(max_workers=4) as executor:
-            folder = Path(executor._run.settings.working_dir) / "meeting"
+            folder = Path(executor._settings.table.working_dir) / "meeting"
             folder.mkdir()
             futures = [executor.submit(meet, str(folder), i, 4) for i in range(4)]
             assert len({future.result(WAIT) for future in futures}) == 4
@@ -181,7 +181,7 @@ class TestNodes:
 
         here = len(os.sched_getaffinity(0))
         with make(max_workers=2, workers_per_node=2) as executor:
-            folder = Path(executor._run.settings.working_dir) / "meeting"
+            folder = Path(executor._settings.table.working_dir) / "meeting"
             folder.mkdir()
             one, two = (executor.submit(look, str(folder), i) for i in range(2))
             one, two = one.result(WAIT), two.result(WAIT)
@@ -410,7 +410,7 @@ class TestTrouble:
     @pytest.mark.slow
     def test_a_surplus_pilot_that_had_begun_after_all(self, make, tmp_path, patient):
         """We cancel it, and its agent dies before it can say a word: its call runs elsewhere."""
-        from fcx.firecrest.loop import LoopThread
+        from fcx.firecrest.client import LoopThread
 
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
@@ -566,11 +566,11 @@ def cancel(site, job):
     from fcx.firecrest.loop import LoopThread
 
     async def do():
-        client = Client(Credentials.from_env(site))
+        here = Client(Credentials.from_env(site))
         try:
-            await client.jobs.cancel(job)
+            await here.jobs.cancel(job)
         finally:
-            await client.close()
+            await here.close()
 
     LoopThread.shared().run(do(), WAIT)
 

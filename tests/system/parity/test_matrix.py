@@ -25,10 +25,11 @@ from fcx.edf.document import Edf
 from fcx.edf.generate import generate
 from fcx.edf.render import render
 from fcx.errors import ParityError
+from fcx.executor.preflight import preflight
 from fcx.local import Environment
 from fcx.parity.compare import compare
 from fcx.parity.manifest import Manifest
-from fcx.parity.snapshot import ImageIds
+from fcx.parity.snapshot import ImageIds, Snapshot
 from fcx.parity.verdict import Verdict
 from fcx.payload.requirements import Requirements
 
@@ -315,7 +316,7 @@ def test_matrix(case: Case, bench: Bench, images: Images, tiny: Callable[[str], 
 
     edf = bench.edf(there if wanted is None else wanted, change, known=wanted is not None)
     call = tiny(case.here).version if case.here else (lambda: "ran")
-    result, executor = run(bench, edf, call)
+    result, executor, remote = run(bench, edf, call)
     assert (not isinstance(result, ParityError)) is case.minor, result
     if case.minor:
         assert result == (case.shadow or there.distributions.get(DISTRIBUTION, "ran"))
@@ -324,7 +325,7 @@ def test_matrix(case: Case, bench: Bench, images: Images, tiny: Callable[[str], 
         assert bench.payloads() == []
         assert "fix: " in str(result)
         assert not result.verdict.passed
-    verdicts = judged(executor, case)
+    verdicts = judged(executor, remote, case)
     found = {one.code for verdict in verdicts.values() for one in verdict.differences}
     assert case.code in found | {""}
     assert {policy: verdict.passed for policy, verdict in verdicts.items()} == {
@@ -332,15 +333,16 @@ def test_matrix(case: Case, bench: Bench, images: Images, tiny: Callable[[str], 
     }  # fmt: skip
 
 
-def run(bench: Bench, edf: Path, call: Callable[[], Any]) -> tuple[Any, FirecrestExecutor]:
-    """Send a call under the default policy; then see the far side, if no job was needed for it."""
+def run(
+    bench: Bench, edf: Path, call: Callable[[], Any]
+) -> tuple[Any, FirecrestExecutor, Snapshot]:
+    """Send a task under the default policy; then see the remote side, if that took no job."""
     with bench.executor(edf, "minor") as executor:
         result = submitted(executor, call)
-    if executor.gate.far is None:
-        with bench.executor(edf, "off") as looking:
-            looking.preflight()
-        executor.gate.far = looking.gate.far
-    return result, executor
+    with bench.executor(edf, "off") as looking:
+        answer = preflight(looking._settings, looking._question)
+    assert answer.remote is not None
+    return result, executor, answer.remote
 
 
 def submitted(executor: FirecrestExecutor, call: Callable[[], Any]) -> Any:
@@ -351,25 +353,24 @@ def submitted(executor: FirecrestExecutor, call: Callable[[], Any]) -> Any:
         return error
 
 
-def judged(executor: FirecrestExecutor, case: Case) -> dict[str, Verdict]:
+def judged(executor: FirecrestExecutor, remote: Snapshot, case: Case) -> dict[str, Verdict]:
     """The far side that was found, judged under each policy; under strict as from inside it."""
-    gate = executor.gate
-    assert gate.far is not None
+    question = executor._question
     here = {TINY: {DISTRIBUTION: case.here}}
     call = Requirements(frozenset(here), installed=here) if case.here else Requirements()
-    there = {name: v for name, v in gate.far.distributions.items() if name != DISTRIBUTION}
+    there = {name: v for name, v in remote.distributions.items() if name != DISTRIBUTION}
     own = {DISTRIBUTION: case.here} if case.here else {}
     inside = records.replace(
-        gate.caller,
+        question.caller,
         image=ImageIds("a" * 64, "b" * 64),
         distributions={**there, **own},
     )
     return {
         policy: compare(
             policy,
-            remote=gate.far,
-            manifest=gate.manifest,
-            caller=inside if policy == "strict" else gate.caller,
+            remote=remote,
+            manifest=question.manifest,
+            caller=inside if policy == "strict" else question.caller,
             requirements=call,
         )
         for policy in ("strict", "minor", "off")
