@@ -11,7 +11,7 @@ from typing import Any
 from ..config import Credentials, ExecutorSettings
 from ..errors import UsageError
 from ..firecrest.loop import LoopThread
-from ..jobscript.render import Options
+from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
 from ..state.facts import Facts
 from ..state.journal import Journal, RunRecord

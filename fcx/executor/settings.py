@@ -12,7 +12,7 @@ from ..config import Credentials, ExecutorSettings, Settings, resolve
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
-from ..jobscript.render import Options
+from ..jobscript.options import Options
 from ..parity.gate import Question
 from ..parity.manifest import Manifest
 from .core import Limits

@@ -6,6 +6,7 @@ this is known, nothing is sent, no pilot submitted, and no end looked into.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .actions import ReadInbox
@@ -18,10 +19,13 @@ from .tasks import Tasks
 class Adoption:
     """Finds the tasks of an attached run; a run of our own has none to find."""
 
-    def __init__(self, requests: Requests, tasks: Tasks, inbox: Inbox) -> None:
+    def __init__(
+        self, requests: Requests, tasks: Tasks, inbox: Inbox, keep: Callable[[], None]
+    ) -> None:
         self.requests = requests
         self.tasks = tasks
         self.inbox = inbox
+        self.keep = keep
         self.done = True
 
     def begin(self) -> None:
@@ -41,8 +45,21 @@ class Adoption:
         else:
             self.requests.give_up(event.trouble)
 
+    def _keep_unknown(self, event: InboxRead) -> None:
+        """Tasks that were sent, yet could not be recorded: their outcomes must stay."""
+        left_out = dict.fromkeys((*self.tasks.unfinished, *event.cancelled))
+        unknown = {info.id for info, *_ in event.tasks} - left_out.keys()
+        if unknown:
+            self.keep()
+            self.requests.say(
+                f"{len(unknown)} task(s) of the run are in no journal: their outcomes stay in "
+                f"{self.inbox.directory}; attach with directory= and key= to collect them.",
+                "warning",
+            )
+
     def _placed(self, event: InboxRead) -> None:
         self.done = True
+        self._keep_unknown(event)
         for info, bundle, portion in event.tasks:
             task = self.tasks.unfinished.get(info.id)
             if task is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from .actions import Action, Fetch, ListFolder, ListJobs, ReadLog, SubmitPilot, UploadBundle
 
 QUICKEST = 0.03  # seconds between two looks
-SHARE = 0.12  # of the time since the last news that the next look waits at first,
-PATIENT = 1.5  # and after so many seconds
-PATIENT_SHARE = 0.25  # this share of it
+SHARE = 0.136  # of the time from the last news to the last look: so long the next one waits
+PATIENT = 1.5  # at first; and after so many seconds
+PATIENT_SHARE = 0.333  # this share of it
 STREAM = 0.5  # seconds: while results stream in, no look is sooner than that
 BURST = 60.0  # requests that may be made at once
 RATE = 1.0  # requests per second that are earned meanwhile
@@ -52,9 +52,9 @@ class Budget:
             self._tokens = min(BURST, self._tokens + (now - self._earned) * RATE) - requests
             self._earned = now
 
-    def pause(self, now: float) -> float:
-        """Seconds until the next look."""
-        waited = now - self._news
+    def pause(self, looked: float) -> float:
+        """Seconds from the last look to the next."""
+        waited = max(0.0, looked - self._news)
         streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
         share = SHARE if waited < PATIENT else PATIENT_SHARE
         wished = min(self.longest, max(QUICKEST, streaming, share * waited))

@@ -77,6 +77,10 @@ class Ending:
         for task in list(self.tasks.unfinished.values()):
             self.tasks.cancel(task)
 
+    def keep_directory(self) -> None:
+        """It holds what the caller may want."""
+        self.keep = True
+
     def has_settled(self, task: str, *, kept: bool) -> None:
         """The caller has an outcome."""
         self.tasks.settling.pop(task, None)

@@ -99,7 +99,7 @@ class Logs:
 
     def due(self) -> float:
         """When to look again."""
-        return self._looked + self.budget.pause(self.requests.now)
+        return self._looked + self.budget.pause(self._looked)
 
     def last_sign(self, agents: list[Incarnation]) -> float:
         """When one of these agents last gave a sign of life."""
@@ -115,7 +115,7 @@ class Logs:
             self._looked = self.requests.now
             return
         cursor = self._only_log()
-        if cursor is None or self.budget.pause(self.requests.now) >= LISTED_FROM:
+        if cursor is None or self.budget.pause(self._looked) >= LISTED_FROM:
             self.look_at_all(sink)
         else:
             self.look.begin(None)

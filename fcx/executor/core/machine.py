@@ -51,11 +51,12 @@ class Core:
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
-        self.adoption = Adoption(self.requests, self.tasks, inbox)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
         self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
+        keep = self.ending.keep_directory
+        self.adoption = Adoption(self.requests, self.tasks, inbox, keep)
         self._prepared: bool | None = None  # None: not asked for yet
 
     def handle(self, event: AnyEvent, now: float) -> list[Action]:

@@ -126,6 +126,7 @@ class Tasks:
         self, task: Task, trouble: Trouble | None = None, *, attempt: int = -1, job: str = ""
     ) -> None:
         """Its outcome is known: the caller's thread takes it from here."""
+        job = job or task.agent.partition(".")[0]
         if self._drop(task):
             self.settling[task.id] = None
             self.requests.note(Settle(task.id, attempt, job, trouble))
