@@ -31,7 +31,7 @@ def preflight(
     sbatch: Annotated[list[str] | None, typer.Option(help="An sbatch option; repeatable.")] = None,
     srun: Annotated[list[str] | None, typer.Option(help="An srun option; repeatable.")] = None,
     adopt: Annotated[str, typer.Option(help="Write what is found as edf/NAME.manifest.json.")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="JSON on stdout.")] = False,
+    as_json: JsonOption = False,
     fresh: Annotated[bool, typer.Option(help="Ask again, whatever is remembered.")] = False,
 ) -> None:
     """Compare the remote Python, dill, image and packages with the client's.

@@ -20,7 +20,7 @@ from typing import Any
 
 from .. import errors
 from ..errors import FcxError, ResultError
-from ..payload import call as outcomes
+from ..payload import outcome as outcomes
 from .core.events import Trouble
 from .future import FirecrestFuture
 from .wire import Outcome

@@ -462,7 +462,7 @@ class TestTheRunDirectory:
             with make(disk, [TIME], max_workers=1, task_retries=1) as executor:
                 assert executor.submit(abs, -1).result(WAIT) == 1
                 error = failure(executor, os.urandom, 8 << 20)
-                assert isinstance(error, errors.CallError)
+                assert isinstance(error, errors.TaskError)
                 assert "No space left" in str(error)
                 assert executor.submit(abs, -2).result(WAIT) == 2
         finally:

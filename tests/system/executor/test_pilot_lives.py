@@ -72,11 +72,11 @@ def live_jobs(executor):
     names = {pilot.name for pilot in executor._run.pilots}
 
     async def ask():
-        here = Client(executor._settings.credentials)
+        client = Client(executor._settings.credentials)
         try:
-            return (await here.jobs.listing()).jobs
+            return (await client.jobs.listing()).jobs
         finally:
-            await here.close()
+            await client.close()
 
     states = LoopThread.shared().run(ask(), WAIT)
     return [state for state in states if state.name in names and not state.terminal]
@@ -410,7 +410,7 @@ class TestTrouble:
     @pytest.mark.slow
     def test_a_surplus_pilot_that_had_begun_after_all(self, make, tmp_path, patient):
         """We cancel it, and its agent dies before it can say a word: its call runs elsewhere."""
-        from fcx.firecrest.client import LoopThread
+        from fcx.firecrest.loop import LoopThread
 
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
@@ -566,11 +566,11 @@ def cancel(site, job):
     from fcx.firecrest.loop import LoopThread
 
     async def do():
-        here = Client(Credentials.from_env(site))
+        client = Client(Credentials.from_env(site))
         try:
-            await here.jobs.cancel(job)
+            await client.jobs.cancel(job)
         finally:
-            await here.close()
+            await client.close()
 
     LoopThread.shared().run(do(), WAIT)
 
