@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import ParityError
+from .options import JsonOption
 
 if TYPE_CHECKING:
     from ..executor.preflight import Answer

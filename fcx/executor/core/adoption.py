@@ -42,6 +42,9 @@ class Adoption:
         """No pilot ever began: there is no directory, or no inbox in it."""
         if event.kind == "missing":
             self._placed(InboxRead(event.action, ()))
+        elif event.kind == "passing":  # the caller leaves before it is known what lies there
+            self.done = True
+            self.keep()
         else:
             self.requests.give_up(event.trouble)
 

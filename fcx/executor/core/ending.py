@@ -60,7 +60,7 @@ class Ending:
         self.requests.note(Broken(trouble))
         self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle for task in self.tasks.unfinished.values())
-        if sent and self.inbox.landed and trouble.error not in NOTHING_RAN:
+        if sent and self.inbox.landed and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
                 f"Run {self.limits.run} is left open: its pilots go on, and "
@@ -70,6 +70,12 @@ class Ending:
         for task in list(self.tasks.unfinished.values()):
             self.tasks.settle(task, trouble)
         self._abort()
+
+    def _may_have_run(self, trouble: Trouble) -> bool:
+        """Whether outcomes may lie unfetched in the run directory."""
+        serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
+        refused_late = trouble.error == "ParityError" and serving
+        return refused_late or trouble.error not in NOTHING_RAN
 
     def _abort(self) -> None:
         self.aborting = True

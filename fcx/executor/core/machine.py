@@ -106,7 +106,8 @@ class Core:
             if unfinished:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
-        self.ending.plan()
+        if self.adoption.done or self.ending.aborting:
+            self.ending.plan()
 
     # -- events -----------------------------------------------------------------------------
 

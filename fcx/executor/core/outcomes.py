@@ -83,7 +83,11 @@ class Outcomes:
         if record.probe:
             self.gate.judge_place(record.probe)
 
-    def _refused(self, _cursor: Cursor, record: Refused) -> None:
+    def _refused(self, cursor: Cursor, record: Refused) -> None:
+        """Its workers have unpickled nothing."""
+        pilot = self.fleet.of_job(cursor.incarnation.job)
+        if pilot is not None:
+            pilot.phase = "ended"
         self.requests.give_up(record.trouble)
 
     def _initializer_died(self, _cursor: Cursor, record: InitializerDied) -> None:
@@ -123,6 +127,7 @@ class Outcomes:
         self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
 
     def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
+        self.tasks.unfinished[record.task].fetching = True
         self.requests.ask(
             Fetch,
             record.task,
@@ -136,7 +141,9 @@ class Outcomes:
         task = self.tasks.unfinished.get(record.task)
         if task is None:
             self.tasks.discard(record.task, record.attempt)
-        elif event.whole:
+            return
+        task.fetching = False
+        if event.whole:
             self._settle(cursor, record)
         else:
             self._not_whole(task.info.name, record.task, record.attempt)
@@ -175,6 +182,7 @@ class Outcomes:
     def _died_fetched(self, cursor: Cursor, record: Died, _action: Any, _event: Fetched) -> None:
         task = self.tasks.current(record.task, record.attempt)
         if task is not None:
+            task.fetching = False
             self.tasks.lost(task, self._why(cursor, record), record.attempt)
 
     def _why(self, cursor: Cursor, record: Died) -> Fate:

@@ -34,6 +34,7 @@ class Task(msgspec.Struct):
     agent: str = ""  # the incarnation that runs it
     slot: int = 0
     first: bool = False  # it is its worker's first in that pilot
+    fetching: bool = False  # it has ended, and what came of it is on its way
 
     @property
     def id(self) -> str:
@@ -97,10 +98,11 @@ class Tasks:
         return bool(self._by_bundle)
 
     def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
-        """Unfinished tasks that lie in the given (bundle, portion) pairs."""
+        """Tasks in the given (bundle, portion) pairs of which nothing has come."""
         wanted = dict.fromkeys(portions)
         bundles = dict.fromkeys(bundle for bundle, _ in wanted)
-        return [t for b in bundles for t in self.in_bundle(b) if (b, t.portion) in wanted]
+        tasks = [task for bundle in bundles for task in self.in_bundle(bundle)]
+        return [t for t in tasks if (t.bundle, t.portion) in wanted and not t.fetching]
 
     def running(self, task: Task, agent: str, job: str, slot: int, *, first: bool) -> None:
         """A worker has begun it."""
