@@ -19,20 +19,11 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from ..parity.gate import Gate
-from ..parity.verdict import Verdict
-from ..payload import dump as payload
-from ..payload.needs import Needs, RequirementsCache
-from ..state.facts import Facts
-from .core.events import TaskInfo
-from .effects.context import Identity
-from .future import FirecrestFuture
-from .mailbox import NewTask
-from .preflight import preflight
-from .run import Run, make_context
-from .settings import settle
+if TYPE_CHECKING:
+    from ..parity.verdict import Verdict
+    from .future import FirecrestFuture
 
 T = TypeVar("T")
 
@@ -90,15 +81,14 @@ class FirecrestExecutor(Executor):
             "inline": inline,
             "python": python,
         }
+        from .intake import Intake
+
         self._logger = _logger(logger, logger_level)
         first = _initializer(initializer, initargs)
-        self._settings, self._question = settle(given, env, self._logger, first)
-        self._gate = Gate(self._question, Facts())
-        self._needs = RequirementsCache(tuple(include))
-        self._run = Run(make_context(self._settings, self._gate, Identity.new()))
+        self._intake = Intake(given, env, self._logger, first, include)
+        self._run = self._intake.run
         self._lock = threading.Lock()
         self._shut = False
-        self._numbers = itertools.count(1)
         self._finalizer = weakref.finalize(self, self._run.close, abort=False)
         _live.add(self)
 
@@ -110,33 +100,13 @@ class FirecrestExecutor(Executor):
         """
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        data = payload.dump(fn, args, kwargs)
-        needs = self._needs.needs(fn, data)
+        data, needs = self._intake.prepare(fn, args, kwargs)
         with self._lock:
             self._refuse_if_over()
-        self._run.begin()
-        self._gate.refuse_task(needs.requirements)
+        self._intake.judge(needs)
         with self._lock:
             self._refuse_if_over()
-            task = self._task(fn, data, needs)
-            self._run.submit(task)
-        return task.future
-
-    def _task(self, fn: Callable[..., T], data: bytes, needs: Needs) -> NewTask:
-        suffix = ".x.zip" if needs.extract else ".zip"
-        archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
-        walltime = getattr(fn, "walltime", None)
-        info = TaskInfo(
-            f"t{next(self._numbers):07d}",
-            payload.name_of(fn),
-            len(data),
-            payload.function_key(fn),
-            float(walltime) if isinstance(walltime, (int, float)) else None,
-            ((archive, len(needs.archive)),) if archive else (),
-            self._run.context.requirements.number(needs.requirements),
-        )
-        future: FirecrestFuture[T] = FirecrestFuture(info.id, self._run)
-        return NewTask(info, data, future, ((archive, needs.archive),) if archive else ())
+            return cast("FirecrestFuture[T]", self._intake.submit(fn, data, needs))
 
     def _refuse_if_over(self) -> None:
         broken = self._run.broken
@@ -164,8 +134,9 @@ class FirecrestExecutor(Executor):
         if chunksize == 1:
             return super().map(fn, *iterables, timeout=timeout)
         chunks = _chunks(zip(*iterables, strict=False), chunksize)
-        run_chunk = functools.partial(payload.run_chunk(), fn)
-        results = super().map(run_chunk, chunks, timeout=timeout)
+        from ..payload.dump import run_chunk
+
+        results = super().map(functools.partial(run_chunk(), fn), chunks, timeout=timeout)
         return itertools.chain.from_iterable(results)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -200,7 +171,7 @@ class FirecrestExecutor(Executor):
         Credentials, system and working_dir are checked first, by requests alone. Returns the
         verdict, passed or not; ``fresh`` asks again whatever is remembered.
         """
-        return preflight(self._settings, self._question, fresh=fresh).verdict
+        return self._intake.preflight(fresh=fresh)
 
 
 class _Broken(BrokenExecutor):
@@ -216,12 +187,14 @@ def _logger(logger: logging.Logger | None, level: int) -> logging.Logger:
     return own
 
 
-def _initializer(initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]) -> bytes:
+def _initializer(
+    initializer: Callable[..., Any] | None, initargs: tuple[Any, ...]
+) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:
     if initializer is None:
-        return b""
+        return None
     if not callable(initializer):
         raise TypeError("initializer must be a callable")
-    return payload.dump_initializer(initializer, tuple(initargs))
+    return initializer, tuple(initargs)
 
 
 def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:

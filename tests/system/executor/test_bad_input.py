@@ -81,7 +81,7 @@ class TestCredentials:
     def test_secrets_are_in_no_error_and_no_repr(self, site, make):
         """Neither the executor nor its settings show them."""
         executor = make()
-        shown = repr(executor) + repr(executor._settings) + repr(vars(executor))
+        shown = repr(executor) + repr(executor._intake.settings) + repr(vars(executor))
         assert site["FIRECREST_CLIENT_SECRET"] not in shown
 
 

@@ -72,7 +72,7 @@ def live_jobs(executor):
     names = {pilot.name for pilot in executor._run.pilots}
 
     async def ask():
-        client = Client(executor._settings.credentials)
+        client = Client(executor._intake.settings.credentials)
         try:
             return (await client.jobs.listing()).jobs
         finally:
@@ -109,7 +109,7 @@ class TestHowMany:
             return __import__("os").environ["SLURM_JOB_ID"]
 
         with make(max_workers=4) as executor:
-            folder = Path(executor._settings.table.working_dir) / "meeting"
+            folder = Path(executor._intake.settings.table.working_dir) / "meeting"
             folder.mkdir()
             futures = [executor.submit(meet, str(folder), i, 4) for i in range(4)]
             assert len({future.result(WAIT) for future in futures}) == 4
@@ -181,7 +181,7 @@ class TestNodes:
 
         here = len(os.sched_getaffinity(0))
         with make(max_workers=2, workers_per_node=2) as executor:
-            folder = Path(executor._settings.table.working_dir) / "meeting"
+            folder = Path(executor._intake.settings.table.working_dir) / "meeting"
             folder.mkdir()
             one, two = (executor.submit(look, str(folder), i) for i in range(2))
             one, two = one.result(WAIT), two.result(WAIT)

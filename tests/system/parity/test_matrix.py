@@ -340,7 +340,7 @@ def run(
     with bench.executor(edf, "minor") as executor:
         result = submitted(executor, call)
     with bench.executor(edf, "off") as looking:
-        answer = preflight(looking._settings, looking._question)
+        answer = preflight(looking._intake.settings, looking._intake.question)
     assert answer.remote is not None
     return result, executor, answer.remote
 
@@ -355,7 +355,7 @@ def submitted(executor: FirecrestExecutor, call: Callable[[], Any]) -> Any:
 
 def judged(executor: FirecrestExecutor, remote: Snapshot, case: Case) -> dict[str, Verdict]:
     """The far side that was found, judged under each policy; under strict as from inside it."""
-    question = executor._question
+    question = executor._intake.question
     here = {TINY: {DISTRIBUTION: case.here}}
     call = Requirements(frozenset(here), installed=here) if case.here else Requirements()
     there = {name: v for name, v in remote.distributions.items() if name != DISTRIBUTION}

@@ -196,8 +196,8 @@ def test_the_executor_obeys_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     quiet = logging.getLogger("test.quiet")
     quiet.setLevel(logging.CRITICAL)
     executor = FirecrestExecutor("/mine", env=env, logger=quiet, idle_timeout=2.0)
-    settings = executor._settings.table
+    settings = executor._intake.settings.table
     assert (settings.working_dir, settings.task_retries, settings.idle_timeout) == ("/mine", 7, 2.0)
-    assert executor._question.policy == "off"
+    assert executor._intake.question.policy == "off"
     assert settings.to_record()["parity"] == "off"
     executor.shutdown(wait=False)
