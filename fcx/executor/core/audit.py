@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from ...protocol.names import Incarnation, parse_claim
-from .actions import ListLinks
-from .events import Failed, LinksListed
+from .actions import ListFolder, ListLinks
+from .events import Failed, FilesListed, LinksListed
 from .fleet import Fleet
 from .inbox import Inbox
 from .logs import Logs
@@ -36,7 +36,7 @@ class Audit:
     def passed(self) -> bool:
         """Whether pilots may be submitted; where that is not known, it is found out."""
         pilots = len(self.fleet.pilots)
-        if self.fleet.live() or not self.inbox.landed or not self.tasks.sent():
+        if self.fleet.live() or not self.inbox.landed or not self.tasks.bundles():
             return True
         if self._of != pilots and not self._busy:
             self._busy = True
@@ -44,7 +44,6 @@ class Audit:
         return self._of == pilots
 
     def _listed(self, _action: Any, event: LinksListed) -> None:
-        self._over()
         lost = []
         for name, owner in event.links:
             portion, agent = parse_claim(name), Incarnation.parse(owner)
@@ -53,6 +52,16 @@ class Audit:
                 lost.append(portion)
         for task in self.tasks.in_portions(lost):
             self.tasks.back(task)
+        self.requests.ask(ListFolder, "inbox", then=self._inbox, failed=self._failed)
+
+    def _inbox(self, _action: Any, event: FilesListed) -> None:
+        """A clean-up may have taken the bundles, and a pilot made the folder anew."""
+        self._over()
+        there = dict(event.files)
+        for bundle in self.tasks.bundles():
+            if bundle not in there and bundle not in self.inbox.kept:
+                for task in self.tasks.in_bundle(bundle):
+                    self.tasks.back(task)
 
     def _failed(self, _action: Any, _event: Failed) -> None:
         """Nothing is known: the next pilot will show."""

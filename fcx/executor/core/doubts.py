@@ -7,11 +7,12 @@ from functools import partial
 from ...protocol.names import Incarnation
 from . import fates
 from .events import JobSeen, JobsListed
-from .fleet import Fleet, Pilot, job_of
+from .fleet import REFUSED_PAUSE, Fleet, Pilot, job_of
 from .inquest import Inquest
 from .logs import Logs, Sink
 from .requests import Requests
 
+LAG = 5.0  # seconds for which the logs of a job that has ended may still be incomplete
 SILENCE = 30.0  # seconds without a sign of life after which Slurm is asked
 
 
@@ -54,6 +55,26 @@ class Doubts:
         silent = [self._last_sign(pilot) + SILENCE for pilot in up]
         return max(states.due(), min(silent)) if silent else None
 
+    def _all_said(self, pilot: Pilot, state: JobSeen) -> bool:
+        """Whether its logs can be seen whole: shared file systems show them late."""
+        ended = pilot.heard.ended
+        if ended is None or self.requests.now - ended >= LAG:
+            return True
+        jobs = pilot.jobs()
+        cursors = [c for c in self.logs.cursors.values() if c.incarnation.job in jobs]
+        failed_at_once = not cursors and bool(state.exit_code or state.signal)
+        return failed_at_once or (bool(cursors) and all(cursor.ended for cursor in cursors))
+
+    def _never_runs(self, pilot: Pilot, state: JobSeen) -> None:
+        """A further pilot that Slurm will not start harms none that works."""
+        self.fleet.cancel(pilot)
+        trouble = fates.never_runs(pilot.job, state)
+        if any(other.phase == "up" for other in self.fleet.live()):
+            self.fleet.barren.wait_until(self.requests.now + REFUSED_PAUSE)
+            self.requests.say(trouble.message, "warning")
+        else:
+            self.requests.give_up(trouble)
+
     def heed(self, sink: Sink, event: JobsListed) -> None:
         """What Slurm says of each."""
         jobs = {seen.job: seen for seen in event.jobs}
@@ -68,14 +89,14 @@ class Doubts:
         before = pilot.heard.state
         if before is None or before.state != state.state:
             self.requests.say(f"Job {pilot.job}: {state.state}")
-        pilot.heard.seen(state)
+        pilot.heard.seen(state, self.requests.now)
         if fates.ended(state):
-            self.inquest.pilot(sink, pilot)
+            if self._all_said(pilot, state):
+                self.inquest.pilot(sink, pilot)
         elif pilot.phase == "leaving":
             return
         elif fates.stuck(state):
-            self.fleet.cancel(pilot)
-            self.requests.give_up(fates.never_runs(pilot.job, state))
+            self._never_runs(pilot, state)
         elif state.state == "PENDING" and state.reason not in {"", "None", pilot.heard.reason}:
             pilot.heard.reason = state.reason
             self.requests.say(f"Job {pilot.job} waits: {state.reason}")

@@ -13,9 +13,18 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from .actions import Broken, CancelJob, Finish, Hurry, RecordEnd, RemoveDirectory, WriteClosed
+from .actions import (
+    Broken,
+    CancelJob,
+    Finish,
+    Hurry,
+    MakeDirectory,
+    RecordEnd,
+    RemoveDirectory,
+    WriteClosed,
+)
 from .events import Failed, Trouble
-from .fleet import Fleet, Pilot
+from .fleet import Fleet
 from .inbox import Inbox
 from .limits import Limits
 from .requests import Requests
@@ -132,20 +141,22 @@ class Ending:
             self.requests.ask(CancelJob, job, then=_nothing, failed=self._untidy)
 
     def _tidy(self) -> None:
-        if not self.inbox.there or self.left_open:
+        late = any(pilot.ambiguous for pilot in self.fleet.pilots)
+        if self.left_open or not (self.inbox.there or late):
             return
-        stays = self.keep or any(pilot.ambiguous for pilot in self.fleet.pilots)
-        running = any(self._serves(pilot) for pilot in self.fleet.pilots) and not self.aborting
-        untidy = partial(self._untidy)
-        if stays or running:
-            word = "keep" if stays else "remove"
-            self.requests.ask(WriteClosed, word, then=_nothing, failed=untidy)
-        else:
-            self.requests.ask(RemoveDirectory, then=_nothing, failed=untidy)
+        stays = self.keep or late
+        up = any(pilot.phase == "up" for pilot in self.fleet.pilots)
+        if not stays and (self.aborting or not up):
+            self.requests.ask(RemoveDirectory, then=_nothing, failed=self._untidy)
+            return
+        write = partial(self._write_closed, "keep" if stays else "remove")
+        if self.inbox.there:
+            write(None, None)
+        else:  # a job that begins late must find the word
+            self.requests.ask(MakeDirectory, then=write, failed=self._untidy)
 
-    @staticmethod
-    def _serves(pilot: Pilot) -> bool:
-        return pilot.phase == "up"
+    def _write_closed(self, word: str, _action: Any, _event: Any) -> None:
+        self.requests.ask(WriteClosed, word, then=_nothing, failed=self._untidy)
 
     def _untidy(self, _action: Any, event: Failed) -> None:
         """The results are safe; the rest is a warning."""

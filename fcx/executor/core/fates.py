@@ -23,8 +23,6 @@ TERMINAL = (
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",
-    "PartitionNodeLimit",
-    "AssocGrpJobsLimit",
     "BadConstraints",
     "AccountNotAllowed",
     "QOSNotAllowed",

@@ -33,6 +33,7 @@ class Heard(msgspec.Struct):
     reason: str = ""  # for waiting, as last said
     unknown_since: float = 0.0
     unknown_answers: int = 0
+    ended: float | None = None  # since when it has called the job ended
 
     def missing(self, now: float) -> bool:
         """Note another answer without it; True once that means that it is gone."""
@@ -42,10 +43,14 @@ class Heard(msgspec.Struct):
         patient = now - self.unknown_since >= GRACE_SECONDS
         return self.unknown_answers >= GRACE_ANSWERS and patient
 
-    def seen(self, state: JobSeen) -> None:
+    def seen(self, state: JobSeen, now: float) -> None:
         """Note what it said."""
         self.state = state
         self.unknown_answers = 0
+        if not fates.ended(state):
+            self.ended = None
+        elif self.ended is None:
+            self.ended = now
 
 
 class Pilot(msgspec.Struct):
@@ -262,6 +267,9 @@ class Fleet:
     def _refused(self, pilot: Pilot, _action: SubmitPilot, event: Failed) -> None:
         """A further pilot that is refused harms none that lives."""
         pilot.phase = "ended"
+        if event.kind == "passing":  # the caller leaves; the job may yet begin
+            pilot.ambiguous = True
+            return
         others = len(self.live())
         if not others:
             self.requests.give_up(event.trouble)

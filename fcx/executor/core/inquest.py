@@ -143,7 +143,8 @@ class Inquest:
         barren.another(self.requests.now)
         why = fates.of_job(pilot.job, pilot.heard.state, told)
         self.requests.note(Forget("verdict"))
-        if not pilot.opened and why.kind == "failed" and pilot.heard.state is not None:
+        complains = bool(told) or bool(pilot.heard.state and pilot.heard.state.exit_code)
+        if not pilot.opened and why.kind == "failed" and complains:
             self.requests.give_up(fates.not_started(pilot.job, self.limits.python, told))
         elif self._hopeless(why):
             self.requests.give_up(why.trouble)

@@ -25,9 +25,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     def workers(self) -> tuple[int, ...]:
         """How many workers the agent of each node of a pilot drives: never too many in all."""
-        left, counts = self.max_workers, []
-        for _ in range(self.nodes):
-            count = min(self.workers_per_node, left)
-            counts.append(count)
-            left -= count
-        return tuple(counts)
+        most = min(self.max_workers, self.nodes * self.workers_per_node)
+        each, more = divmod(most, self.nodes)
+        return tuple(each + (node < more) for node in range(self.nodes))

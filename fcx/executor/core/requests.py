@@ -129,7 +129,7 @@ class Requests:
             self._contact, self._failing = self.now, None
         if waiting.failed is not None:
             waiting.failed(waiting.action, event)
-        else:
+        elif event.kind != "passing":  # else the caller leaves, and nobody waits for it
             self.give_up(event.trouble)
 
     def _again(self, waiting: UnderWay, event: Failed) -> None:

@@ -93,9 +93,9 @@ class Tasks:
         """Unfinished tasks of a bundle."""
         return list(self._by_bundle.get(bundle, {}).values())
 
-    def sent(self) -> bool:
-        """Whether unfinished tasks lie in bundles."""
-        return bool(self._by_bundle)
+    def bundles(self) -> list[str]:
+        """Bundles in which unfinished tasks lie."""
+        return list(self._by_bundle)
 
     def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
         """Tasks in the given (bundle, portion) pairs of which nothing has come."""

@@ -62,7 +62,7 @@ class TestAbsence:
         heard = Heard()
         for second in range(20):
             heard.missing(second)
-        heard.seen(JobSeen("7", "RUNNING"))
+        heard.seen(JobSeen("7", "RUNNING"), 20.0)
         assert not heard.missing(1000.0)
 
 
