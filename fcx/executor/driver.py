@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 
-from ..errors import FcxError, JobRefused, NoSuchPath, Unreachable
+from ..errors import FcxError, JobRefused, NoSuchPath, Unreachable, UsageError
 from ..firecrest.loop import LoopThread
 from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
@@ -24,7 +24,7 @@ from .core.events import AnyEvent, Failed, Settled, Ticked, Trouble
 from .effects.errands import JournalLost
 from .mailbox import Mailbox, events_of
 from .performer import Performer
-from .recorder import Recorder
+from .recorder import Recorder, keep
 
 RELIEF = 0.25  # seconds between looks at whether an outcome holds up the others
 
@@ -148,9 +148,20 @@ class Driver:
 
     async def _finish(self) -> None:
         try:
+            if self.mailbox.broken is not None:
+                await self._keep_trace()
             await self.performer.close()
         finally:
             self.mailbox.finished.set()
+
+    async def _keep_trace(self) -> None:
+        """So that the trouble can be replayed."""
+        try:
+            path = await asyncio.to_thread(keep, self.recorder.pack(), self.recorder.run)
+        except (OSError, UsageError) as error:
+            self.performer.log.info(f"The run's trace could not be kept: {error}")
+        else:
+            self.performer.log.info(f"The run's trace is kept in {path}: a report needs it")
 
     async def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far."""

@@ -8,16 +8,19 @@ nothing was dropped can be replayed on the real core (``make simulate TRACE=file
 from __future__ import annotations
 
 from collections import deque
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..errors import UsageError
+from ..files import replacing, state_folder
 from .core import Core, Limits
 from .core.actions import Action
 from .core.events import AnyEvent, LogRead, Submitted
 
 FORMAT = 1
+MOST_TRACES = 20
 MOST = 100_000  # what is kept: events, with the tasks and records in them
 
 
@@ -65,6 +68,11 @@ class Recorder:
         self._weight = 0
         self._dropped = 0
 
+    @property
+    def run(self) -> str:
+        """The id of the run that is recorded."""
+        return self._limits.run
+
     def note(self, now: float, event: AnyEvent) -> None:
         """Keep an event; the oldest go once there are too many."""
         self._events.append((now, event))
@@ -77,6 +85,20 @@ class Recorder:
         """The trace as JSON."""
         trace = Trace(limits=self._limits, dropped=self._dropped, events=list(self._events))
         return msgspec.json.encode(trace)
+
+
+def keep(trace: bytes, run: str) -> Path:
+    """Write a trace where this machine keeps those of runs that broke; the oldest go.
+
+    Raises UsageError where the folder cannot be written to.
+    """
+    folder = state_folder() / "traces"
+    path = folder / f"{run}.json"
+    with replacing(path) as partial:
+        partial.write_bytes(trace)
+    for old in sorted(folder.glob("*.json"))[:-MOST_TRACES]:
+        old.unlink(missing_ok=True)
+    return path
 
 
 def _weight(event: Any) -> int:

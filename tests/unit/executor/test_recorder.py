@@ -7,7 +7,7 @@ import pytest
 from fcx.errors import UsageError
 from fcx.executor.core import Core, Limits
 from fcx.executor.core.events import Began, Broke, Submitted, TaskInfo, Ticked, Trouble
-from fcx.executor.recorder import Recorder, Trace
+from fcx.executor.recorder import MOST_TRACES, Recorder, Trace, keep
 
 LIMITS = Limits(max_workers=3)
 EVENTS = [
@@ -47,3 +47,13 @@ def test_what_is_no_trace_is_refused(data):
     """In words."""
     with pytest.raises(UsageError, match="No trace"):
         Trace.read(data)
+
+
+def test_traces_of_broken_runs_are_kept_but_not_for_ever(tmp_path, monkeypatch):
+    """In the state folder; the oldest go."""
+    monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path))
+    paths = [
+        keep(Recorder(LIMITS).pack(), f"run-{number:03d}") for number in range(MOST_TRACES + 3)
+    ]
+    assert Trace.read(paths[-1].read_bytes()).events == []
+    assert sorted((tmp_path / "traces").iterdir()) == paths[3:]
