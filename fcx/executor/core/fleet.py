@@ -186,13 +186,12 @@ class Fleet:
 
         Every script has both: whichever pilot begins first must find the modules of its tasks.
         """
-        if self.inbox.landed:
-            return [], ()
-        waiting = self.live()
+        waiting = [pilot for pilot in self.live() if not pilot.agents]
         names = dict.fromkeys(name for pilot in waiting for name in pilot.bundles)
-        archives = dict(archive for pilot in waiting for archive in pilot.archives)
         kept = [self.inbox.kept[name] for name in names if name in self.inbox.kept]
-        return [bundle for bundle in kept if not bundle.pilot], tuple(archives.items())
+        bundles = [bundle for bundle in kept if not bundle.pilot]
+        archives = dict(archive for pilot in waiting for archive in pilot.archives)
+        return bundles, self.inbox.missing(tuple(archives.items())) if bundles else ()
 
     # -- submitting -------------------------------------------------------------------------
 

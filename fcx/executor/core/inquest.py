@@ -174,11 +174,11 @@ class Inquest:
             return
         pilot.phase = "ended"
         self.requests.say(f"Job {pilot.job} has ended")
-        lost = [pilot.reserved] if pilot.reserved else []
-        if not self.inbox.landed:
-            others = {name for other in self.fleet.live() for name in other.bundles}
-            lost += [name for name in pilot.bundles if name not in others and name not in lost]
-        for bundle in lost:
+        kept = self.inbox.kept  # by us alone: no agent of this pilot came up to take them
+        others = {name for other in self.fleet.live() for name in other.bundles}
+        carried = [name for name in pilot.bundles if name in kept and name not in others]
+        reserved = [pilot.reserved] if pilot.reserved and pilot.reserved not in carried else []
+        for bundle in reserved + carried:
             self.inbox.drop(bundle)
             for task in self.tasks.in_bundle(bundle):
                 self.tasks.back(task)
