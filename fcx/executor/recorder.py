@@ -71,7 +71,7 @@ class Recorder:
     @property
     def run(self) -> str:
         """The id of the run that is recorded."""
-        return self._limits.run
+        return self._limits.words.run
 
     def note(self, now: float, event: AnyEvent) -> None:
         """Keep an event; the oldest go once there are too many."""

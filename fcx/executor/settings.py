@@ -15,7 +15,7 @@ from ..files import manifest_of_edf
 from ..jobscript.options import Options
 from ..parity.gate import Question
 from ..parity.manifest import Manifest
-from .core import Limits
+from .core import Limits, Words
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,13 @@ class RunSettings:
             inline=table.inline,
             requeue=self.options.requeue,
             initializer=bool(self.initializer),
-            policy=table.parity,
-            python=self.python,
-            pilots=pilots,
-            run=run,
-            directory=directory or f"{table.working_dir}/.fcx-*/{run}",
+            words=Words(
+                run=run,
+                pilots=pilots,
+                directory=directory or f"{table.working_dir}/.fcx-*/{run}",
+                policy=table.parity,
+                python=self.python,
+            ),
         )
 
 

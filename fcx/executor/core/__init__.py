@@ -19,7 +19,7 @@ iterated whose order is not fixed. ``driver.py`` performs; ``tests/simulation`` 
 cluster that does not exist.
 """
 
-from .limits import Limits
+from .limits import Limits, Words
 from .machine import Core
 
-__all__ = ["Core", "Limits"]
+__all__ = ["Core", "Limits", "Words"]

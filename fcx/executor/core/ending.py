@@ -72,8 +72,8 @@ class Ending:
         if sent and self.inbox.landed and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
-                f"Run {self.limits.run} is left open: its pilots go on, and "
-                f"fcx.attach({self.limits.run!r}) collects what they finish.",
+                f"Run {self.limits.words.run} is left open: its pilots go on, and "
+                f"fcx.attach({self.limits.words.run!r}) collects what they finish.",
                 "warning",
             )
         for task in list(self.tasks.unfinished.values()):
@@ -134,7 +134,7 @@ class Ending:
         if self.left_open:
             return
         if self.aborting and live:
-            text = f"Cancelling {len(live)} job(s) of run {self.limits.run}"
+            text = f"Cancelling {len(live)} job(s) of run {self.limits.words.run}"
             self.requests.say(text, "warning")
         unwanted = [p for p in live if self.aborting or p.pending or p.ambiguous]
         for job in [job for pilot in unwanted for job in pilot.jobs()]:
@@ -161,7 +161,7 @@ class Ending:
     def _untidy(self, _action: Any, event: Failed) -> None:
         """The results are safe; the rest is a warning."""
         if event.kind != "missing":
-            text = f"Run {self.limits.run} was not tidied up: {event.trouble.message}"
+            text = f"Run {self.limits.words.run} was not tidied up: {event.trouble.message}"
             self.requests.say(text, "warning")
 
 

@@ -137,7 +137,7 @@ class Fleet:
 
     def next_name(self) -> str:
         """The name of the pilot that is submitted next."""
-        return f"{self.limits.pilots}-{len(self.pilots) + 1:03d}"
+        return f"{self.limits.words.pilots}-{len(self.pilots) + 1:03d}"
 
     def carried_archives(self) -> list[str]:
         """Modules in the scripts of pilots that may yet begin."""

@@ -31,7 +31,7 @@ class Inbox:
     def __init__(self, requests: Requests, limits: Limits) -> None:
         self.requests = requests
         self.limits = limits
-        self.directory = limits.directory  # its path, for messages
+        self.directory = limits.words.directory  # its path, for messages
         self.landed = False  # an agent has come up: the directory is there
         self.made = False  # we made it ourselves
         self.initializer = not limits.initializer  # it is there, or there is none

@@ -145,7 +145,7 @@ class Inquest:
         self.requests.note(Forget("verdict"))
         complains = bool(told) or bool(pilot.heard.state and pilot.heard.state.exit_code)
         if not pilot.opened and why.kind == "failed" and complains:
-            self.requests.give_up(fates.not_started(pilot.job, self.limits.python, told))
+            self.requests.give_up(fates.not_started(pilot.job, self.limits.words.python, told))
         elif self._hopeless(why):
             self.requests.give_up(why.trouble)
         else:

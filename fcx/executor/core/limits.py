@@ -5,6 +5,16 @@ from __future__ import annotations
 import msgspec
 
 
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What names and messages of one run are made of."""
+
+    run: str = "run"  # its id
+    pilots: str = "fcx"  # what the names of its pilots begin with
+    directory: str = ""  # where that is known before the run begins
+    policy: str = "minor"
+    python: str = "python3"  # the interpreter that is started
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one run. Times are in seconds."""
 
@@ -16,11 +26,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     inline: bool = True  # payload may ride in job scripts
     requeue: bool = False  # Slurm may start a pilot's job again
     initializer: bool = False  # workers run one first
-    policy: str = "minor"
-    python: str = "python3"  # the interpreter that is started, for messages
-    pilots: str = "fcx"  # what the names of the run's pilots begin with
-    run: str = "run"  # the run's id, for messages
-    directory: str = ""  # where it is known before the run begins, for messages
+    words: Words = Words()
     patience: float = 900.0  # without any usable answer of the server
 
     def workers(self) -> tuple[int, ...]:

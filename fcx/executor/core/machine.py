@@ -45,7 +45,7 @@ class Core:
         budget = Budget(limits.sleep_interval)
         self.requests = Requests(budget, limits.patience, self._give_up)
         self.tasks = Tasks(self.requests, limits.task_retries)
-        self.gate = Gate(self.requests, self.tasks, limits.policy)
+        self.gate = Gate(self.requests, self.tasks, limits.words.policy)
         inbox = Inbox(self.requests, limits)
         self.fleet = Fleet(self.requests, limits, self.gate, inbox)
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)

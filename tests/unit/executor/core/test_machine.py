@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from driving import Drive
 
+from fcx.executor.core import Words
 from fcx.executor.core.actions import (
     CancelJob,
     Finish,
@@ -96,7 +97,7 @@ def test_jobs_are_listed_by_what_a_listing_costs(seconds, pause):
 
 def test_an_outage_leaves_the_run_open():
     """What may have been finished is not deleted, and the message says how to get at it."""
-    drive = Drive(run="one", max_workers=1)
+    drive = Drive(words=Words(run="one"), max_workers=1)
     drive.serve("t1", "t2")
     drive.tell(LogRead(_read(drive), (Up("n", "fcx-001"),), 10))
     began = drive.now
