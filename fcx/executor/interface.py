@@ -65,22 +65,7 @@ class FirecrestExecutor(Executor):
         inline: bool | None = None,
         python: str | None = None,
     ) -> None:
-        given = {
-            "working_dir": working_dir,
-            "sbatch_options": sbatch_options or None,
-            "srun_options": srun_options or None,
-            "environment": environment,
-            "parity": parity,
-            "max_workers": max_workers,
-            "workers_per_node": workers_per_node,
-            "max_tasks_per_child": max_tasks_per_child,
-            "sleep_interval": sleep_interval,
-            "task_retries": task_retries,
-            "idle_timeout": idle_timeout,
-            "gate_timeout": gate_timeout,
-            "inline": inline,
-            "python": python,
-        }
+        given = dict(locals())  # each setting of the table is an argument of the same name
         from .intake import Intake
 
         self._logger = _logger(logger, logger_level)

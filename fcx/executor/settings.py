@@ -15,6 +15,7 @@ from ..files import manifest_of_edf
 from ..jobscript.options import Options
 from ..parity.gate import Question
 from ..parity.manifest import Manifest
+from ..records import names
 from .core import Limits, Words
 
 
@@ -105,13 +106,16 @@ def settle(
     logger: logging.Logger | None = None,
     initializer: bytes = b"",
 ) -> tuple[RunSettings, Question]:
-    """What a run is made with, and what its verdict is about, of what the caller ``given``.
+    """What a run is made with, and what its verdict is about.
 
+    ``given``: settings by name, among anything else; None or an empty list is not given.
     Raises ConfigError, OptionError or UsageError for what can be told without asking the cluster.
     """
     credentials = Credentials.from_env(env)
     project = Settings.load()
-    table = resolve(given, project)
+    own = {name: given[name] for name in names(ExecutorSettings) if name in given}
+    empty = [name for name in ("sbatch_options", "srun_options") if not own.get(name)]
+    table = resolve({**own, **dict.fromkeys(empty)}, project)
     options = Options.check(table.sbatch_options, table.srun_options)
     environment = run_environment(table.environment, options, table.working_dir)
     question = Question(
