@@ -22,8 +22,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
-from ..config import ParitySettings
-from ..config.executor import check_policy
+from ..config import ParitySettings, check_policy
 from ..errors import ParityError
 from ..payload.requirements import Requirements
 from ..state.facts import Facts
