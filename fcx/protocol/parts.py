@@ -1,0 +1,86 @@
+"""What is too large for one file or one record, in several files.
+
+An outcome goes to the client in parts of base64 (``parts/<task>.<attempt>.<n>``), which one request
+can read as text; their number and digest stand in its record. A file of the user's goes to
+the cluster in raw parts (``<name>.<n>``) and an index, ``<name>.parts``, which comes last.
+"""
+
+import base64
+import hashlib
+import json
+from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, Iterable, Iterator, List, Tuple
+
+PART = 3600000  # bytes of an outcome in a part; in base64 they stay under what a request may read
+LARGEST_FILE = 5000000  # bytes of one upload: under the server's 5 MiB, with its form around it
+MOST = 1 << 16  # parts of one file
+INDEX = ".parts"
+
+
+def count(size: int) -> int:
+    """In how many parts an outcome of this size lies."""
+    return -(-size // PART)
+
+
+def fields(data: bytes) -> "Dict[str, Any]":
+    """The fields of a record whose data lies in parts."""
+    return {"parts": count(len(data)), "size": len(data), "sha": hashlib.sha256(data).hexdigest()}
+
+
+def encoded(data: bytes) -> "Iterator[bytes]":
+    """The content of each part of an outcome."""
+    for at in range(0, len(data), PART):
+        yield base64.b64encode(data[at : at + PART])
+
+
+def decoded(texts: "Iterable[bytes]", size: int, sha: str) -> bytes:
+    """An outcome from its parts. Raises ValueError where they are not what the record says."""
+    try:
+        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
+    except ValueError as error:
+        raise ValueError("a part is not whole: %s" % error) from None
+    if len(data) != size or hashlib.sha256(data).hexdigest() != sha:
+        raise ValueError("the parts are not what their record says")
+    return data
+
+
+class Index(NamedTuple):
+    """Of how many parts a file is made, and its digest."""
+
+    parts: int
+    sha256: str
+
+    @classmethod
+    def parse(cls, text: bytes) -> "Index":
+        """From the index file. Raises ValueError for one that is not whole."""
+        try:
+            known = json.loads(text.decode("ascii"))
+            found = cls(known["parts"], known["sha256"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError("not the index of a file in parts: %s" % error) from None
+        if type(found.parts) is not int or not 0 < found.parts <= MOST:
+            raise ValueError("not the index of a file in parts: %r parts" % (found.parts,))
+        return found
+
+
+def split(name: str, data: bytes) -> "List[Tuple[str, bytes]]":
+    """The files in which a file travels, in the order in which they count: the index last."""
+    if len(data) <= LARGEST_FILE:
+        return [(name, data)]
+    pieces = [data[at : at + LARGEST_FILE] for at in range(0, len(data), LARGEST_FILE)]
+    known = {"parts": len(pieces), "sha256": hashlib.sha256(data).hexdigest()}
+    files = [("%s.%d" % (name, number), piece) for number, piece in enumerate(pieces)]
+    return [*files, (name + INDEX, json.dumps(known).encode("ascii"))]
+
+
+def joined(index: Index, pieces: "Iterable[bytes]") -> "Iterator[bytes]":
+    """The pieces as they come; ValueError after the last where they are not the file."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
+    if digest.hexdigest() != index.sha256:
+        raise ValueError("the parts are not the file that their index names")
