@@ -46,7 +46,7 @@ class Item(NamedTuple):
 
     def frame(self) -> bytes:
         """Length of meta, length of payload, meta, payload."""
-        meta = {"t": self.task, "a": self.attempt, "f": self.function}  # type: Dict[str, Any]
+        meta: "Dict[str, Any]" = {"t": self.task, "a": self.attempt, "f": self.function}
         if self.walltime is not None:
             meta["w"] = self.walltime
         if self.modules:

@@ -61,7 +61,7 @@ def line(record: "Dict[str, Any]", key: bytes) -> bytes:
 
 def read(data: bytes, key: bytes) -> Read:
     """The whole records at the start of ``data``: JSON texts, authentic but not yet parsed."""
-    bodies = []  # type: List[bytes]
+    bodies: "List[bytes]" = []
     at = 0
     while at < len(data):
         body = _body(data, at, key)

@@ -1,204 +1,163 @@
-"""What the caller sends: bundles of tasks, orders, the word that the run is closed.
+"""The client's files in ``<run>/inbox``: bundles of tasks, orders, the word that the run is closed.
 
-All of it arrives as files in ``<run>/inbox``, perhaps slowly, perhaps in halves: a file counts
-once it agrees with the digest that it carries. Names::
-
-    b000007        a bundle: head line ``fcx1 <digest> <json>`` (the run's key is in it), then
-                   its first chunk
-    b000007.1 ...  further chunks; the head has the length and digest of each
-    o000002        an order: ``<digest> <json>``: {"cancel": [task, ...]}
-    closed         the run is over
-
-A bundle's head has ``portions``: [offset, length, number of tasks, functions, longest walltime]
-each; a portion is a zlib stream (or stored bytes) of frames ``>IQ`` (length of meta, of payload).
-An agent claims a portion with the symbolic link ``claims/<bundle>.<portion>`` to its own name.
+They arrive slowly, perhaps in halves: a file counts once it agrees with the MAC that it carries, a
+chunk with its digest in the head. A portion is claimed by the symbolic link
+``claims/<bundle>.<portion>`` to the agent's own name.
 """
 
-import hashlib
-import json
 import os
-import struct
 import time
-import zlib
 
-from log import digest
+from ..protocol import bundle as formats
+from ..protocol import names
 
-FRAME = struct.Struct(">IQ")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Optional, Tuple
+
+    from ..protocol.bundle import Head, Item
+
 REFRESH = 0.2  # seconds between looks from which the folder is touched, for NFS's cached listings
 
 
 class Bundle:
     """One bundle: its head at once, its portions as they are asked for."""
 
-    def __init__(self, path, head, start):
+    def __init__(self, path: str, head: "Head", start: int) -> None:
         self.path, self.head, self.start = path, head, start
-        self.name = os.path.basename(path)
-        self.pilot = head.get("pilot")
-        self.portions = head["portions"]
-        self.untried = list(range(len(self.portions)))
-        self._chunks = {}
+        self.chunks: "Dict[int, bytes]" = {}
+        self.tried = 0  # portions
 
     @classmethod
-    def read(cls, path):
-        """The bundle, or None while its head is not whole."""
+    def read(cls, path: str, key: bytes) -> "Optional[Bundle]":
+        """The bundle, None while its head is not whole."""
         with open(path, "rb") as file:
-            first = file.readline()
-        parts = first.split(b" ", 2)
-        if len(parts) != 3 or parts[0] != b"fcx1" or not first.endswith(b"\n"):
+            first = file.readline(formats.LARGEST_HEAD + 64)
+        try:
+            head, start = formats.read_head(first, key)
+        except ValueError:
             return None
-        text = parts[2][:-1]
-        if digest(text).encode() != parts[1]:
-            return None
-        bundle = cls(path, json.loads(text.decode("ascii")), len(first))
-        return bundle if bundle.whole() else None
+        return cls(path, head, start) if head.name == os.path.basename(path) else None
 
-    def whole(self):
-        """Whether every chunk has arrived; chunks of one portion's size are checked when read."""
-        for index, (length, _) in enumerate(self.head["chunks"]):
-            path = self.path if index == 0 else "%s.%d" % (self.path, index)
-            extra = self.start if index == 0 else 0
+    def whole(self) -> bool:
+        """Whether every chunk has arrived; sizes are asked for before anything is read."""
+        for index, chunk in enumerate(self.head.chunks):
+            extra = 0 if index else self.start
             try:
-                if os.path.getsize(path) < length + extra:
+                if os.path.getsize(names.chunk(self.path, index)) < chunk.length + extra:
                     return False
             except OSError:
                 return False
-        return all(self._chunk(index) is not None for index in range(len(self.head["chunks"])))
+        return all(self._load(index) for index in range(len(self.head.chunks)))
 
-    def _chunk(self, index):
-        """The bytes of a chunk, None where they do not agree with the digest."""
-        if index not in self._chunks:
-            length, wanted = self.head["chunks"][index]
-            path = self.path if index == 0 else "%s.%d" % (self.path, index)
-            with open(path, "rb") as file:
-                if index == 0:
-                    file.seek(self.start)
-                data = file.read(length)
-            if hashlib.sha256(data).hexdigest() != wanted:
-                return None
-            self._chunks[index] = data
-        return self._chunks[index]
+    def _load(self, index: int) -> bool:
+        """Read a chunk; False where it does not agree with its digest."""
+        if index not in self.chunks:
+            chunk = self.head.chunks[index]
+            with open(names.chunk(self.path, index), "rb") as file:
+                file.seek(0 if index else self.start)
+                data = file.read(chunk.length)
+            if not formats.is_whole(data, chunk):
+                return False
+            self.chunks[index] = data
+        return True
 
-    def tasks(self, portion):
-        """The tasks of a portion, as [(meta, payload)]."""
-        offset, length = self.portions[portion][:2]
-        data = self._span(offset, length)
-        if data[:1] == b"z":
-            data = zlib.decompress(data[1:])
-        else:
-            data = data[1:]
-        found, at = [], 0
-        while at < len(data):
-            meta, payload = FRAME.unpack_from(data, at)
-            at += FRAME.size
-            middle, end = at + meta, at + meta + payload
-            found.append((json.loads(data[at:middle].decode()), data[middle:end]))
-            at = end
-        return found
-
-    def _span(self, offset, length):
+    def tasks(self, portion: int) -> "Tuple[Item, ...]":
+        """The tasks of a portion."""
+        offset, length = self.head.portions[portion][:2]
         pieces, at = [], 0
-        for index, (size, _) in enumerate(self.head["chunks"]):
-            low, high = max(offset, at), min(offset + length, at + size)
+        for index, chunk in enumerate(self.head.chunks):
+            low, high = max(offset, at), min(offset + length, at + chunk.length)
             if low < high:
-                pieces.append(self._chunk(index)[low - at : high - at])
-            at += size
-        return b"".join(pieces)
+                pieces.append(self.chunks[index][low - at : high - at])
+            at += chunk.length
+        return formats.read_portion(b"".join(pieces))
 
-    def forget(self):
-        """Let the bytes go once no portion is left."""
-        self._chunks = {}
+    def tick_off(self) -> None:
+        """A portion is claimed, by whomever; let the bytes go once none is left."""
+        self.tried += 1
+        if self.tried == len(self.head.portions):
+            self.chunks = {}
 
 
 class Inbox:
     """Looks for what is new, and claims."""
 
-    def __init__(self, run, owner, pilot):
-        self.run, self.owner, self.pilot = run, owner, pilot
+    def __init__(self, run: str, me: str, pilot: str, key: bytes) -> None:
+        self.run, self.me, self.pilot, self.key = run, me, pilot, key
         self.folder = os.path.join(run, "inbox")
-        self.bundles = {}
-        self.orders = set()
-        self.closed = False
-        self.guard = None
-        self.key = ""
-        self.seen = {}
+        self.bundles: "Dict[str, Bundle]" = {}
+        self.orders: "Dict[str, bool]" = {}
         self.looked = 0.0
 
-    def look(self):
-        """Take in new bundles; return the new orders. OSError: the run directory is gone."""
+    def look(self) -> "Tuple[List[Head], List[str], bool]":
+        """The heads of new bundles, tasks that are cancelled anew, whether the run is closed.
+
+        OSError: the folder does not answer; ``gone`` tells whether there is one.
+        """
         now = time.monotonic()
         if now - self.looked > REFRESH:
             self._refresh()
         self.looked = now
-        fresh = []
-        for name in sorted(os.listdir(self.folder)):
-            if name == "closed":
-                self.closed = True
-            elif name.startswith("b") and "." not in name and name not in self.bundles:
-                self._take(name)
-            elif name.startswith("o") and name not in self.orders:
-                order = self._order(name)
-                if order is not None:
-                    self.orders.add(name)
-                    fresh.append(order)
-        return fresh
+        heads, cancelled = [], []  # type: List[Head], List[str]
+        listed = sorted(os.listdir(self.folder))
+        for name in listed:
+            if names.is_bundle(name) and name not in self.bundles:
+                heads += self._take(name)
+            elif names.is_order(name) and name not in self.orders:
+                cancelled += self._order(name)
+        return heads, cancelled, names.CLOSED in listed
 
-    def _refresh(self):
-        path = os.path.join(self.folder, ".look-" + self.owner)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
-        os.unlink(path)
+    def gone(self) -> bool:
+        """Whether there is no folder any more."""
+        return not os.path.isdir(self.folder)
 
-    def _take(self, name):
+    def _refresh(self) -> None:
+        path = os.path.join(self.folder, ".look-" + self.me)
         try:
-            bundle = Bundle.read(os.path.join(self.folder, name))
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            os.unlink(path)
         except OSError:
-            return
-        if bundle is None:
-            return
-        self.bundles[name] = bundle
-        if self.guard is None:
-            self.guard = bundle.head["guard"]
-        self.key = self.key or bundle.head["key"]
-        for function, seconds in bundle.head.get("seen", {}).items():
-            self.ran(function, seconds)
+            pass  # a full disk: what is listed may be old, no more
 
-    def _order(self, name):
-        with open(os.path.join(self.folder, name), "rb") as file:
-            text = file.read()
-        wanted, _, body = text.partition(b" ")
-        return json.loads(body.decode("ascii")) if digest(body).encode() == wanted else None
-
-    def ran(self, function, seconds):
-        """Remember the longest run of a function."""
-        self.seen[function] = max(seconds, self.seen.get(function, 0.0))
-
-    def claim(self, fits, reserved_only=False):
-        """Claim one portion that ``fits(functions, walltime)``; its tasks, or None.
-
-        Portions meant for this pilot come first. The second value says whether something was
-        left alone because it does not fit.
-        """
-        refused = False
-        ours = sorted(self.bundles.values(), key=lambda b: (b.pilot != self.pilot, b.name))
-        for bundle in ours:
-            mine = bundle.pilot == self.pilot
-            if (bundle.pilot is not None and not mine) or (reserved_only and not mine):
-                continue
-            for portion in list(bundle.untried):
-                if not mine and not fits(*bundle.portions[portion][3:5]):
-                    refused = True
-                    break
-                bundle.untried.remove(portion)
-                if self._link(bundle.name, portion):
-                    tasks = bundle.tasks(portion)
-                    if not bundle.untried:
-                        bundle.forget()
-                    return tasks, refused
-        return None, refused
-
-    def _link(self, bundle, portion):
-        path = os.path.join(self.run, "claims", "%s.%d" % (bundle, portion))
+    def _take(self, name: str) -> "List[Head]":
         try:
-            os.symlink(self.owner, path)
+            bundle = Bundle.read(os.path.join(self.folder, name), self.key)
+            if bundle is None:
+                return []
+            mine = bundle.head.pilot in (None, self.pilot)
+            if mine and not bundle.whole():
+                return []
+        except OSError:
+            return []
+        self.bundles[name] = bundle
+        return [bundle.head]
+
+    def _order(self, name: str) -> "List[str]":
+        try:
+            with open(os.path.join(self.folder, name), "rb") as file:
+                order = formats.decode_order(file.read(), self.key)
+        except (OSError, ValueError):
+            return []
+        if order is None:
+            return []
+        self.orders[name] = True
+        return [str(task) for task in order.get("cancel", ())]
+
+    def claim(self, name: str, portion: int) -> "Optional[Tuple[Item, ...]]":
+        """The tasks of a portion, None where it is another's."""
+        bundle = self.bundles[name]
+        if not self._link(names.claim(name, portion)):
+            bundle.tick_off()
+            return None
+        tasks = bundle.tasks(portion)
+        bundle.tick_off()
+        return tasks
+
+    def _link(self, claim: str) -> bool:
+        path = os.path.join(self.run, "claims", claim)
+        try:
+            os.symlink(self.me, path)
         except FileExistsError:
-            return os.readlink(path) == self.owner  # NFS repeats a request whose answer was lost
+            return os.readlink(path) == self.me  # NFS repeats a request whose answer was lost
         return True

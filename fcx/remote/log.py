@@ -1,107 +1,100 @@
-"""The agent's log: appended records that the caller reads by offset.
+"""An agent's log: appended records, which the client reads by offset.
 
-A record is one ASCII line, ``<length of body> <digest> <body>``: a reader goes no further than
-the first line that is not whole. One writer per log; each flush opens, appends and closes, so that
-shared file systems publish it. A segment that has grown past 1 MiB ends with a ``next`` record.
-Large data goes to files of its own under ``parts/``.
+One writer per log; each flush opens, appends and closes, so that shared file systems publish it.
+A segment that has grown past 1 MiB ends with a ``next`` record. Large data goes to files of its own
+under ``parts/``.
 """
 
-import base64
-import hashlib
-import json
 import os
-import time
 
-SEGMENT = 1 << 20
-INLINE = 256 << 10  # bytes of result and output that ride in a record
-PART = 3600000  # bytes of data in a part; in base64 they stay under what one request may read
+from ..protocol import names, parts, record
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List
 
-def digest(data):
-    """The first 16 hex digits of SHA-256: against mix-ups and half-written files."""
-    return hashlib.sha256(data).hexdigest()[:16]
-
-
-def line(record):
-    """A record as the line that stands in the log."""
-    body = json.dumps(record, separators=(",", ":")).encode("ascii")
-    return b"%d %s %s\n" % (len(body), digest(body).encode(), body)
+    from ..protocol.names import Incarnation
 
 
 class Log:
-    """Records of one agent, gathered and written at most every ``pause`` seconds."""
+    """Records of one agent, gathered until they are flushed; a failed flush loses none."""
 
-    def __init__(self, run, name, pause=0.02):
-        self.run, self.name, self.pause = run, name, pause
+    def __init__(self, run: str, me: "Incarnation", key: bytes) -> None:
+        self.run, self.me, self.key = run, me, key
         self.segment = 0
         self.size = 0
-        self.waiting = []
+        self.waiting: "List[bytes]" = []
         self.gathered = 0  # bytes
-        self.flushed = 0.0
 
-    def add(self, kind, **fields):
-        """Gather a record; ``flush`` writes it, at once where much has gathered."""
+    def add(self, kind: str, **fields: "Any") -> None:
+        """Gather a record; where much has gathered, it is written at once."""
         fields["k"] = kind
-        self.waiting.append(line(fields))
+        self.waiting.append(record.line(fields, self.key))
         self.gathered += len(self.waiting[-1])
-        if self.gathered > SEGMENT // 2:
-            self.flush()
+        if self.gathered > record.SEGMENT // 2:
+            try:
+                self.flush()
+            except OSError:
+                pass  # it stays, and whoever flushes next hears of it
 
-    def due(self):
-        """Seconds until the next flush, None where there is nothing to write."""
-        if not self.waiting:
-            return None
-        return max(0.0, self.flushed + self.pause - time.monotonic())
-
-    def flush(self):
-        """Append what has gathered."""
+    def flush(self) -> None:
+        """Append what has gathered. OSError: it is still to be written."""
         if not self.waiting:
             return
         data = b"".join(self.waiting)
+        full = self.size + len(data) >= record.SEGMENT
+        if full:
+            data += record.line({"k": "next", "segment": self.segment + 1}, self.key)
+        self._append(names.log(self.me, self.segment), data, self.size)
         self.waiting, self.gathered = [], 0
         self.size += len(data)
-        if self.size >= SEGMENT:
-            data += line({"k": "next", "segment": self.segment + 1})
-        self._append("%s.%d" % (self.name, self.segment), data)
-        if self.size >= SEGMENT:
-            self.segment += 1
-            self.size = 0
-        self.flushed = time.monotonic()
+        if full:
+            self.segment, self.size = self.segment + 1, 0
 
-    def beat(self):
+    def beat(self) -> None:
         """Grow the heartbeat by a byte: whoever lists the folder sees its size change."""
-        self._append("%s.beat" % self.name, b".")
+        with open(self._path(names.beat(self.me)), "ab", 0) as file:
+            file.write(b".")
 
-    def note_exit(self, text):
+    def note_exit(self, text: str) -> None:
         """Leave word that the agent has ended, for when nothing else of it can."""
-        self._append("%s.exit" % self.name, text.encode("ascii", "replace"))
+        with open(self._path(names.exit_note(self.me)), "ab", 0) as file:
+            file.write(text.encode("ascii", "replace"))
 
-    def _append(self, name, data):
-        with open(os.path.join(self.run, "logs", name), "ab", 0) as file:
-            file.write(data)
+    def gone(self) -> bool:
+        """Whether there is no folder for it any more."""
+        return not os.path.isdir(os.path.join(self.run, "logs"))
 
-    def store(self, task, attempt, data):
+    def _path(self, name: str) -> str:
+        return os.path.join(self.run, "logs", name)
+
+    def _append(self, name: str, data: bytes, size: int) -> None:
+        """Go on at ``size``: what stands behind it is left of an attempt that failed."""
+        with open(self._path(name), "ab", 0) as file:
+            if os.fstat(file.fileno()).st_size > size:
+                file.truncate(size)
+            view = memoryview(data)
+            while view:
+                view = view[file.write(view) :]
+
+    def store(self, task: str, attempt: int, data: bytes) -> "Dict[str, Any]":
         """Fields of a record that hold the data, or say in how many parts it lies."""
-        if len(data) <= INLINE:
-            return {"d": base64.b64encode(data).decode("ascii")}
-        starts = range(0, len(data), PART)
+        if len(data) <= record.INLINE:
+            return record.inline(data)
+        fields = parts.fields(data)
         paths = [
-            os.path.join(self.run, "parts", "%s.%d.%d" % (task, attempt, count))
-            for count in range(len(starts))
+            os.path.join(self.run, "parts", names.part(task, attempt, number))
+            for number in range(fields["parts"])
         ]
         try:
-            for path, start in zip(paths, starts):
-                self._part(path, base64.b64encode(data[start : start + PART]))
+            for path, text in zip(paths, parts.encoded(data)):
+                with open(path + "~", "wb") as file:
+                    file.write(text)
+                os.rename(path + "~", path)
         except OSError:
             for path in paths:  # a full disk: leave room for the record that says so
                 for name in path, path + "~":
                     if os.path.exists(name):
                         os.unlink(name)
             raise
-        return {"parts": len(paths), "size": len(data)}
-
-    @staticmethod
-    def _part(path, text):
-        with open(path + "~", "wb") as file:
-            file.write(text)
-        os.rename(path + "~", path)
+        return fields

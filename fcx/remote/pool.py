@@ -1,19 +1,31 @@
 """Worker processes as the agent sees them, each with its share of the node."""
 
 import glob
-import json
 import os
 import re
 import signal
-import struct
 import subprocess
 import sys
 
-HEAD = struct.Struct(">cIQ")  # as in worker.py
+from ..protocol import frames
+from .events import How
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Dict, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+    from ..protocol.frames import Frame
+    from ..protocol.names import Incarnation
+
+    T = TypeVar("T")
+
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+OUTPUT_LEFT = 1 << 20  # bytes that are read of what a dead worker had written
 
 
-def shares(cpus, gpus, workers):
+def shares(
+    cpus: "Sequence[int]", gpus: "Sequence[str]", workers: int
+) -> "List[Tuple[List[int], List[str]]]":
     """Divide CPU and GPU ids among workers: [(cpus, gpus), ...], disjoint as far as they reach.
 
     With fewer CPUs (or GPUs) than workers, they are dealt out in turn and shared.
@@ -21,16 +33,16 @@ def shares(cpus, gpus, workers):
     return [(_share(cpus, workers, rank), _share(gpus, workers, rank)) for rank in range(workers)]
 
 
-def _share(items, workers, rank):
+def _share(items: "Sequence[T]", workers: int, rank: int) -> "List[T]":
     if not items:
         return []
     if len(items) < workers:
         return [items[rank % len(items)]]
     low, high = rank * len(items) // workers, (rank + 1) * len(items) // workers
-    return items[low:high]
+    return list(items[low:high])
 
 
-def visible_gpus(environ):
+def visible_gpus(environ: "Mapping[str, str]") -> "Tuple[str, List[str]]":
     """The name of the variable that tells the GPUs of this node, and their ids."""
     for name in "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES":
         listed = [part for part in environ.get(name, "").split(",") if part.strip()]
@@ -40,7 +52,7 @@ def visible_gpus(environ):
     return "CUDA_VISIBLE_DEVICES", [str(number) for number in found]
 
 
-def oom_kills():
+def oom_kills() -> int:
     """How often the kernel has killed for memory, in this control group and on this machine."""
     total = 0
     for path in "/sys/fs/cgroup/memory.events", "/proc/vmstat":
@@ -52,106 +64,75 @@ def oom_kills():
     return total
 
 
-class Slot:
-    """A place for one worker process: its rank and share stay, its process may be replaced."""
+class Share:
+    """What a worker has of its node, whatever its process: CPUs, variables, files for output."""
 
-    def __init__(self, rank, cpus, gpus, run, name):
+    def __init__(self, rank: int, cpus: "List[int]", gpus: "Dict[str, str]", output: str) -> None:
         self.rank, self.cpus, self.gpus = rank, cpus, gpus
-        base = os.path.join(run, "output", "%s.%d" % (name, rank))
-        self.out, self.err = base + ".out", base + ".err"
-        self.calls = 0  # in this pilot, whatever the process
-        self.process = None
-        self.served = 0  # by this process
-        self.state = "ended"  # starting | hello | idle | busy | ended
-        self.task = None  # (meta, payload) while busy
-        self.began = 0.0
-        self.told = False  # the caller knows that this task runs
-        self.buffer = bytearray()
-        self.stale = False
-        self.paths = None  # the modules that its process was configured with
+        self.out, self.err = output + ".out", output + ".err"
 
-    def start(self, environ):
-        """Start a process by exec; it says hello by itself."""
-        there, self.write_fd = os.pipe()
-        self.read_fd, back = os.pipe()
-        command = [
-            sys.executable,
-            os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.py"),
-        ]
-        command += ["worker", str(there), str(back), self.out, self.err]
-        self.process = subprocess.Popen(
-            command,
-            env=self._environ(environ),
-            stdin=subprocess.DEVNULL,
-            pass_fds=(there, back),
-            start_new_session=True,
-        )
-        os.close(there)
-        os.close(back)
-        os.set_blocking(self.read_fd, False)
-        self.oom = oom_kills()
-        self.served = 0
-        self.stale = False
-        self.buffer = bytearray()
-        self.state = "starting"
-
-    def _environ(self, environ):
-        own = dict(environ, FCX_LOCAL_RANK=str(self.rank))
+    def environ(self) -> "Dict[str, str]":
+        """The variables of its process."""
+        own = dict(os.environ, FCX_LOCAL_RANK=str(self.rank))
         if self.cpus:
             own.setdefault("OMP_NUM_THREADS", str(len(self.cpus)))
-        if self.gpus:
-            name, ids = self.gpus
-            own[name] = ",".join(ids)
+        own.update(self.gpus)
         return own
 
-    def send(self, kind, meta, data=b""):
-        """Write a frame; False where the process is gone."""
-        text = json.dumps(meta).encode()
-        view = memoryview(HEAD.pack(kind, len(text), len(data)) + text + data)
+
+class Process:
+    """One worker process, from exec to its end."""
+
+    def __init__(self, command: "List[str]", share: Share) -> None:
+        there, self.write_fd = os.pipe()
+        self.read_fd, back = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [*command, "worker", str(there), str(back), share.out, share.err],
+                env=share.environ(),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(there, back),
+                start_new_session=True,
+            )
+        except OSError:
+            self._close()
+            raise
+        finally:
+            os.close(there)
+            os.close(back)
+        os.set_blocking(self.read_fd, False)
+        self.share = share
+        self.oom = oom_kills()
+        self.frames = frames.Reader()
+        self.outcome: "Optional[Frame]" = None  # of its task, until it is kept
+
+    def send(self, kind: bytes, meta: "Mapping[str, object]", data: bytes = b"") -> None:
+        """Write a frame; one that has died meanwhile is seen as such elsewhere."""
+        view = memoryview(frames.pack(kind, dict(meta), data))
         try:
             while view:
                 view = view[os.write(self.write_fd, view) :]
         except OSError:
-            return False
-        return True
+            pass
 
-    def receive(self):
-        """The whole frames that have arrived, as [(kind, meta, data)]."""
+    def receive(self) -> "List[Frame]":
+        """The whole frames that have arrived."""
         while True:
             try:
                 part = os.read(self.read_fd, 1 << 20)
-            except BlockingIOError:
+            except OSError:  # nothing more for now
                 break
-            except OSError:
-                part = b""
             if not part:
                 break
-            self.buffer += part
-            if len(part) < 1 << 16:
-                break
-        return self._frames()
+            self.frames.feed(part)
+        return self.frames.frames()
 
-    def _frames(self):
-        found, at = [], 0
-        while len(self.buffer) - at >= HEAD.size:
-            kind, meta, data = HEAD.unpack_from(self.buffer, at)
-            middle = at + HEAD.size + meta
-            if len(self.buffer) < middle + data:
-                break
-            text = bytes(self.buffer[at + HEAD.size : middle])
-            found.append(
-                (kind, json.loads(text.decode()), bytes(self.buffer[middle : middle + data]))
-            )
-            at = middle + data
-        del self.buffer[:at]
-        return found
-
-    def dead(self):
+    def dead(self) -> bool:
         """Whether the process has ended."""
         return self.process.poll() is not None
 
-    def how(self):
-        """How it ended, in words and as (signal, exit code, out of memory, ended from outside)."""
+    def how(self) -> How:
+        """How it ended, once it has."""
         code = self.process.returncode
         number = -code if code < 0 else 0
         memory = number == signal.SIGKILL and oom_kills() > self.oom
@@ -161,32 +142,64 @@ class Slot:
             text = "was killed by %s" % signal.Signals(number).name
         else:
             text = "exited with code %d" % code
-        outside = number in OUTSIDE and not memory
-        return {"text": text, "signal": number, "code": code, "oom": memory, "outside": outside}
+        return How(text, number, code, memory, number in OUTSIDE and not memory)
 
-    def output(self):
-        """What the dead process had written of its last call."""
-        return [self._read(path) for path in (self.out, self.err)]
+    def output(self) -> "Tuple[bytes, bytes]":
+        """What the dead process had written of its last task."""
+        return self._read(self.share.out), self._read(self.share.err)
 
     @staticmethod
-    def _read(path):
+    def _read(path: str) -> bytes:
         try:
             with open(path, "rb") as file:
-                return file.read(1 << 20)
+                return file.read(OUTPUT_LEFT)
         except OSError:
             return b""
 
-    def end(self):
+    def end(self) -> None:
         """Kill the process and what it started, and let go of the pipes."""
-        if self.process is None:
-            return
         try:
             os.killpg(self.process.pid, signal.SIGKILL)
         except OSError:
             pass
         self.process.wait()
+        self._close()
+
+    def _close(self) -> None:
         os.close(self.write_fd)
         os.close(self.read_fd)
-        self.process = None
-        self.task = None
-        self.state = "ended"
+
+
+class Pool:
+    """The workers of a node by rank."""
+
+    def __init__(self, run: str, me: "Incarnation", workers: int) -> None:
+        self.command = [sys.executable, _programs()]
+        self.processes: "Dict[int, Process]" = {}
+        base = os.path.join(run, "output", str(me))
+        cpus = sorted(os.sched_getaffinity(0))
+        variable, gpus = visible_gpus(os.environ)
+        divided = [([], [])] if workers == 1 else shares(cpus, gpus, workers)
+        self.shares = [
+            Share(rank, own, {variable: ",".join(some)} if some else {}, "%s.%d" % (base, rank))
+            for rank, (own, some) in enumerate(divided)
+        ]
+
+    def start(self, rank: int) -> Process:
+        """A fresh process. OSError: the system has no room for one."""
+        process = self.processes[rank] = Process(self.command, self.shares[rank])
+        return process
+
+    def pop(self, rank: int) -> "Optional[Process]":
+        """The process of that rank, which is the caller's to end."""
+        return self.processes.pop(rank, None)
+
+    def get(self, rank: int) -> "Optional[Process]":
+        """The process of that rank."""
+        return self.processes.get(rank)
+
+
+def _programs() -> str:
+    """What to run for a worker: the script beside this package, or the zip that both are in."""
+    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return os.path.join(folder, "__main__.py") if os.path.isdir(folder) else folder

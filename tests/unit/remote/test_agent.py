@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
-from executors.deadline import WAIT, eventually
+from agents import INBOX, Pilot
+from executors.deadline import eventually
 from hypothesis import given
 from hypothesis import strategies as st
 
-import fcx
-from fcx.jobscript import render as script
-from fcx.payload.dump import dump
-from fcx.payload.outcome import load
-from fcx.protocol import rundir
-from fcx.protocol.rundir import Incarnation, Item, LogCursor, make_bundle
-
-sys.path.insert(0, str(Path(fcx.__file__).parent / "remote"))  # as it finds its companions
-import agent
-import pool
-
-sys.path.pop(0)
-
-KEY = b"k" * 32
+from fcx.protocol import names
+from fcx.remote import clock, guard, inbox, pool
 
 
 class TestSecondsLeft:
@@ -44,7 +30,7 @@ class TestSecondsLeft:
     )  # fmt: skip
     def test_of_each_form(self, text, seconds):
         """None where there is no end, or none that is known."""
-        assert agent.seconds_left(text) == seconds
+        assert clock.seconds_left(text) == seconds
 
 
 class TestClock:
@@ -52,19 +38,19 @@ class TestClock:
 
     def test_unknown_while_the_file_is_not_whole(self, tmp_path):
         """It may be half written, or not there yet."""
-        clock = agent.Clock(str(tmp_path / "left"))
-        assert clock.left() is None
+        told = clock.Clock(str(tmp_path / "left"))
+        assert told.left() is None
         (tmp_path / "left").write_text("1:0")
-        assert clock.left() is None
+        assert told.left() is None
         (tmp_path / "left").write_text("1:00\n")
-        assert 50 < clock.left() <= 60
+        assert 50 < told.left() <= 60
 
     def test_an_old_note_is_worth_less(self, tmp_path):
         """Seconds since it was written are gone."""
         path = tmp_path / "left"
         path.write_text("10:00\n")
         os.utime(path, (time.time() - 30, time.time() - 30))
-        assert 560 < agent.Clock(str(path)).left() < 575
+        assert 560 < clock.Clock(str(path)).left() < 575
 
 
 class TestCompare:
@@ -83,7 +69,7 @@ class TestCompare:
     )
     def test_versions(self, wanted, found, differs):
         """A wanted version that ends with a dot is a prefix; None is not looked at."""
-        assert bool(agent.compare({"x": wanted}, {"x": found})) is differs
+        assert bool(guard.compare({"x": wanted}, {"x": found})) is differs
 
 
 class TestShares:
@@ -122,81 +108,6 @@ class TestShares:
         assert pool.visible_gpus(environ) == expected
 
 
-class Pilot:
-    """A run directory and an agent in it, fed and read as the caller does."""
-
-    def __init__(self, folder):
-        self.run = folder
-        for name in rundir.FOLDERS:
-            (folder / name).mkdir(exist_ok=True)
-        programs = folder / "programs"
-        programs.mkdir()
-        for file in script.programs():
-            (programs / file.path).write_bytes(file.data)
-        self.process = None
-        self.cursor = None
-        self.records = []
-
-    def start(self, *, job="7", restart=0, workers=1, left=None, **config):
-        if left is not None:
-            (self.run / "seats" / f"{job}.{restart}.left").write_text(f"{left}\n")
-        path = self.run / "pilots" / "p.json"
-        given = {
-            "v": 1, "pilot": "p", "workers": [workers], "max_tasks_per_child": None,
-            "idle_timeout": 30.0, "gate_timeout": 30.0, "guard": {}, "edf": None,
-        }  # fmt: skip
-        path.write_text(json.dumps({**given, **config}))
-        environ = {
-            **os.environ, "SLURM_JOB_ID": job, "SLURM_RESTART_COUNT": str(restart),
-            "SLURM_NODEID": "0",
-        }  # fmt: skip
-        command = [sys.executable, str(self.run / "programs" / "start.py"), "agent"]
-        self.process = subprocess.Popen(
-            [*command, str(self.run), str(path)],
-            env=environ,
-            cwd=self.run,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        self.cursor = LogCursor(Incarnation(job, restart, 0))
-
-    def put(self, number, calls, **more):
-        items = [
-            Item(f"t{number}{i}", 0, "f", dump(fn, args, {}), more.pop("walltime", None))
-            for i, (fn, *args) in enumerate(calls)
-        ]
-        for name, data in make_bundle(f"b{number:06d}", items, {}, key=KEY, **more).files:
-            (self.run / "inbox" / name).write_bytes(data)
-
-    def read(self):
-        path = self.run / "logs" / self.cursor.name
-        if path.exists():
-            self.records += self.cursor.take(path.read_bytes()[self.cursor.offset :])
-        return self.records
-
-    def wait(self, kind, **fields):
-        def find():
-            return [
-                record
-                for record in self.read()
-                if record["k"] == kind and fields.items() <= record.items()
-            ]
-
-        return eventually(find)[0]
-
-    def value(self, task):
-        record = self.wait("done", t=task)
-        data = base64.b64decode(record["d"])
-        assert rundir.authentic(KEY, record, data)
-        return load(record["o"], data[: record["n"][0]])
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-        if self.process is not None:
-            self.process.wait()
-
-
 @pytest.fixture
 def pilot(tmp_path):
     """One that is ended with the test."""
@@ -227,21 +138,21 @@ class TestAgent:
         """With the reason in its log."""
         pilot.start(idle_timeout=0.3)
         assert pilot.wait("end")["why"] == "idle"
-        assert pilot.process.wait(WAIT) == 0
+        assert pilot.ended() == 0
 
     def test_ends_when_the_run_is_closed(self, pilot):
         """Long before it is idle."""
         pilot.start()
         pilot.wait("up")
         (pilot.run / "inbox" / "closed").write_text("keep")
-        assert pilot.process.wait(WAIT) == 0
+        assert pilot.ended() == 0
 
     def test_ends_when_the_run_directory_is_gone(self, pilot):
         """Nobody is waiting any more; that is no error of the job's."""
         pilot.start()
         pilot.wait("up")
         subprocess.run(["rm", "-rf", str(pilot.run / "inbox"), str(pilot.run / "logs")], check=True)
-        assert pilot.process.wait(WAIT) == 0
+        assert pilot.ended() == 0
 
     def test_refuses_another_python(self, pilot):
         """Before its workers have unpickled anything."""
@@ -249,7 +160,7 @@ class TestAgent:
         pilot.start(guard={"python": "cpython 2.7."})
         findings = pilot.wait("refused")["findings"]
         assert findings[0][:2] == ["python", "cpython 2.7."]
-        pilot.process.wait(WAIT)
+        pilot.ended()
         assert not list((pilot.run / "claims").iterdir())
         assert not [record for record in pilot.read() if record["k"] == "done"]
 
@@ -257,7 +168,7 @@ class TestAgent:
         """Without a guard it only probes."""
         pilot.start(guard=None, gate_timeout=0.5)
         assert pilot.wait("up")["probe"]["python"]
-        assert pilot.process.wait(WAIT) is not None
+        assert pilot.ended() is not None
         assert not [record for record in pilot.read() if record["k"] == "done"]
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2])
@@ -280,7 +191,7 @@ class TestAgent:
         time.sleep(0.3)
         go.touch()
         assert pilot.value("t10") == ("ended", None)
-        pilot.process.wait(WAIT)
+        pilot.ended()
         assert pilot.wait("end")["why"] == "signal"
         back = {name for record in pilot.read() if record["k"] == "back" for name, _ in record["t"]}
         done = {record["t"] for record in pilot.read() if record["k"] == "done"}
@@ -290,11 +201,9 @@ class TestAgent:
 
     @staticmethod
     def claimed(pilot):
-        import inbox
-
-        bundle = inbox.Bundle.read(str(pilot.run / "inbox" / "b000001"))
-        numbers = [int(path.name.split(".")[1]) for path in (pilot.run / "claims").iterdir()]
-        return [bundle.tasks(number) for number in numbers]
+        sent = inbox.Bundle.read(str(pilot.run / "inbox" / "b000001"), INBOX)
+        assert sent.whole()
+        return [sent.tasks(names.parse_claim(name)[1]) for name in pilot.claims()]
 
     def test_says_how_a_worker_died(self, pilot):
         """By signal or exit code, with the output so far; the next call has a new worker."""
@@ -309,7 +218,7 @@ class TestAgent:
         pilot.start()
         record = pilot.wait("died", t="t10")
         assert (record["how"]["code"], record["how"]["outside"]) == (4, False)
-        assert base64.b64decode(record["d"]) == b"before\n"
+        assert pilot.data(record) == b"before\n"
         assert pilot.value("t11") == (3, None)
 
     def test_cancels_on_order(self, pilot):
@@ -318,7 +227,7 @@ class TestAgent:
         pilot.put(1, [(time.sleep, 300), (os.mkdir, str(mark)), (abs, -3)])
         pilot.start()
         pilot.wait("run", t="t10")
-        (pilot.run / "inbox" / "o000001").write_bytes(rundir.order({"cancel": ["t10", "t11"]}))
+        pilot.order(1, "t10", "t11")
         assert pilot.value("t12") == (3, None)
         assert not mark.exists()
 
@@ -369,7 +278,7 @@ class TestAgent:
         pilot.put(1, [(spawn,)])
         pilot.start(idle_timeout=0.3)
         child, _ = pilot.value("t10")
-        pilot.process.wait(WAIT)
+        pilot.ended()
         eventually(lambda: not running(child))
 
 

@@ -7,17 +7,11 @@ import os
 import pickle
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
-import fcx
 from fcx.protocol import pickling
-
-sys.path.insert(0, str(Path(fcx.__file__).parent / "remote"))
-import worker
-
-sys.path.pop(0)
+from fcx.remote import outcome, surroundings, worker
 
 
 class Picky(Exception):
@@ -31,7 +25,7 @@ class TestRun:
     """One call's outcome, whatever it does."""
 
     def outcome(self, fn, *args):
-        return worker.run(pickling, pickling.dumps((fn, args, {})))
+        return outcome.run(pickling, pickling.dumps((fn, args, {})))
 
     def test_a_value(self):
         """Pickled."""
@@ -69,7 +63,7 @@ class TestRun:
     @pytest.mark.parametrize("payload", [b"", b"garbage", b"\x80\x05N."])
     def test_a_payload_that_makes_no_sense(self, payload):
         """An outcome too: the worker lives on."""
-        assert worker.run(pickling, payload)[0] in {"raise", "alien"}
+        assert outcome.run(pickling, payload)[0] in {"raise", "alien"}
 
     def test_the_traceback_begins_with_the_users_own_frame(self):
         """Not with ours."""
@@ -87,19 +81,20 @@ def test_frames_are_read_as_they_were_written():
     """Kind, meta and data through a pipe, several in a row; the end is EOFError."""
     reader, writer = os.pipe()
     frames = [(b"T", {"t": "t1", "a": 0}, b"x" * 1000), (b"C", {}, b"")]
+    pipe = worker.Pipe(reader, writer)
     for kind, meta, data in frames:
-        worker.write_frame(writer, kind, meta, data)
+        pipe.write(kind, meta, data)
     os.close(writer)
-    assert [worker.read_frame(reader) for _ in frames] == frames
+    assert [pipe.read() for _ in frames] == frames
     with pytest.raises(EOFError):
-        worker.read_frame(reader)
+        pipe.read()
     os.close(reader)
 
 
 def test_surroundings_are_put_back(tmp_path, monkeypatch):
     """environ, cwd, umask, path, handlers; a directory that is gone meanwhile is no obstacle."""
     monkeypatch.chdir(tmp_path)
-    before = worker.Surroundings()
+    before = surroundings.Surroundings()
     old = signal.getsignal(signal.SIGUSR2)
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -1,0 +1,87 @@
+"""The programs of a pilot as they travel: one zip, the same bytes every time.
+
+Its root has ``__main__.py`` (``fcx/remote/start.py``); the rest is the package ``_fcx``, of
+``fcx/protocol`` and ``fcx/remote``. On the cluster it lies beside the runs, named by content, with
+a shell script that starts what is in it. Each job script carries it: so comments, docstrings and
+what only a type checker reads stay at home (lines stay where they are: tracebacks fit), and it is
+compressed as a whole.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import re
+import zipfile
+from functools import cache
+from importlib import resources
+
+MAIN = "remote/start.py"
+SHELL = "remote/start.sh"
+PACKAGES = ("protocol", "remote")
+NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
+
+_DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
+_COMMENT = re.compile(r"(?:^[ ]*|[ ]{2})#[ !].*$", re.MULTILINE)
+_RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
+_SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
+_ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
+_TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
+
+
+@cache
+def archive() -> bytes:
+    """The zip, as it lies on the cluster: Python imports from it as it is."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target:
+        for name, text in sorted(_sources().items()):
+            entry = zipfile.ZipInfo(name, NEVER)
+            entry.external_attr = 0o600 << 16
+            target.writestr(entry, bare(text))
+    return made.getvalue()
+
+
+def _sources() -> dict[str, str]:
+    """What is in it: name in the zip -> text."""
+    fcx = resources.files("fcx")
+    found = {"__main__.py": (fcx / MAIN).read_text("utf-8"), "_fcx/__init__.py": ""}
+    for package in PACKAGES:
+        for file in (fcx / package).iterdir():
+            name = f"{package}/{file.name}"
+            if name.endswith(".py") and name != MAIN:
+                found[f"_fcx/{name}"] = file.read_text("utf-8")
+    return found
+
+
+def bare(text: str) -> str:
+    """A source of ours without what only people and type checkers read, line by line."""
+    text = _DOCSTRING.sub(lambda found: f"{found[1]}0" + "\n" * found[0].count("\n"), text)
+    text = _TYPES_ONLY.sub(lambda found: "\n" * found[0].count("\n"), text)
+    text = _COMMENT.sub("", text)
+    text = _RETURNS.sub("):", text)
+    return _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
+
+
+@cache
+def packed() -> bytes:
+    """The zip as it travels: ``gzip -dc`` gives it back."""
+    return gzip.compress(archive(), 9, mtime=0)
+
+
+@cache
+def shell() -> bytes:
+    """The script that starts it in a container, and leaves a note when it is killed."""
+    return (resources.files("fcx") / SHELL).read_bytes()
+
+
+@cache
+def digest() -> str:
+    """SHA-256 of the zip: compared before it is run."""
+    return hashlib.sha256(archive()).hexdigest()
+
+
+@cache
+def name() -> str:
+    """``programs-<digest>``: the zip's and the script's without their ending, and the folder's."""
+    return f"programs-{hashlib.sha256(archive() + shell()).hexdigest()[:16]}"

@@ -1,0 +1,141 @@
+"""The places for worker processes, as the core sees them: a rank stays, its process may change."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterator, List, Optional, Tuple
+
+    from .events import TaskInfo
+
+ENDED = "ended"  # no process
+STARTING = "starting"  # it has not said hello yet
+IDLE = "idle"
+CONFIGURING = "configuring"  # it takes its modules and runs the initializer
+BUSY = "busy"
+KEEPING = "keeping"  # its task is over, the outcome is on its way to the log
+
+HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file system
+TELL = 0.05  # seconds from which a running task is told of
+RETRY = 0.5  # seconds until a configuration that could not be read is tried again
+PATIENCE = 90.0  # seconds for which it is: a directory's listing may be cached for 60
+
+
+class Slot:
+    """One worker: its process's state, and what it has run."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+        self.state = ENDED
+        self.calls = 0  # in this pilot, whatever the process
+        self.served = 0  # by this process
+        self.modules: "Optional[Tuple[str, ...]]" = None  # that it was configured with
+        self.task: "Optional[TaskInfo]" = None
+        self.began = 0.0  # the process, then its task
+        self.told = False  # the client knows that this task runs
+        self.stale = False  # a fresh process shall run the next task
+        self.tries = 0  # processes that ended before they were ready, one after the other
+        self.held = 0.0  # until when nothing is tried again
+        self.troubled: "Optional[float]" = None  # since when it cannot be configured
+
+    def start(self, now: float) -> None:
+        """A fresh process."""
+        self.state = STARTING
+        self.served = 0
+        self.modules = None
+        self.stale = False
+        self.began = now
+
+    def end(self) -> None:
+        """No process any more."""
+        self.state = ENDED
+        self.held = 0.0
+        self.task = None
+
+    def configure(self, modules: "Tuple[str, ...]") -> None:
+        """The process is told its modules."""
+        self.state = CONFIGURING
+        self.modules = modules
+
+    def ready(self) -> None:
+        """It has taken them."""
+        self.state = IDLE
+        self.tries = 0
+        self.troubled = None
+
+    def not_configured(self, now: float) -> bool:
+        """It could not be told; whether that has gone on for too long."""
+        self.state = IDLE
+        self.modules = None
+        self.held = now + RETRY
+        if self.troubled is None:
+            self.troubled = now
+        return now >= self.troubled + PATIENCE
+
+    def run(self, task: "TaskInfo", now: float) -> None:
+        """It begins a task."""
+        self.state = BUSY
+        self.task = task
+        self.began = now
+        self.told = False
+        self.calls += 1
+        self.served += 1
+
+    def finish(self, stale: bool) -> None:
+        """Its task is over."""
+        self.state = KEEPING
+        self.stale = stale
+
+    def kept(self) -> None:
+        """The outcome is in the log."""
+        self.state = IDLE
+        self.task = None
+
+    def suits(self, modules: "Tuple[str, ...]") -> bool:
+        """Whether this process can run a task with these modules, or be configured for it."""
+        return not self.stale and (self.modules is None or self.modules == modules)
+
+
+class Slots:
+    """All workers of an agent, by rank."""
+
+    def __init__(self, count: int) -> None:
+        self.all = [Slot(rank) for rank in range(count)]
+
+    def __iter__(self) -> "Iterator[Slot]":
+        return iter(self.all)
+
+    def __getitem__(self, rank: int) -> Slot:
+        return self.all[rank]
+
+    def free(self) -> "Optional[Slot]":
+        """The first that can take a task."""
+        return next((s for s in self.all if s.state == IDLE and not s.held), None)
+
+    def busy(self) -> bool:
+        """Whether any has a task."""
+        return any(slot.task is not None for slot in self.all)
+
+    def untold(self, now: float) -> "List[Slot]":
+        """Those whose task has run for long enough to be told of."""
+        return [s for s in self.all if s.state == BUSY and not s.told and now >= s.began + TELL]
+
+    def overdue(self, now: float) -> "List[Slot]":
+        """Those whose process should have said hello by now."""
+        return [s for s in self.all if s.state == STARTING and now >= s.began + HELLO_TIMEOUT]
+
+    def next_start(self) -> "List[float]":
+        """When processes that start will be overdue."""
+        return [s.began + HELLO_TIMEOUT for s in self.all if s.state == STARTING]
+
+    def next_told(self) -> "List[float]":
+        """When running tasks will be told of."""
+        return [s.began + TELL for s in self.all if s.state == BUSY and not s.told]
+
+    def next_try(self) -> "List[float]":
+        """When a configuration is tried again."""
+        return [s.held for s in self.all if s.held]
+
+    def wake(self, now: float) -> None:
+        """Those that were held for long enough may try again."""
+        for slot in self.all:
+            if now >= slot.held:
+                slot.held = 0.0

@@ -1,0 +1,115 @@
+"""The programs travel as one zip: small, the same bytes each time, and still themselves."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import gzip
+import hashlib
+import io
+import subprocess
+import zipfile
+
+import interpreters
+import pytest
+
+from fcx.jobscript import programs
+from fcx.jobscript import render as script
+from fcx.jobscript.options import Options
+
+MOST = 40_000  # bytes in each job script
+
+
+def sources():
+    with zipfile.ZipFile(io.BytesIO(programs.archive())) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def meaning(text):
+    """What a source says to Python: without docstrings, annotations and types' imports."""
+    tree = ast.parse(text)
+    tree.body = [
+        n
+        for n in tree.body
+        if not (isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING")
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                first.value = ast.Constant(0)
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
+    return ast.dump(tree)
+
+
+def test_are_small_as_they_stand_in_a_script():
+    """Every script has them: the first pilot may never start."""
+    empty = script.Shape(Options.check([], []), "/r/run", "x")
+    text = script.render(empty, "x-001", [])
+    part = text[text.index('put "$programs".zip') : text.index('put "$programs".sh')]
+    assert len(part) <= MOST
+
+
+def test_are_the_same_bytes_each_time():
+    """Named by content: so they are written once, and byte code is kept."""
+    first = programs.archive(), programs.packed(), programs.name()
+    for made in programs.archive, programs.packed, programs.name, programs.shell, programs.digest:
+        made.cache_clear()
+    assert (programs.archive(), programs.packed(), programs.name()) == first
+    assert gzip.decompress(programs.packed()) == programs.archive()
+    assert programs.digest() == hashlib.sha256(programs.archive()).hexdigest()
+    with zipfile.ZipFile(io.BytesIO(programs.archive())) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {programs.NEVER}
+        assert archive.namelist() == sorted(archive.namelist())
+
+
+def test_are_what_coreutils_unpack():
+    """As the script does it."""
+    text = base64.encodebytes(programs.packed())
+    done = subprocess.run(
+        ["sh", "-c", "base64 -d | gzip -dc"], input=text, capture_output=True, check=True
+    )
+    assert done.stdout == programs.archive()
+
+
+def test_have_one_package_and_a_beginning():
+    """Nothing of ours has a name that a user's module might have."""
+    names = sources()
+    assert {name.partition("/")[0] for name in names} == {"__main__.py", "_fcx"}
+    assert "_fcx/remote/agent.py" in names
+    assert "_fcx/protocol/pickling.py" in names
+    assert "_fcx/remote/start.py" not in names
+
+
+@pytest.mark.parametrize("name", sorted(sources()))
+def test_say_the_same_as_their_sources(name):
+    """Line by line, without what only people and type checkers read."""
+    full, travelling = programs._sources()[name], sources()[name]
+    assert meaning(travelling) == meaning(full)
+    assert travelling.count("\n") == full.count("\n")
+    assert travelling.isascii()
+    assert '"""' not in travelling
+
+
+@pytest.mark.parametrize("name", sorted(sources()))
+def test_are_read_by_python_3_6(name):
+    """So that one that is too old for tasks is refused in words, not by a SyntaxError."""
+    python = interpreters.found().get((3, 6))
+    if python is None:
+        ast.parse(programs._sources()[name], feature_version=(3, 6))
+        return
+    code = "import sys; compile(sys.stdin.buffer.read(), 'x', 'exec')"
+    subprocess.run([python, "-c", code], input=programs._sources()[name].encode(), check=True)
+
+
+def test_import_nothing_of_fcx_but_each_other():
+    """By relative imports, as they are another package there."""
+    for text in programs._sources().values():
+        for node in ast.walk(ast.parse(text)):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""] if node.level == 0 else []
+            assert not [name for name in names if name.partition(".")[0] == "fcx"]
