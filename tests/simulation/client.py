@@ -1,0 +1,190 @@
+"""The client: the executor's real core, with what its driver does done by hand; and the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fcx.executor.core import Core
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .api import Api
+from .cluster import Cluster
+from .invariants import Checks, Session
+from .parcel import Parcel, size_of
+
+INSTANT = 1e-5  # seconds that pass between two wakes
+
+
+class Journal:
+    """What this machine remembers when a client dies."""
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, int] = {}  # attempts, in the order in which they were recorded
+        self.pilots: dict[str, str] = {}
+        self.ended: bool | None = None  # kept
+
+    def attached(self, known: Callable[[str], ev.TaskInfo], life: int) -> ev.Attached:
+        """What the next client is told."""
+        return ev.Attached(
+            tuple(known(task) for task in self.tasks),
+            tuple(self.tasks.values()),
+            life * 1000,
+            tuple(self.pilots.items()),
+        )
+
+
+class Client:
+    """One life of the client."""
+
+    def __init__(self, api: Api, checks: Checks, journal: Journal, session: Session) -> None:
+        self.api = api
+        self.cluster: Cluster = api.cluster
+        self.world = api.world
+        self.checks = checks
+        self.journal = journal
+        self.session = session
+        self.core = Core(api.cluster.scenario.limits)
+        self.alive = True
+        self._parcels: dict[str, Parcel] = {}
+        self._due: float | None = None
+        self._wakes = float("inf")  # the earliest wake that is on its way
+        self._sleeps_until = 0.0
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    def feed(self, event: ev.AnyEvent) -> None:
+        """Tell the core, and do what it asks for."""
+        if not self.alive:
+            return
+        if self.world.now < self._sleeps_until:
+            self.world.at(self._sleeps_until, self.feed, event)
+            return
+        actions = self.core.handle(event, self.world.now)
+        self.checks.client_step(self, event, actions)
+        for action in actions:
+            if isinstance(action, act.Request):
+                self.api.ask(self, action)
+            else:
+                DOES[type(action)](self, action)
+        self._plan_wake()
+
+    answer = feed
+
+    def _plan_wake(self) -> None:
+        self._due = self.core.due() if self.alive else None
+        self._sleep()
+
+    def _sleep(self) -> None:
+        if self._due is not None and self._due < self._wakes:
+            self._wakes = max(self._due, self.world.now + INSTANT)
+            self.world.at(self._wakes, self._wake)
+
+    def _wake(self) -> None:
+        if not self.alive or self.world.now < self._wakes:
+            return
+        self._wakes = float("inf")
+        if self._due is not None and self._due <= self.world.now:
+            self.feed(ev.Ticked())
+        else:
+            self._sleep()
+
+    def die(self) -> None:
+        """kill -9: what is under way may still have its effect."""
+        self.alive = False
+
+    def sleep(self, seconds: float) -> None:
+        """The machine sleeps."""
+        self._sleeps_until = self.world.now + seconds
+
+    # -- what the cluster's side asks -------------------------------------------------------
+
+    def bundle(self, name: str) -> Parcel:
+        """The bytes of a bundle: they must not have been dropped."""
+        self.checks.demand(name in self._parcels, "dropped", f"{name} was dropped or never made")
+        return self._parcels[name]
+
+    def known(self, task: str) -> ev.TaskInfo:
+        """A task as it lies in the inbox."""
+        return self.checks.info(task)
+
+    # -- errands ----------------------------------------------------------------------------
+
+    def _later(self, event: ev.AnyEvent) -> None:
+        self.world.after(self.world.between(0.0005, 0.02), self.feed, event)
+
+    def _errand(self, errand: Any, answer: ev.AnyEvent) -> bool:
+        """Answer an errand, unless a fault does; whether it was done."""
+        failed = self.cluster.faults.strike("errand", self, errand)
+        self._later(failed or answer)
+        return failed is None
+
+    def encode(self, errand: act.Encode) -> None:
+        """Make a bundle."""
+        self._parcels[errand.bundle] = Parcel(errand, self.checks.plans)
+        size = size_of([self.checks.plans[task] for task, _ in errand.tasks])
+        self._errand(errand, ev.Encoded(errand.id, size))
+
+    def record_tasks(self, errand: act.RecordTasks) -> None:
+        """Into the journal."""
+        if self._errand(errand, ev.Done(errand.id)):
+            self.journal.tasks.update(errand.tasks)
+
+    def record_pilot(self, errand: act.RecordPilot) -> None:
+        """Into the journal."""
+        if self._errand(errand, ev.Done(errand.id)):
+            self.journal.pilots[errand.pilot] = errand.job
+
+    def record_end(self, errand: act.RecordEnd) -> None:
+        """Into the journal."""
+        if self._errand(errand, ev.Done(errand.id)):
+            self.journal.ended = errand.kept
+
+    def judge(self, errand: act.Judge) -> None:
+        """Of the place."""
+        refused = self.cluster.scenario.place == "refused"
+        trouble = ev.Trouble("ParityError", "It is another place.") if refused else None
+        self._errand(errand, ev.Judged(errand.id, 0, trouble))
+
+    def judge_requirements(self, errand: act.JudgeRequirements) -> None:
+        """Of what a task refers to."""
+        refused = self.cluster.scenario.refused == errand.requirements
+        trouble = ev.Trouble("ParityError", "numpy is another.") if refused else None
+        self._errand(errand, ev.RequirementsJudged(errand.id, trouble))
+
+    # -- notes ------------------------------------------------------------------------------
+
+    def settle(self, note: act.Settle) -> None:
+        """The caller has it a little later."""
+        kept = bool(note.trouble is None and self.cluster.faults.strike("settle", self))
+        later = self.cluster.faults.strike("callback", self) or self.world.between(0.0, 0.01)
+        self.world.after(later, self.feed, ev.Settled(note.task, kept))
+
+    def drop_bundle(self, note: act.DropBundle) -> None:
+        """Its bytes go."""
+        del self._parcels[note.bundle]
+
+    def finish(self, note: act.Finish) -> None:
+        """The run is over."""
+        self.alive = False
+
+    def nothing(self, note: act.Note) -> None:
+        """What changes nothing here."""
+
+
+DOES: dict[type, Callable[[Client, Any], None]] = {
+    act.Encode: Client.encode,
+    act.RecordTasks: Client.record_tasks,
+    act.RecordPilot: Client.record_pilot,
+    act.RecordEnd: Client.record_end,
+    act.Judge: Client.judge,
+    act.JudgeRequirements: Client.judge_requirements,
+    act.Settle: Client.settle,
+    act.DropBundle: Client.drop_bundle,
+    act.Finish: Client.finish,
+    **dict.fromkeys(
+        (act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken, act.Hurry),
+        Client.nothing,
+    ),
+}

@@ -1,0 +1,401 @@
+"""A node: the agent's real core, with workers, a log and an inbox that do not exist."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from fcx.executor.core import events as ev
+from fcx.protocol.config import Config
+from fcx.remote import actions as do
+from fcx.remote import events as on
+from fcx.remote.core import AgentCore
+
+from .cluster import Cluster, Job
+from .files import Log
+from .invariants import Checks
+from .parcel import GUARD
+from .scenario import Plan
+
+HERE = {"implementation": "cpython"}
+MOVED = {"implementation": "pypy"}
+INSTANT = 1e-5  # seconds that pass between two wakes
+
+
+class Agent:
+    """The shell around one agent's core."""
+
+    def __init__(self, cluster: Cluster, job: Job, node: int, workers: int, checks: Checks) -> None:
+        self.cluster = cluster
+        self.world = cluster.world
+        self.job = job
+        self.checks = checks
+        self.name = f"{job.id}.{job.restart}.{node}"
+        self.gone = False
+        self.initializer_fails = self.disk_full = False
+        self.steps, self.since = 0, 0.0
+        self.papers = Papers(cluster, self.name)
+        self.workers = Workers(self, workers)
+        self.core = AgentCore(self._config(), workers)
+        self._events: deque[Any] = deque()
+        self._due: float | None = None
+        self._wakes = float("inf")  # the earliest wake that is on its way
+        cluster.faults.strike("agent", self)
+        self.feed(on.Began())
+
+    def _config(self) -> Config:
+        scenario, action = self.cluster.scenario, self.job.script.action
+        return Config(
+            action.pilot,
+            action.workers,
+            scenario.idle_timeout,
+            scenario.gate_timeout,
+            b"",
+            b"",
+            guard=GUARD if action.open else None,
+        )
+
+    # -- the loop ---------------------------------------------------------------------------
+
+    def feed(self, event: Any) -> None:
+        """Tell the core, do what it wants; answers that are there at once follow at once."""
+        if self.gone:
+            return
+        self._events.append(event)
+        if len(self._events) > 1:
+            return  # it is being told something: this comes next
+        while self._events and not self.gone:
+            actions = self.core.handle(self._events[0], self.world.now)
+            self.checks.agent_step(self, self._events[0], actions)
+            for action in actions:
+                DOES[type(action)](self, action)
+            self._events.popleft()
+        self._events.clear()
+        self._due = None if self.gone else self.core.due()
+        self._sleep()
+
+    def _sleep(self) -> None:
+        if self._due is not None and self._due < self._wakes:
+            self._wakes = max(self._due, self.world.now + INSTANT)
+            self.world.at(self._wakes, self._wake)
+
+    def _wake(self) -> None:
+        if self.gone or self.world.now < self._wakes:
+            return
+        self._wakes = float("inf")
+        if self._due is not None and self._due <= self.world.now:
+            self.feed(on.Tick())
+        else:
+            self._sleep()
+
+    # -- what happens to it -----------------------------------------------------------------
+
+    def terminate(self) -> None:
+        """SIGTERM to the whole step: some workers end by it."""
+        self.workers.terminate()
+        self.feed(on.Signalled())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self.gone:
+            self.gone = True
+            self.workers.stop_all()
+            self.checks.agent_gone(self)
+
+    def die(self, noted: bool, code: int = 137) -> None:
+        """It alone is killed; ``noted``: what started it leaves a note."""
+        if not self.gone:
+            self.kill()
+            if noted:
+                self.papers.exit_note()
+            self.cluster.agent_left(self.job, code)
+
+    # -- what it wants done -----------------------------------------------------------------
+
+    def flush(self, _action: do.Flush) -> None:
+        """Write to the log."""
+        if self.papers.gone():
+            self.feed(on.FlushFailed(True, False, "no such file"))
+        elif self.disk_full:
+            self.feed(on.FlushFailed(False, True, "no space left on device"))
+        elif self.cluster.faults.strike("flush", self):
+            self.feed(on.FlushFailed(False, False, "stale file handle"))
+        else:
+            self.checks.written(self, self.papers.flush())
+            self.feed(on.Flushed())
+
+    def beat(self, _action: do.Beat) -> None:
+        """Grow a file by a byte."""
+        if not self.papers.gone():
+            self.papers.beat()
+
+    def ask_time(self, _action: do.AskTime) -> None:
+        """What squeue says."""
+        self.feed(on.TimeLeft(True, self.job.ends - self.world.now))
+
+    def look(self, _action: do.Look) -> None:
+        """What is new in the inbox."""
+        failed = self.cluster.faults.strike("look", self)
+        if self.papers.gone():
+            self.feed(on.LookFailed(True))
+        elif failed:
+            self.feed(on.LookFailed(False))
+        else:
+            self.feed(self.papers.look())
+
+    def claim(self, action: do.Claim) -> None:
+        """By a link that only one can make."""
+        if self.papers.gone() or self.cluster.faults.strike("claim", self):
+            self.feed(on.ClaimFailed())
+            return
+        tasks = self.papers.claim(action.bundle, action.portion)
+        self.feed(on.Lost() if tasks is None else on.Claimed(tasks))
+
+    def inspect(self, _action: do.Inspect) -> None:
+        """What this place is."""
+        self.feed(on.Found(MOVED if self.cluster.scenario.place == "moved" else HERE))
+
+    def announce(self, action: do.Announce) -> None:
+        """The first record."""
+        up = ev.Up("nid001", self.job.script.action.pilot, 1 if action.probe else 0)
+        self.papers.waiting.append(up)
+
+    def record(self, action: do.Record) -> None:
+        """A record of another kind."""
+        self.papers.waiting.append(RECORDS[action.kind](**action.fields))
+
+    def keep_death(self, action: do.KeepDeath) -> None:
+        """A worker died of its task."""
+        self.papers.waiting.append(
+            _died(action.task, action.attempt, action.first, action.left, action.how._asdict())
+        )
+
+    def keep(self, action: do.Keep) -> None:
+        """What became of a task."""
+        plan = self.checks.plans[action.task]
+        full = self.cluster.faults.strike("keep", self)
+        if full or self.papers.gone():
+            self.feed(on.NotKept(action.rank, plan.size, "no space left on device"))
+            return
+        parts = 2 if plan.how == "large" else 0
+        if parts:
+            self.cluster.directory.parts[action.task, action.attempt] = parts
+        self.papers.waiting.append(ev.Finished(action.task, action.attempt, plan.seconds, parts))
+        self.feed(on.Kept(action.rank))
+
+    def start_worker(self, action: do.StartWorker) -> None:
+        """A process."""
+        self.workers.start(action.rank)
+
+    def stop_worker(self, action: do.StopWorker) -> None:
+        """No process."""
+        self.workers.stop(action.rank)
+
+    def configure(self, action: do.Configure) -> None:
+        """Modules and initializer."""
+        self.workers.configure(action.rank, action.modules)
+
+    def run(self, action: do.Run) -> None:
+        """A task begins."""
+        self.workers.run(action.rank, action.task, action.attempt)
+
+    def drop(self, action: do.Drop) -> None:
+        """Payloads that are not run here."""
+
+    def exit(self, action: do.Exit) -> None:
+        """The agent ends by itself."""
+        if action.text and not self.papers.gone():
+            self.papers.exit_note()
+        self.kill()
+        self.cluster.agent_left(self.job, action.code)
+
+
+class Papers:
+    """The run directory as one agent reads and writes it."""
+
+    def __init__(self, cluster: Cluster, name: str) -> None:
+        self.cluster = cluster
+        self.directory = cluster.directory
+        self.name = name
+        self.waiting: list[Any] = []
+        self._life = cluster.directory.life
+        self._segment = 0
+        self._beats = 0
+        self._known: dict[str, None] = {}
+
+    def gone(self) -> bool:
+        """Whether the directory was removed, if only for a moment."""
+        return not self.directory.exists or self.directory.life != self._life
+
+    def _seen(self) -> float:
+        return self.cluster.world.now + self.cluster.lag()
+
+    def flush(self) -> list[Any]:
+        """Append what has gathered; what that was."""
+        written, self.waiting = self.waiting, []
+        seen = self._seen()
+        log = self._log()
+        for record in written:
+            log.append(record, seen)
+            if len(log.records) >= self.cluster.scenario.segment:
+                self._segment += 1
+                log.append(ev.Continued(self._segment), seen)
+                log = self._log()
+        return written
+
+    def _log(self) -> Log:
+        return self.directory.logs.setdefault(f"{self.name}.{self._segment}", Log())
+
+    def beat(self) -> None:
+        """One byte more."""
+        self._beats += 1
+        self.directory.notes.put(f"{self.name}.beat", self._beats, self._seen())
+
+    def exit_note(self) -> None:
+        """Word that it has ended."""
+        self.directory.notes.put(f"{self.name}.exit", 1, self._seen())
+
+    def look(self) -> on.Looked:
+        """What is new."""
+        heads: list[Any] = []
+        cancelled: list[str] = []
+        for name, content in self.directory.inbox.visible(self.cluster.world.now):
+            if name not in self._known:
+                self._known[name] = None
+                if name.startswith("b"):
+                    heads.append(content.head)
+                elif name.startswith("o"):
+                    cancelled += content
+        closed = "closed" in self._known
+        return on.Looked(tuple(heads), tuple(cancelled), closed)
+
+    def claim(self, bundle: str, portion: int) -> tuple[on.TaskInfo, ...] | None:
+        """The tasks, or None if another was first."""
+        link = f"{bundle}.{portion}"
+        if self.directory.claims.get(link) not in {None, self.name}:
+            return None
+        self.directory.claims.put(link, self.name, self._seen())
+        found: tuple[on.TaskInfo, ...] = self.directory.inbox.get(bundle).portions[portion]
+        return found
+
+
+class Workers:
+    """Processes that say hello after a while, run tasks, and die as their plans say."""
+
+    def __init__(self, agent: Agent, count: int) -> None:
+        self.agent = agent
+        self.world = agent.world
+        self.lives = [0] * count  # changes whenever a process is gone
+        self.there = [False] * count
+        self.tasks: list[Any] = [None] * count  # the run that is under way
+
+    def start(self, rank: int) -> None:
+        """A process, which will say hello."""
+        self.there[rank] = True
+        failed = self.agent.cluster.faults.strike("worker", self.agent)
+        event = on.Died(rank, failed) if failed else on.Hello(rank, "3.11.9", "0.3.8")
+        self._later(self.world.between(0.05, 0.4), rank, event)
+
+    def stop(self, rank: int) -> None:
+        """Killed by the agent."""
+        self.lives[rank] += 1
+        self.there[rank] = False
+        self._over(rank, "stopped")
+
+    def stop_all(self) -> None:
+        """With the agent everything ends."""
+        for rank in range(len(self.lives)):
+            self.stop(rank)
+
+    def configure(self, rank: int, modules: tuple[str, ...]) -> None:
+        """It runs the initializer, if what it needs is there."""
+        directory = self.agent.cluster.directory
+        wanted = self.agent.cluster.scenario.limits.initializer
+        missing = [name for name in modules if name not in directory.modules]
+        if missing or (wanted and not directory.initializer):
+            self._later(0.01, rank, on.NotConfigured(rank, "no such file"))
+        else:
+            error = "ZeroDivisionError" if self.agent.initializer_fails else ""
+            self._later(0.02, rank, on.Ready(rank, error))
+
+    def run(self, rank: int, task: str, attempt: int) -> None:
+        """A task begins; how it will end is in its plan."""
+        self.tasks[rank] = self.agent.checks.begins(self.agent, task, attempt)
+        plan = self.agent.checks.plans[task]
+        event = _end_of(plan, rank, attempt)
+        self._later(plan.seconds, rank, event)
+
+    def _later(self, seconds: float, rank: int, event: Any) -> None:
+        self.world.after(seconds, self._happens, rank, self.lives[rank], event)
+
+    def _happens(self, rank: int, life: int, event: Any) -> None:
+        if self.agent.gone or self.lives[rank] != life:
+            return
+        if isinstance(event, on.Died):
+            self.lives[rank] += 1
+            self.there[rank] = False
+            self._over(rank, "died")
+        elif isinstance(event, on.Finished):
+            self._over(rank, "finished")
+        self.agent.feed(event)
+
+    def _over(self, rank: int, how: str) -> None:
+        run, self.tasks[rank] = self.tasks[rank], None
+        if run is not None:
+            self.agent.checks.ends(run, how)
+
+    def terminate(self) -> None:
+        """Those that do not handle SIGTERM end."""
+        for rank, life in enumerate(list(self.lives)):
+            if self.there[rank] and self.world.chance(0.7):
+                how = on.How("was ended by SIGTERM", 15, 0, False, True)
+                self._happens(rank, life, on.Died(rank, how))
+
+
+def _end_of(plan: Plan, rank: int, attempt: int) -> Any:
+    if plan.how == "exits":
+        return on.Died(rank, on.How("ended with exit code 3", 0, 3))
+    if plan.how == "memory":
+        return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, True, True))
+    if plan.how == "stubborn" or (plan.how == "killed" and attempt < 1):
+        return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, False, True))
+    return on.Finished(rank, False)
+
+
+def _died(
+    t: str, a: int, first: bool, left: float | None, how: dict[str, Any], **_: Any
+) -> ev.Died:
+    return ev.Died(t, a, first, left, how["text"], how["signal"], how["oom"], how["outside"])
+
+
+def _refused(findings: list[Any]) -> ev.Refused:
+    return ev.Refused(ev.Trouble("ParityError", f"differs: {findings}"))
+
+
+RECORDS: dict[str, Callable[..., Any]] = {
+    "run": lambda t, a, first, slot: ev.Running(t, a, slot, first),
+    "refused": _refused,
+    "failed": lambda error: ev.InitializerDied(error),
+    "back": lambda t: ev.HandedBack(tuple((task, attempt) for task, attempt in t)),
+    "died": _died,
+    "end": lambda why: ev.Left(why),
+}
+DOES: dict[type, Callable[[Agent, Any], None]] = {
+    do.StartWorker: Agent.start_worker,
+    do.StopWorker: Agent.stop_worker,
+    do.Configure: Agent.configure,
+    do.Run: Agent.run,
+    do.Drop: Agent.drop,
+    do.Keep: Agent.keep,
+    do.KeepDeath: Agent.keep_death,
+    do.Announce: Agent.announce,
+    do.Record: Agent.record,
+    do.Flush: Agent.flush,
+    do.Beat: Agent.beat,
+    do.AskTime: Agent.ask_time,
+    do.Look: Agent.look,
+    do.Claim: Agent.claim,
+    do.Inspect: Agent.inspect,
+    do.Exit: Agent.exit,
+}

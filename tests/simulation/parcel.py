@@ -1,0 +1,62 @@
+"""A bundle as both sides know it: which tasks, in which portions, with what head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from fcx.executor.core.actions import Encode
+from fcx.protocol.bundle import Head, Portion
+from fcx.remote.events import TaskInfo
+
+from .scenario import Plan
+
+GUARD = {"python": "cpython 3.11.9"}
+
+
+def size_of(plans: list[Plan]) -> int:
+    """Bytes of a bundle of these tasks."""
+    return 200 + sum(plan.size for plan in plans)
+
+
+class Parcel:
+    """The content of a bundle."""
+
+    def __init__(self, made: Encode, plans: dict[str, Plan]) -> None:
+        self.name = made.bundle
+        self.tasks = made.tasks
+        self.portions: list[tuple[TaskInfo, ...]] = []
+        at = 0
+        for size in made.sizes:
+            self.portions.append(
+                tuple(
+                    _info(task, attempt, plans[task])
+                    for task, attempt in made.tasks[at : at + size]
+                )
+            )
+            at += size
+        self.head = Head(
+            self.name,
+            (),
+            tuple(_row(p) for p in self.portions),
+            GUARD,
+            dict(made.seen),
+            made.pilot or None,
+        )
+
+    def places(self) -> Iterator[tuple[str, int]]:
+        """Each task and its portion."""
+        for number, portion in enumerate(self.portions):
+            for info in portion:
+                yield info.id, number
+
+
+def _info(task: str, attempt: int, plan: Plan) -> TaskInfo:
+    modules = (plan.archive,) if plan.archive else ()
+    return TaskInfo(task, attempt, plan.function, plan.walltime, modules)
+
+
+def _row(portion: tuple[Any, ...]) -> Portion:
+    functions = tuple(sorted({info.function for info in portion}))
+    walltime = max(info.walltime or 0.0 for info in portion)
+    return Portion(0, 1, len(portion), functions, walltime)

@@ -1,0 +1,155 @@
+"""What a seed stands for: sizes, limits, tasks, what the caller does, and how likely which fault is.
+
+A scenario is plain data: ``shrink.py`` makes smaller ones, and a failing one is printed.
+"""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+
+from fcx.executor.core import Limits
+
+HOWS = ("value", "large", "exits", "killed", "memory", "stubborn")
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One task: when it is submitted, how long it takes, and what becomes of it.
+
+    ``how``: value; large: its outcome lies in parts; exits: it ends its worker; killed: from
+    outside, in its first attempts; memory: it needs too much; stubborn: killed every time.
+    """
+
+    at: float
+    seconds: float
+    how: str = "value"
+    size: int = 1000
+    function: str = "f"
+    walltime: float | None = None
+    archive: str = ""
+    requirements: int = 0
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """What the caller does, and when."""
+
+    close: float = 0.0  # not before the last submit
+    abort: float | None = None
+    cancels: tuple[tuple[float, int], ...] = ()  # (when, number of a task)
+    dies: float | None = None  # kill -9
+    attaches: float = 5.0  # seconds after that, or after a run that was left open
+
+
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """One little world."""
+
+    seed: int
+    limits: Limits
+    tasks: tuple[Plan, ...]
+    caller: Caller
+    faults: tuple[tuple[str, float], ...] = ()
+    calm: float = 300.0  # no fault strikes after this
+    remembered: bool = False  # a verdict is, so payload may leave at once
+    place: str = "fine"  # fine | refused (by the client) | moved (the guard refuses it)
+    refused: int = 0  # number of a set of requirements that does not pass
+    latency: float = 0.2
+    queue: tuple[float, float] = (0.0, 5.0)
+    lag: float = 0.0  # of the shared file system
+    capacity: int = 100  # jobs that run at the same time
+    job_limit: float = 3600.0
+    idle_timeout: float = 5.0
+    gate_timeout: float = 60.0
+    segment: int = 1000  # records of a log's segment
+
+    def work(self) -> float:
+        """Seconds that all tasks take, one after the other."""
+        return sum(task.seconds for task in self.tasks)
+
+
+def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
+    """A scenario; ``known``: each fault, and between which bounds its likelihood lies."""
+    chance = random.Random(seed)
+    tasks = _tasks(chance)
+    last = tasks[-1].at
+    idle = chance.choice((0.5, 2.0, 5.0, 10.0))
+    return Scenario(
+        seed=seed,
+        limits=_limits(chance),
+        tasks=tasks,
+        caller=_caller(chance, len(tasks), last),
+        faults=_faults(chance, known),
+        calm=last + chance.choice((20.0, 100.0, 300.0)),
+        remembered=chance.random() < 0.6,
+        place=chance.choices(("fine", "refused", "moved"), (30, 1, 1))[0],
+        refused=chance.choices((0, 1), (9, 1))[0],
+        latency=chance.choice((0.01, 0.2, 0.2, 1.0)),
+        queue=chance.choice(((0.0, 0.5), (0.0, 5.0), (2.0, 60.0), (0.0, 600.0))),
+        lag=chance.choice((0.0, 0.0, 0.1, 3.0)),
+        capacity=chance.choice((1, 2, 100, 100)),
+        job_limit=chance.choice((40.0, 120.0, 3600.0, 3600.0)),
+        idle_timeout=idle,
+        gate_timeout=chance.choice((3.0, 60.0, 60.0)),
+        segment=chance.choice((1000, 1000, 5)),
+    )
+
+
+def _limits(chance: random.Random) -> Limits:
+    return Limits(
+        max_workers=chance.choice((1, 2, 4, 8)),
+        nodes=chance.choices((1, 2), (5, 1))[0],
+        workers_per_node=chance.choice((1, 1, 2, 4)),
+        sleep_interval=chance.choice((1.0, 5.0, 30.0)),
+        task_retries=chance.choice((0, 1, 3)),
+        inline=chance.random() < 0.75,
+        requeue=chance.random() < 0.3,
+        initializer=chance.random() < 0.15,
+    )
+
+
+def _tasks(chance: random.Random) -> tuple[Plan, ...]:
+    count = chance.choice((1, 1, 2, 3, 5, 8, 20))
+    shape = chance.choice(("burst", "burst", "trickle", "waves"))
+    seconds = chance.choice(((0.0, 0.1), (0.0, 3.0), (1.0, 30.0)))
+    odd = chance.choice((0.0, 0.0, 0.1, 0.4))
+    sets = chance.random() < 0.2
+    at, found = 0.0, []
+    for number in range(count):
+        if number and (shape == "trickle" or (shape == "waves" and not number % 4)):
+            at += chance.choice((0.001, 0.1, 1.0, 20.0))
+        how = chance.choice(HOWS[1:]) if chance.random() < odd else "value"
+        found.append(
+            Plan(
+                at,
+                chance.uniform(*seconds),
+                how,
+                size=chance.choices((300, 100_000, 400_000), (20, 2, 1))[0],
+                function=chance.choice("fg"),
+                walltime=60.0 if chance.random() < 0.05 else None,
+                archive=chance.choices(("", "a", "b"), (20, 2, 1))[0],
+                requirements=chance.choice((0, 1, 2)) if sets else 0,
+            )
+        )
+    return tuple(found)
+
+
+def _caller(chance: random.Random, count: int, last: float) -> Caller:
+    soon = last + chance.choice((0.01, 1.0, 10.0, 60.0)) * chance.random()
+    cancels = chance.choices((0, 1, 3), (6, 2, 1))[0]
+    return Caller(
+        close=last + chance.choice((0.0, 0.0, 50.0)),
+        abort=soon if chance.random() < 0.08 else None,
+        cancels=tuple(
+            (soon * chance.random() + 0.01, chance.randrange(count)) for _ in range(cancels)
+        ),
+        dies=soon * 2 if chance.random() < 0.15 else None,
+        attaches=chance.choice((0.5, 5.0, 100.0)),
+    )
+
+
+def _faults(
+    chance: random.Random, known: dict[str, tuple[float, float]]
+) -> tuple[tuple[str, float], ...]:
+    count = chance.choice((0, 1, 2, 3, 5, 8))
+    names = sorted(chance.sample(sorted(known), min(count, len(known))))
+    return tuple((name, chance.uniform(*known[name])) for name in names)

@@ -1,0 +1,194 @@
+"""One world from its beginning to its end: a scenario in, a report out."""
+
+from __future__ import annotations
+
+import traceback
+from typing import Any, NamedTuple
+
+from fcx.executor.core import events as ev
+
+from .api import Api
+from .client import Client, Journal
+from .cluster import Cluster, Job
+from .faults import Faults
+from .invariants import Checks, Session, Violation
+from .node import Agent
+from .scenario import Scenario
+from .table import Table
+from .world import World
+
+HOUR = 20.0  # seconds between two moments at which something may happen to the client
+SESSIONS = 3  # lives of a client in one world
+STEPS = 300_000  # of a world that does not come to an end
+
+
+class Report(NamedTuple):
+    """How a world went; ``failure`` is empty if all invariants held."""
+
+    scenario: Scenario
+    failure: str
+    name: str  # of the invariant
+    steps: int
+    seconds: float  # of virtual time
+    trace: list[tuple[float, Any, list[Any]]]
+
+
+class Simulation:
+    """A world with a caller, a client, a cluster and its agents."""
+
+    def __init__(self, scenario: Scenario, table: Table, *, traced: bool = False) -> None:
+        self.scenario = scenario
+        self.world = World(scenario.seed)
+        faults = Faults(self.world, table, scenario.calm, scenario.faults)
+        self.checks = Checks(self.world, scenario, table)
+        self.cluster = Cluster(self.world, scenario, faults)
+        self.cluster.start_agent = self._agent
+        self.cluster.removed = self.checks.removed
+        self.api = Api(self.world, self.cluster, faults)
+        self.journal = Journal()
+        self.client: Client
+        self.trace: list[tuple[float, Any, list[Any]]] = []
+        self._traced = traced
+        self._closed = False
+
+    # -- beginning --------------------------------------------------------------------------
+
+    def _agent(self, job: Job, node: int, workers: int) -> Agent:
+        return Agent(self.cluster, job, node, workers, self.checks)
+
+    def _begin(self) -> None:
+        self._client()
+        self.client.feed(ev.Began(self.scenario.seed, self.scenario.remembered))
+        groups: dict[float, list[str]] = {}
+        for number, plan in enumerate(self.scenario.tasks):
+            groups.setdefault(plan.at, []).append(f"t{number}")
+        for when, names in groups.items():
+            self.world.at(when, self._submit, self.client, names)
+        caller = self.scenario.caller
+        for when, number in caller.cancels:
+            self.world.at(when, self._cancel, f"t{number}")
+        self.world.at(caller.close, self._close, self.client, False)
+        if caller.abort is not None:
+            self.world.at(caller.abort, self._close, self.client, True)
+        if caller.dies is not None:
+            self.world.at(caller.dies, self._dies, self.client)
+        self.world.after(HOUR, self._hour)
+
+    def _client(self) -> None:
+        self.client = Client(self.api, self.checks, self.journal, Session(self.checks))
+        if self._traced:
+            self._record(self.client)
+
+    def _record(self, client: Client) -> None:
+        handle = client.core.handle
+
+        def recorded(event: Any, now: float) -> list[Any]:
+            actions = handle(event, now)
+            self.trace.append((now, event, actions))
+            return actions
+
+        client.core.handle = recorded  # type: ignore[method-assign]
+
+    # -- the caller -------------------------------------------------------------------------
+
+    def _submit(self, client: Client, names: list[str]) -> None:
+        if client.alive and client.session.broken is None and not self._closed:
+            client.feed(ev.Submitted(tuple(self.checks.info(name) for name in names)))
+
+    def _cancel(self, task: str) -> None:
+        session = self.client.session
+        if task in session.expected and task not in session.settled:
+            self.client.feed(ev.CancelAsked(task))
+
+    def _close(self, client: Client, abort: bool) -> None:
+        if client.alive:
+            self._closed = True
+            client.feed(ev.CloseAsked(abort))
+
+    def _hour(self) -> None:
+        if self.client.alive:
+            self.cluster.faults.strike("hour", self.client)
+        if self.world.now < self.scenario.calm:
+            self.world.after(HOUR, self._hour)
+
+    # -- other lives ------------------------------------------------------------------------
+
+    def _dies(self, client: Client) -> None:
+        if client.alive:
+            client.die()
+            self.cluster.faults.table.note("fault", "client_dies")
+            self.world.after(self.scenario.caller.attaches, self._attach)
+
+    def _attach(self) -> None:
+        life = len(self.checks.sessions)
+        self.cluster.faults.table.note("fault", "client_attaches")
+        self._client()
+        self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
+        self.client.feed(self.journal.attached(self._recalled, life))
+        self.client.feed(ev.CloseAsked(False))
+
+    def _recalled(self, task: str) -> ev.TaskInfo:
+        return ev.TaskInfo(task, task, 0)
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def run(self) -> Report:
+        """Until nothing is left to happen, or an invariant does not hold."""
+        steps, failure, name = 0, "", ""
+        try:
+            self._begin()
+            while self.world.step():
+                steps += 1
+                if not steps % 50:
+                    self._in_time(steps)
+                if not self.client.alive and self._over():
+                    break
+            self._ended()
+        except Violation as violation:
+            failure, name = str(violation), violation.name
+        except Exception as error:  # noqa: BLE001 - whatever a core raises is a failure of it
+            failure, name = traceback.format_exc(), f"crash {type(error).__name__}"
+        return Report(self.scenario, failure, name, steps, self.world.now, self.trace)
+
+    def _over(self) -> bool:
+        """Whether no client will come any more and no job is left."""
+        session = self.client.session
+        if not session.finished:
+            return False
+        if not session.collected and session.broken is not None and self.journal.ended:
+            session.collected = True
+            if len(self.checks.sessions) < SESSIONS and self.cluster.directory.exists:
+                self.world.after(self.scenario.caller.attaches, self._attach)
+                session.awaits_another = True
+        return not session.awaits_another and not self._jobs_left()
+
+    def _jobs_left(self) -> bool:
+        return any(not job.ended for job in self.cluster.jobs.values() if job.reason not in STUCK)
+
+    def _in_time(self, steps: int) -> None:
+        self.checks.demand(steps < STEPS, "no end", "the world goes on and on")
+        if self.client.alive:
+            late = self.world.now > self.scenario.calm + bound(self.scenario)
+            self.checks.demand(not late, "liveness", f"{self._state()}")
+
+    def _ended(self) -> None:
+        self.checks.demand(self.client.session.finished, "liveness", f"asleep: {self._state()}")
+
+    def _state(self) -> str:
+        core = self.client.core
+        pilots = [(p.name, p.phase, p.job, p.ambiguous) for p in core.fleet.pilots]
+        left = list(core.tasks.unfinished.values())[:3]
+        jobs = [(j.id, j.state, j.reason) for j in self.cluster.jobs.values()]
+        waits = [w.action for w in core.requests.under_way.values()]
+        return f"{core.ending.stage}, {pilots}, {left}, {jobs}, waits for {waits}"
+
+
+STUCK = ("PartitionTimeLimit", "PartitionConfig")
+
+
+def bound(scenario: Scenario) -> float:
+    """Seconds after the last fault within which every run must be over."""
+    limits = scenario.limits
+    per_life = scenario.queue[1] + 4 * limits.sleep_interval + 120.0
+    lives = limits.task_retries + 6
+    return 600.0 + scenario.caller.attaches + scenario.work() * lives + per_life * lives
