@@ -11,7 +11,7 @@ from fcx.executor.core import events as ev
 
 from .cluster import Cluster, Job, Script
 from .faults import Faults, passing
-from .files import RECORD
+from .files import DAMAGED, RECORD
 from .world import World
 
 UNDER_WAY = 4  # requests at a time
@@ -49,6 +49,7 @@ class Api:
             client, request = self._queue.popleft()
             if client.alive:
                 self._busy += 1
+                client.packs(request)
                 latency = self.cluster.scenario.latency * self.world.between(0.5, 1.5)
                 self.world.after(latency / 2, self._arrived, client, request, latency / 2)
 
@@ -85,7 +86,7 @@ class Api:
 
     def prepare(self, _client: Any, request: act.Prepare) -> Any:
         """Who we are."""
-        return ev.Done(request.id)
+        return ev.Prepared(request.id, "/scratch/.fcx-me/run")
 
     def make_directory(self, _client: Any, request: act.MakeDirectory) -> Any:
         """The run directory."""
@@ -107,7 +108,7 @@ class Api:
     def upload_bundle(self, client: Any, request: act.UploadBundle) -> Any:
         """Agents see it a little later."""
         self._there()
-        content = client.bundle(request.bundle)
+        content = client.parcels[request.bundle]
         self.directory.inbox.put(request.bundle, content, self.cluster.seen_by_agents())
         return ev.Done(request.id)
 
@@ -158,17 +159,26 @@ class Api:
         visible = log.visible(self.world.now) if log is not None else 0
         if log is None or not visible:
             raise Missing
-        records = tuple(log.records[request.offset // RECORD : visible])
-        return ev.LogRead(request.id, records, len(records) * RECORD)
+        lines = log.records[request.offset // RECORD : visible]
+        skipped = 1 if request.skip and lines and lines[0] is DAMAGED else 0
+        lines = lines[skipped:]
+        if DAMAGED in lines:
+            lines = lines[: lines.index(DAMAGED)]
+        spoilt = request.offset // RECORD + skipped + len(lines) < visible
+        used = (len(lines) + skipped) * RECORD
+        return ev.LogRead(request.id, tuple(lines), used, spoilt=spoilt)
 
     def read_inbox(self, client: Any, request: act.ReadInbox) -> Any:
         """All tasks that lie there."""
         self._there()
-        found = []
+        found: list[Any] = []
+        cancelled: list[str] = []
         for name, (content, _) in sorted(self.directory.inbox.files.items()):
             if name.startswith("b"):
                 found += [(client.known(task), name, portion) for task, portion in content.places()]
-        return ev.InboxRead(request.id, tuple(found))
+            elif name.startswith("o"):
+                cancelled += content
+        return ev.InboxRead(request.id, tuple(found), tuple(cancelled))
 
     def fetch(self, _client: Any, request: act.Fetch) -> Any:
         """An outcome in parts."""
@@ -185,7 +195,7 @@ class Api:
 
     def script(self, client: Any, request: act.SubmitPilot) -> Script:
         """What stands in the script."""
-        bundles = tuple(client.bundle(name) for name in request.bundles)
+        bundles = tuple(client.parcels[name] for name in request.bundles)
         return Script(request, bundles, initializer=bool(bundles))
 
     def ghost(self, client: Any, request: act.SubmitPilot) -> None:

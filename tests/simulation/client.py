@@ -11,8 +11,9 @@ from fcx.executor.core import events as ev
 
 from .api import Api
 from .cluster import Cluster
-from .invariants import Checks, Session
+from .invariants import Checks
 from .parcel import Parcel, size_of
+from .session import Session
 
 INSTANT = 1e-5  # seconds that pass between two wakes
 
@@ -47,7 +48,8 @@ class Client:
         self.session = session
         self.core = Core(api.cluster.scenario.limits)
         self.alive = True
-        self._parcels: dict[str, Parcel] = {}
+        self.parcels: dict[str, Parcel] = {}
+        self._dropped: dict[str, None] = {}
         self._due: float | None = None
         self._wakes = float("inf")  # the earliest wake that is on its way
         self._sleeps_until = 0.0
@@ -62,7 +64,7 @@ class Client:
             self.world.at(self._sleeps_until, self.feed, event)
             return
         actions = self.core.handle(event, self.world.now)
-        self.checks.client_step(self, event, actions)
+        self.session.step(self, event, actions)
         for action in actions:
             if isinstance(action, act.Request):
                 self.api.ask(self, action)
@@ -100,10 +102,16 @@ class Client:
 
     # -- what the cluster's side asks -------------------------------------------------------
 
-    def bundle(self, name: str) -> Parcel:
-        """The bytes of a bundle: they must not have been dropped."""
-        self.checks.demand(name in self._parcels, "dropped", f"{name} was dropped or never made")
-        return self._parcels[name]
+    def packs(self, request: act.Request) -> None:
+        """A request is made: the bytes of what it brings must not have been dropped."""
+        names: tuple[str, ...] = ()
+        if isinstance(request, act.SubmitPilot):
+            names = request.bundles
+        elif isinstance(request, act.UploadBundle):
+            names = (request.bundle,)
+        there = self.cluster.directory.inbox.files  # another job has brought it already
+        gone = [name for name in names if name in self._dropped and name not in there]
+        self.checks.demand(not gone, "dropped", f"{gone} of {request}")
 
     def known(self, task: str) -> ev.TaskInfo:
         """A task as it lies in the inbox."""
@@ -122,7 +130,7 @@ class Client:
 
     def encode(self, errand: act.Encode) -> None:
         """Make a bundle."""
-        self._parcels[errand.bundle] = Parcel(errand, self.checks.plans)
+        self.parcels[errand.bundle] = Parcel(errand, self.checks.plans)
         size = size_of([self.checks.plans[task] for task, _ in errand.tasks])
         self._errand(errand, ev.Encoded(errand.id, size))
 
@@ -163,7 +171,7 @@ class Client:
 
     def drop_bundle(self, note: act.DropBundle) -> None:
         """Its bytes go."""
-        del self._parcels[note.bundle]
+        self._dropped[note.bundle] = None
 
     def finish(self, note: act.Finish) -> None:
         """The run is over."""

@@ -14,6 +14,9 @@ places it is asked, and between which bounds its likelihood there lies:
 ``claim``    (agent)                         it claims: True if nobody knows whose it is
 ``keep``     (agent)                         it keeps an outcome: True if there is no room
 ``flush``    (agent)                         it writes to its log: True if it cannot
+``line``     (cluster)                       each record written: True if its line is damaged
+``time``     (agent)                         it asks how much time is left: True if nobody says
+``configure`` (agent)                        a worker reads its modules: True if it cannot
 ``errand``   (client, errand)                something done on this machine; an answer replaces it
 ``settle``   (client)                        the caller gets an outcome: True if it cannot load it
 ``callback`` (client)                        seconds that the caller takes for it
@@ -45,6 +48,7 @@ class Fault(NamedTuple):
 
 
 FAULTS: dict[str, Fault] = {}
+HANGS = How("hangs")  # a worker that never says anything
 
 
 def fault(
@@ -82,10 +86,14 @@ class Faults:
             if self.world.random.random() < likely:
                 given = do(*who)
                 if given is not None:
-                    self.struck[name] = self.struck.get(name, 0) + 1
-                    self.table.note("fault", name)
+                    self.note(name)
                     return given
         return None
+
+    def note(self, name: str) -> None:
+        """One has struck."""
+        self.struck[name] = self.struck.get(name, 0) + 1
+        self.table.note("fault", name)
 
 
 def passing(request: Any, text: str, after: float = 0.0) -> Failed:
@@ -264,15 +272,19 @@ def fetch_refused(api: Any, client: Any, request: Any, answer: Any) -> Any:
     return Failed(request.id, "missing", Trouble("NoSuchPath", "404: no such file."))
 
 
+PASSING_LIMITS = (
+    *("AssocGrpJobsLimit", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "PartitionNodeLimit"),
+    *("ReqNodeNotAvail", "PartitionDown", "Resources"),
+)
+
+
 # -- jobs -----------------------------------------------------------------------------------
 
 
 @fault("job", 0.1, 0.5)
 def waits_for_limit(cluster: Any, job: Any) -> Any:
     """A limit that passes by itself holds it for a while."""
-    job.reason = cluster.world.random.choice(
-        ("QOSMaxJobsPerUserLimit", "ReqNodeNotAvail", "Resources")
-    )
+    job.reason = cluster.world.random.choice(PASSING_LIMITS)
     cluster.queue(job, cluster.world.between(30.0, 600.0))
     return True
 
@@ -403,6 +415,30 @@ def worker_cut(agent: Any) -> Any:
 def worker_breaks(agent: Any) -> Any:
     """Its interpreter cannot start here."""
     return How("ended with exit code 1", 0, 1)
+
+
+@fault("worker", 0.01, 0.1)
+def worker_hangs(agent: Any) -> Any:
+    """Its interpreter never comes to its first line."""
+    return HANGS
+
+
+@fault("configure", 0.01, 0.5)
+def modules_unread(agent: Any) -> Any:
+    """A shared file system does not show the modules yet."""
+    return True
+
+
+@fault("time", 0.1, 1.0)
+def time_unknown(agent: Any) -> Any:
+    """squeue does not answer yet."""
+    return True
+
+
+@fault("line", 0.001, 0.03)
+def damaged_line(cluster: Any) -> Any:
+    """A line of a log that is damaged for good."""
+    return True
 
 
 @fault("look", 0.01, 0.2)

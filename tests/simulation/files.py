@@ -9,6 +9,7 @@ from bisect import bisect_right
 from typing import Any
 
 RECORD = 100  # bytes of each record
+DAMAGED = object()  # a line that never reads well again
 
 
 class Log:

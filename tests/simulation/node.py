@@ -13,7 +13,9 @@ from fcx.remote import events as on
 from fcx.remote.core import AgentCore
 
 from .cluster import Cluster, Job
-from .files import Log
+from .conduct import Conduct
+from .faults import HANGS
+from .files import DAMAGED, Log
 from .invariants import Checks
 from .parcel import GUARD
 from .scenario import Plan
@@ -34,14 +36,18 @@ class Agent:
         self.name = f"{job.id}.{job.restart}.{node}"
         self.gone = False
         self.initializer_fails = self.disk_full = False
-        self.steps, self.since = 0, 0.0
+        self.told_end: float | None = None  # when it was told that its time is over
         self.papers = Papers(cluster, self.name)
         self.workers = Workers(self, workers)
         self.core = AgentCore(self._config(), workers)
+        self.conduct = Conduct(self, checks, workers)
         self._events: deque[Any] = deque()
         self._due: float | None = None
         self._wakes = float("inf")  # the earliest wake that is on its way
-        cluster.faults.strike("agent", self)
+
+    def begin(self) -> None:
+        """It runs."""
+        self.cluster.faults.strike("agent", self)
         self.feed(on.Began())
 
     def _config(self) -> Config:
@@ -53,7 +59,9 @@ class Agent:
             scenario.gate_timeout,
             b"",
             b"",
+            max_tasks_per_child=scenario.tasks_per_child,
             guard=GUARD if action.open else None,
+            probe=scenario.probe,
         )
 
     # -- the loop ---------------------------------------------------------------------------
@@ -67,7 +75,7 @@ class Agent:
             return  # it is being told something: this comes next
         while self._events and not self.gone:
             actions = self.core.handle(self._events[0], self.world.now)
-            self.checks.agent_step(self, self._events[0], actions)
+            self.conduct.step(self._events[0], actions)
             for action in actions:
                 DOES[type(action)](self, action)
             self._events.popleft()
@@ -101,7 +109,6 @@ class Agent:
         if not self.gone:
             self.gone = True
             self.workers.stop_all()
-            self.checks.agent_gone(self)
 
     def die(self, noted: bool, code: int = 137) -> None:
         """It alone is killed; ``noted``: what started it leaves a note."""
@@ -122,7 +129,7 @@ class Agent:
         elif self.cluster.faults.strike("flush", self):
             self.feed(on.FlushFailed(False, False, "stale file handle"))
         else:
-            self.checks.written(self, self.papers.flush())
+            self.checks.logged(self, self.papers.flush())
             self.feed(on.Flushed())
 
     def beat(self, _action: do.Beat) -> None:
@@ -132,6 +139,10 @@ class Agent:
 
     def ask_time(self, _action: do.AskTime) -> None:
         """What squeue says."""
+        if self.cluster.faults.strike("time", self):
+            self.feed(on.TimeLeft(False, None))
+            return
+        self.told_end = self.job.ends
         self.feed(on.TimeLeft(True, self.job.ends - self.world.now))
 
     def look(self, _action: do.Look) -> None:
@@ -219,6 +230,7 @@ class Papers:
         self.directory = cluster.directory
         self.name = name
         self.waiting: list[Any] = []
+        self.announced = False  # the first record stands in the log
         self._life = cluster.directory.life
         self._segment = 0
         self._beats = 0
@@ -234,10 +246,12 @@ class Papers:
     def flush(self) -> list[Any]:
         """Append what has gathered; what that was."""
         written, self.waiting = self.waiting, []
+        self.announced = True
         seen = self._seen()
         log = self._log()
         for record in written:
-            log.append(record, seen)
+            damaged = self.cluster.faults.strike("line", self.cluster)
+            log.append(DAMAGED if damaged else record, seen)
             if len(log.records) >= self.cluster.scenario.segment:
                 self._segment += 1
                 log.append(ev.Continued(self._segment), seen)
@@ -294,6 +308,8 @@ class Workers:
         """A process, which will say hello."""
         self.there[rank] = True
         failed = self.agent.cluster.faults.strike("worker", self.agent)
+        if failed is HANGS:
+            return
         event = on.Died(rank, failed) if failed else on.Hello(rank, "3.11.9", "0.3.8")
         self._later(self.world.between(0.05, 0.4), rank, event)
 
@@ -313,7 +329,8 @@ class Workers:
         directory = self.agent.cluster.directory
         wanted = self.agent.cluster.scenario.limits.initializer
         missing = [name for name in modules if name not in directory.modules]
-        if missing or (wanted and not directory.initializer):
+        unread = self.agent.cluster.faults.strike("configure", self.agent)
+        if unread or missing or (wanted and not directory.initializer):
             self._later(0.01, rank, on.NotConfigured(rank, "no such file"))
         else:
             error = "ZeroDivisionError" if self.agent.initializer_fails else ""
@@ -321,8 +338,9 @@ class Workers:
 
     def run(self, rank: int, task: str, attempt: int) -> None:
         """A task begins; how it will end is in its plan."""
-        self.tasks[rank] = self.agent.checks.begins(self.agent, task, attempt)
-        plan = self.agent.checks.plans[task]
+        checks = self.agent.checks
+        self.tasks[rank] = checks.begins(self.agent, rank, task, attempt)
+        plan = checks.plans[task]
         event = _end_of(plan, rank, attempt)
         self._later(plan.seconds, rank, event)
 
@@ -360,7 +378,7 @@ def _end_of(plan: Plan, rank: int, attempt: int) -> Any:
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, True, True))
     if plan.how == "stubborn" or (plan.how == "killed" and attempt < 1):
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, False, True))
-    return on.Finished(rank, False)
+    return on.Finished(rank, plan.how == "stale")
 
 
 def _died(
@@ -376,10 +394,10 @@ def _refused(findings: list[Any]) -> ev.Refused:
 RECORDS: dict[str, Callable[..., Any]] = {
     "run": lambda t, a, first, slot: ev.Running(t, a, slot, first),
     "refused": _refused,
-    "failed": lambda error: ev.InitializerDied(error),
+    "failed": lambda error: ev.InitializerDied(error),  # noqa: PLW0108 - by its own name
     "back": lambda t: ev.HandedBack(tuple((task, attempt) for task, attempt in t)),
     "died": _died,
-    "end": lambda why: ev.Left(why),
+    "end": ev.Left,
 }
 DOES: dict[type, Callable[[Agent, Any], None]] = {
     do.StartWorker: Agent.start_worker,

@@ -17,7 +17,9 @@ from typing import Any
 
 import msgspec
 
+from fcx.executor.core.events import Ticked
 from fcx.executor.recorder import Trace
+from fcx.remote.events import Tick
 
 from .everything import EVERYTHING
 from .faults import KNOWN
@@ -61,10 +63,11 @@ def many(first: int, count: int, processes: int) -> tuple[Table, list[Report]]:
 # -- what is printed ------------------------------------------------------------------------
 
 
-def tell(steps: Iterable[tuple[float, Any, list[Any]]]) -> None:
-    """Events and what was done about each."""
-    for now, event, actions in steps:
-        print(f"{now:12.4f}  {event}")
+def tell(steps: Iterable[tuple[float, str, Any, list[Any]]]) -> None:
+    """Events and what was done about each; where time alone has passed, only if anything was."""
+    for now, who, event, actions in steps:
+        if actions or not isinstance(event, Ticked | Tick):
+            print(f"{now:12.4f}  {who}: {event}")
         for action in actions:
             print(f"{'':14}-> {action}")
 
@@ -113,7 +116,7 @@ def replay(path: Path) -> int:
     """The real core's decisions in a recorded run."""
     trace = Trace.read(path.read_bytes())
     print(trace.limits)
-    tell(trace.replay())
+    tell((now, "client", event, actions) for now, event, actions in trace.replay())
     return 0
 
 

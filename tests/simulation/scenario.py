@@ -11,13 +11,13 @@ import msgspec
 
 from fcx.executor.core import Limits
 
-HOWS = ("value", "large", "exits", "killed", "memory", "stubborn")
+HOWS = ("value", "large", "stale", "exits", "killed", "memory", "stubborn")
 
 
 class Plan(msgspec.Struct, frozen=True):
     """One task: when it is submitted, how long it takes, and what becomes of it.
 
-    ``how``: value; large: its outcome lies in parts; exits: it ends its worker; killed: from
+    ``how``: value; large: its outcome lies in parts; stale: its worker is to be replaced; exits: it ends its worker; killed: from
     outside, in its first attempts; memory: it needs too much; stubborn: killed every time.
     """
 
@@ -61,6 +61,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 5.0
     gate_timeout: float = 60.0
     segment: int = 1000  # records of a log's segment
+    tasks_per_child: int | None = None
+    probe: bool = False  # agents tell what they found although there is a guard
 
     def work(self) -> float:
         """Seconds that all tasks take, one after the other."""
@@ -91,6 +93,8 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         idle_timeout=idle,
         gate_timeout=chance.choice((3.0, 60.0, 60.0)),
         segment=chance.choice((1000, 1000, 5)),
+        tasks_per_child=chance.choice((None, None, 1, 2)),
+        probe=chance.random() < 0.2,
     )
 
 

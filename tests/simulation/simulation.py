@@ -8,18 +8,29 @@ from typing import Any, NamedTuple
 from fcx.executor.core import events as ev
 
 from .api import Api
+from .calm import ended
 from .client import Client, Journal
 from .cluster import Cluster, Job
 from .faults import Faults
-from .invariants import Checks, Session, Violation
+from .invariants import Checks, Violation
 from .node import Agent
 from .scenario import Scenario
+from .session import Session
 from .table import Table
 from .world import World
 
 HOUR = 20.0  # seconds between two moments at which something may happen to the client
 SESSIONS = 3  # lives of a client in one world
 STEPS = 300_000  # of a world that does not come to an end
+
+
+class Step(NamedTuple):
+    """A core was told something, and this is what it wants done."""
+
+    now: float
+    who: str
+    event: Any
+    actions: list[Any]
 
 
 class Report(NamedTuple):
@@ -30,7 +41,7 @@ class Report(NamedTuple):
     name: str  # of the invariant
     steps: int
     seconds: float  # of virtual time
-    trace: list[tuple[float, Any, list[Any]]]
+    trace: list[Step]
 
 
 class Simulation:
@@ -42,19 +53,24 @@ class Simulation:
         faults = Faults(self.world, table, scenario.calm, scenario.faults)
         self.checks = Checks(self.world, scenario, table)
         self.cluster = Cluster(self.world, scenario, faults)
+        self.checks.cluster = self.cluster
         self.cluster.start_agent = self._agent
         self.cluster.removed = self.checks.removed
         self.api = Api(self.world, self.cluster, faults)
         self.journal = Journal()
         self.client: Client
-        self.trace: list[tuple[float, Any, list[Any]]] = []
+        self.trace: list[Step] = []
         self._traced = traced
         self._closed = False
 
     # -- beginning --------------------------------------------------------------------------
 
     def _agent(self, job: Job, node: int, workers: int) -> Agent:
-        return Agent(self.cluster, job, node, workers, self.checks)
+        agent = Agent(self.cluster, job, node, workers, self.checks)
+        if self._traced:
+            self._record(agent.core, agent.name)
+        agent.begin()
+        return agent
 
     def _begin(self) -> None:
         self._client()
@@ -77,17 +93,17 @@ class Simulation:
     def _client(self) -> None:
         self.client = Client(self.api, self.checks, self.journal, Session(self.checks))
         if self._traced:
-            self._record(self.client)
+            self._record(self.client.core, "client")
 
-    def _record(self, client: Client) -> None:
-        handle = client.core.handle
+    def _record(self, core: Any, who: str) -> None:
+        handle = core.handle
 
         def recorded(event: Any, now: float) -> list[Any]:
             actions = handle(event, now)
-            self.trace.append((now, event, actions))
+            self.trace.append(Step(now, who, event, actions))
             return actions
 
-        client.core.handle = recorded  # type: ignore[method-assign]
+        core.handle = recorded
 
     # -- the caller -------------------------------------------------------------------------
 
@@ -116,12 +132,12 @@ class Simulation:
     def _dies(self, client: Client) -> None:
         if client.alive:
             client.die()
-            self.cluster.faults.table.note("fault", "client_dies")
+            self.cluster.faults.note("client_dies")
             self.world.after(self.scenario.caller.attaches, self._attach)
 
     def _attach(self) -> None:
         life = len(self.checks.sessions)
-        self.cluster.faults.table.note("fault", "client_attaches")
+        self.cluster.faults.note("client_attaches")
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
         self.client.feed(self.journal.attached(self._recalled, life))
@@ -153,7 +169,7 @@ class Simulation:
     def _over(self) -> bool:
         """Whether no client will come any more and no job is left."""
         session = self.client.session
-        if not session.finished:
+        if session.finished is None:
             return False
         if not session.collected and session.broken is not None and self.journal.ended:
             session.collected = True
@@ -172,7 +188,10 @@ class Simulation:
             self.checks.demand(not late, "liveness", f"{self._state()}")
 
     def _ended(self) -> None:
-        self.checks.demand(self.client.session.finished, "liveness", f"asleep: {self._state()}")
+        over = self.client.session.finished is not None
+        self.checks.demand(over, "liveness", f"asleep: {self._state()}")
+        self.checks.demand(not self._jobs_left(), "agents asleep", f"{self._state()}")
+        ended(self.checks)
 
     def _state(self) -> str:
         core = self.client.core

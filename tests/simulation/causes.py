@@ -1,0 +1,127 @@
+"""Every error has a cause that really was: what each may come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .invariants import Checks
+
+OVERDUE = 60.0  # seconds after which an outcome that can be read must have been seen
+TASKS_OWN = ("WorkerDied", "TimeLimitExceeded", "OutOfMemory", "ResultError")
+JOBS = (
+    *(
+        "node_fails",
+        "preempted",
+        "cancelled_outside",
+        "agent_killed",
+        "agent_vanishes",
+        "disk_full",
+    ),
+    *("requeued", "barren_job", "boot_fails", "cancelled_waiting", "job_memory", "flush_fails"),
+)
+LOST_SIGHT = (
+    *("hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
+    *("ghost_submit", "repeated_submit", "damaged_line", "directory_removed", "early_record"),
+)
+CAUSES: dict[str, tuple[str, ...]] = {
+    "SubmitRefused": ("submit_refused",),
+    "PermissionDenied": ("permission",),
+    "RequestFailed": ("claims_unread",),
+    "Unreachable": (
+        *("outage", "long_outage", "timeout_before", "html_page", "token_refused", "rate_limited"),
+        *("lost_answer", "ghost_submit"),
+    ),
+    "JobNeverRuns": ("never_starts",),
+    "InitializerFailed": ("initializer_dies", "worker_cut", "worker_breaks", "modules_unread"),
+    "RunLost": ("directory_removed", "client_dies", "journal_lost", "permission", "fetch_refused"),
+    "ParityError": ("worker_breaks", "barren_job", "place", "worker_cut", "worker_hangs"),
+    "NoSuchPath": ("directory_removed",),
+    "JobFailed": (*JOBS, *LOST_SIGHT),
+    "NodeFailed": (*JOBS, *LOST_SIGHT),
+    "JobCancelled": JOBS,
+    "OutOfMemory": ("job_memory", "memory"),
+    "TimeLimitExceeded": ("time", "preempted", "cancelled_outside"),
+    "WorkerDied": ("killed", "no_room", "preempted", "cancelled_outside", "time", "requeued"),
+    "ResultError": ("fetch_refused", "permission", "directory_removed"),
+}
+
+
+class Causes:
+    """Of the errors that one life of the client gave to its caller."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.broken: ev.Trouble | None = None
+        self.leaving = False
+        self._refused: dict[int, None] = {}  # sets of requirements
+        self._fetch_failed: dict[str, None] = {}
+
+    def told(self, event: Any, asked: Any) -> None:
+        """What may be a cause."""
+        if isinstance(event, ev.RequirementsJudged) and event.trouble is not None:
+            self._refused[asked.requirements] = None
+        elif isinstance(asked, act.Fetch) and isinstance(event, ev.Failed):
+            self._fetch_failed[asked.task] = None
+        elif isinstance(event, ev.CloseAsked):
+            self.leaving = True
+
+    def broke(self, trouble: ev.Trouble) -> None:
+        """The run cannot go on."""
+        self.broken, self.leaving = trouble, True
+        self._caused(trouble, "the run")
+
+    def settled(self, note: act.Settle, trouble: ev.Trouble) -> None:
+        """A task has an error: it is explained, and no outcome exists that could be read."""
+        if self.broken is not None and trouble == self.broken:
+            return
+        checks, now = self.checks, self.checks.world.now
+        plan = checks.plans[note.task]
+        if plan.requirements in self._refused and trouble.error == "ParityError":
+            return
+        written = checks.written.get(note.task, {}).values()
+        late = [run for run in written if run.ended < now - OVERDUE]
+        fine = not late or note.task in self._fetch_failed or checks.excused()
+        checks.demand(fine, "outcome lost", f"{note}")
+        self._caused(trouble, note.task)
+        self._tried(note, trouble)
+
+    def _caused(self, trouble: ev.Trouble, whose: str) -> None:
+        """At least one of the causes that the error may have."""
+        checks = self.checks
+        there = {**checks.struck, **dict.fromkeys(self._circumstances(whose))}
+        causes = CAUSES.get(trouble.error, ())
+        fine = any(cause in there for cause in causes)
+        checks.demand(fine, "no cause", f"{trouble} of {whose}; there were {list(there)}")
+
+    def _circumstances(self, whose: str) -> list[str]:
+        """Causes that are no faults."""
+        scenario = self.checks.scenario
+        found = []
+        if scenario.place != "fine":
+            found.append("place")
+        if any(job.doomed == "TIMEOUT" for job in self.checks.jobs()):
+            found.append("time")
+        plan = self.checks.plans.get(whose)
+        if plan is not None and plan.how in {"killed", "stubborn", "exits"}:
+            found.append("killed")
+        if plan is not None and plan.how == "memory":
+            found.append("memory")
+        return found
+
+    def _tried(self, note: act.Settle, trouble: ev.Trouble) -> None:
+        """A task is given up after as many losses as it may have, unless they are its own."""
+        checks = self.checks
+        plan = checks.plans[note.task]
+        runs = checks.runs.get(note.task, [])
+        lost = [run for run in runs if run.how != "finished" or note.task not in checks.written]
+        text = f"{note} after {[(r.attempt, r.how) for r in runs]}"
+        if trouble.error in {"JobFailed", "NodeFailed", "JobCancelled", "WorkerDied"}:
+            own = plan.how == "exits" or "cannot be kept" in trouble.message
+            enough = own or "went back" in trouble.message
+            retries = checks.scenario.limits.task_retries
+            checks.demand(enough or len(lost) > retries, "given up early", text)
+        if trouble.error == "TimeLimitExceeded":
+            checks.demand(any(run.first for run in runs), "owed its time", text)

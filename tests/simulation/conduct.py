@@ -1,0 +1,468 @@
+"""What an agent must and must not do, judged from outside its core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fcx.executor.core import events as ev
+from fcx.remote import actions as do
+from fcx.remote import core as phases
+from fcx.remote import events as on
+from fcx.remote.slots import HELLO_TIMEOUT, TELL
+from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
+
+from .invariants import Checks
+
+SPIN = 100  # steps at what is the same time
+SAME = 1e-3  # seconds that count as the same time
+LATE = 0.6  # seconds that something may be late: a look, and the answer to it
+MARGIN = 2.0  # seconds of the job's time that are not counted on
+GIVES_UP = 600.0  # seconds for which an agent tries to write its log
+
+
+class Place:
+    """One worker's place, as seen from outside."""
+
+    def __init__(self) -> None:
+        self.there = False
+        self.hello = False
+        self.busy = False
+        self.configured: tuple[str, ...] | None = None
+        self.asked: tuple[str, ...] | None = None  # configuration under way
+        self.held = 0.0  # not to be configured again before
+        self.calls = 0
+        self.run: tuple[str, int] | None = None
+        self.began = 0.0
+
+
+class Conduct:
+    """One agent's."""
+
+    def __init__(self, agent: Any, checks: Checks, workers: int) -> None:
+        self.agent = agent
+        self.checks = checks
+        self.places = [Place() for _ in range(workers)]
+        self.duties = Duties(agent, checks)
+        self.offers = Portions(agent, checks)
+        self._passed = False  # the guard
+        self._beat = self._looked = self._busy = checks.world.now
+        self._signalled = self._closed = False
+        self._steps, self._since = 0, 0.0
+
+    def demand(self, holds: bool, name: str, text: str) -> None:
+        """Raise a Violation that names the agent."""
+        if not holds:
+            self.checks.demand(False, name, f"{self.agent.name}: {text}")
+
+    def step(self, event: Any, actions: list[Any]) -> None:
+        """Its core was told something, and this is what it wants done."""
+        note, now = self.checks.table.note, self.checks.world.now
+        note("agent event", type(event).__name__)
+        note("agent state", self.agent.core.phase)
+        heard = HEARD.get(type(event))
+        if heard is not None:
+            heard(self, event)
+        for action in actions:
+            note("agent action", type(action).__name__)
+            meaning = DONE.get(type(action))
+            if meaning is not None:
+                meaning(self, action)
+        self._spin(now)
+        self._in_time(now)
+        self._not_idle(now)
+
+    # -- heard ------------------------------------------------------------------------------
+
+    def on_hello(self, event: on.Hello) -> None:
+        """A process is there."""
+        self.places[event.rank].hello = True
+
+    def on_ready(self, event: on.Ready) -> None:
+        """A process has its modules."""
+        place = self.places[event.rank]
+        place.configured, place.asked = place.asked, None
+
+    def on_not_configured(self, event: on.NotConfigured) -> None:
+        """They could not be read."""
+        self.places[event.rank].asked = None
+        self.places[event.rank].held = self.checks.world.now + 0.5
+
+    def on_died(self, event: on.Died) -> None:
+        """A process is gone."""
+        self.duties.died(self.places[event.rank])
+        self._empty(event.rank)
+
+    def on_finished(self, event: on.Finished) -> None:
+        """A task has ended."""
+        self.places[event.rank].busy = False
+
+    def on_kept(self, event: on.Kept | on.NotKept) -> None:
+        """What came of it is in the log, or cannot be."""
+        self.places[event.rank].run = None
+
+    def on_found(self, event: on.Found) -> None:
+        """What the place is."""
+        self._passed = event.place.get("implementation") == "cpython"
+
+    def on_looked(self, event: on.Looked) -> None:
+        """What is new."""
+        self._looked = self.checks.world.now
+        self._closed = self._closed or event.closed
+        self.duties.cancelled(event.cancelled)
+        self.offers.looked(event.heads)
+
+    def on_look_failed(self, event: on.LookFailed) -> None:
+        """It could not look."""
+        self._looked = self.checks.world.now
+        self._closed = self._closed or event.gone
+        self.offers.held = False
+
+    def on_claimed(self, event: on.Claimed) -> None:
+        """Tasks are its own."""
+        self.offers.answered()
+        self.duties.claimed(event.tasks)
+
+    def on_lost(self, _event: on.Lost) -> None:
+        """They are another's."""
+        self.offers.answered()
+
+    def on_claim_failed(self, _event: on.ClaimFailed) -> None:
+        """Nobody knows."""
+        self.offers.asked, self.offers.held = None, True
+
+    def on_flush_failed(self, event: on.FlushFailed) -> None:
+        """There may be nobody to write for."""
+        self._closed = self._closed or event.gone
+
+    def on_signalled(self, _event: on.Signalled) -> None:
+        """It is told to end."""
+        self._signalled = True
+
+    # -- done -------------------------------------------------------------------------------
+
+    def start_worker(self, action: do.StartWorker) -> None:
+        """Only where none is."""
+        self.demand(not self.places[action.rank].there, "two processes", f"{action}")
+        self.places[action.rank].there = True
+
+    def stop_worker(self, action: do.StopWorker) -> None:
+        """Not while it runs a task that is wanted."""
+        place = self.places[action.rank]
+        leaves = self.agent.core.why not in {None, "signal"}
+        wanted = place.run is not None and not self.duties.unwanted(place.run)
+        self.demand(leaves or not wanted or self._closed, "stopped at work", f"{place.run}")
+        self._empty(action.rank)
+
+    def _empty(self, rank: int) -> None:
+        """No process is there."""
+        calls = self.places[rank].calls
+        self.places[rank] = Place()
+        self.places[rank].calls = calls
+
+    def configure(self, action: do.Configure) -> None:
+        """Only a process that has said hello, has none, and is not busy."""
+        place = self.places[action.rank]
+        fine = place.hello and not place.busy and place.asked is None and place.configured is None
+        self.demand(fine, "configured at the wrong time", f"{action}")
+        self.demand(self.checks.world.now >= place.held, "tried again too soon", f"{action}")
+        place.asked = action.modules
+
+    def claim(self, action: do.Claim) -> None:
+        """Once it may, and only what it can begin."""
+        self.demand(self._passed, "claimed before the guard", f"{action}")
+        self.demand(self.agent.core.why is None, "claimed while leaving", f"{action}")
+        self.demand(self.agent.papers.announced, "claimed unannounced", f"{action}")
+        self.demand(self._free() is not None, "claimed with no worker free", f"{action}")
+        self.demand(not self.duties.waiting(), "claimed more than it begins", f"{action}")
+        self.offers.claim(action, self._fresh(), self._left())
+        self._busy = self.checks.world.now
+
+    def run(self, action: do.Run) -> None:
+        """A task that is its own, by a process that is made for it."""
+        place, now = self.places[action.rank], self.checks.world.now
+        info = self.duties.run(action)
+        fine = place.hello and not place.run and place.configured == info.modules
+        self.demand(fine, "run by the wrong process", f"{action}: {place.configured}")
+        place.calls += 1
+        fits = place.calls == 1 or self._left() - MARGIN >= self.offers.need([info])
+        self.demand(fits, "begun without time", f"{action}: {self._left():.1f} s left")
+        place.busy, place.run, place.began = True, (action.task, action.attempt), now
+
+    def keep(self, action: do.Keep) -> None:
+        """An outcome, of the task that it ran."""
+        place = self.places[action.rank]
+        fine = place.run == (action.task, action.attempt) and not place.busy
+        self.demand(fine, "another's outcome", f"{action}: {place.run}")
+        self.offers.ran(action.task, self.checks.world.now - place.began)
+        self.duties.done[place.run] = "kept"
+
+    def keep_death(self, action: do.KeepDeath) -> None:
+        """A death, of the task that it ran."""
+        dead = (action.task, action.attempt)
+        self.demand(self.duties.dying == dead, "another's death", f"{action}")
+        first = self.places[action.rank].calls == 1
+        self.demand(action.first == first, "first", f"{action}")
+        self.duties.done[dead] = "died"
+
+    def record(self, action: do.Record) -> None:
+        """What it says is true."""
+        said = getattr(self, f"said_{action.kind}", None)
+        if said is not None:
+            said(action.fields)
+
+    def said_run(self, fields: dict[str, Any]) -> None:
+        """A task runs, and has for a moment."""
+        place = self.places[fields["slot"]]
+        fine = place.busy and place.run == (fields["t"], fields["a"])
+        self.demand(fine, "runs not", f"{fields}")
+        ran = self.checks.world.now - place.began
+        self.demand(ran >= TELL - SAME, "told at once", f"{fields}")
+        self.demand(fields["first"] == (place.calls == 1), "first", f"{fields}")
+
+    def said_back(self, fields: dict[str, Any]) -> None:
+        """Tasks go back that it has and has not begun."""
+        self.duties.back([(task, attempt) for task, attempt in fields["t"]])
+
+    def said_end(self, fields: dict[str, Any]) -> None:
+        """Why it leaves."""
+        now, scenario = self.checks.world.now, self.checks.scenario
+        why, idle = fields["why"], now - self._busy
+        if why == "idle":
+            least = scenario.idle_timeout if self._passed else scenario.gate_timeout
+            self.demand(idle >= least - SAME, "left early", f"idle for {idle:.2f} s")
+            self.demand(not self.duties.waiting(), "left with tasks", "idle")
+        elif why == "signal":
+            self.demand(self._signalled, "left for nothing", why)
+        elif why == "time":
+            left_alone = self.duties.went_back or self.offers.unfit(self._left())
+            self.demand(left_alone, "left for nothing", f"{why}, {self._left():.1f} s left")
+
+    def beat(self, _action: do.Beat) -> None:
+        """It lives."""
+        self._beat = self.checks.world.now
+
+    def exit(self, action: do.Exit) -> None:
+        """It ends: nothing is left over."""
+        workers = any(place.there for place in self.places)
+        self.demand(not workers or action.code != 0, "left workers", f"{action}")
+        if action.code == 0 and not self._closed:
+            if self.agent.core.why not in {"failed", "refused"}:
+                self.duties.settled()
+            self.demand(not self.agent.papers.waiting, "left unwritten", f"{action}")
+        elif action.code == phases.DISK_FULL:
+            self.demand(self.agent.disk_full, "no disk was full", f"{action}")
+        elif action.code:
+            self.demand(bool(action.text), "ended without a word", f"{action}")
+
+    # -- always -----------------------------------------------------------------------------
+
+    def _spin(self, now: float) -> None:
+        self._steps = self._steps + 1 if now - self._since < SAME else 0
+        if not self._steps:
+            self._since = now
+        self.demand(self._steps < SPIN, "agent spins", self.agent.core.phase)
+
+    def _in_time(self, now: float) -> None:
+        """It looks, shows that it lives, and does not stay for ever where nothing happens."""
+        phase, scenario = self.agent.core.phase, self.checks.scenario
+        if phase in {phases.WAITING, phases.SERVING}:
+            busy = any(place.busy for place in self.places)
+            longest = LONGEST_LOOK if busy and phase == phases.SERVING else SLOW
+            self.demand(now - self._looked < longest + LATE, "looks rarely", phase)
+        if phase in {phases.WAITING, phases.SERVING, phases.LEAVING}:
+            self.demand(now - self._beat < HEARTBEAT + LATE, "heart stops", phase)
+        if phase == phases.STARTING:
+            self.demand(now - self._busy < HELLO_TIMEOUT + LATE, "lingers", phase)
+        elif phase == phases.WAITING:
+            self.demand(now - self._busy < scenario.gate_timeout + HELLO_TIMEOUT, "lingers", phase)
+        elif phase == phases.SERVING:
+            if self.duties.waiting() or any(place.run for place in self.places):
+                self._busy = now
+            fine = now - self._busy < scenario.idle_timeout + 2 * LATE or self.offers.asked
+            self.demand(bool(fine), "lingers", f"idle for {now - self._busy:.1f} s")
+        if phase in {phases.ANNOUNCING, phases.JUDGING}:
+            self._busy = self._looked = now
+
+    def _not_idle(self, now: float) -> None:
+        """While it serves, a worker that could work does."""
+        if self.agent.core.phase != phases.SERVING or self.offers.asked:
+            return
+        free = self._free()
+        if free is None or free.held > now:
+            return
+        offer = self.offers.best(free.calls == 0, self._left())
+        self.demand(offer is None, "starves", f"{offer} lies there")
+        self.demand(not self.duties.waiting(), "starves", "it has tasks that it does not begin")
+
+    def _free(self) -> Place | None:
+        """The first worker that could take a task."""
+        return next((p for p in self.places if p.hello and not p.run and p.asked is None), None)
+
+    def _fresh(self) -> bool:
+        free = self._free()
+        return free is not None and not free.calls
+
+    def _left(self) -> float:
+        end = self.agent.told_end
+        return float("inf") if end is None else float(end - self.checks.world.now)
+
+
+class Duties:
+    """Tasks that an agent has claimed, and what it has done about each."""
+
+    def __init__(self, agent: Any, checks: Checks) -> None:
+        self.agent = agent
+        self.checks = checks
+        self.done: dict[Any, str] = {}  # queued | begun | kept | died | back | cancelled
+        self.went_back = False
+        self.dying: Any = None
+        self._infos: dict[Any, on.TaskInfo] = {}
+        self._cancelled: dict[str, None] = {}
+
+    def waiting(self) -> bool:
+        """Whether any is not begun."""
+        return "queued" in self.done.values()
+
+    def unwanted(self, task: tuple[str, int]) -> bool:
+        """Whether it was cancelled."""
+        return task[0] in self._cancelled
+
+    def cancelled(self, names: tuple[str, ...]) -> None:
+        """Nobody wants these any more."""
+        self._cancelled.update(dict.fromkeys(names))
+        for task, how in self.done.items():
+            if task[0] in self._cancelled and how in {"queued", "begun"}:
+                self.done[task] = "cancelled"
+
+    def claimed(self, tasks: tuple[on.TaskInfo, ...]) -> None:
+        """They are its own."""
+        for info in tasks:
+            key = info.id, info.attempt
+            self._infos[key] = info
+            self.done[key] = "cancelled" if info.id in self._cancelled else "queued"
+
+    def run(self, action: do.Run) -> on.TaskInfo:
+        """One is begun."""
+        key = action.task, action.attempt
+        how = self.done.get(key)
+        self.checks.demand(how == "queued", "begun unclaimed", f"{action}: {how}")
+        self.done[key] = "begun"
+        return self._infos[key]
+
+    def died(self, place: Place) -> None:
+        """A worker has died, perhaps of its task."""
+        self.dying = place.run
+
+    def back(self, tasks: list[tuple[str, int]]) -> None:
+        """They are not its own any more."""
+        self.went_back = True
+        for task in tasks:
+            how = self.done.get(task)
+            self.checks.demand(how == "queued", "handed back", f"{task}: {how}")
+            self.done[task] = "back"
+
+    def settled(self) -> None:
+        """Every task has a word about it."""
+        left = [task for task, how in self.done.items() if how in {"queued", "begun"}]
+        self.checks.demand(not left, "left with tasks", f"{self.agent.name}: {left}")
+
+
+class Portions:
+    """What lies in the inbox for an agent, and how long tasks of a function may take."""
+
+    def __init__(self, agent: Any, checks: Checks) -> None:
+        self.checks = checks
+        self.pilot = agent.job.script.action.pilot
+        self.asked: do.Claim | None = None
+        self.held = False
+        self._open: dict[tuple[str, int], Any] = {}  # (pilot or None, portion)
+        self._longest: dict[str, float] = {}
+
+    def looked(self, heads: tuple[Any, ...]) -> None:
+        """New bundles."""
+        self.held = False
+        for head in heads:
+            for function, seconds in head.seen.items():
+                self._longest[function] = max(seconds, self._longest.get(function, 0.0))
+            if head.pilot in {None, self.pilot}:
+                for number, portion in enumerate(head.portions):
+                    self._open[head.name, number] = head.pilot, portion
+
+    def ran(self, task: str, seconds: float) -> None:
+        """A task took so long."""
+        function = self.checks.plans[task].function
+        self._longest[function] = max(seconds, self._longest.get(function, 0.0))
+
+    def need(self, infos: list[on.TaskInfo]) -> float:
+        """Seconds that tasks may take."""
+        known = [self._longest.get(info.function, 0.0) for info in infos]
+        return max(*known, *(info.walltime or 0.0 for info in infos))
+
+    def claim(self, action: do.Claim, fresh: bool, left: float) -> None:
+        """It must be there, for this pilot, and fit."""
+        key = action.bundle, action.portion
+        demand = self.checks.demand
+        demand(self.asked is None, "two claims", f"{action} beside {self.asked}")
+        demand(not self.held, "claimed too soon", f"{action}")
+        demand(key in self._open, "claimed again", f"{action}")
+        demand(self._fits(key, fresh, left), "claimed without time", f"{action}: {left:.1f} s")
+        reserved = any(pilot for pilot, _ in self._open.values())
+        demand(not reserved or bool(self._open[key][0]), "reserved ones first", f"{action}")
+        self.asked = action
+
+    def answered(self) -> None:
+        """Whose it is is known."""
+        if self.asked is not None:
+            self._open.pop((self.asked.bundle, self.asked.portion), None)
+        self.asked = None
+
+    def _fits(self, key: tuple[str, int], fresh: bool, left: float) -> bool:
+        pilot, portion = self._open[key]
+        longest = [self._longest.get(function, 0.0) for function in portion.functions]
+        return bool(pilot) or fresh or left - MARGIN >= max(portion.walltime, *longest)
+
+    def best(self, fresh: bool, left: float) -> tuple[str, int] | None:
+        """One that could be claimed; the first portion of a bundle decides for all of it."""
+        if self.held:
+            return None
+        firsts: dict[str, tuple[str, int]] = {}
+        for key in sorted(self._open):
+            firsts.setdefault(key[0], key)
+        return next((key for key in firsts.values() if self._fits(key, fresh, left)), None)
+
+    def unfit(self, left: float) -> bool:
+        """Whether something was left alone for want of time."""
+        return any(not self._fits(key, fresh=False, left=left) for key in self._open)
+
+
+HEARD: dict[type, Callable[[Conduct, Any], None]] = {
+    on.Hello: Conduct.on_hello,
+    on.Ready: Conduct.on_ready,
+    on.NotConfigured: Conduct.on_not_configured,
+    on.Died: Conduct.on_died,
+    on.Finished: Conduct.on_finished,
+    on.Kept: Conduct.on_kept,
+    on.NotKept: Conduct.on_kept,
+    on.Found: Conduct.on_found,
+    on.Looked: Conduct.on_looked,
+    on.LookFailed: Conduct.on_look_failed,
+    on.Claimed: Conduct.on_claimed,
+    on.Lost: Conduct.on_lost,
+    on.ClaimFailed: Conduct.on_claim_failed,
+    on.FlushFailed: Conduct.on_flush_failed,
+    on.Signalled: Conduct.on_signalled,
+}
+DONE: dict[type, Callable[[Conduct, Any], None]] = {
+    do.StartWorker: Conduct.start_worker,
+    do.StopWorker: Conduct.stop_worker,
+    do.Configure: Conduct.configure,
+    do.Claim: Conduct.claim,
+    do.Run: Conduct.run,
+    do.Keep: Conduct.keep,
+    do.KeepDeath: Conduct.keep_death,
+    do.Record: Conduct.record,
+    do.Beat: Conduct.beat,
+    do.Exit: Conduct.exit,
+}
+__all__ = ["Conduct", "ev"]

@@ -1,0 +1,231 @@
+"""What one life of the client was told, asked for and gave to its caller; and what it must not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+from fcx.executor.core.fleet import INLINE_BUNDLE
+
+from .causes import Causes
+from .invariants import Checks
+from .pace import Pace
+
+SPIN = 30  # steps at what is the same time
+SAME = 1e-3  # seconds that count as the same time
+
+
+class Session:
+    """One life of the client; its methods are called by the client's shell."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.expected: dict[str, None] = {}  # tasks that shall settle
+        self.settled: dict[str, act.Settle] = {}
+        self.finished: float | None = None  # when
+        self.collected = False  # what it left open was, or will be
+        self.awaits_another = False  # another life will follow
+        self.causes = Causes(checks)
+        self._pace = Pace(checks)
+        self._letters = Letters(checks)
+        self._steps, self._since = 0, 0.0
+        self._seen: dict[Any, None] = {}  # stages and phases
+        checks.sessions.append(self)
+
+    @property
+    def broken(self) -> ev.Trouble | None:
+        """Why the run could not go on."""
+        return self.causes.broken
+
+    def failed_itself(self, task: str) -> bool:
+        """Whether the task's trouble is its own."""
+        note = self.settled.get(task)
+        return bool(note and note.trouble and note.trouble != self.broken)
+
+    def step(self, client: Any, event: Any, actions: list[Any]) -> None:
+        """The core was told something, and this is what it wants done."""
+        checks, now = self.checks, self.checks.world.now
+        checks.table.note("event", type(event).__name__)
+        self._told(event, now)
+        for action in actions:
+            checks.table.note("action", type(action).__name__)
+            self._asked(action, now)
+        self._states(client.core)
+        self._pace.after(client.core, now)
+        self._spin(client.core, now)
+
+    # -- told -------------------------------------------------------------------------------
+
+    def _told(self, event: Any, now: float) -> None:
+        if isinstance(event, ev.Submitted | ev.Attached):
+            self.expected.update(dict.fromkeys(info.id for info in event.tasks))
+        elif isinstance(event, ev.CancelAsked):
+            self.checks.unwanted.setdefault(event.task, now)
+        elif isinstance(event, ev.CloseAsked) and event.abort:
+            self.checks.unwanted.update(dict.fromkeys(self.expected, now))
+        elif isinstance(event, ev.Settled):
+            note = self.settled[event.task]
+            if note.trouble is None and not note.cancelled and not event.kept:
+                self.checks.fetched[event.task] = None
+        asked = self._pace.told(event, now)
+        self._letters.told(event, asked)
+        self.causes.told(event, asked)
+
+    # -- asked ------------------------------------------------------------------------------
+
+    def _asked(self, action: Any, now: float) -> None:
+        self.checks.demand(self.finished is None, "after the end", f"{action}")
+        if not isinstance(action, act.Note):
+            self._pace.asked(action, now)
+        self._letters.asked(action)
+        meaning = ASKED.get(type(action))
+        if meaning is not None:
+            meaning(self, action)
+
+    def settle(self, note: act.Settle) -> None:
+        """A task has its outcome, once."""
+        demand, checks = self.checks.demand, self.checks
+        demand(note.task in self.expected, "unknown settled", f"{note}")
+        demand(note.task not in self.settled, "settled twice", f"{note}")
+        self.settled[note.task] = note
+        if note.cancelled:
+            demand(note.task in checks.unwanted, "cancelled by nobody", f"{note}")
+        elif note.trouble is None:
+            run = checks.written.get(note.task, {}).get(note.attempt)
+            demand(run is not None, "no such outcome", f"{note}")
+            assert run is not None
+            demand(note.job == run.agent.job.id, "another job's", f"{note} ran in {run.agent.name}")
+        else:
+            self.causes.settled(note, note.trouble)
+
+    def tell_running(self, note: act.TellRunning) -> None:
+        """News of a task that has no outcome yet: it is true."""
+        self.checks.demand(note.task not in self.settled, "told after its end", f"{note}")
+        jobs = [run.agent.job.id for run in self.checks.runs.get(note.task, [])]
+        self.checks.demand(note.job in jobs, "runs elsewhere", f"{note}, it ran in {jobs}")
+
+    def tell_pending(self, note: act.TellPending) -> None:
+        """News of a task that has no outcome yet."""
+        self.checks.demand(note.task not in self.settled, "told after its end", f"{note}")
+
+    def discard(self, note: act.Discard) -> None:
+        """Bytes that nobody waits for."""
+        mine = self.settled.get(note.task)
+        waits = mine is not None and mine.trouble is None and mine.attempt == note.attempt
+        unread = note.task not in self.checks.fetched
+        again = self.checks.struck or not unread  # a record may be read twice
+        self.checks.demand(not waits or bool(again), "outcome discarded", f"{note}")
+
+    def broke(self, note: act.Broken) -> None:
+        """The run cannot go on."""
+        self.checks.demand(self.broken is None, "broken twice", f"{note}")
+        self.causes.broke(note.trouble)
+
+    def finish(self, _note: act.Finish) -> None:
+        """The run is over: nothing may be open."""
+        open_tasks = [task for task in self.expected if task not in self.settled]
+        self.checks.demand(not open_tasks, "finished too early", f"{open_tasks} have no outcome")
+        self._pace.finish()
+        self.finished = self.checks.world.now
+
+    # -- after ------------------------------------------------------------------------------
+
+    def _spin(self, core: Any, now: float) -> None:
+        """It must not be asked again and again at the same time."""
+        self._steps = self._steps + 1 if now - self._since < SAME else 0
+        if not self._steps:
+            self._since = now
+        if self._steps > SPIN:
+            due = core.due()
+            fine = due is None or due > now
+            self.checks.demand(fine, "spins", f"due {due} at {now}, {self._steps} steps")
+
+    def _states(self, core: Any) -> None:
+        """For the table."""
+        stage = core.ending.stage
+        if stage not in self._seen:
+            self._seen[stage] = None
+            self.checks.table.note("stage", stage)
+        for pilot in core.fleet.pilots:
+            if (pilot.name, pilot.phase) not in self._seen:
+                self._seen[pilot.name, pilot.phase] = None
+                self.checks.table.note("phase", pilot.phase)
+
+
+class Letters:
+    """Payload leaves only once a verdict has passed that covers it, remembered, by an allowed way."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.open = False
+        self._passed: dict[int, None] = {}  # sets of requirements
+        self._tasks: dict[str, tuple[tuple[str, int], ...]] = {}  # by bundle
+        self._sizes: dict[str, int] = {}
+        self._recorded: dict[Any, None] = {}  # tasks with attempts, pilots
+        self._pilots: dict[str, int] = {}  # their submits
+
+    def told(self, event: Any, asked: Any) -> None:
+        """A verdict, perhaps, or word that something is remembered."""
+        if isinstance(event, ev.Began):
+            self.open = event.open
+        elif isinstance(event, ev.Judged) and event.trouble is None:
+            self.open = True
+        elif isinstance(event, ev.RequirementsJudged) and event.trouble is None:
+            self._passed[asked.requirements] = None
+        elif isinstance(event, ev.Encoded):
+            self._sizes[asked.bundle] = event.size
+        elif isinstance(asked, act.RecordTasks):
+            self._recorded.update(dict.fromkeys(asked.tasks))
+        elif isinstance(asked, act.RecordPilot):
+            self._recorded[asked.pilot] = None
+
+    def asked(self, action: Any) -> None:
+        """Something may leave."""
+        if isinstance(action, act.Encode):
+            self._encode(action)
+        elif isinstance(action, act.UploadBundle):
+            self._leaves((action.bundle,))
+        elif isinstance(action, act.SubmitPilot):
+            self._submit(action)
+
+    def _encode(self, action: act.Encode) -> None:
+        demand = self.checks.demand
+        demand(action.bundle not in self._tasks, "bundle made twice", action.bundle)
+        demand(sum(action.sizes) == len(action.tasks), "sizes", f"{action}")
+        demand(min(action.sizes) > 0, "sizes", f"{action}")
+        self._tasks[action.bundle] = action.tasks
+        for task in action.tasks:
+            demand(task in self._recorded, "not remembered", f"{task} in {action.bundle}")
+        self._leaves((action.bundle,))
+
+    def _leaves(self, bundles: tuple[str, ...]) -> None:
+        for bundle in bundles:
+            self.checks.demand(self.open, "payload before verdict", bundle)
+            for task, _ in self._tasks[bundle]:
+                number = self.checks.plans[task].requirements
+                passed = not number or number in self._passed
+                self.checks.demand(passed, "payload before its verdict", f"{task} in {bundle}")
+
+    def _submit(self, action: act.SubmitPilot) -> None:
+        demand, limits = self.checks.demand, self.checks.scenario.limits
+        self._leaves(action.bundles)
+        demand(self.open or not action.open, "opened", f"{action}")
+        demand(action.workers == limits.workers(), "workers", f"{action}")
+        demand(action.pilot in self._recorded, "not remembered", f"{action}")
+        first = self._pilots.setdefault(action.pilot, action.id)
+        demand(first == action.id, "two of one name", f"{action}")
+        demand(limits.inline or not action.bundles, "payload in a script", f"{action}")
+        large = [name for name in action.bundles if self._sizes[name] >= INLINE_BUNDLE]
+        demand(not large, "large script", f"{large} in {action}")
+
+
+ASKED: dict[type, Callable[[Session, Any], None]] = {
+    act.Settle: Session.settle,
+    act.TellRunning: Session.tell_running,
+    act.TellPending: Session.tell_pending,
+    act.Discard: Session.discard,
+    act.Broken: Session.broke,
+    act.Finish: Session.finish,
+}
