@@ -282,7 +282,7 @@ class Conduct:
             fine = now - self._busy < scenario.idle_timeout + 2 * LATE or self.offers.asked
             self.demand(bool(fine), "lingers", f"idle for {now - self._busy:.1f} s")
         if phase in {phases.ANNOUNCING, phases.JUDGING}:
-            self._busy = self._looked = now
+            self._busy = self._looked = self._beat = now
 
     def _not_idle(self, now: float) -> None:
         """While it serves, a worker that could work does."""

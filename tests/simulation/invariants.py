@@ -131,13 +131,14 @@ class Checks:
         lost = [
             task
             for task in self.written
-            if task not in self.fetched and task not in self.unwanted and not self._failed(task)
+            if task not in self.fetched and task not in self.unwanted and not self._known(task)
         ]
         self.demand(not lost, "unfetched removed", f"outcomes of {lost}")
 
-    def _failed(self, task: str) -> bool:
-        """Whether the caller has an error that is the task's own, not the run's."""
-        return any(session.failed_itself(task) for session in self.sessions)
+    def _known(self, task: str) -> bool:
+        """Whether the caller has an error that is the task's own, or came before the outcome."""
+        first = min(run.ended for run in self.written[task].values())
+        return any(s.failed_itself(task) or s.broke_at <= first for s in self.sessions)
 
 
 MISLEADING = (

@@ -341,7 +341,7 @@ class Workers:
         checks = self.agent.checks
         self.tasks[rank] = checks.begins(self.agent, rank, task, attempt)
         plan = checks.plans[task]
-        event = _end_of(plan, rank, attempt)
+        event = _end_of(plan, rank, len(checks.runs[task]) - 1)
         self._later(plan.seconds, rank, event)
 
     def _later(self, seconds: float, rank: int, event: Any) -> None:
@@ -371,12 +371,12 @@ class Workers:
                 self._happens(rank, life, on.Died(rank, how))
 
 
-def _end_of(plan: Plan, rank: int, attempt: int) -> Any:
+def _end_of(plan: Plan, rank: int, before: int) -> Any:
     if plan.how == "exits":
         return on.Died(rank, on.How("ended with exit code 3", 0, 3))
     if plan.how == "memory":
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, True, True))
-    if plan.how == "stubborn" or (plan.how == "killed" and attempt < 1):
+    if plan.how == "stubborn" or (plan.how == "killed" and not before):
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, False, True))
     return on.Finished(rank, plan.how == "stale")
 

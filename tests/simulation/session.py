@@ -25,6 +25,7 @@ class Session:
         self.expected: dict[str, None] = {}  # tasks that shall settle
         self.settled: dict[str, act.Settle] = {}
         self.finished: float | None = None  # when
+        self.broke_at = float("inf")
         self.collected = False  # what it left open was, or will be
         self.awaits_another = False  # another life will follow
         self.causes = Causes(checks)
@@ -122,6 +123,7 @@ class Session:
         """The run cannot go on."""
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
         self.causes.broke(note.trouble)
+        self.broke_at = self.checks.world.now
 
     def finish(self, _note: act.Finish) -> None:
         """The run is over: nothing may be open."""
