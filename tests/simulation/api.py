@@ -138,9 +138,11 @@ class Api:
         return ev.Done(request.id)
 
     def list_folder(self, _client: Any, request: act.ListFolder) -> Any:
-        """Logs with their sizes, beats and exit notes."""
+        """The inbox, or logs with their sizes, beats and exit notes."""
         self._there()
         now = self.world.now
+        if request.folder == "inbox":
+            return ev.FilesListed(request.id, tuple((n, 1) for n in sorted(self.directory.inbox.files)))
         found = [(name, log.visible(now) * RECORD) for name, log in self.directory.logs.items()]
         files = [(name, size) for name, size in found if size]
         files += [(name, size) for name, size in self.directory.notes.visible(now)]
@@ -196,7 +198,8 @@ class Api:
     def script(self, client: Any, request: act.SubmitPilot) -> Script:
         """What stands in the script."""
         bundles = tuple(client.parcels[name] for name in request.bundles)
-        return Script(request, bundles, initializer=bool(bundles))
+        fresh = any(parcel.head.pilot == request.pilot for parcel in client.parcels.values())
+        return Script(request, bundles, initializer=bool(bundles), fresh=fresh)
 
     def ghost(self, client: Any, request: act.SubmitPilot) -> None:
         """A job that appears later, though the submit seemed to fail."""

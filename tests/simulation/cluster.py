@@ -22,6 +22,7 @@ class Script(NamedTuple):
     action: SubmitPilot
     bundles: tuple[Any, ...]  # their contents
     initializer: bool
+    fresh: bool = False  # for tasks that are owed a whole time limit
 
 
 class Job:

