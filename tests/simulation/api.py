@@ -142,7 +142,9 @@ class Api:
         self._there()
         now = self.world.now
         if request.folder == "inbox":
-            return ev.FilesListed(request.id, tuple((n, 1) for n in sorted(self.directory.inbox.files)))
+            return ev.FilesListed(
+                request.id, tuple((n, 1) for n in sorted(self.directory.inbox.files))
+            )
         found = [(name, log.visible(now) * RECORD) for name, log in self.directory.logs.items()]
         files = [(name, size) for name, size in found if size]
         files += [(name, size) for name, size in self.directory.notes.visible(now)]

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -73,16 +72,6 @@ def test_distributions_are_those_that_pip_lists(python: Path):
     found = ask(str(python), str(PROBE))["distributions"]
     assert set(found) == names
     assert {item["version"] for item in listed} == set(found.values())
-
-
-def test_answers_within_a_tenth_of_a_second():
-    """The best of several runs stays under 100 ms, interpreter's start included."""
-    times = []
-    for _ in range(7):
-        start = time.perf_counter()
-        probed()
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.1
 
 
 def test_as_a_module_it_says_the_same():
