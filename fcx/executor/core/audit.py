@@ -7,6 +7,7 @@ another.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ...protocol.names import Incarnation, parse_claim
@@ -20,7 +21,7 @@ from .tasks import Tasks
 
 
 class Audit:
-    """Asked for whenever the last pilot has ended and sent tasks are left over."""
+    """Asked for before a pilot follows one that found nothing to do, or one that was the last."""
 
     def __init__(
         self, requests: Requests, tasks: Tasks, fleet: Fleet, inbox: Inbox, logs: Logs
@@ -31,35 +32,51 @@ class Audit:
         self.inbox = inbox
         self.logs = logs
         self._busy = False
+        self._suspicion = False  # a pilot left idle though tasks were waiting
         self._of = -1  # how many pilots there had been when it was last done
+
+    def left_idle(self) -> None:
+        """An agent has found nothing to do."""
+        self._suspicion = True
 
     def passed(self) -> bool:
         """Whether pilots may be submitted; where that is not known, it is found out."""
-        pilots = len(self.fleet.pilots)
-        if self.fleet.live() or not self.inbox.landed or not self.tasks.bundles():
+        if not self.inbox.landed or not self.tasks.bundles():
             return True
-        if self._of != pilots and not self._busy:
+        pilots = self.fleet.pilots
+        fresh = self._of != len(pilots) and not self.fleet.live()
+        if not fresh and not self._suspicion:
+            return True
+        leaving = any(pilot.phase == "leaving" for pilot in pilots)
+        if not self._busy and not leaving:
             self._busy = True
-            self.requests.ask(ListLinks, "claims", then=self._listed, failed=self._failed)
-        return self._of == pilots
+            self.requests.ask(ListLinks, "claims", then=self._claims, failed=self._failed)
+        return False
 
-    def _listed(self, _action: Any, event: LinksListed) -> None:
-        lost = []
-        for name, owner in event.links:
-            portion, agent = parse_claim(name), Incarnation.parse(owner)
-            cursor = self.logs.cursors.get(agent) if agent else None
-            if portion and (cursor is None or cursor.ended):
-                lost.append(portion)
+    def _claims(self, _action: Any, event: LinksListed) -> None:
+        claims = [(parse_claim(name), owner) for name, owner in event.links]
+        lost = [portion for portion, owner in claims if portion and self._has_ended(owner)]
         for task in self.tasks.in_portions(lost):
             self.tasks.back(task)
-        self.requests.ask(ListFolder, "inbox", then=self._inbox, failed=self._failed)
+        arrived = [name for name in self.tasks.bundles() if name not in self.inbox.kept]
+        then = partial(self._inbox, arrived)
+        self.requests.ask(ListFolder, "inbox", then=then, failed=self._failed)
 
-    def _inbox(self, _action: Any, event: FilesListed) -> None:
+    def _has_ended(self, owner: str) -> bool:
+        """Whether the agent that claimed is no more, and its log was read to the end."""
+        agent = Incarnation.parse(owner)
+        cursor = self.logs.cursors.get(agent) if agent else None
+        if cursor is not None:
+            return bool(cursor.ended)
+        pilot = self.fleet.of_job(owner.partition(".")[0])
+        return pilot is None or pilot.phase == "ended"
+
+    def _inbox(self, arrived: list[str], _action: Any, event: FilesListed) -> None:
         """A clean-up may have taken the bundles, and a pilot made the folder anew."""
         self._over()
         there = dict(event.files)
-        for bundle in self.tasks.bundles():
-            if bundle not in there and bundle not in self.inbox.kept:
+        for bundle in arrived:
+            if bundle not in there:
                 for task in self.tasks.in_bundle(bundle):
                     self.tasks.back(task)
 
@@ -68,5 +85,5 @@ class Audit:
         self._over()
 
     def _over(self) -> None:
-        self._busy = False
+        self._busy = self._suspicion = False
         self._of = len(self.fleet.pilots)

@@ -84,7 +84,9 @@ class Ending:
         """Whether outcomes may lie unfetched in the run directory."""
         serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
         refused_late = trouble.error == "ParityError" and serving
-        return refused_late or trouble.error not in NOTHING_RAN
+        agents = sum(len(pilot.agents) for pilot in self.fleet.pilots)
+        others_ran = trouble.error == "InitializerFailed" and agents > 1
+        return refused_late or others_ran or trouble.error not in NOTHING_RAN
 
     def _abort(self) -> None:
         self.aborting = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -118,6 +118,7 @@ class Fleet:
         self.inbox = inbox
 
         self.pilots: list[Pilot] = []
+        self._named = 0
         self.barren = Barren()
         self.states = States(requests)
 
@@ -135,9 +136,10 @@ class Fleet:
         """The pilot that runs as this job."""
         return next((pilot for pilot in self.pilots if job in pilot.jobs()), None)
 
-    def next_name(self) -> str:
-        """The name of the pilot that is submitted next."""
-        return f"{self.limits.words.pilots}-{len(self.pilots) + 1:03d}"
+    def take_name(self) -> str:
+        """The name of a pilot to come: each is given once."""
+        self._named += 1
+        return f"{self.limits.words.pilots}-{self._named:03d}"
 
     def carried_archives(self) -> list[str]:
         """Modules in the scripts of pilots that may yet begin."""
@@ -150,11 +152,20 @@ class Fleet:
     def adopt(self, pilots: Iterable[tuple[str, str]]) -> None:
         """Pilots of an earlier process."""
         for name, job in pilots:
+            number = name.rpartition("-")[2]
+            self._named = max(self._named, int(number) if number.isdigit() else 0)
             self.pilots.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
 
     # -- how many ---------------------------------------------------------------------------
 
-    def plan(self, unfinished: int, mean_seconds: float | None, *, unsent: bool) -> None:
+    def plan(
+        self,
+        unfinished: int,
+        mean_seconds: float | None,
+        may_launch: Callable[[], bool],
+        *,
+        unsent: bool,
+    ) -> None:
         """As many pilots as the tasks need, surplus pending ones cancelled."""
         live = self.live()
         first_rides = not live and self.gate.open and unsent  # with the first bundle
@@ -167,6 +178,8 @@ class Fleet:
         )
         wanted = demand.pilots(running, alone=ramping or not self.gate.open)
         if wanted > len(live):
+            if not may_launch():
+                return
             bundles, archives = self._not_landed()
             self.launch(wanted - len(live), bundles, archives)
         elif running and wanted < len(live):
@@ -198,16 +211,17 @@ class Fleet:
     def launch(self, count: int, bundles: list[Bundle], archives: Archives) -> None:
         """Submit pilots whose scripts bring these along."""
         for _ in range(count):
-            self._launch(bundles, archives)
+            self._launch(self.take_name(), bundles, archives)
 
     def launch_reserved(self, bundle: Bundle) -> None:
         """Submit the pilot that a bundle is for."""
-        self._launch([bundle], self.inbox.missing(bundle.archives, self.carried_archives()))
+        archives = self.inbox.missing(bundle.archives, self.carried_archives())
+        self._launch(bundle.pilot, [bundle], archives)
 
-    def _launch(self, bundles: list[Bundle], archives: Archives) -> None:
+    def _launch(self, name: str, bundles: list[Bundle], archives: Archives) -> None:
         carried, uploaded = self._by_way(bundles)
         pilot = Pilot(
-            self.next_name(),
+            name,
             self.requests.now,
             opened=self.gate.open,
             reserved=next((bundle.name for bundle in bundles if bundle.pilot), ""),

@@ -52,7 +52,7 @@ class Core:
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
-        self.outcomes = Outcomes(self.requests, limits, self.tasks, self.gate, inquest)
+        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
@@ -101,8 +101,8 @@ class Core:
             self.outgoing.plan()
             unfinished = len(self.tasks.unfinished)
             seconds = self.tasks.expected_seconds()
-            if self.audit.passed():
-                self.fleet.plan(unfinished, seconds, unsent=self.outgoing.unsent)
+            unsent = self.outgoing.unsent
+            self.fleet.plan(unfinished, seconds, self.audit.passed, unsent=unsent)
             if unfinished:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import fates
 from .actions import Fetch
+from .audit import Audit
 from .events import (
     AnyRecord,
     Died,
@@ -27,7 +28,6 @@ from .gate import Gate
 from .inquest import Inquest
 from .limits import Limits
 from .logs import Cursor
-from .requests import Requests
 from .tasks import Tasks
 
 CUT = 10.0  # seconds left of a job when SIGTERM means its time limit
@@ -38,13 +38,14 @@ class Outcomes:
     """The sink of all records."""
 
     def __init__(
-        self, requests: Requests, limits: Limits, tasks: Tasks, gate: Gate, inquest: Inquest
+        self, limits: Limits, tasks: Tasks, gate: Gate, inquest: Inquest, audit: Audit
     ) -> None:
-        self.requests = requests
+        self.requests = tasks.requests
         self.limits = limits
         self.tasks = tasks
         self.gate = gate
         self.inquest = inquest
+        self.audit = audit
         self.fleet = inquest.fleet
         self.inbox = inquest.inbox
         self._meanings: dict[type, Callable[[Cursor, Any], None]] = {
@@ -96,6 +97,8 @@ class Outcomes:
 
     def _left(self, cursor: Cursor, record: Left) -> None:
         """An agent has left by itself. What it held has outcomes or went back."""
+        if record.why == "idle":
+            self.audit.left_idle()
         pilot = self.fleet.of_job(cursor.incarnation.job)
         restarts = record.why == "signal" and self.limits.requeue
         if pilot is not None and not restarts:

@@ -92,7 +92,7 @@ class Outgoing:
         if self.busy or not self.gate.open:
             return
         if self.tasks.fresh and not self.fleet.holds_off():
-            self._send(self._take_fresh(), self.fleet.next_name())
+            self._send(self._take_fresh(), self.fleet.take_name())
         elif self.tasks.outbox and self.window.over(self.requests.now):
             tasks = self._take()
             if tasks:
