@@ -97,8 +97,15 @@ class AgentCore:
         self.phase, self.since = phase, now
 
     def _meet(self, now: float) -> None:
-        """Wait for the first worker's hello, and say what this place is."""
+        """Wait for the first worker's hello, and say what this place is.
+
+        A node for which no worker is left has nothing to say, and nothing to do.
+        """
         hello = self.gate.hello
+        if not self.slots.all:
+            self._log(actions.Announce(None, None, False))
+            self._enter(ANNOUNCING, now)
+            return
         if hello is not None:
             probe = self.gate.guard is None or self.config.probe
             self._log(actions.Announce(hello.python, hello.dill, probe))
@@ -112,7 +119,10 @@ class AgentCore:
         self._write(now)
         if self.log.clean():
             self.log.beat_at = now + HEARTBEAT
-            self._enter(WAITING, now)
+            if self.slots.all:
+                self._enter(WAITING, now)
+            else:
+                self._leave("idle", now)
 
     def _await_guard(self, now: float) -> None:
         """Without a guard of its own, wait for the first bundle: its arrival is the go."""

@@ -228,7 +228,7 @@ class Conduct:
         """Why it leaves."""
         now, scenario = self.checks.world.now, self.checks.scenario
         why, idle = fields["why"], now - self._busy
-        if why == "idle":
+        if why == "idle" and self.places:  # without workers there is nothing to wait for
             least = scenario.idle_timeout if self._passed else scenario.gate_timeout
             self.demand(idle >= least - SAME, "left early", f"idle for {idle:.2f} s")
             self.demand(not self.duties.waiting(), "left with tasks", "idle")

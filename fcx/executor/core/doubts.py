@@ -8,7 +8,7 @@ from ...protocol.names import Incarnation
 from . import fates
 from .events import JobSeen, JobsListed
 from .fleet import REFUSED_PAUSE, Fleet, Pilot, job_of
-from .inquest import Inquest
+from .inquest import UNREAD, Inquest
 from .logs import Logs, Sink
 from .requests import Requests
 
@@ -57,11 +57,11 @@ class Doubts:
 
     def _all_said(self, pilot: Pilot, state: JobSeen) -> bool:
         """Whether its logs can be seen whole: shared file systems show them late."""
-        ended = pilot.heard.ended
-        if ended is None or self.requests.now - ended >= LAG:
-            return True
+        waited = self.requests.now - (pilot.heard.ended or 0.0)
         jobs = pilot.jobs()
         cursors = [c for c in self.logs.cursors.values() if c.incarnation.job in jobs]
+        if waited >= (UNREAD if any(cursor.behind for cursor in cursors) else LAG):
+            return True
         failed_at_once = not cursors and bool(state.exit_code or state.signal)
         return failed_at_once or (bool(cursors) and all(cursor.ended for cursor in cursors))
 
@@ -69,7 +69,7 @@ class Doubts:
         """A further pilot that Slurm will not start harms none that works."""
         self.fleet.cancel(pilot)
         trouble = fates.never_runs(pilot.job, state)
-        if any(other.phase == "up" for other in self.fleet.live()):
+        if any(other.works for other in self.fleet.live()):
             self.fleet.barren.wait_until(self.requests.now + REFUSED_PAUSE)
             self.requests.say(trouble.message, "warning")
         else:
@@ -78,18 +78,23 @@ class Doubts:
     def heed(self, sink: Sink, event: JobsListed) -> None:
         """What Slurm says of each."""
         jobs = {seen.job: seen for seen in event.jobs}
-        for pilot in self.pilots():
-            state = job_of(jobs, pilot)
+        states = [(pilot, job_of(jobs, pilot)) for pilot in self.pilots()]
+        for pilot, state in states:  # all of it is heard before any of it is acted upon
             if state is not None:
-                self._heard(sink, pilot, state)
+                self._note(pilot, state)
+        for pilot, state in states:
+            if state is not None:
+                self._act(sink, pilot, state)
             elif pilot.heard.missing(self.requests.now):
                 self.inquest.pilot(sink, pilot)
 
-    def _heard(self, sink: Sink, pilot: Pilot, state: JobSeen) -> None:
+    def _note(self, pilot: Pilot, state: JobSeen) -> None:
         before = pilot.heard.state
         if before is None or before.state != state.state:
             self.requests.say(f"Job {pilot.job}: {state.state}")
         pilot.heard.seen(state, self.requests.now)
+
+    def _act(self, sink: Sink, pilot: Pilot, state: JobSeen) -> None:
         if fates.ended(state):
             if self._all_said(pilot, state):
                 self.inquest.pilot(sink, pilot)

@@ -69,7 +69,8 @@ class Ending:
         self.requests.note(Broken(trouble))
         self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle for task in self.tasks.unfinished.values())
-        if sent and self.inbox.landed and self._may_have_run(trouble):
+        began = self.inbox.landed or any(pilot.works for pilot in self.fleet.pilots)
+        if sent and began and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
                 f"Run {self.limits.words.run} is left open: its pilots go on, and "

@@ -82,6 +82,12 @@ class Pilot(msgspec.Struct):
         """Submitted, or about to be, and no agent has come up."""
         return self.phase in {"submitting", "queued"}
 
+    @property
+    def works(self) -> bool:
+        """Whether an agent of it is up, or may be by what Slurm says."""
+        running = self.heard.state is not None and self.heard.state.state == "RUNNING"
+        return self.phase == "up" or (self.live and running)
+
     def jobs(self) -> list[str]:
         """All job ids it is known under: an ambiguous submit may have made another."""
         ids = [self.job, *(agent.partition(".")[0] for agent in self.agents)]

@@ -22,6 +22,8 @@ from .logs import Cursor, Logs, Sink
 from .requests import Requests
 from .tasks import Task, Tasks
 
+UNREAD = 15.0  # seconds for which what a log still holds is waited for
+
 
 class Inquest:
     """Looks into ends, one at a time for each agent and pilot."""
@@ -49,6 +51,8 @@ class Inquest:
         """An agent has ended without a word of its own."""
         if cursor.ended or cursor.name in self._open:
             return
+        if cursor.behind and self.requests.now - cursor.progress < UNREAD:
+            return  # there is more in its log than could be read: the next look may
         self._open[cursor.name] = None
         self.logs.look_at_all(sink, partial(self._agent_read, cursor, how))
 
@@ -117,6 +121,9 @@ class Inquest:
     def _pilot_claims(self, pilot: Pilot, silent: list[Cursor], claims: dict[str, str]) -> None:
         why = fates.of_job(pilot.job, pilot.heard.state)
         for cursor in silent:
+            if cursor.name in claims.values():  # it did come up, though its log cannot be read
+                pilot.agents[cursor.name] = None
+                self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
             for task in self._claimed(cursor, claims):
                 if pilot.phase == "leaving":
                     self.tasks.back(task)  # we cancelled it: that is not to be charged to the task
@@ -154,7 +161,7 @@ class Inquest:
 
     def _hopeless(self, why: fates.Fate) -> bool:
         """Whether another pilot would end like this one; while any works, nothing is given up."""
-        works = any(pilot.phase == "up" for pilot in self.fleet.live())
+        works = any(pilot.works for pilot in self.fleet.live())
         often = self.fleet.barren.count > self.limits.task_retries
         return not works and (often or why.kind == "time")
 

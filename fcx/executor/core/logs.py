@@ -32,6 +32,7 @@ class Cursor(msgspec.Struct):
     incarnation: Incarnation
     segment: int = 0
     offset: int = 0
+    listed: int = 0  # bytes of that segment, as last listed
     beat: int = 0  # bytes of its heartbeat
     progress: float = 0.0  # when it last gave a sign of life
     up: bool = False
@@ -50,12 +51,17 @@ class Cursor(msgspec.Struct):
         """File name of the segment that is read next."""
         return f"{self.name}.{self.segment}"
 
+    @property
+    def behind(self) -> bool:
+        """Whether there is more than was read."""
+        return self.offset < self.listed
+
     def take(self, event: LogRead) -> None:
         """Move on past what was read."""
         self.offset += event.used
         for record in event.records:
             if isinstance(record, Continued):
-                self.segment, self.offset = record.segment, 0
+                self.segment, self.offset, self.listed = record.segment, 0, 0
             elif isinstance(record, Up):
                 self.up = True
             elif isinstance(record, Left):
@@ -164,7 +170,8 @@ class Logs:
             if beat != cursor.beat:
                 cursor.beat, cursor.progress = beat, self.requests.now
             cursor.exit_note = f"{cursor.name}.exit" in sizes
-            if sizes.get(cursor.file, 0) > cursor.offset:
+            cursor.listed = sizes.get(cursor.file, 0)
+            if cursor.behind:
                 self._read(sink, cursor)
         self._maybe_over(sink)
 
@@ -198,7 +205,7 @@ class Logs:
             cursor.take(event)
             for record in event.records:
                 sink.on_record(cursor, record)
-            if cursor.segment != segment:
+            if cursor.segment != segment or cursor.behind:
                 self._read(sink, cursor)
         self._maybe_over(sink)
 

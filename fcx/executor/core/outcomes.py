@@ -92,7 +92,8 @@ class Outcomes:
         self.requests.give_up(record.trouble)
 
     def _initializer_died(self, _cursor: Cursor, record: InitializerDied) -> None:
-        text = "The initializer failed in a worker, so no task can run:\n" + record.text
+        what = "The initializer failed in a worker" if self.limits.initializer else "Workers fail"
+        text = f"{what}, so no task can run:\n{record.text}"
         self.requests.give_up(Trouble("InitializerFailed", text))
 
     def _left(self, cursor: Cursor, record: Left) -> None:
