@@ -216,11 +216,13 @@ class TestNodes:
         assert len({job for _, job in found}) == 1
 
     def test_the_users_srun_options_change_neither(self, make, tmp_path):
-        """--ntasks=4 among them still gives one agent per node."""
-        with make(tmp_path, [TIME], ["--ntasks=4"], max_workers=1) as executor:
+        """What agrees with one agent per node is kept; what does not is refused with the reason."""
+        with make(tmp_path, [TIME], ["--ntasks=1"], max_workers=1) as executor:
             assert executor.submit(job_id).result(WAIT)
             logs = Path(executor._run.directory) / "logs"
             assert len({p.name.split(".")[2] for p in logs.iterdir()}) == 1
+        with pytest.raises(errors.OptionError, match="workers_per_node"):
+            make(tmp_path, [TIME], ["--ntasks=4"], max_workers=1)
 
     def test_a_bundle_between_two_nodes_runs_each_call_once(self, make, tmp_path):
         """What one agent has claimed the other leaves alone."""
@@ -393,6 +395,14 @@ class TestEnds:
         within(WAIT, run.finished.wait)
 
 
+def cancel_as_surplus(run):
+    """Cancel a run's first pilot as the core does one that is not needed; in the loop's thread."""
+    from fcx.executor.core.events import Ticked
+
+    run._driver.core.fleet.cancel(run.pilots[0])
+    run._driver._feed(Ticked())
+
+
 class TestTrouble:
     """What happens to jobs from outside."""
 
@@ -418,7 +428,7 @@ class TestTrouble:
             future = executor.submit(slow_once, str(mark))
             _, agent = eventually(lambda: begun(mark))
             os.kill(int(agent), signal.SIGKILL)
-            LoopThread.shared().loop.call_soon_threadsafe(run._cancel_pilot, run.pilots[0])
+            LoopThread.shared().loop.call_soon_threadsafe(cancel_as_surplus, run)
             assert future.result(WAIT) == 2
             assert len(run.pilots) == 2
 
