@@ -44,7 +44,7 @@ def pilots(checks: Checks) -> None:
     scenario = checks.scenario
     limits = scenario.limits
     width = math.ceil(min(len(scenario.tasks), limits.max_workers) / sum(limits.workers()))
-    waves = 1 + _pauses(checks) + _renewals(checks)
+    waves = 1 + _pauses(checks) + _renewals(checks) + _repeats(checks)
     jobs = len(list(checks.jobs()))
     fine = jobs <= width * waves + 1
     checks.demand(fine, "too many jobs", f"{jobs} for {width} at a time, {waves} times")
@@ -54,6 +54,11 @@ def _pauses(checks: Checks) -> int:
     """How often tasks came so late that pilots may have gone meanwhile."""
     times = sorted({plan.at for plan in checks.scenario.tasks})
     return sum(later - at > 0.5 for at, later in zip(times, times[1:], strict=False))
+
+
+def _repeats(checks: Checks) -> int:
+    """How often a task went back when its pilot may have gone."""
+    return sum(len(runs) - 1 for runs in checks.runs.values())
 
 
 def _renewals(checks: Checks) -> int:

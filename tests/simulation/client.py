@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from fcx.executor.core import Core
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
@@ -114,8 +116,8 @@ class Client:
         self.checks.demand(not gone, "dropped", f"{gone} of {request}")
 
     def known(self, task: str) -> ev.TaskInfo:
-        """A task as it lies in the inbox."""
-        return self.checks.info(task)
+        """A task as it lies in the inbox: what it refers to has been judged before it left."""
+        return msgspec.structs.replace(self.checks.info(task), requirements=0)
 
     # -- errands ----------------------------------------------------------------------------
 

@@ -37,7 +37,9 @@ class Job:
         self.signal = 0
         self.restart = 0
         self.limit = 0.0
+        self.began = 0.0
         self.ends = 0.0  # when its time is over
+        self.left = 0.0  # when it has ended
         self.agents: list[Any] = []
         self.life = 0  # changes whenever what was planned for it no longer holds
         self.doomed = ""  # a state that its end is called, whatever its agents do
@@ -61,6 +63,7 @@ class Cluster:
         self.jobs: dict[str, Job] = {}
         self.start_agent: Callable[[Job, int, int], Any]
         self.removed: Callable[[], None] = lambda: None  # told before the directory is removed
+        self.job_ended: Callable[[Job], None] = lambda job: None
         self._running = 0
         self._waiting: list[Job] = []
 
@@ -95,6 +98,7 @@ class Cluster:
             if job.state == "PENDING":
                 self._running += 1
                 job.state, job.reason = "RUNNING", ""
+                job.began = self.world.now
                 job.ends = self.world.now + job.limit
                 job.life += 1
                 self.world.after(job.limit, self._time_is_up, job, job.life)
@@ -151,9 +155,11 @@ class Cluster:
         if job.state == "RUNNING":
             self._running -= 1
         job.state = state
+        job.left = self.world.now
         job.life += 1
         for agent in job.agents:
             agent.kill()
+        self.job_ended(job)
         self._begin_what_fits()
 
     def stop(self, job: Job, state: str, grace: float = KILL_WAIT) -> None:

@@ -45,6 +45,7 @@ class Conduct:
         self.places = [Place() for _ in range(workers)]
         self.duties = Duties(agent, checks)
         self.offers = Portions(agent, checks)
+        self.served = False  # it has begun a task
         self._passed = False  # the guard
         self._beat = self._looked = self._busy = checks.world.now
         self._signalled = self._closed = False
@@ -187,6 +188,7 @@ class Conduct:
         place.calls += 1
         fits = place.calls == 1 or self._left() - MARGIN >= self.offers.need([info])
         self.demand(fits, "begun without time", f"{action}: {self._left():.1f} s left")
+        self.served = True
         place.busy, place.run, place.began = True, (action.task, action.attempt), now
 
     def keep(self, action: do.Keep) -> None:

@@ -40,7 +40,7 @@ def _tuples(module: ModuleType) -> list[str]:
 
 
 EVERYTHING: list[tuple[str, str]] = [
-    *(("fault", name) for name in [*FAULTS, "client_dies", "client_attaches"]),
+    *(("fault", name) for name in [*FAULTS, "client_dies", "client_attaches", "driver_breaks"]),
     *(("event", kind.__name__) for kind in get_args(ev.AnyEvent)),
     *(("action", name) for name in _actions()),
     *(("record", kind.__name__) for kind in get_args(ev.AnyRecord)),

@@ -50,6 +50,7 @@ class Checks:
         self.fetched: dict[str, None] = {}  # outcomes that the caller has
         self.unwanted: dict[str, float] = {}  # cancelled by the caller, and when
         self.sessions: list[Any] = []
+        self.idle_jobs = 0  # that came and had nothing to do
         self.cluster: Any  # set once there is one
 
     @property

@@ -37,6 +37,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     close: float = 0.0  # not before the last submit
     abort: float | None = None
     cancels: tuple[tuple[float, int], ...] = ()  # (when, number of a task)
+    breaks: float | None = None  # an error of ours in the driver
     dies: float | None = None  # kill -9
     attaches: float = 5.0  # seconds after that, or after a run that was left open
 
@@ -146,6 +147,7 @@ def _caller(chance: random.Random, count: int, last: float) -> Caller:
         cancels=tuple(
             (soon * chance.random() + 0.01, chance.randrange(count)) for _ in range(cancels)
         ),
+        breaks=soon if chance.random() < 0.02 else None,
         dies=soon * 2 if chance.random() < 0.15 else None,
         attaches=chance.choice((0.5, 5.0, 100.0)),
     )

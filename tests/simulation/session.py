@@ -167,6 +167,7 @@ class Letters:
         self._sizes: dict[str, int] = {}
         self._recorded: dict[Any, None] = {}  # tasks with attempts, pilots
         self._pilots: dict[str, int] = {}  # their submits
+        self._sent_before: dict[str, None] = {}  # by an earlier life
 
     def told(self, event: Any, asked: Any) -> None:
         """A verdict, perhaps, or word that something is remembered."""
@@ -176,6 +177,8 @@ class Letters:
             self.open = True
         elif isinstance(event, ev.RequirementsJudged) and event.trouble is None:
             self._passed[asked.requirements] = None
+        elif isinstance(event, ev.InboxRead):
+            self._sent_before.update(dict.fromkeys(info.id for info, *_ in event.tasks))
         elif isinstance(event, ev.Encoded):
             self._sizes[asked.bundle] = event.size
         elif isinstance(asked, act.RecordTasks):
@@ -207,7 +210,7 @@ class Letters:
             self.checks.demand(self.open, "payload before verdict", bundle)
             for task, _ in self._tasks[bundle]:
                 number = self.checks.plans[task].requirements
-                passed = not number or number in self._passed
+                passed = not number or number in self._passed or task in self._sent_before
                 self.checks.demand(passed, "payload before its verdict", f"{task} in {bundle}")
 
     def _submit(self, action: act.SubmitPilot) -> None:

@@ -104,7 +104,7 @@ _LIMITS: dict[str, object] = {
     "requeue": False,
     "initializer": False,
 }
-_CALLER: dict[str, object] = {"cancels": (), "abort": None, "dies": None}
+_CALLER: dict[str, object] = {"cancels": (), "abort": None, "breaks": None, "dies": None}
 _PLAN = {
     "at": 0.0,
     "how": "value",

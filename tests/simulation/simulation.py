@@ -13,6 +13,7 @@ from .client import Client, Journal
 from .cluster import Cluster, Job
 from .faults import Faults
 from .invariants import Checks, Violation
+from .leaving import for_nothing, outlived
 from .node import Agent
 from .scenario import Scenario
 from .session import Session
@@ -56,6 +57,7 @@ class Simulation:
         self.checks.cluster = self.cluster
         self.cluster.start_agent = self._agent
         self.cluster.removed = self.checks.removed
+        self.cluster.job_ended = lambda job: for_nothing(self.checks, job)
         self.api = Api(self.world, self.cluster, faults)
         self.journal = Journal()
         self.client: Client
@@ -86,6 +88,8 @@ class Simulation:
         self.world.at(caller.close, self._close, self.client, False)
         if caller.abort is not None:
             self.world.at(caller.abort, self._close, self.client, True)
+        if caller.breaks is not None:
+            self.world.at(caller.breaks, self._break, self.client)
         if caller.dies is not None:
             self.world.at(caller.dies, self._dies, self.client)
         self.world.after(HOUR, self._hour)
@@ -120,6 +124,12 @@ class Simulation:
         if client.alive:
             self._closed = True
             client.feed(ev.CloseAsked(abort))
+
+    def _break(self, client: Client) -> None:
+        """The driver has found an error of ours."""
+        if client.alive:
+            self.cluster.faults.note("driver_breaks")
+            client.feed(ev.Broke(ev.Trouble("InternalError", "KeyError: 'x'")))
 
     def _hour(self) -> None:
         if self.client.alive:
@@ -188,6 +198,8 @@ class Simulation:
             self.checks.demand(not late, "liveness", f"{self._state()}")
 
     def _ended(self) -> None:
+        if not self.journal.ended:  # else it was left open: its pilots go on
+            outlived(self.checks)
         over = self.client.session.finished is not None
         self.checks.demand(over, "liveness", f"asleep: {self._state()}")
         self.checks.demand(not self._jobs_left(), "agents asleep", f"{self._state()}")

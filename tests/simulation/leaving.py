@@ -1,0 +1,43 @@
+"""What a run leaves behind: jobs end soon after it, and do not come for nothing again and again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .cluster import KILL_WAIT
+from .invariants import Checks
+
+BEGINS = 2.0  # seconds of a job's script and its workers' start
+SLOWEST = 10.0  # seconds until an agent has seen what is written: a look, and a slow file system
+FOR_NOTHING = 12  # pilots that may come and go without a task, beside what faults explain
+HELLO = 125.0  # seconds for which an agent waits for its workers
+
+
+def outlived(checks: Checks) -> None:
+    """No job outlives the run by more than its idle time, what it runs, and a little."""
+    session = checks.sessions[-1]
+    if session.finished is None:
+        return
+    for job in checks.jobs():
+        over = max(session.finished, job.began)
+        if job.ended and job.began and job.left > over + _allowed(checks):
+            late = job.left - session.finished
+            checks.demand(False, "outlives", f"job {job.id} ended {late:.1f} s after the run")
+
+
+def _allowed(checks: Checks) -> float:
+    scenario = checks.scenario
+    longest = max(plan.seconds for plan in scenario.tasks)
+    waits = max(scenario.idle_timeout, scenario.gate_timeout)
+    hangs = HELLO if "worker_hangs" in checks.struck else 0.0
+    return waits + longest + hangs + BEGINS + SLOWEST + scenario.lag + KILL_WAIT
+
+
+def for_nothing(checks: Checks, job: Any) -> None:
+    """Pilots that have come up and gone without a task must not follow each other for ever."""
+    if job.state != "COMPLETED" or not job.agents or any(a.conduct.served for a in job.agents):
+        return
+    checks.idle_jobs += 1
+    most = FOR_NOTHING + 2 * len(checks.plans)
+    fine = checks.idle_jobs <= most
+    checks.demand(fine, "for nothing", f"{checks.idle_jobs} pilots came and had nothing to do")
