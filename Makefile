@@ -35,7 +35,8 @@ lint: $(VENV)/.ready ## Look at style, types and layers
 check: lint test ## Style, types, layers and all tests, as CI does
 
 simulate: $(VENV)/.ready ## Try both cores on virtual clusters: SEEDS=100000, SEED=7 or TRACE=file
-	PYTHONPATH=tests $(BIN)/python -m simulation.run $(if $(TRACE),--trace '$(TRACE)',$(if $(SEED),--seed $(SEED),--seeds $(SEEDS))) $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m simulation.run $(if $(TRACE),--trace '$(TRACE)') \
+	  $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
 	$(BIN)/python tests/bench/run.py $(ARGS)

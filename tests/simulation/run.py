@@ -24,7 +24,7 @@ from fcx.remote.events import Tick
 
 from .everything import EVERYTHING
 from .faults import KNOWN
-from .scenario import from_seed
+from .scenario import Scenario, from_seed
 from .shrink import shrink
 from .simulation import Report, Simulation
 from .table import Table
@@ -91,9 +91,9 @@ def tell_failure(report: Report) -> None:
     print(f"ends with: {short.failure}")
 
 
-def seed(number: int) -> int:
-    """Tell a seed's whole story."""
-    report = one(number, traced=True)
+def story(scenario: Scenario) -> int:
+    """Tell the whole story of a scenario."""
+    report = Simulation(scenario, Table(), traced=True).run()
     print(report.scenario)
     tell(report.trace)
     print(f"{report.steps} steps, {report.seconds:.1f} s of virtual time")
@@ -134,14 +134,17 @@ def main(arguments: list[str]) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seed", type=int, help="tell this one")
+    parser.add_argument("--scenario", help="tell this one, as a failure printed it")
     parser.add_argument("--seeds", type=int, default=2000, help="how many to run")
     parser.add_argument("--first", type=int, default=0, help="from which on")
     parser.add_argument("--trace", type=Path, help="replay a recorded run")
     given = parser.parse_args(arguments)
     if given.trace is not None:
         return replay(given.trace)
+    if given.scenario:
+        return story(msgspec.json.decode(given.scenario, type=Scenario))
     if given.seed is not None:
-        return seed(given.seed)
+        return story(from_seed(given.seed, KNOWN))
     return seeds(given.first, given.seeds)
 
 

@@ -58,7 +58,7 @@ def test_a_recorded_run_is_replayed(tmp_path, capsys):
 @pytest.mark.parametrize("seed", [3, 4])
 def test_a_seed_tells_its_story(seed, capsys):
     """Both cores are heard."""
-    assert run.seed(seed) == 0
+    assert run.main(["--seed", str(seed)]) == 0
     told = capsys.readouterr().out
     assert "client: Began" in told
     assert "virtual time" in told
