@@ -1,0 +1,229 @@
+"""Mutation testing of both cores by the simulator alone: which faults put into them go unseen?
+
+The mutants are mutmut's own (its operators, its rules of what to leave alone). Its runner works here
+too (`mutmut run`, see pyproject.toml), but sends every call through a trampoline, which makes worlds
+five times slower; this one puts a mutant's code in the place of the function's in a forked process,
+runs seeds until one fails, and goes on with the next. Texts for people are not mutated.
+
+    PYTHONPATH=tests python -m simulation.mutants [--seeds 300] [--only fleet] [--out survivors.txt]
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import libcst as cst
+from mutmut.mutation.file_mutation import Mutation, create_mutations, deep_replace
+
+from .faults import KNOWN
+from .scenario import from_seed
+from .simulation import Simulation
+from .table import Table
+
+ROOT = Path(__file__).parents[2]
+CORES = (
+    *sorted(p.relative_to(ROOT) for p in (ROOT / "fcx/executor/core").glob("[a-z]*.py")),
+    *(Path("fcx/remote") / f"{n}.py" for n in ("core", "offers", "queue", "slots", "timers", "guard")),
+)
+SECONDS = 60.0  # of a processor, after which a mutant counts as hanging, that is, as killed
+KILLED, SURVIVED, HANGS, NO_CODE = 0, 1, 2, 3
+WORDS = {KILLED: "killed", SURVIVED: "survived", HANGS: "hangs", NO_CODE: "same code"}
+
+
+class Mutant(NamedTuple):
+    """One change of one function."""
+
+    path: Path
+    function: str  # qualified
+    before: str
+    after: str
+    module: cst.Module
+    mutation: Mutation
+
+    def code(self) -> CodeType:
+        """The code of the changed function."""
+        node = self.mutation
+        changed = deep_replace(self.module, node.original_node, node.mutated_node)
+        assert isinstance(changed, cst.Module)
+        found: CodeType = compile(changed.code, str(self.path), "exec", dont_inherit=True)
+        for name in self.function.split("."):
+            found = next(c for c in _codes(found) if c.co_name == name)
+        return found
+
+    def put(self) -> bool:
+        """Put it in the function's place; False where that changes nothing."""
+        function = _function(self.path, self.function)
+        code = self.code()
+        if code.co_code == function.__code__.co_code and _equal(code, function.__code__):
+            return False
+        function.__code__ = code
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.function}: {self.before} -> {self.after}"
+
+
+def _codes(code: CodeType) -> list[CodeType]:
+    return [const for const in code.co_consts if isinstance(const, CodeType)]
+
+
+def _equal(one: CodeType, other: CodeType) -> bool:
+    return one.co_consts == other.co_consts and one.co_names == other.co_names
+
+
+def _function(path: Path, name: str) -> FunctionType:
+    found: Any = importlib.import_module(".".join(path.with_suffix("").parts))
+    for part in name.split("."):
+        found = vars(found)[part]
+    if isinstance(found, property):
+        found = found.fget
+    function = getattr(found, "__func__", found)
+    assert isinstance(function, FunctionType)
+    return function
+
+
+# -- which ----------------------------------------------------------------------------------
+
+
+def mutants(only: str = "") -> Iterator[Mutant]:
+    """All of them, file by file."""
+    for path in CORES:
+        if only in str(path):
+            module, mutations, *_ = create_mutations(str(path), (ROOT / path).read_text())
+            names = _names(module)
+            for mutation in mutations:
+                function = mutation.contained_by_top_level_function
+                if isinstance(function, cst.FunctionDef) and _counts(mutation, function):
+                    yield Mutant(
+                        path,
+                        names[function],
+                        _told(module, mutation.original_node),
+                        _told(module, mutation.mutated_node),
+                        module,
+                        mutation,
+                    )
+
+
+def _names(module: cst.Module) -> dict[cst.CSTNode, str]:
+    found: dict[cst.CSTNode, str] = {}
+    for node in module.body:
+        if isinstance(node, cst.FunctionDef):
+            found[node] = node.name.value
+        elif isinstance(node, cst.ClassDef):
+            for each in node.body.body:
+                if isinstance(each, cst.FunctionDef):
+                    found[each] = f"{node.name.value}.{each.name.value}"
+    return found
+
+
+def _counts(mutation: Mutation, function: cst.FunctionDef) -> bool:
+    """Whether it is more than a text for people, and not what a signature defaults to."""
+    node = mutation.original_node
+    if isinstance(node, cst.SimpleString):
+        return " " not in node.value and node.value not in {'"info"', '"warning"', '"error"', '""'}
+    code = cst.Module([]).code_for_node(node)
+    return not (code.startswith(("text =", "text %=", "told =", "fix =")) or ".say(" in code)
+
+
+def _told(module: cst.Module, node: cst.CSTNode) -> str:
+    return " ".join(module.code_for_node(node).split())[:110]
+
+
+# -- tried ----------------------------------------------------------------------------------
+
+
+def sound(seeds: range) -> list[int]:
+    """Seeds that pass without any mutant."""
+    return [seed for seed in seeds if not fails(seed)]
+
+
+def fails(seed: int) -> bool:
+    """Whether a world fails."""
+    return bool(Simulation(from_seed(seed, KNOWN), Table()).run().failure)
+
+
+def trial(mutant: Mutant, seeds: list[int]) -> int:
+    """In a process of its own: run worlds until one fails."""
+    resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
+    signal.signal(signal.SIGPROF, lambda *_: os._exit(HANGS))
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    if not mutant.put():
+        return NO_CODE
+    return KILLED if any(fails(seed) for seed in seeds) else SURVIVED
+
+
+class Trials:
+    """Mutants that are being tried, each in a forked process."""
+
+    def __init__(self, seeds: list[int], processes: int) -> None:
+        self.seeds = seeds
+        self.processes = processes
+        self.counts = dict.fromkeys(WORDS, 0)
+        self.survivors: list[Mutant] = []
+        self._running: dict[int, Mutant] = {}
+
+    def start(self, mutant: Mutant) -> None:
+        """Try one, once there is room."""
+        if len(self._running) >= self.processes:
+            self.wait()
+        child = os.fork()
+        if not child:
+            try:
+                os._exit(trial(mutant, self.seeds))
+            except BaseException:  # noqa: BLE001 - whatever it broke, it did not go unseen
+                os._exit(KILLED)
+        self._running[child] = mutant
+
+    def wait(self) -> bool:
+        """Hear of one that has ended; False if none runs."""
+        if not self._running:
+            return False
+        child, status = os.wait()
+        mutant = self._running.pop(child)
+        how = os.WEXITSTATUS(status) if os.WIFEXITED(status) else HANGS
+        self.counts[how if how in WORDS else KILLED] += 1
+        if how == SURVIVED:
+            self.survivors.append(mutant)
+            print(f"survived: {mutant}", flush=True)
+        return True
+
+    def summary(self) -> str:
+        """The share that was killed, and the counts."""
+        killed = self.counts[KILLED] + self.counts[HANGS]
+        tried = killed + self.counts[SURVIVED]
+        counts = ", ".join(f"{count} {WORDS[how]}" for how, count in self.counts.items())
+        return f"{tried} mutants, {100 * killed / max(1, tried):.1f} % killed: {counts}"
+
+
+def main(arguments: list[str]) -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=300, help="worlds that each must survive")
+    parser.add_argument("--only", default="", help="part of the path of the files to change")
+    parser.add_argument("--every", type=int, default=1, help="try only one of so many")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args(arguments)
+    began = time.perf_counter()
+    trials = Trials(sound(range(given.seeds)), given.processes)
+    print(f"{len(trials.seeds)} seeds", flush=True)
+    for number, mutant in enumerate(mutants(given.only)):
+        if not number % given.every:
+            trials.start(mutant)
+    while trials.wait():
+        pass
+    print(f"{trials.summary()}, in {time.perf_counter() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
