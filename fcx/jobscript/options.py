@@ -14,7 +14,7 @@ SBATCH_REFUSED = {
     "--parsable": "the answer would be an error although the job runs",
     "--test-only": "the answer is an error although it starts nothing that could be waited for",
     "--array": "one task of an array can be neither watched nor cancelled through the API; "
-    "submit more calls instead",
+    "submit more tasks instead",
     "--clusters": "the API reaches one cluster; make an executor for each",
     "--wrap": "the script is the executor's own",
     "--export": "the server overrides it; set variables inside the function or in the EDF's [env]",
@@ -213,13 +213,13 @@ def _check_sbatch(given: Sequence[_Option], nodes: int) -> None:
         if value not in {None, "", "1"}:
             raise OptionError(
                 f"sbatch_options: {name}={value} asks for several tasks per node; an agent "
-                "drives a whole node: use workers_per_node for calls that run side by side"
+                "drives a whole node: use workers_per_node for tasks that run side by side"
             )
     tasks = _value(given, "--ntasks") or ""
     if tasks.isdigit() and int(tasks) > nodes and _value(given, "--nodes") is not None:
         raise OptionError(
             f"sbatch_options: --ntasks={tasks} on {nodes} node(s) asks for several tasks per node; "
-            "use workers_per_node for calls that run side by side"
+            "use workers_per_node for tasks that run side by side"
         )
     if _value(given, "--no-kill"):
         raise OptionError(

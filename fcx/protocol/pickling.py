@@ -1,7 +1,7 @@
 """Serialisation that both ends share: dill, with what dill leaves out.
 
-On the cluster this file is the module ``_fcx_pickling``, and it takes the same name here, so that
-pickles made on one end find ``make_enum``, ``from_main`` and ``run_chunk`` on the other.
+On both sides this file also goes by the name ``_fcx_pickling``, so that pickles made on one find
+``make_enum``, ``from_main`` and ``run_chunk`` on the other.
 
 - Functions of ``__main__`` bring the helpers they call (``recurse``).
 - Enums of ``__main__`` travel by value (dill's own attempt fails to load).
@@ -66,12 +66,12 @@ def from_main(qualname):
         for part in qualname.split("."):
             found = getattr(found, part)
     except AttributeError:
-        raise AttributeError("__main__ here has no %r, which the result refers to" % qualname)
+        raise AttributeError("__main__ has no %r, which the result refers to" % qualname)
     return found
 
 
 def import_module(name, below):
-    """A module, after those of its submodules that exist here."""
+    """A module, after those of its submodules that exist on this side."""
     module = importlib.import_module(name)
     for each in below:
         try:
@@ -82,7 +82,7 @@ def import_module(name, below):
 
 
 def run_chunk(fn, chunk):
-    """What ``map`` with a chunksize runs as one call."""
+    """What ``map`` with a chunksize runs as one task."""
     return [fn(*args) for args in chunk]
 
 

@@ -383,7 +383,7 @@ def nvidia() -> "str | None":
 
 
 def installer() -> str:
-    """What made this environment, and so what mends it: ``conda``, ``uv`` or ``pip``."""
+    """What made this environment, and so what fixes it: ``conda``, ``uv`` or ``pip``."""
     if os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
         return "conda"
     config = read_text(os.path.join(sys.prefix, "pyvenv.cfg"))

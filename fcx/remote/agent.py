@@ -11,7 +11,6 @@ import selectors
 import signal
 import sys
 import time
-import traceback
 from collections import deque
 from typing import ClassVar
 
@@ -315,9 +314,14 @@ def main(arguments: "Sequence[str]") -> int:
     run, path = arguments
     os.umask(0o77)
     umask = int(os.environ.pop("FCX_UMASK", "022"), 8)
-    with open(path, "rb") as file:
-        config = Config.decode(file.read())
-    agent = Agent(run, config, incarnation(), umask)
+    me = incarnation()
+    try:
+        with open(path, "rb") as file:
+            config = Config.decode(file.read())
+    except (OSError, ValueError) as error:
+        Log(run, me, b"").note_exit("the pilot's configuration cannot be read: %s\n" % error)
+        return 1
+    agent = Agent(run, config, me, umask)
     try:
         code = agent.serve()
     except Exception as error:
@@ -325,6 +329,8 @@ def main(arguments: "Sequence[str]") -> int:
             return 0  # the run directory was removed: the run is over
         if isinstance(error, OSError) and error.errno in NO_ROOM:
             os._exit(DISK_FULL)
+        import traceback  # slow to import, and hardly ever needed
+
         agent.log.note_exit(traceback.format_exc())
         raise
     if code == DISK_FULL:

@@ -195,7 +195,7 @@ class AgentCore:
             task = slot.task
             assert task is not None
             slot.told = True
-            first = slot.calls == 1
+            first = slot.begun == 1
             self._record("run", t=task.id, a=task.attempt, first=first, slot=slot.rank)
         if now >= self.log.beat_at:
             self.log.beat_at = now + HEARTBEAT
@@ -260,7 +260,7 @@ class AgentCore:
     def _fits(self, slot: "Slot", functions: "Iterable[str]", walltime: float, now: float) -> bool:
         """Whether a task may be begun: the first of a slot always, others if the time will do."""
         left = self.clock.left(now)
-        if left is None or slot.calls == 0:
+        if left is None or slot.begun == 0:
             return True
         return left - MARGIN >= self.offers.need(functions, walltime)
 
@@ -388,7 +388,7 @@ class AgentCore:
         text = "ran the task, but the %d bytes that came of it cannot be kept on the cluster: %s"
         how = events.How(text % (event.size, event.error))
         fields = dict(record.inline(b""), n=[0, 0, 0], how=dict(how._asdict()))
-        first, left = slot.calls == 1, self.clock.left(now)
+        first, left = slot.begun == 1, self.clock.left(now)
         self._record("died", t=task.id, a=task.attempt, first=first, left=left, **fields)
         slot.kept()
 
@@ -397,7 +397,7 @@ class AgentCore:
         slot, how = self.slots[event.rank], event.how
         task, state = slot.task, slot.state
         if state == slots.BUSY and task is not None:
-            left, first = self.clock.left(now), slot.calls == 1
+            left, first = self.clock.left(now), slot.begun == 1
             self._log(actions.KeepDeath(slot.rank, task.id, task.attempt, first, left, how))
         self._end(slot)
         if state in (slots.STARTING, slots.CONFIGURING):

@@ -10,6 +10,7 @@ import time
 
 from ..protocol import bundle as formats
 from ..protocol import names
+from .folders import is_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class Inbox:
 
     def gone(self) -> bool:
         """Whether there is no folder any more."""
-        return not os.path.isdir(self.folder)
+        return is_gone(self.folder)
 
     def _refresh(self) -> None:
         path = os.path.join(self.folder, ".look-" + self.me)

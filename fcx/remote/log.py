@@ -8,6 +8,7 @@ under ``parts/``.
 import os
 
 from ..protocol import names, parts, record
+from .folders import is_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Log:
 
     def gone(self) -> bool:
         """Whether there is no folder for it any more."""
-        return not os.path.isdir(os.path.join(self.run, "logs"))
+        return is_gone(os.path.join(self.run, "logs"))
 
     def _path(self, name: str) -> str:
         return os.path.join(self.run, "logs", name)

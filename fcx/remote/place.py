@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import platform
 import sys
 
 TYPE_CHECKING = False
@@ -54,7 +53,7 @@ def distributions() -> str:
 def announced(edf: "Optional[str]", probe: bool) -> "Dict[str, Any]":
     """What a record ``up`` tells of the node."""
     return {
-        "node": platform.node(),
+        "node": os.uname().nodename,
         "cpus": len(os.sched_getaffinity(0)),
         "edf": file_digest(edf),
         "probe": snapshot() if probe else None,
@@ -65,7 +64,7 @@ def found(edf: "Optional[str]", with_distributions: bool) -> "Dict[str, Any]":
     """What a guard may ask for; what is asked of the workers' Python comes with their hello."""
     place = {
         "implementation": sys.implementation.name,
-        "architecture": platform.machine(),
+        "architecture": os.uname().machine,
         "executable": sys.executable,
         "edf": file_digest(edf),
     }  # type: Dict[str, Any]

@@ -1,6 +1,5 @@
 """Worker processes as the agent sees them, each with its share of the node."""
 
-import glob
 import os
 import re
 import signal
@@ -48,7 +47,8 @@ def visible_gpus(environ: "Mapping[str, str]") -> "Tuple[str, List[str]]":
         listed = [part for part in environ.get(name, "").split(",") if part.strip()]
         if listed:
             return name, listed
-    found = sorted(int(re.sub(r"\D", "", path)) for path in glob.glob("/dev/nvidia[0-9]*"))
+    matches = (re.match(r"nvidia(\d+)$", name) for name in os.listdir("/dev"))
+    found = sorted(int(match.group(1)) for match in matches if match)
     return "CUDA_VISIBLE_DEVICES", [str(number) for number in found]
 
 
@@ -84,22 +84,22 @@ class Process:
     """One worker process, from exec to its end."""
 
     def __init__(self, command: "List[str]", share: Share) -> None:
-        there, self.write_fd = os.pipe()
-        self.read_fd, back = os.pipe()
+        its_reader, self.write_fd = os.pipe()
+        self.read_fd, its_writer = os.pipe()
         try:
             self.process = subprocess.Popen(
-                [*command, "worker", str(there), str(back), share.out, share.err],
+                [*command, "worker", str(its_reader), str(its_writer), share.out, share.err],
                 env=share.environ(),
                 stdin=subprocess.DEVNULL,
-                pass_fds=(there, back),
+                pass_fds=(its_reader, its_writer),
                 start_new_session=True,
             )
         except OSError:
             self._close()
             raise
         finally:
-            os.close(there)
-            os.close(back)
+            os.close(its_reader)
+            os.close(its_writer)
         os.set_blocking(self.read_fd, False)
         self.share = share
         self.oom = oom_kills()

@@ -25,7 +25,7 @@ class Slot:
     def __init__(self, rank: int) -> None:
         self.rank = rank
         self.state = ENDED
-        self.calls = 0  # in this pilot, whatever the process
+        self.begun = 0  # tasks in this pilot, whatever the process
         self.served = 0  # by this process
         self.modules: "Optional[Tuple[str, ...]]" = None  # that it was configured with
         self.task: "Optional[TaskInfo]" = None
@@ -76,7 +76,7 @@ class Slot:
         self.task = task
         self.began = now
         self.told = False
-        self.calls += 1
+        self.begun += 1
         self.served += 1
 
     def finish(self, stale: bool) -> None:

@@ -37,27 +37,36 @@ class Pilot:
         self.segment = self.offset = 0
         self.records = []
 
-    def start(self, *, job="7", restart=0, workers=1, left=None, python=sys.executable, **config):
+    @property
+    def config(self):
+        return self.run / "pilots" / "p.json"
+
+    def configure(self, *, workers=1, **config):
+        given = {"workers": (workers,), "idle_timeout": 30.0, "gate_timeout": 30.0, "guard": {}}
+        given |= {"pilot_key": mac.pilot_key(KEY, "p"), "inbox_key": INBOX}
+        self.config.write_bytes(Config("p", **{**given, **config}).encode())
+
+    def launch(self, *, job="7", restart=0, left=None, python=sys.executable):
         self.me = Incarnation(job, restart, 0)
         self.segment = self.offset = 0
         self.records = []
         if left is not None:
             (self.run / "locks" / names.time_left(job, restart)).write_text(f"{left}\n")
-        given = {"workers": (workers,), "idle_timeout": 30.0, "gate_timeout": 30.0, "guard": {}}
-        given |= {"pilot_key": mac.pilot_key(KEY, "p"), "inbox_key": INBOX}
-        path = self.run / "pilots" / "p.json"
-        path.write_bytes(Config("p", **{**given, **config}).encode())
         environ = {
             **os.environ, "SLURM_JOB_ID": job, "SLURM_RESTART_COUNT": str(restart),
             "SLURM_NODEID": "0",
         }  # fmt: skip
         self.process = subprocess.Popen(
-            [python, str(self.programs), "agent", str(self.run), str(path)],
+            [python, str(self.programs), "agent", str(self.run), str(self.config)],
             env=environ,
             cwd=self.run,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+
+    def start(self, *, job="7", restart=0, left=None, python=sys.executable, **config):
+        self.configure(**config)
+        self.launch(job=job, restart=restart, left=left, python=python)
 
     def put(self, number, calls, *, slots=1, pilot=None, seen=None, walltime=None, modules=()):
         """Send calls, each (fn, *args), as one bundle."""

@@ -154,6 +154,30 @@ class TestAgent:
         subprocess.run(["rm", "-rf", str(pilot.run / "inbox"), str(pilot.run / "logs")], check=True)
         assert pilot.ended() == 0
 
+    def test_goes_on_when_the_run_directory_does_not_answer_for_a_while(self, pilot):
+        """An error is no proof that it is gone: here a link that leads to itself."""
+        pilot.start()
+        pilot.wait("up")
+        inbox_, aside = pilot.run / "inbox", pilot.run / "aside"
+        inbox_.rename(aside)
+        inbox_.symlink_to(inbox_)
+        time.sleep(1.0)
+        assert pilot.process.poll() is None
+        inbox_.unlink()
+        aside.rename(inbox_)
+        pilot.put(1, [(abs, -3)])
+        assert pilot.value("t10") == (3, None)
+
+    @pytest.mark.parametrize("text", ["", "{}", None])
+    def test_says_that_its_configuration_cannot_be_read(self, pilot, text):
+        """Where the client looks, when there is no log."""
+        if text is not None:
+            pilot.config.write_text(text)
+        pilot.launch()
+        assert pilot.ended() == 1
+        note = (pilot.run / "logs" / "7.0.0.exit").read_text()
+        assert "the pilot's configuration cannot be read: " in note
+
     def test_refuses_another_python(self, pilot):
         """Before its workers have unpickled anything."""
         pilot.put(1, [(abs, -3)])
@@ -198,6 +222,24 @@ class TestAgent:
         assert not back & done
         claimed = sum(len(p) for p in self.claimed(pilot))
         assert len(back | done) == claimed
+
+    @pytest.mark.parametrize("of_the_worker", [False, True])
+    def test_a_signal_before_the_first_hello_is_no_refusal(
+        self, pilot, of_the_worker, tmp_path, monkeypatch
+    ):
+        """Slurm tells every process of the step; nothing is wrong with the place."""
+        (tmp_path / "path").mkdir()
+        slow = "import os, time\nif 'FCX_LOCAL_RANK' in os.environ: time.sleep(300)\n"
+        (tmp_path / "path" / "sitecustomize.py").write_text(slow)
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+        pilot.start(guard={"dill": "0.0"})
+        worker = eventually(lambda: children(pilot.process.pid))[0]
+        if of_the_worker:
+            os.kill(worker, signal.SIGTERM)
+        pilot.process.send_signal(signal.SIGTERM)
+        assert pilot.ended() == 0
+        assert [record["k"] for record in pilot.read()] == ["end"]
+        assert pilot.wait("end")["why"] == "signal"
 
     @staticmethod
     def claimed(pilot):
@@ -280,6 +322,11 @@ class TestAgent:
         child, _ = pilot.value("t10")
         pilot.ended()
         eventually(lambda: not running(child))
+
+
+def children(pid):
+    """The processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def running(pid):
