@@ -35,7 +35,10 @@ CAUSES: dict[str, tuple[str, ...]] = {
         *("lost_answer", "ghost_submit"),
     ),
     "JobNeverRuns": ("never_starts",),
-    "InitializerFailed": ("initializer_dies", "worker_cut", "worker_breaks", "modules_unread"),
+    "InitializerFailed": (
+        *("initializer_dies", "worker_cut", "worker_breaks", "modules_unread"),
+        "directory_removed",
+    ),
     "RunLost": ("directory_removed", "client_dies", "journal_lost", "permission", "fetch_refused"),
     "ParityError": ("worker_breaks", "barren_job", "place", "worker_cut", "worker_hangs"),
     "InternalError": ("driver_breaks",),
@@ -45,7 +48,10 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "JobCancelled": (*JOBS, "client_dies"),
     "OutOfMemory": ("job_memory", "memory"),
     "TimeLimitExceeded": ("time", "preempted", "cancelled_outside"),
-    "WorkerDied": ("killed", "no_room", "preempted", "cancelled_outside", "time", "requeued"),
+    "WorkerDied": (
+        *("killed", "no_room", "preempted", "cancelled_outside", "cancelled_waiting", "time"),
+        "requeued",
+    ),
     "ResultError": ("fetch_refused", "permission", "directory_removed"),
 }
 

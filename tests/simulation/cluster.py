@@ -143,7 +143,8 @@ class Cluster:
     def agent_left(self, job: Job, code: int) -> None:
         """One of its agents has ended."""
         job.exit_code = max(job.exit_code, code)
-        if job.state == "RUNNING" and all(agent.gone for agent in job.agents):
+        whole = len(job.agents) == len(job.script.action.workers)  # else others are being started
+        if whole and job.state == "RUNNING" and all(agent.gone for agent in job.agents):
             self.end(job, job.doomed or ("FAILED" if job.exit_code else "COMPLETED"))
 
     # -- ends -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Mutation testing of both cores by the simulator alone: which faults put into them go unseen?
+"""Mutation testing of both cores by the simulator alone: faults put into them must be seen.
 
 The mutants are mutmut's own (its operators, its rules of what to leave alone). Its runner works here
 too (`mutmut run`, see pyproject.toml), but sends every call through a trampoline, which makes worlds
@@ -33,7 +33,10 @@ from .table import Table
 ROOT = Path(__file__).parents[2]
 CORES = (
     *sorted(p.relative_to(ROOT) for p in (ROOT / "fcx/executor/core").glob("[a-z]*.py")),
-    *(Path("fcx/remote") / f"{n}.py" for n in ("core", "offers", "queue", "slots", "timers", "guard")),
+    *(
+        Path("fcx/remote") / f"{n}.py"
+        for n in ("core", "offers", "queue", "slots", "timers", "guard")
+    ),
 )
 SECONDS = 60.0  # of a processor, after which a mutant counts as hanging, that is, as killed
 KILLED, SURVIVED, HANGS, NO_CODE = 0, 1, 2, 3
