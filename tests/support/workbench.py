@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from executors.deadline import eventually as until
 from firecrest import ClientCredentialsAuth
+from firecrest.FirecrestException import UnexpectedStatusException
 from firecrest.v2 import Firecrest
 
+MINUTE = 6.0  # seconds that a minute of a time limit lasts: short, yet long enough to get ready
+KILL_WAIT = 5.0  # and those between TERM and KILL
 ENDED = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY")
 
 
-def until(look: Callable[[], Any], within: float = 60.0) -> Any:
-    """The first true answer; fails after `within` seconds."""
-    deadline = time.monotonic() + within
-    while not (found := look()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
+def alive(pid: int) -> bool:
+    """Whether a process is there and not a zombie."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def refused(request: Callable[..., Any], *args: object) -> tuple[int, str]:
+    """Status and message of a refusal."""
+    with pytest.raises(UnexpectedStatusException) as error:
+        request(*args)
+    answer = error.value.responses[-1]
+    return answer.status_code, answer.json()["message"]
 
 
 class Bench:

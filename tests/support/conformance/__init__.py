@@ -1,1 +1,1 @@
-"""What the conformance tests share: the servers under test, recorded answers, and shapes."""
+"""What the conformance tests share: the servers under test, and what the API is known to be."""

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from firecrest.v2 import Firecrest
 
-from conformance.servers import Blocking, Server, environment_server, local_server
+from conformance.servers import Blocking, Server, bounded, environment_server, local_server
 
 ON_ENVIRONMENT = os.environ.get("FCX_TEST_ENDPOINT") == "env"
 KINDS = ["env"] if ON_ENVIRONMENT else ["process", pytest.param("slurm", marks=pytest.mark.slurm)]
@@ -66,9 +67,29 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def there(server: Server) -> str:
+def place(server: Server) -> str:
     """An empty directory on the server, for this test alone."""
     return server.new_dir()
+
+
+@pytest.fixture
+def tree(server: Server, place: str) -> str:
+    """A directory with a file, a hidden file, a directory with a file, and a link."""
+    server.put(f"{place}/top.txt", b"12345")
+    server.put(f"{place}/.hidden", b"x")
+    server.client.mkdir(server.system, f"{place}/sub")
+    server.put(f"{place}/sub/inner.txt", b"inner")
+    server.client.symlink(server.system, f"{place}/top.txt", f"{place}/link")
+    return place
+
+
+@pytest.fixture
+def direct(server: Server) -> Iterator[Firecrest]:
+    """A client that sends every size directly."""
+    client = bounded(Firecrest(server.url, authorization=server.auth))
+    client.MAX_DIRECT_UPLOAD_SIZE = 10**9
+    yield client
+    client.close_session()
 
 
 @pytest.fixture(scope="session")

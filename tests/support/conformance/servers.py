@@ -29,6 +29,7 @@ VARIABLES = (
     "FIRECREST_ACCOUNT",
 )
 ENDED = ("COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED")
+PATIENCE = 300.0  # seconds that anything may take on a machine that is busy with other things
 BOGUS_NAME = "allocation"
 """The name that a record bears for some seconds, while the accounting has not caught up."""
 
@@ -144,7 +145,7 @@ class Server:
         assert set(job) == {"jobId"}
         return str(job["jobId"])
 
-    def finished(self, job_id: str, *, within: float = 60) -> dict[str, Any]:
+    def finished(self, job_id: str, *, within: float = PATIENCE) -> dict[str, Any]:
         """The record of a job that has ended, once the accounting agrees with itself."""
 
         def settled() -> dict[str, Any] | None:
@@ -156,7 +157,7 @@ class Server:
 
         return until(settled, within=within, what=f"job {job_id} to end")
 
-    def running(self, job_id: str, *, within: float = 60) -> dict[str, Any]:
+    def running(self, job_id: str, *, within: float = PATIENCE) -> dict[str, Any]:
         """The record of a job once it runs."""
 
         def runs() -> dict[str, Any] | None:
@@ -191,7 +192,9 @@ def script(body: str, *options: str) -> str:
     return "#!/bin/bash\n" + "".join(f"#SBATCH {option}\n" for option in options) + body + "\n"
 
 
-def until(probe: Callable[[], Any], *, within: float, what: str, pause: float = 0.15) -> Any:
+def until(
+    probe: Callable[[], Any], *, what: str, within: float = PATIENCE, pause: float = 0.15
+) -> Any:
     """The first true answer of `probe`; an AssertionError after `within` seconds."""
     deadline = time.monotonic() + within
     while True:
@@ -244,3 +247,14 @@ def local_server(kind: str, root: Any, **options: Any) -> Iterator[Server]:
             yield server
         finally:
             server.close()
+
+
+def once(
+    server: Server, method: str, path: str, timeout: float = 60.0, **kwargs: Any
+) -> httpx.Response:
+    """One request, on a connection of its own, with no second try."""
+    with httpx.Client(base_url=server.url, timeout=timeout) as http:
+        token = {"Authorization": f"Bearer {server.auth.get_access_token()}"}
+        return http.request(
+            method, path.replace("{system}", server.system), headers=token, **kwargs
+        )

@@ -97,7 +97,7 @@ def test_values_of_the_environment_end_at_their_first_comma():
     ],
 )
 def test_refusals_have_sbatchs_own_words(script, expected):
-    """They were recorded from a real one."""
+    """The words of a real one."""
     assert expected in words(script)
 
 

@@ -55,9 +55,9 @@ def readme_script(folder: Path, directory: str) -> str:
     return script
 
 
-def test_the_seeds_readme_script_runs(server, there, seed, tmp_path):
+def test_the_seeds_readme_script_runs(server, place, seed, tmp_path):
     """Four calls travel as jobs, and their results come back."""
-    (tmp_path / "simple.py").write_text(readme_script(seed, there), encoding="utf-8")
+    (tmp_path / "simple.py").write_text(readme_script(seed, place), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, str(tmp_path / "simple.py")],
         env={**os.environ, **server.env, "PYTHONPATH": str(seed)},
@@ -76,6 +76,6 @@ def test_the_seeds_readme_script_runs(server, there, seed, tmp_path):
     states = [
         job["status"]["state"]
         for job in server.client.job_info(server.system, name="FirecrestExecutor")
-        if job["workingDirectory"].rstrip("/") == there
+        if job["workingDirectory"].rstrip("/") == place
     ]
     assert states == ["COMPLETED"] * 4
