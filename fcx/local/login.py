@@ -6,14 +6,23 @@ Bash reads the file that BASH_ENV names after those, whether it is a login shell
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
+
+_USER_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
+_ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # Where a container mounts the cluster's directory, the interpreter isn't there: leave PATH alone.
 # Any other shell has the PATH of its parent, and what that put in front of it stays there.
 LOGIN = """\
 if shopt -q login_shell && [ -x {python} ]; then PATH={bin}:"$PATH"; fi
 """
+
+
+def system_path() -> str:
+    """The PATH that a fresh login of this user has."""
+    return _USER_PATH if os.geteuid() else _ROOT_PATH
 
 
 def install(root: Path, python: str) -> tuple[Path, Path]:

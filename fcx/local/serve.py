@@ -64,7 +64,6 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
         timeout_keep_alive=60,
     )
     server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -44,7 +44,7 @@ def script_of(request: JobRequest) -> str:
 
 
 def read_request(request: JobRequest, script: str) -> JobSpec:
-    """The JobSpec of a request: options of the API call win over `#SBATCH` lines."""
+    """The JobSpec of a request: options of the request win over `#SBATCH` lines."""
     export = ",".join(["ALL", *(f"{key}={value}" for key, value in request.environment.items())])
     if len(f"--export={export}") >= MAX_ARGUMENT:
         raise SchedulerError.of_command(1, "/bin/bash: Argument list too long\n")

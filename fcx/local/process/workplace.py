@@ -20,8 +20,6 @@ from .job import Job
 from .nodes import Node
 
 HANDED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SHELL")
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
-ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = ("srun", "squeue", "scontrol", "scancel", "sinfo")
 
 
@@ -54,14 +52,13 @@ class Workplace:
 
     def login(self) -> dict[str, str]:
         """A fresh login's environment, with `bin/` in front."""
-        path = ROOT_PATH if os.getuid() == 0 else SYSTEM_PATH
         user = user_name()
         found = {
             "HOME": self.home,
             "USER": user,
             "LOGNAME": user,
             "SHELL": "/bin/bash",
-            "PATH": f"{self.bin}:{path}",
+            "PATH": f"{self.bin}:{login.system_path()}",
             "BASH_ENV": str(self.login_file),
         }
         return found | {name: os.environ[name] for name in HANDED_ON if name in os.environ}

@@ -17,8 +17,6 @@ from ..errors import CommandTimeout, SchedulerError
 from ..scheduler import SchedulerSettings
 
 NEEDED = ("sbatch", "scontrol", "scancel", "squeue", "srun")
-SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/games"
-ROOT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # So many commands run at once; the rest waits its turn, as on a login node with MaxSessions.
 AT_ONCE = 8
@@ -113,7 +111,7 @@ class Commands:
     def _login(self, settings: SchedulerSettings) -> dict[str, str]:
         """The environment of a fresh login: nothing of the server's own, which may hold secrets."""
         folder, login_file = login.install(settings.root, settings.python)
-        places = [str(folder), *(SYSTEM_PATH if os.geteuid() else ROOT_PATH).split(":")]
+        places = [str(folder), *login.system_path().split(":")]
         places += [str(Path(program).parent) for program in self._programs.values()]
         variables = {
             "PATH": ":".join(dict.fromkeys(places)),

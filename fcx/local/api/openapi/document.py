@@ -67,21 +67,21 @@ def describe(app: FastAPI) -> dict[str, Any]:
     )
     document.setdefault("components", {}).setdefault("schemas", {}).update(described["$defs"])
     document["paths"] = {
-        path: {method: _with_answers(call, method, path) for method, call in calls.items()}
-        for path, calls in document["paths"].items()
-        if any((method, path) in ANSWERS for method in calls)
+        path: {method: _with_answers(request, method, path) for method, request in requests.items()}
+        for path, requests in document["paths"].items()
+        if any((method, path) in ANSWERS for method in requests)
     }
     return document
 
 
-def _with_answers(call: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+def _with_answers(request: dict[str, Any], method: str, path: str) -> dict[str, Any]:
     code, model = ANSWERS[method, path]
     success: dict[str, Any] = {"description": "Success"}
     if code != 204:
         success["content"] = {"application/json": {"schema": _reference(model) if model else {}}}
     failure = {"application/json": {"schema": _reference(ApiResponseError)}}
     return {
-        **call,
+        **request,
         "responses": {
             str(code): success,
             "4XX": {"description": "Client Error", "content": failure},
