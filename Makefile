@@ -39,6 +39,7 @@ simulate: $(VENV)/.ready ## Try both cores on virtual clusters: SEEDS=100000, SE
 	  $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
+	$(BIN)/python tests/bench/commands.py
 	$(BIN)/python tests/bench/run.py $(ARGS)
 
 hooks: $(VENV)/.ready ## Check style, types and layers before each commit
