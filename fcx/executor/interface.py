@@ -73,6 +73,7 @@ class FirecrestExecutor(Executor):
         self._intake = Intake(given, env, self._logger, first, include)
         self._run = self._intake.run
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self._shut = False
         self._finalizer = weakref.finalize(self, self._run.close, abort=False)
         _live.add(self)
@@ -94,6 +95,10 @@ class FirecrestExecutor(Executor):
             return cast("FirecrestFuture[T]", self._intake.submit(fn, data, needs))
 
     def _refuse_if_over(self) -> None:
+        if os.getpid() != self._process:
+            raise RuntimeError(
+                "this executor belongs to the process that forked this one; make one here"
+            )
         broken = self._run.broken
         if broken is not None:
             raise _Broken(f"the executor is broken: {broken}") from broken
@@ -201,6 +206,8 @@ def _at_exit() -> None:
         executor.shutdown(wait=True)
 
 
+# A forked child has none of its parent's executors, and exits as any child does.
+os.register_at_fork(after_in_child=_live.clear)
 # Callbacks run in the reverse order: the thread pool that the loop uses must be registered before.
 importlib.import_module("concurrent.futures.thread")
 threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001 - as concurrent.futures does

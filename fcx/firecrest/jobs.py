@@ -6,38 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import JobRefused, RequestRefused
+from ..jobscript.states import TERMINAL
 from . import answers
 
 if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests
     from .retries import Requests
 
-TERMINAL = (
-    "COMPLETED",
-    "FAILED",
-    "TIMEOUT",
-    "OUT_OF_MEMORY",
-    "NODE_FAIL",
-    "PREEMPTED",
-    "BOOT_FAIL",
-    "DEADLINE",
-    "CANCELLED",
-    "REVOKED",
-)
-NEVER_RUNS = (
-    "PartitionTimeLimit",
-    "PartitionConfig",
-    "PartitionNodeLimit",
-    "AssocGrpJobsLimit",
-    "BadConstraints",
-    "AccountNotAllowed",
-    "QOSNotAllowed",
-    "InvalidAccount",
-    "InvalidQOS",
-    "AssocMaxWallDurationPerJobLimit",
-    "QOSMaxWallDurationPerJobLimit",
-    "DependencyNeverSatisfied",
-    "JobHeldAdmin",
-)
 # Words of a cancel that came too late, or to nothing: the job does not run, which is what counts.
 DONE = ("already complet", "Invalid job id", "not found")
 
@@ -57,11 +31,6 @@ class JobState:
     def terminal(self) -> bool:
         """Whether the job has ended."""
         return self.state in TERMINAL
-
-    @property
-    def never_runs(self) -> bool:
-        """Pending for a reason that does not go away by waiting."""
-        return self.state == "PENDING" and self.reason in NEVER_RUNS
 
     @classmethod
     def of(cls, record: answers.JobRecord) -> JobState:

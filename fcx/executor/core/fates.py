@@ -4,22 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from ...jobscript.states import TERMINAL
 from .events import JobSeen, Trouble
 
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 DISK_FULL = 75  # exit code of an agent that cannot write any more
-TERMINAL = (
-    "COMPLETED",
-    "FAILED",
-    "TIMEOUT",
-    "OUT_OF_MEMORY",
-    "NODE_FAIL",
-    "PREEMPTED",
-    "BOOT_FAIL",
-    "DEADLINE",
-    "CANCELLED",
-    "REVOKED",
-)
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
 import time
 from pathlib import Path
@@ -77,3 +78,25 @@ def test_a_callback_that_waits_for_another_task(make):
         first.add_done_callback(callback)
         within(WAIT, done.wait)
     assert waited == [2]
+
+
+def child_of(executor, queue):
+    """What a forked child finds."""
+    try:
+        executor.submit(abs, -1)
+    except RuntimeError as error:
+        queue.put(str(error))
+
+
+def test_a_forked_child_has_no_executor_and_exits(make):
+    """It is told to make its own, and nothing of the parent's holds it."""
+    fork = multiprocessing.get_context("fork")
+    queue = fork.SimpleQueue()
+    with make(max_workers=1) as executor:
+        assert executor.submit(abs, -1).result(WAIT) == 1
+        child = fork.Process(target=child_of, args=(executor, queue))
+        child.start()
+        child.join(WAIT)
+        assert child.exitcode == 0
+        assert "belongs to the process that forked" in queue.get()
+        assert executor.submit(abs, -2).result(WAIT) == 2
