@@ -14,12 +14,14 @@ def calm(checks: Checks) -> bool:
     """Whether nothing has gone wrong so far, and nothing was called off."""
     scenario = checks.scenario
     odd = checks.struck or checks.unwanted or len(checks.sessions) != 1
-    cut = any(job.doomed or job.restart for job in checks.jobs())
+    cut = any(job.doomed not in {"", "TIMEOUT"} or job.restart for job in checks.jobs())
     return not odd and not cut and scenario.place == "fine"
 
 
 def once(checks: Checks) -> None:
     """Every task has run as often as its plan says."""
+    if any(job.doomed for job in checks.jobs()):
+        return  # a time limit cuts tasks short
     retries = checks.scenario.limits.task_retries
     for task, runs in checks.runs.items():
         how = checks.plans[task].how
@@ -35,7 +37,8 @@ def outcomes(checks: Checks, session: Any) -> None:
             plan.how == "killed" and checks.scenario.limits.task_retries
         )
         refused = plan.requirements and plan.requirements == checks.scenario.refused
-        if good and not refused:
+        fits = plan.seconds + READY < checks.scenario.job_limit
+        if good and fits and not refused:
             checks.demand(note.trouble is None, "failed in the calm", f"{note}")
 
 

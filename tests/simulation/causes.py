@@ -26,31 +26,46 @@ LOST_SIGHT = (
     *("hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
     *("ghost_submit", "repeated_submit", "damaged_line", "directory_removed", "early_record"),
 )
+GONE = ("directory_removed",)  # somebody removed it all
 CAUSES: dict[str, tuple[str, ...]] = {
-    "SubmitRefused": ("submit_refused",),
-    "PermissionDenied": ("permission",),
-    "RequestFailed": ("claims_unread",),
+    "JobRefused": ("submit_refused",),
+    "RequestRefused": ("permission", "claims_unread"),
+    "KeyError": ("driver_bug", "driver_breaks"),
     "Unreachable": (
         *("outage", "long_outage", "timeout_before", "html_page", "token_refused", "rate_limited"),
         *("lost_answer", "ghost_submit"),
     ),
     "JobNeverRuns": ("never_starts",),
     "InitializerFailed": (
-        *("initializer_dies", "worker_cut", "worker_breaks", "modules_unread"),
-        "directory_removed",
+        "initializer_dies",
+        "worker_cut",
+        "worker_breaks",
+        "modules_unread",
+        *GONE,
     ),
-    "RunLost": ("directory_removed", "client_dies", "journal_lost", "permission", "fetch_refused"),
+    "RunLost": (
+        "directory_removed",
+        "client_dies",
+        "client_attaches",
+        "journal_lost",
+        "permission",
+        "fetch_refused",
+    ),
     "ParityError": ("worker_breaks", "barren_job", "place", "worker_cut", "worker_hangs"),
-    "InternalError": ("driver_breaks",),
     "NoSuchPath": ("directory_removed",),
     "JobFailed": (*JOBS, *LOST_SIGHT),
     "NodeFailed": (*JOBS, *LOST_SIGHT),
-    "JobCancelled": (*JOBS, "client_dies"),
+    "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
     "TimeLimitExceeded": ("time", "preempted", "cancelled_outside"),
     "WorkerDied": (
-        *("killed", "no_room", "preempted", "cancelled_outside", "cancelled_waiting", "time"),
+        "killed",
+        "no_room",
+        "preempted",
+        "cancelled_outside",
+        "time",
         "requeued",
+        "cancelled_waiting",
     ),
     "ResultError": ("fetch_refused", "permission", "directory_removed"),
 }
@@ -96,8 +111,10 @@ class Causes:
         self._tried(note, trouble)
 
     def _caused(self, trouble: ev.Trouble, whose: str) -> None:
-        """At least one of the causes that the error may have."""
+        """At least one of the causes that the error may have; and words."""
         checks = self.checks
+        fine = isinstance(trouble.message, str) and len(trouble.message) > 2
+        checks.demand(fine, "nothing said", f"{trouble}")
         there = {**checks.struck, **dict.fromkeys(self._circumstances(whose))}
         causes = CAUSES.get(trouble.error, ())
         fine = any(cause in there for cause in causes)

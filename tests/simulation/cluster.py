@@ -53,7 +53,7 @@ class Job:
 
 
 class Cluster:
-    """Jobs and the run directory; ``start_agent`` makes an agent on a node."""
+    """Jobs and the run directory; ``make_agent`` makes an agent on a node."""
 
     def __init__(self, world: World, scenario: Scenario, faults: Faults) -> None:
         self.world = world
@@ -61,7 +61,7 @@ class Cluster:
         self.faults = faults
         self.directory = RunDirectory()
         self.jobs: dict[str, Job] = {}
-        self.start_agent: Callable[[Job, int, int], Any]
+        self.make_agent: Callable[[Job, int, int], Any]
         self.removed: Callable[[], None] = lambda: None  # told before the directory is removed
         self.job_ended: Callable[[Job], None] = lambda job: None
         self._running = 0
@@ -126,7 +126,9 @@ class Cluster:
         directory.locks.put(pilot, job.id, self.world.now + self.lag())
         self._unpack(job.script)
         workers = job.script.action.workers
-        job.agents = [self.start_agent(job, node, count) for node, count in enumerate(workers)]
+        job.agents = [self.make_agent(job, node, count) for node, count in enumerate(workers)]
+        for agent in list(job.agents):
+            agent.begin()
 
     def _unpack(self, script: Script) -> None:
         directory = self.directory
@@ -143,8 +145,7 @@ class Cluster:
     def agent_left(self, job: Job, code: int) -> None:
         """One of its agents has ended."""
         job.exit_code = max(job.exit_code, code)
-        whole = len(job.agents) == len(job.script.action.workers)  # else others are being started
-        if whole and job.state == "RUNNING" and all(agent.gone for agent in job.agents):
+        if job.state == "RUNNING" and all(agent.gone for agent in job.agents):
             self.end(job, job.doomed or ("FAILED" if job.exit_code else "COMPLETED"))
 
     # -- ends -------------------------------------------------------------------------------

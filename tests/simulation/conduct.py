@@ -14,7 +14,7 @@ from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 
 from .invariants import Checks
 
-SPIN = 100  # steps at what is the same time
+SPIN = 1000  # steps at what is the same time
 SAME = 1e-3  # seconds that count as the same time
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
 MARGIN = 2.0  # seconds of the job's time that are not counted on

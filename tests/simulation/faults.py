@@ -98,7 +98,7 @@ class Faults:
 
 def passing(request: Any, text: str, after: float = 0.0) -> Failed:
     """No usable answer."""
-    return Failed(request.id, "passing", Trouble("RequestFailed", text), after)
+    return Failed(request.id, "passing", Trouble("Unreachable", text), after)
 
 
 # -- requests and answers -------------------------------------------------------------------
@@ -145,8 +145,14 @@ def long_outage(api: Any, client: Any, request: Any) -> Any:
 @fault("request", 0.002, 0.05)
 def permission(api: Any, client: Any, request: Any) -> Any:
     """A lasting refusal of one request."""
-    trouble = Trouble("PermissionDenied", "403: permission denied.")
+    trouble = Trouble("RequestRefused", "403: permission denied.")
     return Failed(request.id, "refused", trouble)
+
+
+@fault("request", 0.001, 0.01)
+def driver_bug(api: Any, client: Any, request: Any) -> Any:
+    """An error of ours where the request is made."""
+    return Failed(request.id, "bug", Trouble("KeyError", "'x'"))
 
 
 @fault("answer", 0.01, 0.2)
@@ -179,7 +185,7 @@ def submit_refused(api: Any, client: Any, request: Any) -> Any:
     """sbatch refuses the script."""
     if not isinstance(request, act.SubmitPilot):
         return None
-    return Failed(request.id, "job", Trouble("SubmitRefused", "sbatch: invalid account."))
+    return Failed(request.id, "job", Trouble("JobRefused", "sbatch: invalid account."))
 
 
 @fault("slow", 0.02, 0.2)
@@ -255,7 +261,7 @@ def claims_unread(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """Links cannot be listed now, and it looks lasting."""
     if not isinstance(answer, ev.LinksListed):
         return None
-    return Failed(request.id, "refused", Trouble("RequestFailed", "424: ssh."))
+    return Failed(request.id, "refused", Trouble("RequestRefused", "424: ssh."))
 
 
 @fault("answer", 0.02, 0.2)

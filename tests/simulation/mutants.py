@@ -1,4 +1,4 @@
-"""Mutation testing of both cores by the simulator alone: faults put into them must be seen.
+"""Mutation testing: faults are put into both cores, and the simulator alone must find them.
 
 The mutants are mutmut's own (its operators, its rules of what to leave alone). Its runner works here
 too (`mutmut run`, see pyproject.toml), but sends every call through a trampoline, which makes worlds

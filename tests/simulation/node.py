@@ -244,20 +244,24 @@ class Papers:
         return self.cluster.world.now + self.cluster.lag()
 
     def flush(self) -> list[Any]:
-        """Append what has gathered; what that was."""
+        """Append what has gathered; what can be read of it."""
         written, self.waiting = self.waiting, []
         self.announced = True
         seen = self._seen()
         log = self._log()
+        whole: list[Any] = []
         for record in written:
-            damaged = self.cluster.faults.strike("line", self.cluster)
-            log.append(DAMAGED if damaged else record, seen)
+            if self.cluster.faults.strike("line", self.cluster):
+                log.append(DAMAGED, seen)
+            else:
+                log.append(record, seen)
+                whole.append(record)
             if len(log.records) >= self.cluster.scenario.segment:
                 self._segment += 1
                 log.append(ev.Continued(self._segment), seen)
-                written = [*written, ev.Continued(self._segment)]
+                whole.append(ev.Continued(self._segment))
                 log = self._log()
-        return written
+        return whole
 
     def _log(self) -> Log:
         return self.directory.logs.setdefault(f"{self.name}.{self._segment}", Log())

@@ -116,6 +116,8 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
     count = chance.choice((1, 1, 2, 3, 5, 8, 20))
     shape = chance.choice(("burst", "burst", "trickle", "waves"))
     seconds = chance.choice(((0.0, 0.1), (0.0, 3.0), (1.0, 30.0)))
+    if chance.random() < 0.01:
+        return _stream(chance)
     odd = chance.choice((0.0, 0.0, 0.1, 0.4))
     sets = chance.random() < 0.2
     at, found = 0.0, []
@@ -136,6 +138,12 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
             )
         )
     return tuple(found)
+
+
+def _stream(chance: random.Random) -> tuple[Plan, ...]:
+    """Short tasks that come faster than the budget of requests allows a look for each."""
+    count, gap = chance.choice((100, 200)), chance.choice((0.1, 0.2, 0.4))
+    return tuple(Plan(number * gap, 0.05 * chance.random()) for number in range(count))
 
 
 def _caller(chance: random.Random, count: int, last: float) -> Caller:

@@ -49,17 +49,17 @@ class Session:
         """The core was told something, and this is what it wants done."""
         checks, now = self.checks, self.checks.world.now
         checks.table.note("event", type(event).__name__)
-        self._told(event, now)
+        self._told(event, client.core, now)
         for action in actions:
             checks.table.note("action", type(action).__name__)
-            self._asked(action, now)
+            self._asked(action, event, now)
         self._states(client.core)
         self._pace.after(client.core, now)
         self._spin(client.core, now)
 
     # -- told -------------------------------------------------------------------------------
 
-    def _told(self, event: Any, now: float) -> None:
+    def _told(self, event: Any, core: Any, now: float) -> None:
         if isinstance(event, ev.Submitted | ev.Attached):
             self.expected.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.CancelAsked):
@@ -70,16 +70,16 @@ class Session:
             note = self.settled[event.task]
             if note.trouble is None and not note.cancelled and not event.kept:
                 self.checks.fetched[event.task] = None
-        asked = self._pace.told(event, now)
+        asked = self._pace.told(event, core, now)
         self._letters.told(event, asked)
         self.causes.told(event, asked)
 
     # -- asked ------------------------------------------------------------------------------
 
-    def _asked(self, action: Any, now: float) -> None:
+    def _asked(self, action: Any, event: Any, now: float) -> None:
         self.checks.demand(self.finished is None, "after the end", f"{action}")
         if not isinstance(action, act.Note):
-            self._pace.asked(action, now)
+            self._pace.asked(action, event, now)
         self._letters.asked(action)
         meaning = ASKED.get(type(action))
         if meaning is not None:
@@ -119,8 +119,16 @@ class Session:
         again = self.checks.struck or not unread  # a record may be read twice
         self.checks.demand(not waits or bool(again), "outcome discarded", f"{note}")
 
+    def say(self, note: act.Say) -> None:
+        """A line for people."""
+        fine = note.level in {"info", "warning", "error"} and isinstance(note.text, str)
+        self.checks.demand(fine and len(note.text) > 2, "nothing said", f"{note}")
+        self._pace.repeats.said(note, self.checks.world.now)
+
     def broke(self, note: act.Broken) -> None:
         """The run cannot go on."""
+        if note.trouble.error == "Unreachable":
+            self._pace.repeats.gives_up(self.checks.world.now)
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
         self.causes.broke(note.trouble)
         self.broke_at = self.checks.world.now
@@ -231,6 +239,7 @@ ASKED: dict[type, Callable[[Session, Any], None]] = {
     act.TellRunning: Session.tell_running,
     act.TellPending: Session.tell_pending,
     act.Discard: Session.discard,
+    act.Say: Session.say,
     act.Broken: Session.broke,
     act.Finish: Session.finish,
 }

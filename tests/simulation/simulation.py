@@ -55,7 +55,7 @@ class Simulation:
         self.checks = Checks(self.world, scenario, table)
         self.cluster = Cluster(self.world, scenario, faults)
         self.checks.cluster = self.cluster
-        self.cluster.start_agent = self._agent
+        self.cluster.make_agent = self._agent
         self.cluster.removed = self.checks.removed
         self.cluster.job_ended = lambda job: for_nothing(self.checks, job)
         self.api = Api(self.world, self.cluster, faults)
@@ -71,7 +71,6 @@ class Simulation:
         agent = Agent(self.cluster, job, node, workers, self.checks)
         if self._traced:
             self._record(agent.core, agent.name)
-        agent.begin()
         return agent
 
     def _begin(self) -> None:
@@ -129,7 +128,7 @@ class Simulation:
         """The driver has found an error of ours."""
         if client.alive:
             self.cluster.faults.note("driver_breaks")
-            client.feed(ev.Broke(ev.Trouble("InternalError", "KeyError: 'x'")))
+            client.feed(ev.Broke(ev.Trouble("KeyError", "'x'")))
 
     def _hour(self) -> None:
         if self.client.alive:

@@ -1,0 +1,225 @@
+"""Rhythm: when the core looks, asks, repeats and complains, told anew from what is promised.
+
+Each has a soonest and a latest time. An inquest looks out of turn: only looks by the clock, in a step
+in which nothing but time has passed, have a soonest.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .invariants import Checks
+
+LATE = 0.5  # seconds that a look may be late
+ROUNDING = 1e-6
+QUICKEST = 0.03  # seconds between two looks
+FIRST_SHARE, LATER_SHARE, LATER = 0.136, 0.333, 1.5  # of the time from news to the last look
+STREAM = 0.5  # seconds between looks while results stream in, at most
+BURST = 60.0  # requests that may be made at once; one a second is earned
+OWN_SHARE = 5.0  # seconds after which a look is due whatever is owed: uploads must not starve it
+LISTING_SHARE, SHORTEST, LONGEST = 0.02, 2.0, 30.0  # listings of jobs
+FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.5, 30.0, (0.75, 1.25)  # before a request is repeated
+COMPLAINTS = 30.0  # seconds between two words about requests that fail
+
+
+class Rhythm:
+    """Looks into the logs: quick after news, then slower and slower."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self.longest = max(QUICKEST, checks.scenario.limits.sleep_interval)
+        self._news = self._looked = 0.0
+        self._streak = 0
+        self._open: dict[int, Any] = {}  # requests of the look that is under way
+        self._brought = False  # news
+        self._ended = False  # no request of it is under way, for the moment
+        self._counts = False  # the core looks: there is work, and the run is open
+        self._works = False  # there is work
+        self._first = True  # the last look was not seen from here
+
+    def told(self, event: Any, asked: Any, core: Any) -> None:
+        """An answer to a look, or new work where there was none."""
+        if isinstance(event, ev.Submitted | ev.Attached) and not self._works:
+            self._news, self._streak = self.checks.world.now, 0
+        if asked is None or not _is_look(asked):
+            return
+        if not (isinstance(event, ev.Failed) and event.kind == "passing" and core_repeats(core)):
+            self._open.pop(asked.id, None)
+            self._ended = not self._open
+        if isinstance(event, ev.LogRead) and event.used:
+            self._brought = True
+
+    def asked(self, action: Any, event: Any, now: float) -> None:
+        """A look begins, or goes on."""
+        if not _is_look(action):
+            return
+        if self._ended and isinstance(action, act.ListFolder):
+            self.over(now)  # another follows at once
+        if not self._open and not self._first and isinstance(event, ev.Ticked):
+            since = now - self._looked
+            least = self.pause()
+            fine = since >= least - ROUNDING
+            self.checks.demand(fine, "looks too soon", f"after {since:.3f} s, not {least:.3f}")
+        self._open[action.id] = action
+
+    def pause(self) -> float:
+        """Seconds until the next look, the budget aside."""
+        waited = max(0.0, self._looked - self._news)
+        share = FIRST_SHARE if waited < LATER else LATER_SHARE
+        streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
+        return min(self.longest, max(QUICKEST, share * waited, streaming))
+
+    def after(self, core: Any, now: float, affordable: float, *, excused: bool) -> None:
+        """Whether a look is over, and whether the next is late, which may be excused."""
+        jobs = any(pilot.job for pilot in core.fleet.pilots) or core.logs.listed_only
+        counts = core._works() and bool(core.tasks.unfinished) and jobs
+        if self._ended and not self._open:
+            self.over(now)
+        self._ended = False
+        self._works = bool(core.tasks.unfinished)
+        if counts and not self._counts:
+            self._looked, self._first = now, True
+        elif counts and not self._open and not excused:
+            due = max(self._looked + self.pause(), min(affordable, self._looked + OWN_SHARE))
+            text = f"{now - self._looked:.2f} s after the last, not {due - self._looked:.2f}"
+            self.checks.demand(now <= due + LATE, "looks late", text)
+        self._counts = counts
+
+    def over(self, now: float) -> None:
+        """The last answer of a look has come."""
+        self._first, self._ended = not self._counts, False
+        if self._brought:
+            self._news = now
+        self._streak = self._streak + 1 if self._brought else 0
+        self._looked, self._brought = now, False
+
+
+class Allowance:
+    """The budget of requests: what recurs is charged, one a second is earned."""
+
+    def __init__(self) -> None:
+        self._level = BURST
+        self._at = 0.0
+
+    def spend(self, action: Any, now: float) -> None:
+        """A request is made."""
+        cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
+        if cost:
+            self._level = min(BURST, self._level + now - self._at) - cost
+            self._at = now
+
+    def affordable(self) -> float:
+        """When a look is."""
+        return self._at + max(0.0, 1.0 - self._level)
+
+
+class Listings:
+    """Listings of jobs: by what they cost."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._asked: float | None = None
+        self._pause = SHORTEST
+
+    def told(self, event: Any, asked: Any, now: float) -> None:
+        """One is answered."""
+        if isinstance(event, ev.JobsListed):
+            self._asked = now
+            self._pause = min(LONGEST, max(SHORTEST, event.seconds / LISTING_SHARE))
+        elif isinstance(asked, act.ListJobs) and event.kind != "passing":
+            self._asked, self._pause = now, LONGEST
+
+    def asked(self, action: Any, event: Any, now: float) -> None:
+        """One is asked for, again perhaps."""
+        if isinstance(action, act.ListJobs) and self._asked is not None:
+            since = now - self._asked
+            fine = since >= self._pause - ROUNDING
+            self.checks.demand(
+                fine, "lists too soon", f"after {since:.2f} s, not {self._pause:.2f}"
+            )
+
+
+class Repeats:
+    """Requests that failed and may succeed later."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._tries: dict[int, int] = {}
+        self._failed: dict[int, tuple[float, float]] = {}  # when, and what it was told to wait
+        self._usable: float | None = None
+        self._unusable: float | None = None
+        self._complained = float("-inf")
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any waits to be made again."""
+        return bool(self._failed)
+
+    def told(self, event: Any, asked: Any, now: float) -> None:
+        """An answer, usable or not."""
+        if asked is None:
+            return
+        passing = isinstance(event, ev.Failed) and event.kind == "passing"
+        if passing:
+            self._failed[asked.id] = now, event.after
+            self._tries[asked.id] = self._tries.get(asked.id, 0) + 1
+        if isinstance(asked, act.Request):
+            if not passing:
+                self._usable, self._unusable = now, None
+            elif self._unusable is None:
+                self._unusable = now
+
+    def asked(self, action: Any, now: float, leaving: bool) -> None:
+        """A request is made, again perhaps: not too soon, and not too late."""
+        if action.id not in self._failed:
+            return
+        when, after = self._failed.pop(action.id)
+        waited = now - when
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._tries[action.id] - 1))
+        low, high = max(after, pause * JITTER[0]), max(after, pause * JITTER[1])
+        fine = leaving or low - ROUNDING <= waited
+        self.checks.demand(fine, "repeated too soon", f"{action}: {waited:.2f} s, not {low:.2f}")
+        asleep = "laptop_sleeps" in self.checks.struck
+        fine = asleep or waited <= high + LATE
+        self.checks.demand(fine, "repeated late", f"{action}: {waited:.2f} s, not {high:.2f}")
+
+    def gives_up(self, now: float) -> None:
+        """The run is called unreachable: not before the caller's patience is at its end."""
+        since = now - (self._unusable if self._unusable is not None else now)
+        least = self._patience() - LONGEST_PAUSE * JITTER[1]
+        self.checks.demand(since >= least, "impatient", f"{since:.0f} s, not {least:.0f}")
+
+    def after(self, now: float) -> None:
+        """Nobody tries for ever."""
+        if self._unusable is not None:
+            most = self._patience() + 2 * LONGEST_PAUSE + 120.0
+            fine = now - self._unusable <= most or "laptop_sleeps" in self.checks.struck
+            self.checks.demand(fine, "too patient", f"{now - self._unusable:.0f} s")
+
+    def said(self, note: act.Say, now: float) -> None:
+        """Complaints about requests are rare."""
+        if note.text.endswith("Trying again"):
+            fine = now - self._complained >= COMPLAINTS
+            self.checks.demand(fine, "complains", note.text)
+            self._complained = now
+
+    def _patience(self) -> float:
+        patience = self.checks.scenario.limits.patience
+        return min(60.0, patience) if self._usable is None else patience
+
+
+CHARGED = (act.SubmitPilot, act.ListJobs, act.ListFolder, act.ReadLog, act.UploadBundle)
+
+
+def _is_look(action: Any) -> bool:
+    if isinstance(action, act.ListFolder):
+        return action.folder == "logs"
+    return isinstance(action, act.ReadLog)
+
+
+def core_repeats(core: Any) -> bool:
+    """Whether requests that fail are repeated still."""
+    return not core.requests.leaving
