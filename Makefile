@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
-SEEDS ?= 2000
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test lint check simulate bench hooks image edf preflight cluster clean
 

@@ -12,6 +12,8 @@ import pytest
 from .everything import EVERYTHING
 from .run import many
 
+pytestmark = pytest.mark.slow
+
 SEEDS = int(os.environ.get("FCX_SIMULATION_SEEDS", "2000"))
 ROOT = Path(__file__).parents[2]
 TRACE = "from simulation.run import digest; print(digest(range({first}, {last})))"

@@ -12,6 +12,7 @@ from places import REPOSITORY
 from fcx import FirecrestExecutor
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
+PLACE = re.compile(r"`((?:fcx|tests|docs|examples|containers|\.ci)/[\w./-]+)")
 each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -20,6 +21,13 @@ def test_links_lead_to_files(document: Path):
     """A link within the repository has a target."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8"))
     assert not [link for link in links if not (document.parent / link).exists()]
+
+
+@each
+def test_places_exist(document: Path):
+    """A path in backticks is one of this repository."""
+    named = set(PLACE.findall(document.read_text(encoding="utf-8")))
+    assert not [name for name in named if not (REPOSITORY / name).exists()]
 
 
 @each

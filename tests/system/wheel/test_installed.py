@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from distributions import Virtual, copy_of_the_repository, wheel_of
 
+import fcx
+
 pytestmark = pytest.mark.slow
 
 
@@ -37,6 +39,12 @@ def test_the_demo_needs_no_repository(installed: Virtual, home: Path, tmp_path: 
     assert "Let's compute squares of 2..4:  [4.0, 9.0, 16.0]" in done.stdout
     assert "API requests made" in done.stderr
     assert not list(empty.iterdir())
+
+
+def test_the_version_is_said(installed: Virtual):
+    """By the command and by the module."""
+    for said in (installed.run("fcx", "--version"), installed.python("-m", "fcx", "--version")):
+        assert fcx.__version__ in said.stdout
 
 
 def test_types_are_announced(installed: Virtual):
