@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from . import store
-from .contained import Contained
+from .session import Session
 from .edf import Mount, Problem
 from .settings import SHELL_STATE, Settings
 
@@ -50,7 +50,7 @@ class Engine:
         outer += ["sh", "-c", OVERLAY, "sh", over, tree, self.program]
         ids = ["--unshare-user", "--uid", str(os.getuid()), "--gid", str(os.getgid())]
         words = [*self._words(over, settings, store.environment(tree)), *([] if root else ids)]
-        return Contained(outer, words, command).wait()
+        return Session(outer, words, command).wait()
 
     def _words(self, over: str, settings: Settings, image_env: Mapping[str, str]) -> list[str]:
         """Bubblewrap's words for the root, the mounts and the environment."""

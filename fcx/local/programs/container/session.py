@@ -17,7 +17,7 @@ SIGNALS = tuple(
 )
 
 
-class Contained:
+class Session:
     """A command behind bubblewrap's monitor, which any signal would end, and the command with it.
 
     So signals stop here and go on to the command's own session; when this process is killed, the
