@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 
 from . import store
-from .session import Session
 from .edf import Mount, Problem
+from .session import Session
 from .settings import SHELL_STATE, Settings
 
 HOST_FILES = ("/etc/resolv.conf", "/etc/hosts", "/etc/passwd", "/etc/group")

@@ -122,7 +122,7 @@ def test_tasks_die_with_their_srun(bench):
         "kill -9 $!; while kill -0 $(cat orphan) 2> /dev/null; do sleep 0.05; done; echo gone"
     )
     assert bench.ended(job_id)["status"]["state"] == "COMPLETED"
-    assert bench.output(job_id).splitlines()[-1] == "gone"
+    assert "gone" in bench.output(job_id).splitlines()  # the shell has a word of its own, too
 
 
 def test_steps_stand_in_the_jobs_record(bench):
