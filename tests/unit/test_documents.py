@@ -13,6 +13,7 @@ from fcx import FirecrestExecutor
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
 PLACE = re.compile(r"`((?:fcx|tests|docs|examples|containers|\.ci)/[\w./-]+)")
+USERS_OWN = {"my_script.py", "test_parity.py"}
 each = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 
@@ -26,8 +27,10 @@ def test_links_lead_to_files(document: Path):
 @each
 def test_places_exist(document: Path):
     """A path in backticks is one of this repository."""
-    named = set(PLACE.findall(document.read_text(encoding="utf-8")))
-    assert not [name for name in named if not (REPOSITORY / name).exists()]
+    text = document.read_text(encoding="utf-8")
+    assert not [name for name in PLACE.findall(text) if not (REPOSITORY / name).exists()]
+    files = {path.name for path in REPOSITORY.rglob("*.py") if ".venv" not in path.parts}
+    assert set(re.findall(r"`(\w+\.py)`", text)) - USERS_OWN <= files
 
 
 @each

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 from cluster import environment
 from cluster.slurm import SYSTEM_PATH, SlurmCluster
+from executors.deadline import eventually
 
 pytestmark = pytest.mark.slurm
 
@@ -354,15 +354,13 @@ def test_nothing_stays_mounted(bench: Bench, count_loops: Callable[[], int]) -> 
 def count_loops(bench: Bench) -> Callable[[], int]:
     """How many loop devices hold the image, once the kernel has let go of the last step's."""
 
+    def held() -> int:
+        files = Path("/sys/block").glob("loop*/loop/backing_file")
+        return sum(str(bench.image) in _read(file) for file in files)
+
     def count() -> int:
-        held = 1
-        for _ in range(100):
-            files = Path("/sys/block").glob("loop*/loop/backing_file")
-            held = sum(str(bench.image) in _read(file) for file in files)
-            if not held:
-                break
-            time.sleep(0.1)
-        return held
+        eventually(lambda: not held())
+        return held()
 
     return count
 
