@@ -95,15 +95,15 @@ def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:
 def _adopt(name: str, answer: Answer) -> None:
     """Keep what was found as a manifest, as if its image had been built by this project."""
     from ..config import Settings
-    from ..files import EDF_FOLDER, manifest_path
+    from ..files import EDF_FOLDER, edf_path, manifest_path, plain_name, write_whole
     from ..parity.manifest import Manifest
 
     if answer.remote is None:
         return
-    path = manifest_path(name, Path(Settings.load().root, EDF_FOLDER))
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(Manifest.adopt(name, answer.remote).to_json(), encoding="utf-8")
-    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {EDF_FOLDER}/{name}.toml)", err=True)
+    folder = Path(Settings.load().root, EDF_FOLDER)
+    path = manifest_path(name, folder)
+    write_whole(path, Manifest.adopt(plain_name(name), answer.remote).to_json())
+    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {edf_path(name, folder)})", err=True)
 
 
 def _show_phases(*, quiet: bool) -> None:

@@ -55,6 +55,7 @@ def readme_script(folder: Path, directory: str) -> str:
     return script
 
 
+@pytest.mark.slow
 def test_the_seeds_readme_script_runs(server, place, seed, tmp_path):
     """Four calls travel as jobs, and their results come back."""
     (tmp_path / "simple.py").write_text(readme_script(seed, place), encoding="utf-8")

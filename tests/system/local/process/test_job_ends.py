@@ -26,6 +26,7 @@ def test_endings_are_reported_as_slurm_does(bench, body, state, code, signal, ba
     assert job["tasks"][0]["status"]["state"] == batch
 
 
+@pytest.mark.slow
 def test_a_time_limit_sends_term_and_later_kill(bench):
     """Who handles TERM may finish; who ignores it is killed; the state is TIMEOUT."""
     polite = bench.submit("trap 'echo bye; exit 0' TERM\nsleep 100 & wait", "-t 1", "-N 1")
