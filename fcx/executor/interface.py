@@ -87,21 +87,23 @@ class FirecrestExecutor(Executor):
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
         data, needs = self._intake.prepare(fn, args, kwargs)
+        self._refuse_if_broken()
+        self._refuse_if_shut()
+        self._intake.judge(needs)  # may begin the run: what breaks it then is the future's error
         with self._lock:
-            self._refuse_if_over()
-        self._intake.judge(needs)
-        with self._lock:
-            self._refuse_if_over()
+            self._refuse_if_shut()
             return cast("FirecrestFuture[T]", self._intake.submit(fn, data, needs))
 
-    def _refuse_if_over(self) -> None:
+    def _refuse_if_broken(self) -> None:
+        broken = self._run.broken
+        if broken is not None:
+            raise _Broken(f"the executor is broken: {broken}") from broken
+
+    def _refuse_if_shut(self) -> None:
         if os.getpid() != self._process:
             raise RuntimeError(
                 "this executor belongs to the process that forked this one; make one here"
             )
-        broken = self._run.broken
-        if broken is not None:
-            raise _Broken(f"the executor is broken: {broken}") from broken
         if self._shut or _exiting:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
