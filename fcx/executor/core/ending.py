@@ -27,7 +27,7 @@ from .events import Failed, Trouble
 from .fleet import Fleet
 from .inbox import Inbox
 from .limits import Limits
-from .requests import Requests
+from .requests import Requests, nothing
 from .tasks import Tasks
 
 STAGES = ("open", "waiting", "cancelling", "settling", "tidying", "recording", "over")
@@ -127,7 +127,7 @@ class Ending:
         elif stage == "tidying":
             self._tidy()
         elif stage == "recording":
-            self.requests.ask(RecordEnd, self.keep, then=_nothing, failed=_nothing)
+            self.requests.ask(RecordEnd, self.keep, then=nothing, failed=nothing)
         elif stage == "over":
             self.requests.note(Finish())
 
@@ -141,7 +141,7 @@ class Ending:
             self.requests.say(text, "warning")
         unwanted = [p for p in live if self.aborting or p.pending or p.ambiguous]
         for job in [job for pilot in unwanted for job in pilot.jobs()]:
-            self.requests.ask(CancelJob, job, then=_nothing, failed=self._untidy)
+            self.requests.ask(CancelJob, job, then=nothing, failed=self._untidy)
 
     def _tidy(self) -> None:
         late = any(pilot.ambiguous for pilot in self.fleet.pilots)
@@ -150,7 +150,7 @@ class Ending:
         stays = self.keep or late
         up = any(pilot.phase == "up" for pilot in self.fleet.pilots)
         if not stays and (self.aborting or not up):
-            self.requests.ask(RemoveDirectory, then=_nothing, failed=self._untidy)
+            self.requests.ask(RemoveDirectory, then=nothing, failed=self._untidy)
             return
         write = partial(self._write_closed, "keep" if stays else "remove")
         if self.inbox.there:
@@ -159,14 +159,10 @@ class Ending:
             self.requests.ask(MakeDirectory, then=write, failed=self._untidy)
 
     def _write_closed(self, word: str, _action: Any, _event: Any) -> None:
-        self.requests.ask(WriteClosed, word, then=_nothing, failed=self._untidy)
+        self.requests.ask(WriteClosed, word, then=nothing, failed=self._untidy)
 
     def _untidy(self, _action: Any, event: Failed) -> None:
         """The results are safe; the rest is a warning."""
         if event.kind != "missing":
             text = f"Run {self.limits.words.run} was not tidied up: {event.trouble.message}"
             self.requests.say(text, "warning")
-
-
-def _nothing(_action: Any, _event: Any) -> None:
-    """An answer that changes nothing."""

@@ -300,30 +300,6 @@ class LogRead(Event, frozen=True):
     spoilt: bool = False
 
 
-AnyEvent = (
-    Began
-    | Attached
-    | Submitted
-    | CancelAsked
-    | CloseAsked
-    | Broke
-    | Ticked
-    | Done
-    | Failed
-    | Prepared
-    | Encoded
-    | JobMade
-    | FilesListed
-    | LinksListed
-    | JobsListed
-    | OutputRead
-    | Judged
-    | RequirementsJudged
-    | InboxRead
-    | Fetched
-    | Settled
-    | LogRead
-)
 Answer = (
     Done
     | Failed
@@ -339,4 +315,7 @@ Answer = (
     | InboxRead
     | Fetched
     | LogRead
+)
+AnyEvent = (
+    Began | Attached | Submitted | CancelAsked | CloseAsked | Broke | Ticked | Settled | Answer
 )

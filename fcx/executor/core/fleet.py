@@ -15,7 +15,7 @@ from .events import Failed, JobMade, JobSeen, JobsListed
 from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
-from .requests import Requests
+from .requests import Requests, nothing
 
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
 RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
@@ -281,7 +281,7 @@ class Fleet:
             pilot.phase = "queued"
         self.states.asked()
         self.requests.say(f"Job {event.job} submitted as {pilot.name}")
-        self.requests.ask(RecordPilot, pilot.name, event.job, then=_nothing, failed=_nothing)
+        self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
 
     def _refused(self, pilot: Pilot, _action: SubmitPilot, event: Failed) -> None:
         """A further pilot that is refused harms none that lives."""
@@ -306,7 +306,7 @@ class Fleet:
         """End a pilot; whether it had begun is known once Slurm says that it has ended."""
         pilot.phase = "leaving" if pilot.jobs() else "ended"
         for job in pilot.jobs():
-            self.requests.ask(CancelJob, job, then=_nothing, failed=self._not_cancelled)
+            self.requests.ask(CancelJob, job, then=nothing, failed=self._not_cancelled)
 
     def _not_cancelled(self, action: CancelJob, event: Failed) -> None:
         """It counts as live again: it will serve as well as any other."""
@@ -376,10 +376,6 @@ class States:
         self._pause = LONGEST_STATES_PAUSE
         text = f"The jobs could not be listed: {event.trouble.message}"
         self.requests.say(text, "warning")
-
-
-def _nothing(_action: Any, _event: Any) -> None:
-    """An answer that changes nothing."""
 
 
 def job_of(jobs: dict[str, JobSeen], pilot: Pilot) -> JobSeen | None:

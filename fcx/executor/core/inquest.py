@@ -19,7 +19,7 @@ from .fleet import Fleet, Heard, Pilot
 from .inbox import Inbox
 from .limits import Limits
 from .logs import Cursor, Logs, Sink
-from .requests import Requests
+from .requests import Requests, nothing
 from .tasks import Task, Tasks
 
 UNREAD = 15.0  # seconds for which what a log still holds is waited for
@@ -116,7 +116,7 @@ class Inquest:
         self.requests.say(f"{pilot.name} runs as job {job}, not {pilot.job}")
         pilot.job, pilot.heard = job, Heard()
         if pilot.phase == "leaving":
-            self.requests.ask(CancelJob, job, then=_nothing, failed=_nothing)
+            self.requests.ask(CancelJob, job, then=nothing, failed=nothing)
 
     def _pilot_claims(self, pilot: Pilot, silent: list[Cursor], claims: dict[str, str]) -> None:
         why = fates.of_job(pilot.job, pilot.heard.state)
@@ -225,7 +225,3 @@ class Inquest:
             if owner == cursor.name and portion.isdigit():
                 mine.append((bundle, int(portion)))
         return self.tasks.in_portions(mine)
-
-
-def _nothing(_action: Any, _event: Any) -> None:
-    """An answer that changes nothing."""

@@ -26,6 +26,10 @@ Then = Callable[[Any, Any], None]
 """Called with the action and its answer."""
 
 
+def nothing(_action: Any, _event: Any) -> None:
+    """What follows an answer that changes nothing."""
+
+
 class UnderWay(msgspec.Struct):
     """An action that has not been answered for good."""
 
