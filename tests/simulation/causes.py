@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fcx.executor.core import actions as act
@@ -71,6 +72,28 @@ CAUSES: dict[str, tuple[str, ...]] = {
 }
 
 
+JOB = re.compile(r"\b[Jj]ob ([0-9]+)")
+LIES = (*LOST_SIGHT, "odd_state", "damaged_line", "half_read", "requeued", "agent_killed")
+STATES = {
+    "TIMEOUT": "TimeLimitExceeded",
+    "OUT_OF_MEMORY": "OutOfMemory",
+    "NODE_FAIL": "NodeFailed",
+    "PREEMPTED": "NodeFailed",
+    "CANCELLED": "JobCancelled",
+    **dict.fromkeys(("COMPLETED", "FAILED", "RUNNING"), "JobFailed"),
+}
+
+
+def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
+    """Errors that a run's end may be called by what its agent said of it."""
+    if run.agent.job is not job:
+        return set()
+    if plan.how == "memory":
+        return {"OutOfMemory"}
+    cut = run.how == "died" and job.doomed == "TIMEOUT"
+    return {"TimeLimitExceeded"} if cut else {"WorkerDied"}
+
+
 class Causes:
     """Of the errors that one life of the client gave to its caller."""
 
@@ -94,6 +117,7 @@ class Causes:
         """The run cannot go on."""
         self.broken, self.leaving = trouble, True
         self._caused(trouble, "the run")
+        self._exact(trouble, [])
 
     def settled(self, note: act.Settle, trouble: ev.Trouble) -> None:
         """A task has an error: it is explained, and no outcome exists that could be read."""
@@ -108,6 +132,7 @@ class Causes:
         fine = not late or note.task in self._fetch_failed or checks.excused()
         checks.demand(fine, "outcome lost", f"{note}")
         self._caused(trouble, note.task)
+        self._exact(trouble, self.checks.runs.get(note.task, []))
         self._tried(note, trouble)
 
     def _caused(self, trouble: ev.Trouble, whose: str) -> None:
@@ -119,6 +144,19 @@ class Causes:
         causes = CAUSES.get(trouble.error, ())
         fine = any(cause in there for cause in causes)
         checks.demand(fine, "no cause", f"{trouble} of {whose}; there were {list(there)}")
+
+    def _exact(self, trouble: ev.Trouble, runs: list[Any]) -> None:
+        """An error that names a job is the one that its end means, or its worker's."""
+        named = JOB.search(trouble.message)
+        job = self.checks.cluster.jobs.get(named.group(1)) if named else None
+        lied = any(name in self.checks.struck for name in LIES) or self.checks.scenario.lag
+        if job is None or lied or trouble.error in {"JobNeverRuns", "ParityError"}:
+            return
+        word = job.state if job.ended else "RUNNING"
+        fine = {STATES[word], "JobFailed"} if not runs else {STATES[word]}
+        for run in runs:
+            fine |= _of_run(run, self.checks.plans[run.task], job)
+        self.checks.demand(trouble.error in fine, "misnamed", f"{trouble}: {sorted(fine)}")
 
     def _circumstances(self, whose: str) -> list[str]:
         """Causes that are no faults."""

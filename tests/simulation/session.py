@@ -12,6 +12,7 @@ from fcx.executor.core.fleet import INLINE_BUNDLE
 from .causes import Causes
 from .invariants import Checks
 from .pace import Pace
+from .reactions import Reactions
 
 SPIN = 30  # steps at what is the same time
 SAME = 1e-3  # seconds that count as the same time
@@ -31,6 +32,7 @@ class Session:
         self.causes = Causes(checks)
         self._pace = Pace(checks)
         self._letters = Letters(checks)
+        self._reactions = Reactions(checks, self.settled)
         self._steps, self._since = 0, 0.0
         self._seen: dict[Any, None] = {}  # stages and phases
         checks.sessions.append(self)
@@ -49,10 +51,12 @@ class Session:
         """The core was told something, and this is what it wants done."""
         checks, now = self.checks, self.checks.world.now
         checks.table.note("event", type(event).__name__)
+        before = dict.fromkeys(self.settled)
         self._told(event, client.core, now)
         for action in actions:
             checks.table.note("action", type(action).__name__)
             self._asked(action, event, now)
+        self._reactions.step(client.core, event, actions, before)
         self._states(client.core)
         self._pace.after(client.core, now)
         self._spin(client.core, now)
@@ -121,8 +125,7 @@ class Session:
 
     def say(self, note: act.Say) -> None:
         """A line for people."""
-        fine = note.level in {"info", "warning", "error"} and isinstance(note.text, str)
-        self.checks.demand(fine and len(note.text) > 2, "nothing said", f"{note}")
+        self.checks.demand(len(note.text) > 2, "nothing said", f"{note}")
         self._pace.repeats.said(note, self.checks.world.now)
 
     def broke(self, note: act.Broken) -> None:

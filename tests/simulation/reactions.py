@@ -1,0 +1,133 @@
+"""What must follow at once from what the core is told, and later from what is asked of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .invariants import Checks
+
+SOON = 10.0  # seconds in which agents are told that a task is not wanted, beside what it waits for
+
+
+class Reactions:
+    """Of one life of the client."""
+
+    def __init__(self, checks: Checks, settled: dict[str, act.Settle]) -> None:
+        self.checks = checks
+        self.settled = settled  # by the session
+        self._sent: dict[str, int] = {}  # attempts, as last sent
+        self._tidied = ""  # what the directory was left as
+        self._landed = False  # an agent has been heard of
+        self._unordered: dict[str, float] = {}  # cancelled after they were sent, and when
+
+    def step(self, core: Any, event: Any, actions: list[Any], before: dict[str, None]) -> None:
+        """``before``: tasks that had settled before this step."""
+        for action in actions:
+            self._well_formed(action)
+        if isinstance(event, ev.CancelAsked) and event.task in self._sent:
+            self._unordered.setdefault(event.task, self.checks.world.now)
+        if core.ending.broken is None and not core.ending.aborting:
+            self._follows(event, actions, before)
+            self._ordered(core, actions)
+        self._noted(event, actions)
+
+    # -- form -------------------------------------------------------------------------------
+
+    def _well_formed(self, action: Any) -> None:
+        """It is of the types that it is declared with, and names what there is."""
+        try:
+            msgspec.convert(msgspec.to_builtins(action), type(action))
+        except msgspec.ValidationError as error:
+            self.checks.demand(False, "malformed", f"{action}: {error}")
+        known = KNOWN_WORDS.get(type(action))
+        if known is not None:
+            field, words = known
+            said = getattr(action, field)
+            self.checks.demand(said in words, "malformed", f"{action}: {said!r}")
+        if isinstance(action, act.CancelJob | act.ReadOutput):
+            there = action.job in self.checks.cluster.jobs
+            self.checks.demand(there, "no such job", f"{action}")
+
+    # -- at once ----------------------------------------------------------------------------
+
+    def _follows(self, event: Any, actions: list[Any], before: dict[str, None]) -> None:
+        if isinstance(event, ev.LogRead):
+            for record in event.records:
+                self._record(record, actions, before)
+        elif isinstance(event, ev.CancelAsked) and event.task not in before:
+            gone = any(isinstance(a, act.Settle) and a.task == event.task for a in actions)
+            expected = event.task in self.settled
+            self.checks.demand(gone or expected, "not cancelled", event.task)
+        elif isinstance(event, ev.JobMade):
+            made = [a for a in actions if isinstance(a, act.RecordPilot) and a.job == event.job]
+            self.checks.demand(bool(made), "job not remembered", f"{event}")
+
+    def _record(self, record: Any, actions: list[Any], before: dict[str, None]) -> None:
+        task = getattr(record, "task", "")
+        if isinstance(record, ev.Up) and record.probe:
+            judged = any(isinstance(a, act.Judge) and a.probe == record.probe for a in actions)
+            self.checks.demand(judged, "not judged", f"{record}")
+        if not task or task in before:
+            return
+        current = self._sent.get(task) == record.attempt
+        if isinstance(record, ev.Running) and current:
+            told = any(isinstance(a, act.TellRunning) and a.task == task for a in actions)
+            self.checks.demand(told, "not told", f"{record}")
+        elif isinstance(record, ev.Finished) and record.whole:
+            gets = [a for a in actions if isinstance(a, act.Settle | act.Fetch) and a.task == task]
+            self.checks.demand(bool(gets), "outcome left", f"{record}")
+            fetches = [a for a in gets if isinstance(a, act.Fetch)]
+            fine = all((a.attempt, a.parts) == (record.attempt, record.parts) for a in fetches)
+            self.checks.demand(fine, "fetched wrongly", f"{fetches} for {record}")
+
+    # -- later ------------------------------------------------------------------------------
+
+    def _ordered(self, core: Any, actions: list[Any]) -> None:
+        """Agents hear of tasks that were cancelled after they had been sent."""
+        now = self.checks.world.now
+        for action in actions:
+            if isinstance(action, act.UploadOrder):
+                for task in action.cancel:
+                    wanted = task not in self.checks.unwanted
+                    self.checks.demand(not wanted, "ordered for nothing", f"{action}")
+                    self._unordered.pop(task, None)
+        ready = core._works() and self._landed and not self.checks.struck
+        for task, since in self._unordered.items() if ready else ():
+            latest = since + SOON + 8 * self.checks.scenario.latency
+            self.checks.demand(now <= latest, "not ordered", f"{task}, cancelled at {since:.1f} s")
+            break  # the oldest
+        if not ready:
+            self._unordered = dict.fromkeys(self._unordered, now)
+
+    def _noted(self, event: Any, actions: list[Any]) -> None:
+        if isinstance(event, ev.LogRead) and any(isinstance(r, ev.Up) for r in event.records):
+            self._landed = True
+        if isinstance(event, ev.Attached):
+            self._sent.update(
+                (info.id, attempt)
+                for info, attempt in zip(event.tasks, event.attempts, strict=True)
+            )
+        for action in actions:
+            if isinstance(action, act.Encode):
+                self._sent.update(action.tasks)
+            elif isinstance(action, act.WriteClosed):
+                self._tidied = action.word
+            elif isinstance(action, act.RemoveDirectory):
+                self._tidied = "remove"
+            elif isinstance(action, act.RecordEnd):
+                fine = action.kept or self._tidied != "keep" or bool(self.checks.struck)
+                self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
+
+
+KNOWN_WORDS: dict[type, tuple[str, tuple[Any, ...]]] = {
+    act.ListFolder: ("folder", ("logs", "inbox")),
+    act.ListLinks: ("folder", ("claims", "locks")),
+    act.WriteClosed: ("word", ("keep", "remove")),
+    act.Forget: ("what", ("verdict", "directory")),
+    act.Say: ("level", ("info", "warning", "error")),
+}
