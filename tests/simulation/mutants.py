@@ -5,7 +5,7 @@ too (`mutmut run`, see pyproject.toml), but sends every call through a trampolin
 five times slower; this one puts a mutant's code in the place of the function's in a forked process,
 runs seeds until one fails, and goes on with the next. Texts for people are not mutated.
 
-    PYTHONPATH=tests python -m simulation.mutants [--seeds 300] [--only fleet] [--out survivors.txt]
+    PYTHONPATH=tests python -m simulation.mutants [--seeds 400] [--only fleet] [--every 4]
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import libcst as cst
 from mutmut.mutation.file_mutation import Mutation, create_mutations, deep_replace
 
+from .chosen import chosen
 from .faults import KNOWN
 from .scenario import from_seed
 from .simulation import Simulation
@@ -145,11 +146,6 @@ def _told(module: cst.Module, node: cst.CSTNode) -> str:
 # -- tried ----------------------------------------------------------------------------------
 
 
-def sound(seeds: range) -> list[int]:
-    """Seeds that pass without any mutant."""
-    return [seed for seed in seeds if not fails(seed)]
-
-
 def fails(seed: int) -> bool:
     """Whether a world fails."""
     return bool(Simulation(from_seed(seed, KNOWN), Table()).run().failure)
@@ -211,14 +207,15 @@ class Trials:
 def main(arguments: list[str]) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=300, help="worlds that each must survive")
+    parser.add_argument("--seeds", type=int, default=400, help="worlds that each must survive")
+    parser.add_argument("--of", type=int, default=4000, help="worlds from which those are chosen")
     parser.add_argument("--only", default="", help="part of the path of the files to change")
     parser.add_argument("--every", type=int, default=1, help="try only one of so many")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     began = time.perf_counter()
-    trials = Trials(sound(range(given.seeds)), given.processes)
-    print(f"{len(trials.seeds)} seeds", flush=True)
+    trials = Trials(chosen(range(given.of), given.seeds), given.processes)
+    print(f"{len(trials.seeds)} seeds chosen of {given.of}", flush=True)
     for number, mutant in enumerate(mutants(given.only)):
         if not number % given.every:
             trials.start(mutant)
