@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
@@ -97,7 +96,6 @@ def attach(
         Attached(
             tuple(TaskInfo(task, name, 0) for task, name, _ in sent),
             tuple(attempt for *_, attempt in sent),
-            int(time.time()) % 100_000 * 10,  # past all that the other process can have used
             tuple(journal.pilots(record.id)),
         )
     )

@@ -6,12 +6,12 @@ is parsed before its MAC is right, and nothing is used before its type is.
 
 from __future__ import annotations
 
-import base64
 import binascii
 from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from ..protocol import parts as pieces
 from ..protocol import record as lines
 from .core.events import (
     AnyRecord,
@@ -33,7 +33,6 @@ Lengths = tuple[
     Annotated[int, msgspec.Meta(ge=0)],
 ]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
-MOST_PARTS = 1 << 16
 
 
 class Outcome(msgspec.Struct):
@@ -111,7 +110,7 @@ class DataLine(Line, frozen=True):
     n: Lengths
     sha: str = ""
     d: str | None = None
-    parts: Annotated[int, msgspec.Meta(ge=0, le=MOST_PARTS)] = 0
+    parts: Annotated[int, msgspec.Meta(ge=0, le=pieces.MOST)] = 0
     size: int = 0
 
     def outcome(self, kind: str) -> tuple[Outcome, bool]:
@@ -256,10 +255,7 @@ def read(data: bytes, key: bytes, *, skip: bool = False) -> Stretch:
 def assemble(outcome: Outcome, texts: list[bytes]) -> bool:
     """Put an outcome together from its parts; False where they are not what its record says."""
     try:
-        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
+        outcome.data = pieces.decoded(texts, outcome.size, outcome.sha)
     except ValueError:
         return False
-    if len(data) != outcome.size or lines.sha(data) != outcome.sha:
-        return False
-    outcome.data = data
     return True

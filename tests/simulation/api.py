@@ -8,6 +8,7 @@ from typing import Any
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
+from fcx.protocol.names import number_of
 
 from .cluster import Cluster, Job, Script
 from .faults import Faults, passing
@@ -182,7 +183,8 @@ class Api:
                 found += [(client.known(task), name, portion) for task, portion in content.places()]
             elif name.startswith("o"):
                 cancelled += content
-        return ev.InboxRead(request.id, tuple(found), tuple(cancelled))
+        last = max(map(number_of, self.directory.inbox.files), default=0)
+        return ev.InboxRead(request.id, tuple(found), tuple(cancelled), last)
 
     def fetch(self, _client: Any, request: act.Fetch) -> Any:
         """An outcome in parts."""

@@ -28,12 +28,11 @@ class Journal:
         self.pilots: dict[str, str] = {}
         self.ended: bool | None = None  # kept
 
-    def attached(self, known: Callable[[str], ev.TaskInfo], life: int) -> ev.Attached:
+    def attached(self, known: Callable[[str], ev.TaskInfo]) -> ev.Attached:
         """What the next client is told."""
         return ev.Attached(
             tuple(known(task) for task in self.tasks),
             tuple(self.tasks.values()),
-            life * 1000,
             tuple(self.pilots.items()),
         )
 

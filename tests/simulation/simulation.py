@@ -149,7 +149,7 @@ class Simulation:
         self.cluster.faults.note("client_attaches")
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
-        self.client.feed(self.journal.attached(self._recalled, life))
+        self.client.feed(self.journal.attached(self._recalled))
         self.client.feed(ev.CloseAsked(False))
 
     def _recalled(self, task: str) -> ev.TaskInfo:

@@ -11,7 +11,7 @@ from typing import Any
 
 from .actions import ReadInbox
 from .events import Failed, InboxRead, Trouble
-from .inbox import Inbox
+from .outgoing import Outgoing
 from .requests import Requests
 from .tasks import Tasks
 
@@ -20,11 +20,12 @@ class Adoption:
     """Finds the tasks of an attached run; a run of our own has none to find."""
 
     def __init__(
-        self, requests: Requests, tasks: Tasks, inbox: Inbox, keep: Callable[[], None]
+        self, requests: Requests, tasks: Tasks, outgoing: Outgoing, keep: Callable[[], None]
     ) -> None:
         self.requests = requests
         self.tasks = tasks
-        self.inbox = inbox
+        self.outgoing = outgoing
+        self.inbox = outgoing.inbox
         self.keep = keep
         self.done = True
 
@@ -36,6 +37,7 @@ class Adoption:
     def _read(self, _action: Any, event: InboxRead) -> None:
         """Each task lies where its last attempt was sent."""
         self.inbox.found()
+        self.outgoing.number_from(event.last)
         self._placed(event)
 
     def _nothing_there(self, _action: Any, event: Failed) -> None:

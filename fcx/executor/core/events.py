@@ -49,13 +49,11 @@ class Began(Event, frozen=True):
 class Attached(Event, frozen=True):
     """The run was begun by another process: its tasks, and (name, job) of its pilots.
 
-    ``attempts``: of each task, as last recorded. ``number``: of bundles and orders, past all that
-    the other process can have used.
+    ``attempts``: of each task, as last recorded.
     """
 
     tasks: tuple[TaskInfo, ...]
     attempts: tuple[int, ...]
-    number: int
     pilots: tuple[tuple[str, str], ...]
 
 
@@ -187,11 +185,15 @@ class RequirementsJudged(Event, frozen=True):
 
 
 class InboxRead(Event, frozen=True):
-    """What lies in the inbox: each task with its bundle and portion; those that were cancelled."""
+    """What lies in the inbox: each task with its bundle and portion; those that were cancelled.
+
+    ``last``: the highest number of a bundle or an order there.
+    """
 
     action: int
     tasks: tuple[tuple[TaskInfo, str, int], ...]
     cancelled: tuple[str, ...] = ()
+    last: int = 0
 
 
 class Fetched(Event, frozen=True):

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ...protocol.names import Incarnation
+from ...protocol.names import Incarnation, LogFile
 from .actions import ListFolder, ReadLog
 from .budget import Budget
 from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Up
@@ -162,9 +162,10 @@ class Logs:
     def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
         sizes = dict(event.files)
         for name in sizes:
-            incarnation = Incarnation.parse(name.rpartition(".")[0])
-            if name.endswith(".0") and incarnation and incarnation not in self.cursors:
-                self.cursors[incarnation] = Cursor(incarnation, progress=self.requests.now)
+            log = LogFile.parse(name)
+            if log and log.what == "0" and log.incarnation not in self.cursors:
+                me = log.incarnation
+                self.cursors[me] = Cursor(me, progress=self.requests.now)
         for cursor in list(self.cursors.values()):
             beat = sizes.get(f"{cursor.name}.beat", 0)
             if beat != cursor.beat:

@@ -56,7 +56,7 @@ class Core:
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
-        self.adoption = Adoption(self.requests, self.tasks, inbox, keep)
+        self.adoption = Adoption(self.requests, self.tasks, self.outgoing, keep)
         self._prepared: bool | None = None  # None: not asked for yet
 
     def handle(self, event: AnyEvent, now: float) -> list[Action]:
@@ -121,7 +121,6 @@ class Core:
         self.tasks.expect(event.tasks, event.attempts)
         self.fleet.adopt(event.pilots)
         self.logs.attach()
-        self.outgoing.number_from(event.number)
         self.logs.hurry()
         self._prepared = True
         self.adoption.begin()

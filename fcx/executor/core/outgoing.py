@@ -72,7 +72,7 @@ class Outgoing:
         self.number = 0  # of the last bundle
 
     def number_from(self, number: int) -> None:
-        """Bundles and orders are numbered from here on: past those of an earlier process."""
+        """Bundles and orders are numbered past those of an earlier process."""
         self.number = self.orders.number = number
 
     def arrival(self, tasks: list[Task]) -> None:

@@ -166,14 +166,17 @@ class FileEffects:
             for number, portion in enumerate(bundle.portions)
             for item in portion
         ]
-        return InboxRead(action.id, tuple(found), tuple(await self._cancelled()))
-
-    async def _cancelled(self) -> list[str]:
-        """Tasks that orders in the inbox have called back."""
-        path, key = self.context.place.path("inbox"), self.context.inbox_key
+        path = self.context.place.path("inbox")
         entries = await self.files.list(path)
+        last = max(map(names.number_of, entries), default=0)
+        cancelled = await self._cancelled(path, [name for name in entries if names.is_order(name)])
+        return InboxRead(action.id, tuple(found), tuple(cancelled), last)
+
+    async def _cancelled(self, path: str, orders: list[str]) -> list[str]:
+        """Tasks that orders in the inbox have called back."""
+        key = self.context.inbox_key
         found: list[str] = []
-        for name in sorted(name for name in entries if names.is_order(name)):
+        for name in sorted(orders):
             order = bundles.decode_order(await self.files.download(f"{path}/{name}"), key)
             found += (order or {}).get("cancel", [])
         return found
@@ -221,7 +224,7 @@ class FileEffects:
 
     async def close(self, action: WriteClosed) -> AnyEvent:
         """Agents and jobs that start late find this word."""
-        word = action.word.encode("ascii")
+        word = {"keep": names.KEEP, "remove": names.REMOVE}[action.word]
         await self._write_file("inbox", names.CLOSED, word)
         return Done(action.id)
 
