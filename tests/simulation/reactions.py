@@ -17,9 +17,11 @@ SOON = 10.0  # seconds in which agents are told that a task is not wanted, besid
 class Reactions:
     """Of one life of the client."""
 
-    def __init__(self, checks: Checks, settled: dict[str, act.Settle]) -> None:
+    def __init__(
+        self, checks: Checks, expected: dict[str, None], settled: dict[str, act.Settle]
+    ) -> None:
         self.checks = checks
-        self.settled = settled  # by the session
+        self.expected, self.settled = expected, settled  # the session's
         self._sent: dict[str, int] = {}  # attempts, as last sent
         self._tidied = ""  # what the directory was left as
         self._landed = False  # an agent has been heard of
@@ -72,7 +74,7 @@ class Reactions:
         if isinstance(record, ev.Up) and record.probe:
             judged = any(isinstance(a, act.Judge) and a.probe == record.probe for a in actions)
             self.checks.demand(judged, "not judged", f"{record}")
-        if not task or task in before:
+        if task not in self.expected or task in before:
             return
         current = self._sent.get(task) == record.attempt
         if isinstance(record, ev.Running) and current:

@@ -13,6 +13,7 @@ from .causes import Causes
 from .invariants import Checks
 from .pace import Pace
 from .reactions import Reactions
+from .staffing import Staffing
 
 SPIN = 30  # steps at what is the same time
 SAME = 1e-3  # seconds that count as the same time
@@ -32,7 +33,8 @@ class Session:
         self.causes = Causes(checks)
         self._pace = Pace(checks)
         self._letters = Letters(checks)
-        self._reactions = Reactions(checks, self.settled)
+        self._staffing = Staffing(checks)
+        self._reactions = Reactions(checks, self.expected, self.settled)
         self._steps, self._since = 0, 0.0
         self._seen: dict[Any, None] = {}  # stages and phases
         checks.sessions.append(self)
@@ -57,6 +59,7 @@ class Session:
             checks.table.note("action", type(action).__name__)
             self._asked(action, event, now)
         self._reactions.step(client.core, event, actions, before)
+        self._staffing.step(client.core, event, actions, self._letters.open)
         self._states(client.core)
         self._pace.after(client.core, now)
         self._spin(client.core, now)

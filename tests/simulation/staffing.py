@@ -1,0 +1,116 @@
+"""How many pilots there are: as many as the work needs, none beyond, none too soon after a failure."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .calm import calm
+from .invariants import Checks
+
+RAMP = 0.5  # seconds for which the first pilot stays alone
+SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
+LATE = 1.5  # seconds that there may be too few pilots, or too many that wait
+REFUSED = 60.0  # seconds without a further pilot after one was refused
+ROUNDING = 1e-6
+
+
+class Staffing:
+    """Of one life of the client."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._first = 0.0  # when the first of the pilots that live was thought of
+        self._barren = 0  # pilots in a row that ended before an agent came up
+        self._not_before = 0.0
+        self._short: float | None = None  # since when there are too few
+        self._idle: float | None = None  # since when some wait for nothing
+        self._seconds = 0.0  # that tasks took
+        self._ran = 0
+
+    def step(self, core: Any, event: Any, actions: list[Any], open_gate: bool) -> None:
+        """After each step."""
+        now = self.checks.world.now
+        self._learn(event, actions, now)
+        new = [a for a in actions if isinstance(a, act.RecordPilot) and not a.job]
+        if new and self.checks.scenario.limits.inline:  # else what it needs is uploaded before
+            self._launched(core, new, now)
+        if not core._works() or core.ending.aborting or not calm(self.checks):
+            self._short = self._idle = None
+            return
+        self._enough(core, now, open_gate)
+        self._surplus(core, now)
+
+    # -- learnt -----------------------------------------------------------------------------
+
+    def _learn(self, event: Any, actions: list[Any], now: float) -> None:
+        if isinstance(event, ev.LogRead):
+            for record in event.records:
+                if isinstance(record, ev.Up):
+                    self._barren = 0
+                elif isinstance(record, ev.Finished):
+                    self._seconds += record.seconds
+                    self._ran += 1
+        if any(isinstance(a, act.Forget) and a.what == "verdict" for a in actions):
+            self._barren += 1
+            self._not_before = max(self._not_before, now + min(30.0, 0.5 * 2**self._barren))
+        if isinstance(event, ev.Failed) and event.kind == "job":
+            self._not_before = max(self._not_before, now + REFUSED)
+
+    # -- not too many, not too soon ---------------------------------------------------------
+
+    def _launched(self, core: Any, new: list[Any], now: float) -> None:
+        demand = self.checks.demand
+        fine = now >= self._not_before - ROUNDING
+        demand(fine, "pilot too soon", f"{new[0].pilot}: not before {self._not_before:.1f} s")
+        live = core.fleet.live()
+        if any(pilot.reserved for pilot in live) or len(self.checks.sessions) > 1:
+            return
+        width = self._width(core)
+        demand(len(live) <= max(1, width), "too many pilots", f"{len(live)} live, not {width}")
+        if len(live) == len(new):
+            self._first = now
+        else:
+            fine = now - self._first >= RAMP - ROUNDING
+            demand(fine, "second pilot too soon", f"{now - self._first:.3f} s after the first")
+
+    def _width(self, core: Any) -> int:
+        limits = self.checks.scenario.limits
+        tasks = min(len(core.tasks.unfinished), limits.max_workers)
+        return math.ceil(tasks / sum(limits.workers()))
+
+    def _late(self) -> float:
+        """Some requests may be waited for before."""
+        return LATE + 10 * self.checks.scenario.latency
+
+    # -- not too few, none for nothing ------------------------------------------------------
+
+    def _enough(self, core: Any, now: float, open_gate: bool) -> None:
+        """While nothing tells how long tasks take, there are as many pilots as there may be."""
+        live = core.fleet.live()
+        due = live and open_gate and not self._ran and now >= self._first + RAMP
+        if not due or len(live) >= self._width(core):
+            self._short = None
+            return
+        self._short = now if self._short is None else self._short
+        fine = now - self._short <= self._late()
+        self.checks.demand(fine, "too few pilots", f"{len(live)} live, not {self._width(core)}")
+
+    def _surplus(self, core: Any, now: float) -> None:
+        """Once the work is short, pilots that wait are cancelled."""
+        live = core.fleet.live()
+        running = sum(pilot.phase == "up" for pilot in live)
+        waiting = [p for p in live if p.phase == "queued" and not p.reserved]
+        left = len(core.tasks.unfinished) * self._seconds / max(1, self._ran)
+        workers = running * sum(self.checks.scenario.limits.workers())
+        short = self._ran and running and left / workers < SHORT_WORK / 2
+        if not (short and waiting and core.tasks.unfinished):
+            self._idle = None
+            return
+        self._idle = now if self._idle is None else self._idle
+        stuck = now - core.tasks._progress > SHORT_WORK
+        fine = now - self._idle <= self._late() or stuck
+        self.checks.demand(fine, "surplus kept", f"{[p.name for p in waiting]}")
