@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate bench hooks image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants bench hooks image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: lint test ## Style, types, layers and all tests, as CI does
 simulate: $(VENV)/.ready ## Try both cores on virtual clusters: SEEDS=100000, SEED=7 or TRACE=file
 	@PYTHONPATH=tests $(BIN)/python -m simulation.run $(if $(TRACE),--trace '$(TRACE)') \
 	  $(if $(SCENARIO),--scenario '$(SCENARIO)') $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+mutants: $(VENV)/.ready ## Put faults into both cores: which does the simulator not find? ARGS="--only fleet"
+	@PYTHONPATH=tests $(BIN)/python -m simulation.mutants $(ARGS)
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
 	$(BIN)/python tests/bench/commands.py

@@ -90,8 +90,10 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
         return set()
     if plan.how == "memory":
         return {"OutOfMemory"}
-    cut = run.how == "died" and job.doomed == "TIMEOUT"
-    return {"TimeLimitExceeded"} if cut else {"WorkerDied"}
+    if run.how == "died" and job.doomed == "TIMEOUT":
+        own = plan.how in {"exits", "killed", "stubborn"}
+        return {"TimeLimitExceeded", "WorkerDied"} if own else {"TimeLimitExceeded"}
+    return {"WorkerDied"}
 
 
 class Causes:
