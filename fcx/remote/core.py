@@ -195,7 +195,7 @@ class AgentCore:
             task = slot.task
             assert task is not None
             slot.told = True
-            first = slot.begun == 1
+            first = slot.first
             self._record("run", t=task.id, a=task.attempt, first=first, slot=slot.rank)
         if now >= self.log.beat_at:
             self.log.beat_at = now + HEARTBEAT
@@ -258,9 +258,9 @@ class AgentCore:
             self._give(slot, now)
 
     def _fits(self, slot: "Slot", functions: "Iterable[str]", walltime: float, now: float) -> bool:
-        """Whether a task may be begun: the first of a slot always, others if the time will do."""
+        """Whether a task may be begun: with nearly all of the time always, else if it will do."""
         left = self.clock.left(now)
-        if left is None or slot.begun == 0:
+        if left is None or (slot.begun == 0 and self.clock.whole(now)):
             return True
         return left - MARGIN >= self.offers.need(functions, walltime)
 
@@ -291,7 +291,7 @@ class AgentCore:
             self._do(actions.Configure(slot.rank, task.modules))
         else:
             self.queue.tasks.popleft()
-            slot.run(task, now)
+            slot.run(task, now, self.clock.whole(now))
             self._do(actions.Run(slot.rank, task.id, task.attempt))
 
     def _hand_back(self) -> None:
@@ -388,7 +388,7 @@ class AgentCore:
         text = "ran the task, but the %d bytes that came of it cannot be kept on the cluster: %s"
         how = events.How(text % (event.size, event.error))
         fields = dict(record.inline(b""), n=[0, 0, 0], how=dict(how._asdict()))
-        first, left = slot.begun == 1, self.clock.left(now)
+        first, left = slot.first, self.clock.left(now)
         self._record("died", t=task.id, a=task.attempt, first=first, left=left, **fields)
         slot.kept()
 
@@ -397,7 +397,7 @@ class AgentCore:
         slot, how = self.slots[event.rank], event.how
         task, state = slot.task, slot.state
         if state == slots.BUSY and task is not None:
-            left, first = self.clock.left(now), slot.begun == 1
+            left, first = self.clock.left(now), slot.first
             self._log(actions.KeepDeath(slot.rank, task.id, task.attempt, first, left, how))
         self._end(slot)
         if state in (slots.STARTING, slots.CONFIGURING):

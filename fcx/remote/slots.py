@@ -26,6 +26,7 @@ class Slot:
         self.rank = rank
         self.state = ENDED
         self.begun = 0  # tasks in this pilot, whatever the process
+        self.first = False  # the task is the first, and had nearly all of the job's time
         self.served = 0  # by this process
         self.modules: "Optional[Tuple[str, ...]]" = None  # that it was configured with
         self.task: "Optional[TaskInfo]" = None
@@ -70,13 +71,14 @@ class Slot:
             self.troubled = now
         return now >= self.troubled + PATIENCE
 
-    def run(self, task: "TaskInfo", now: float) -> None:
-        """It begins a task."""
+    def run(self, task: "TaskInfo", now: float, whole: bool) -> None:
+        """It begins a task; ``whole``: with nearly all of the job's time."""
         self.state = BUSY
         self.task = task
         self.began = now
         self.told = False
         self.begun += 1
+        self.first = whole and self.begun == 1
         self.served += 1
 
     def finish(self, stale: bool) -> None:

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 QUICK, SLOW = 0.02, 0.5  # seconds between looks into the inbox: after news, and while idle
 LONGEST_LOOK = 0.2  # while workers are busy
 HEARTBEAT = 5.0  # seconds
+NEARLY = 0.9  # of the time that the job was given
 FLUSH = 0.02  # seconds for which records gather
 FLUSH_AGAIN = 1.0  # seconds until records that could not be written are tried again
 PATIENCE = 600.0  # seconds for which they are
@@ -17,16 +18,23 @@ class Clock:
 
     def __init__(self) -> None:
         self.end: "Optional[float]" = None
+        self.total: "Optional[float]" = None  # when it was told
         self.known = False
 
     def tell(self, known: bool, seconds: "Optional[float]", now: float) -> None:
         """What the shell found out."""
         self.known = known
+        self.total = seconds
         self.end = None if seconds is None else now + seconds
 
     def left(self, now: float) -> "Optional[float]":
         """Seconds left, None while unknown or unlimited."""
         return None if self.end is None else self.end - now
+
+    def whole(self, now: float) -> bool:
+        """Whether nearly all of it is left: a task that begins now has what the job was given."""
+        left = self.left(now)
+        return left is None or self.total is None or left >= NEARLY * self.total
 
 
 class Looks:

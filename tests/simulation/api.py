@@ -184,7 +184,9 @@ class Api:
             elif name.startswith("o"):
                 cancelled += content
         last = max(map(number_of, self.directory.inbox.files), default=0)
-        return ev.InboxRead(request.id, tuple(found), tuple(cancelled), last)
+        heads = [c.head for n, (c, _) in sorted(self.directory.inbox.files.items()) if n[0] == "b"]
+        reserved = tuple((head.name, head.pilot) for head in heads if head.pilot)
+        return ev.InboxRead(request.id, tuple(found), tuple(cancelled), last, reserved)
 
     def fetch(self, _client: Any, request: act.Fetch) -> Any:
         """An outcome in parts."""

@@ -220,7 +220,7 @@ class Conduct:
         self.demand(fine, "runs not", f"{fields}")
         ran = self.checks.world.now - place.began
         self.demand(ran >= TELL - SAME, "told at once", f"{fields}")
-        self.demand(fields["first"] == (place.calls == 1), "first", f"{fields}")
+        self.demand(place.calls == 1 or not fields["first"], "first", f"{fields}")
 
     def said_back(self, fields: dict[str, Any]) -> None:
         """Tasks go back that it has and has not begun."""

@@ -70,12 +70,19 @@ class Adoption:
             if task is not None:
                 task.info = info
                 self.tasks.placed(task, bundle, portion)
+        for bundle, name in event.reserved:
+            pilot = self.outgoing.fleet.named(name)
+            if pilot is not None and pilot.live:
+                pilot.reserved = bundle
+            else:  # nobody else may claim from it
+                for task in self.tasks.in_bundle(bundle):
+                    self.tasks.back(task)
         for name in event.cancelled:
             task = self.tasks.unfinished.get(name)
             if task is not None:
                 self.tasks.cancel(task)
         for task in list(self.tasks.unfinished.values()):
-            if not task.bundle:
+            if not task.info.size:
                 text = (
                     f"{task.info.name} was never sent: the process that had it ended before. "
                     "Submit it again."

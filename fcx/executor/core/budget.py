@@ -9,6 +9,7 @@ SHARE = 0.136  # of the time from the last news to the last look: so long the ne
 PATIENT = 1.5  # at first; and after so many seconds
 PATIENT_SHARE = 0.333  # this share of it
 STREAM = 0.5  # seconds: while results stream in, no look is sooner than that
+DEBT = 4.0  # requests that may be owed: looks have their share, whatever is uploaded
 BURST = 60.0  # requests that may be made at once
 RATE = 1.0  # requests per second that are earned meanwhile
 
@@ -49,8 +50,13 @@ class Budget:
     def spend(self, requests: float, now: float) -> None:
         """Note requests that are made."""
         if requests:
-            self._tokens = min(BURST, self._tokens + (now - self._earned) * RATE) - requests
+            earned = min(BURST, self._tokens + (now - self._earned) * RATE)
+            self._tokens = max(-DEBT, earned - requests)
             self._earned = now
+
+    def short(self, now: float) -> bool:
+        """Whether requests must be saved: what can travel together then waits for the other."""
+        return self._tokens + (now - self._earned) * RATE < 1.0
 
     def pause(self, looked: float) -> float:
         """Seconds from the last look to the next."""

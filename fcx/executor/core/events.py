@@ -187,13 +187,15 @@ class RequirementsJudged(Event, frozen=True):
 class InboxRead(Event, frozen=True):
     """What lies in the inbox: each task with its bundle and portion; those that were cancelled.
 
-    ``last``: the highest number of a bundle or an order there.
+    ``last``: the highest number of a bundle or an order there. ``reserved``: (bundle, pilot), for
+    bundles that only one pilot may claim from.
     """
 
     action: int
     tasks: tuple[tuple[TaskInfo, str, int], ...]
     cancelled: tuple[str, ...] = ()
     last: int = 0
+    reserved: tuple[tuple[str, str], ...] = ()
 
 
 class Fetched(Event, frozen=True):

@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any
 
 from . import fates
-from .actions import CancelJob, Forget, ListLinks, ReadOutput
-from .events import Failed, LinksListed, OutputRead, Trouble
+from .actions import CancelJob, Forget, ListFolder, ListLinks, ReadOutput
+from .events import Failed, FilesListed, LinksListed, OutputRead, Trouble
 from .fleet import Fleet, Heard, Pilot
 from .inbox import Inbox
 from .limits import Limits
@@ -157,7 +157,24 @@ class Inquest:
             self.requests.give_up(why.trouble)
         else:
             self.requests.say(f"{why.trouble.message} Another pilot is submitted.", "warning")
+            self._what_it_brought(pilot)
+
+    def _what_it_brought(self, pilot: Pilot) -> None:
+        """Its script may have laid its bundles into the inbox, though no agent came up."""
+        if not any(name in self.inbox.kept for name in pilot.bundles):
             self.over(pilot)
+            return
+        self._open[pilot.name] = None
+        brought = partial(self._brought, pilot)
+        self.requests.ask(ListFolder, "inbox", then=brought, failed=brought)
+
+    def _brought(self, pilot: Pilot, _action: Any, event: FilesListed | Failed) -> None:
+        self._open.pop(pilot.name, None)
+        there = dict(event.files) if isinstance(event, FilesListed) else {}
+        arrived = [name for name in pilot.bundles if name in there]
+        if arrived:
+            self.inbox.agent_up(arrived, pilot.archives, opened=pilot.opened)
+        self.over(pilot)
 
     def _hopeless(self, why: fates.Fate) -> bool:
         """Whether another pilot would end like this one; while any works, nothing is given up."""

@@ -92,7 +92,7 @@ class Logs:
         self.cursors: dict[Incarnation, Cursor] = {}
         self.listed_only = False  # another process began the run: its agents are not known
         self.look = Look()
-        self._looked = 0.0
+        self.looked = 0.0
 
     def attach(self) -> None:
         """Find the logs by listings alone."""
@@ -101,11 +101,11 @@ class Logs:
     def hurry(self) -> None:
         """There is work again: look soon."""
         self.budget.hurry(self.requests.now)
-        self._looked = self.requests.now
+        self.looked = self.requests.now
 
     def due(self) -> float:
         """When to look again."""
-        return self._looked + self.budget.pause(self._looked)
+        return self.looked + self.budget.pause(self.looked)
 
     def last_sign(self, agents: list[Incarnation]) -> float:
         """When one of these agents last gave a sign of life."""
@@ -118,10 +118,10 @@ class Logs:
         if self.look.busy or self.requests.now < self.due():
             return
         if not self.listed_only and not any(pilot.job for pilot in self.fleet.pilots):
-            self._looked = self.requests.now
+            self.looked = self.requests.now
             return
         cursor = self._only_log()
-        if cursor is None or self.budget.pause(self._looked) >= LISTED_FROM:
+        if cursor is None or self.budget.pause(self.looked) >= LISTED_FROM:
             self.look_at_all(sink)
         else:
             self.look.begin(None)
@@ -246,7 +246,7 @@ class Logs:
             self.budget.news(self.requests.now)
         else:
             self.budget.quiet()
-        self._looked = self.requests.now
+        self.looked = self.requests.now
         then, afterwards = self.look.end()
         self._see_ends(sink)
         for follow in then:

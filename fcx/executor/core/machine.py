@@ -100,7 +100,7 @@ class Core:
         if self._works() and not self.ending.aborting:
             self.outgoing.plan()
             unfinished = len(self.tasks.unfinished)
-            seconds = self.tasks.expected_seconds()
+            seconds = self.tasks.expected_seconds(self.logs.looked)
             unsent = self.outgoing.unsent
             self.fleet.plan(unfinished, seconds, self.audit.passed, unsent=unsent)
             if unfinished:

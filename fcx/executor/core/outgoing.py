@@ -17,6 +17,7 @@ from .tasks import Task, Tasks
 
 WINDOW = 0.003  # seconds without a new task after which a bundle leaves
 LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while tasks keep coming
+SAVING_WINDOW = 2.0  # seconds for which it gathers while requests must be saved
 BUNDLE = 64 << 20  # bytes of payload in one bundle
 
 
@@ -34,17 +35,19 @@ class Window:
         if first:
             self.first = now
 
-    def over(self, now: float) -> bool:
-        """Whether what has gathered should leave."""
-        return now - self.last >= WINDOW or now - self.first >= self._longest
+    def over(self, now: float, *, saving: bool) -> bool:
+        """Whether what has gathered should leave; ``saving``: it had better leave together."""
+        return now >= self.end(saving=saving)
 
     def leave(self, now: float) -> None:
         """A bundle leaves; the next may gather longer if tasks keep coming."""
         streaming = now - self.last < WINDOW
         self._longest = min(LONGEST_WINDOW, self._longest * 2) if streaming else WINDOW * 8
 
-    def end(self) -> float:
+    def end(self, *, saving: bool) -> float:
         """When it will be over if nothing more comes."""
+        if saving:
+            return self.first + SAVING_WINDOW
         return min(self.last + WINDOW, self.first + self._longest)
 
 
@@ -93,7 +96,7 @@ class Outgoing:
             return
         if self.tasks.fresh and not self.fleet.holds_off():
             self._send(self._take_fresh(), self.fleet.take_name())
-        elif self.tasks.outbox and self.window.over(self.requests.now):
+        elif self.tasks.outbox and self.window.over(self.requests.now, saving=self._saving()):
             tasks = self._take()
             if tasks:
                 self.window.leave(self.requests.now)
@@ -103,7 +106,10 @@ class Outgoing:
         """When a bundle should leave."""
         if self.busy or not self.gate.open or not self.tasks.outbox or self.gate.asking:
             return None
-        return self.window.end()
+        return self.window.end(saving=self._saving())
+
+    def _saving(self) -> bool:
+        return self.requests.budget.short(self.requests.now)
 
     def _take(self) -> list[Task]:
         """Tasks for the next bundle; those that were cancelled meanwhile are dropped."""

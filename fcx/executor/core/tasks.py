@@ -117,9 +117,12 @@ class Tasks:
         function = task.info.function
         self.longest[function] = max(seconds, self.longest.get(function, 0.0))
 
-    def expected_seconds(self) -> float | None:
-        """Mean seconds of a task so far; None while nothing tells, or what told proves wrong."""
-        stuck = self.requests.now - self._progress > SHORT_WORK
+    def expected_seconds(self, looked: float) -> float | None:
+        """Mean seconds of a task so far; None while nothing tells, or what told proves wrong.
+
+        ``looked``: when the logs were last read; what may have ended since is not known yet.
+        """
+        stuck = looked - self._progress > SHORT_WORK
         return None if stuck or not self.settled else self._seconds / self.settled
 
     # -- ends -------------------------------------------------------------------------------

@@ -160,9 +160,10 @@ class FileEffects:
     async def inbox(self, action: ReadInbox) -> AnyEvent:
         """The bundles that lie there, with all their tasks."""
         recall = self.context.store.payloads.recall
+        read = await self._bundles()
         found = [
             (recall(item), bundle.name, number)
-            for bundle in await self._bundles()
+            for bundle, _ in read
             for number, portion in enumerate(bundle.portions)
             for item in portion
         ]
@@ -170,7 +171,8 @@ class FileEffects:
         entries = await self.files.list(path)
         last = max(map(names.number_of, entries), default=0)
         cancelled = await self._cancelled(path, [name for name in entries if names.is_order(name)])
-        return InboxRead(action.id, tuple(found), tuple(cancelled), last)
+        reserved = tuple((bundle.name, pilot) for bundle, pilot in read if pilot)
+        return InboxRead(action.id, tuple(found), tuple(cancelled), last, reserved)
 
     async def _cancelled(self, path: str, orders: list[str]) -> list[str]:
         """Tasks that orders in the inbox have called back."""
@@ -184,19 +186,20 @@ class FileEffects:
     async def items(self) -> list[bundles.Item]:
         """All tasks that lie in the inbox, as they were sent."""
         found = await self._bundles()
-        return [item for bundle in found for portion in bundle.portions for item in portion]
+        return [item for bundle, _ in found for portion in bundle.portions for item in portion]
 
-    async def _bundles(self) -> list[bundles.Bundle]:
+    async def _bundles(self) -> list[tuple[bundles.Bundle, str | None]]:
         entries = await self.files.list(self.context.place.path("inbox"))
         heads = sorted(name for name in entries if names.is_bundle(name))
         return [await self._read_bundle(name) for name in heads]
 
-    async def _read_bundle(self, name: str) -> bundles.Bundle:
+    async def _read_bundle(self, name: str) -> tuple[bundles.Bundle, str | None]:
         key, path = self.context.inbox_key, self.context.place.path("inbox", name)
         head = await self.files.download(path)
-        rest = range(1, bundles.chunks(head, key))
+        known, _ = bundles.read_head(head, key)
+        rest = range(1, len(known.chunks))
         chunks = [await self.files.download(names.chunk(path, index)) for index in rest]
-        return bundles.decode(name, [head, *chunks], key)
+        return bundles.decode(name, [head, *chunks], key), known.pilot
 
     async def fetch(self, action: Fetch) -> AnyEvent:
         """The parts of an outcome, side by side; first those that wait are let go of."""
