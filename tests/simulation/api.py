@@ -228,13 +228,13 @@ class Api:
     def read_output(self, _client: Any, request: act.ReadOutput) -> Any:
         """The end of what it wrote."""
         job = self.cluster.jobs.get(request.job)
-        if job is None or not job.output:
+        if job is None or not job.says.output:
             raise Missing
-        return ev.OutputRead(request.id, job.output)
+        return ev.OutputRead(request.id, job.says.output)
 
 
 def _seen(job: Job) -> ev.JobSeen:
-    return ev.JobSeen(job.id, job.state, job.reason, job.exit_code, job.signal)
+    return ev.JobSeen(job.id, job.state, job.reason, job.says.exit_code, job.says.signal)
 
 
 EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {

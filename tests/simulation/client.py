@@ -16,8 +16,7 @@ from .cluster import Cluster
 from .invariants import Checks
 from .parcel import Parcel, size_of
 from .session import Session
-
-INSTANT = 1e-5  # seconds that pass between two wakes
+from .world import Alarm, World
 
 
 class Journal:
@@ -43,7 +42,6 @@ class Client:
     def __init__(self, api: Api, checks: Checks, journal: Journal, session: Session) -> None:
         self.api = api
         self.cluster: Cluster = api.cluster
-        self.world = api.world
         self.checks = checks
         self.journal = journal
         self.session = session
@@ -51,9 +49,13 @@ class Client:
         self.alive = True
         self.parcels: dict[str, Parcel] = {}
         self._dropped: dict[str, None] = {}
-        self._due: float | None = None
-        self._wakes = float("inf")  # the earliest wake that is on its way
+        self._alarm = Alarm(api.world, self._tick)
         self._sleeps_until = 0.0
+
+    @property
+    def world(self) -> World:
+        """Where it lives."""
+        return self.cluster.world
 
     # -- the loop ---------------------------------------------------------------------------
 
@@ -71,27 +73,12 @@ class Client:
                 self.api.ask(self, action)
             else:
                 DOES[type(action)](self, action)
-        self._plan_wake()
+        self._alarm.set(self.core.due() if self.alive else None)
 
     answer = feed
 
-    def _plan_wake(self) -> None:
-        self._due = self.core.due() if self.alive else None
-        self._sleep()
-
-    def _sleep(self) -> None:
-        if self._due is not None and self._due < self._wakes:
-            self._wakes = max(self._due, self.world.now + INSTANT)
-            self.world.at(self._wakes, self._wake)
-
-    def _wake(self) -> None:
-        if not self.alive or self.world.now < self._wakes:
-            return
-        self._wakes = float("inf")
-        if self._due is not None and self._due <= self.world.now:
-            self.feed(ev.Ticked())
-        else:
-            self._sleep()
+    def _tick(self) -> None:
+        self.feed(ev.Ticked())
 
     def die(self) -> None:
         """kill -9: what is under way may still have its effect."""

@@ -25,26 +25,37 @@ class Script(NamedTuple):
     fresh: bool = False  # for tasks that are owed a whole time limit
 
 
+class Times:
+    """When a job began, when its time is over, when it ended."""
+
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.began = self.ends = self.left = 0.0
+
+
+class Words:
+    """What a job leaves behind."""
+
+    def __init__(self) -> None:
+        self.exit_code = self.signal = 0
+        self.output = ""
+
+
 class Job:
     """One job under one id; ``restart`` counts its lives."""
 
-    def __init__(self, number: str, script: Script) -> None:
+    def __init__(self, number: str, script: Script, limit: float) -> None:
         self.id = number
         self.script = script
         self.state = "PENDING"
         self.reason = "Priority"
-        self.exit_code = 0
-        self.signal = 0
         self.restart = 0
-        self.limit = 0.0
-        self.began = 0.0
-        self.ends = 0.0  # when its time is over
-        self.left = 0.0  # when it has ended
-        self.agents: list[Any] = []
         self.life = 0  # changes whenever what was planned for it no longer holds
+        self.times = Times(limit)
+        self.says = Words()
+        self.agents: list[Any] = []
         self.doomed = ""  # a state that its end is called, whatever its agents do
         self.hidden_until = 0.0  # listings do not have it
-        self.output = ""
 
     @property
     def ended(self) -> bool:
@@ -75,8 +86,7 @@ class Cluster:
 
     def submit(self, script: Script) -> Job:
         """sbatch took it."""
-        job = Job(str(1001 + len(self.jobs)), script)
-        job.limit = self.scenario.job_limit
+        job = Job(str(1001 + len(self.jobs)), script, self.scenario.job_limit)
         self.jobs[job.id] = job
         self.faults.strike("job", self, job)
         if job.reason == "Priority":
@@ -98,10 +108,10 @@ class Cluster:
             if job.state == "PENDING":
                 self._running += 1
                 job.state, job.reason = "RUNNING", ""
-                job.began = self.world.now
-                job.ends = self.world.now + job.limit
+                job.times.began = self.world.now
+                job.times.ends = self.world.now + job.times.limit
                 job.life += 1
-                self.world.after(job.limit, self._time_is_up, job, job.life)
+                self.world.after(job.times.limit, self._time_is_up, job, job.life)
                 self.faults.strike("begin", self, job)
                 self.world.after(self.world.between(0.05, 0.5), self._script, job, job.life)
 
@@ -144,9 +154,9 @@ class Cluster:
 
     def agent_left(self, job: Job, code: int) -> None:
         """One of its agents has ended."""
-        job.exit_code = max(job.exit_code, code)
+        job.says.exit_code = max(job.says.exit_code, code)
         if job.state == "RUNNING" and all(agent.gone for agent in job.agents):
-            self.end(job, job.doomed or ("FAILED" if job.exit_code else "COMPLETED"))
+            self.end(job, job.doomed or ("FAILED" if job.says.exit_code else "COMPLETED"))
 
     # -- ends -------------------------------------------------------------------------------
 
@@ -157,7 +167,7 @@ class Cluster:
         if job.state == "RUNNING":
             self._running -= 1
         job.state = state
-        job.left = self.world.now
+        job.times.left = self.world.now
         job.life += 1
         for agent in job.agents:
             agent.kill()

@@ -12,10 +12,9 @@ from fcx.remote import events as on
 from fcx.remote.slots import HELLO_TIMEOUT, TELL
 from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 
-from .invariants import Checks
+from .invariants import SAME, Checks, Spin
 
 SPIN = 1000  # steps at what is the same time
-SAME = 1e-3  # seconds that count as the same time
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
 MARGIN = 2.0  # seconds of the job's time that are not counted on
 GIVES_UP = 600.0  # seconds for which an agent tries to write its log
@@ -36,6 +35,13 @@ class Place:
         self.began = 0.0
 
 
+class Last:
+    """When it last showed that it lives, looked, and had something to do."""
+
+    def __init__(self, now: float) -> None:
+        self.beat = self.looked = self.busy = now
+
+
 class Conduct:
     """One agent's."""
 
@@ -47,9 +53,10 @@ class Conduct:
         self.offers = Portions(agent, checks)
         self.served = False  # it has begun a task
         self._passed = False  # the guard
-        self._beat = self._looked = self._busy = checks.world.now
+        self._last = Last(checks.world.now)
         self._signalled = self._closed = False
-        self._steps, self._since = 0, 0.0
+        self._spin = Spin()
+        self.told_end: float | None = None  # when the job's time is over, as it was told
 
     def demand(self, holds: bool, name: str, text: str) -> None:
         """Raise a Violation that names the agent."""
@@ -69,7 +76,7 @@ class Conduct:
             meaning = DONE.get(type(action))
             if meaning is not None:
                 meaning(self, action)
-        self._spin(now)
+        self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
         self._in_time(now)
         self._not_idle(now)
 
@@ -108,14 +115,14 @@ class Conduct:
 
     def on_looked(self, event: on.Looked) -> None:
         """What is new."""
-        self._looked = self.checks.world.now
+        self._last.looked = self.checks.world.now
         self._closed = self._closed or event.closed
         self.duties.cancelled(event.cancelled)
         self.offers.looked(event.heads)
 
     def on_look_failed(self, event: on.LookFailed) -> None:
         """It could not look."""
-        self._looked = self.checks.world.now
+        self._last.looked = self.checks.world.now
         self._closed = self._closed or event.gone
         self.offers.held = False
 
@@ -177,7 +184,7 @@ class Conduct:
         self.demand(self._free() is not None, "claimed with no worker free", f"{action}")
         self.demand(not self.duties.waiting(), "claimed more than it begins", f"{action}")
         self.offers.claim(action, self._fresh(), self._left())
-        self._busy = self.checks.world.now
+        self._last.busy = self.checks.world.now
 
     def run(self, action: do.Run) -> None:
         """A task that is its own, by a process that is made for it."""
@@ -229,7 +236,7 @@ class Conduct:
     def said_end(self, fields: dict[str, Any]) -> None:
         """Why it leaves."""
         now, scenario = self.checks.world.now, self.checks.scenario
-        why, idle = fields["why"], now - self._busy
+        why, idle = fields["why"], now - self._last.busy
         if why == "idle" and self.places:  # without workers there is nothing to wait for
             least = scenario.idle_timeout if self._passed else scenario.gate_timeout
             self.demand(idle >= least - SAME, "left early", f"idle for {idle:.2f} s")
@@ -242,7 +249,7 @@ class Conduct:
 
     def beat(self, _action: do.Beat) -> None:
         """It lives."""
-        self._beat = self.checks.world.now
+        self._last.beat = self.checks.world.now
 
     def exit(self, action: do.Exit) -> None:
         """It ends: nothing is left over."""
@@ -253,17 +260,11 @@ class Conduct:
                 self.duties.settled()
             self.demand(not self.agent.papers.waiting, "left unwritten", f"{action}")
         elif action.code == phases.DISK_FULL:
-            self.demand(self.agent.disk_full, "no disk was full", f"{action}")
+            self.demand("disk" in self.agent.ills, "no disk was full", f"{action}")
         elif action.code:
             self.demand(bool(action.text), "ended without a word", f"{action}")
 
     # -- always -----------------------------------------------------------------------------
-
-    def _spin(self, now: float) -> None:
-        self._steps = self._steps + 1 if now - self._since < SAME else 0
-        if not self._steps:
-            self._since = now
-        self.demand(self._steps < SPIN, "agent spins", self.agent.core.phase)
 
     def _in_time(self, now: float) -> None:
         """It looks, shows that it lives, and does not stay for ever where nothing happens."""
@@ -271,20 +272,22 @@ class Conduct:
         if phase in {phases.WAITING, phases.SERVING}:
             busy = any(place.busy for place in self.places)
             longest = LONGEST_LOOK if busy and phase == phases.SERVING else SLOW
-            self.demand(now - self._looked < longest + LATE, "looks rarely", phase)
+            self.demand(now - self._last.looked < longest + LATE, "looks rarely", phase)
         if phase in {phases.WAITING, phases.SERVING, phases.LEAVING}:
-            self.demand(now - self._beat < HEARTBEAT + LATE, "heart stops", phase)
+            self.demand(now - self._last.beat < HEARTBEAT + LATE, "heart stops", phase)
         if phase == phases.STARTING:
-            self.demand(now - self._busy < HELLO_TIMEOUT + LATE, "lingers", phase)
+            self.demand(now - self._last.busy < HELLO_TIMEOUT + LATE, "lingers", phase)
         elif phase == phases.WAITING:
-            self.demand(now - self._busy < scenario.gate_timeout + HELLO_TIMEOUT, "lingers", phase)
+            self.demand(
+                now - self._last.busy < scenario.gate_timeout + HELLO_TIMEOUT, "lingers", phase
+            )
         elif phase == phases.SERVING:
             if self.duties.waiting() or any(place.run for place in self.places):
-                self._busy = now
-            fine = now - self._busy < scenario.idle_timeout + 2 * LATE or self.offers.asked
-            self.demand(bool(fine), "lingers", f"idle for {now - self._busy:.1f} s")
+                self._last.busy = now
+            fine = now - self._last.busy < scenario.idle_timeout + 2 * LATE or self.offers.asked
+            self.demand(bool(fine), "lingers", f"idle for {now - self._last.busy:.1f} s")
         if phase in {phases.ANNOUNCING, phases.JUDGING}:
-            self._busy = self._looked = self._beat = now
+            self._last = Last(now)
 
     def _not_idle(self, now: float) -> None:
         """While it serves, a worker that could work does."""
@@ -306,8 +309,8 @@ class Conduct:
         return free is not None and not free.calls
 
     def _left(self) -> float:
-        end = self.agent.told_end
-        return float("inf") if end is None else float(end - self.checks.world.now)
+        end = self.told_end
+        return float("inf") if end is None else end - self.checks.world.now
 
 
 class Duties:

@@ -319,7 +319,7 @@ def cancelled_waiting(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.05, 0.5)
 def barren_job(cluster: Any, job: Any) -> Any:
     """It ends before its agents begin."""
-    job.exit_code, job.output = 127, "srun: error: execve(): python3: not found"
+    job.says.exit_code, job.says.output = 127, "srun: error: execve(): python3: not found"
     cluster.world.after(0.04, cluster.end, job, "FAILED")
     return True
 
@@ -400,14 +400,14 @@ def initializer_dies(agent: Any) -> Any:
     """The initializer fails in its workers."""
     if not agent.cluster.scenario.limits.initializer:
         return None
-    agent.initializer_fails = True
+    agent.ills["initializer"] = None
     return True
 
 
 @fault("agent", 0.02, 0.2)
 def disk_full(agent: Any) -> Any:
     """The agent cannot write any more."""
-    agent.world.after(agent.world.between(0.1, 30.0), setattr, agent, "disk_full", True)
+    agent.world.after(agent.world.between(0.1, 30.0), agent.ills.update, {"disk": None})
     return True
 
 

@@ -14,6 +14,8 @@ from .scenario import Plan, Scenario
 from .table import Table
 from .world import World
 
+SAME = 1e-3  # seconds that count as the same time
+
 
 class Violation(AssertionError):
     """An invariant does not hold."""
@@ -21,6 +23,20 @@ class Violation(AssertionError):
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name}: {text}")
         self.name = name
+
+
+class Spin:
+    """Counts steps at what is the same time."""
+
+    def __init__(self) -> None:
+        self._steps, self._since = 0, 0.0
+
+    def step(self, now: float) -> int:
+        """One more; how many there were."""
+        if now - self._since >= SAME:
+            self._steps, self._since = 0, now
+        self._steps += 1
+        return self._steps
 
 
 class TaskRun:

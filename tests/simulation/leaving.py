@@ -19,9 +19,9 @@ def outlived(checks: Checks) -> None:
     if session.finished is None:
         return
     for job in checks.jobs():
-        over = max(session.finished, job.began)
-        if job.ended and job.began and job.left > over + _allowed(checks):
-            late = job.left - session.finished
+        over = max(session.finished, job.times.began)
+        if job.ended and job.times.began and job.times.left > over + _allowed(checks):
+            late = job.times.left - session.finished
             checks.demand(False, "outlives", f"job {job.id} ended {late:.1f} s after the run")
 
 

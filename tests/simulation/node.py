@@ -19,10 +19,10 @@ from .files import DAMAGED, Log
 from .invariants import Checks
 from .parcel import GUARD
 from .scenario import Plan
+from .world import Alarm, World
 
 HERE = {"implementation": "cpython"}
 MOVED = {"implementation": "pypy"}
-INSTANT = 1e-5  # seconds that pass between two wakes
 
 
 class Agent:
@@ -30,20 +30,22 @@ class Agent:
 
     def __init__(self, cluster: Cluster, job: Job, node: int, workers: int, checks: Checks) -> None:
         self.cluster = cluster
-        self.world = cluster.world
         self.job = job
         self.checks = checks
         self.name = f"{job.id}.{job.restart}.{node}"
         self.gone = False
-        self.initializer_fails = self.disk_full = False
-        self.told_end: float | None = None  # when it was told that its time is over
+        self.ills: dict[str, None] = {}  # what ails it: initializer | disk
         self.papers = Papers(cluster, self.name)
         self.workers = Workers(self, workers)
         self.core = AgentCore(self._config(), workers)
         self.conduct = Conduct(self, checks, workers)
         self._events: deque[Any] = deque()
-        self._due: float | None = None
-        self._wakes = float("inf")  # the earliest wake that is on its way
+        self._alarm = Alarm(cluster.world, self._tick)
+
+    @property
+    def world(self) -> World:
+        """Where it lives."""
+        return self.cluster.world
 
     def begin(self) -> None:
         """It runs."""
@@ -80,22 +82,11 @@ class Agent:
                 DOES[type(action)](self, action)
             self._events.popleft()
         self._events.clear()
-        self._due = None if self.gone else self.core.due()
-        self._sleep()
+        self._alarm.set(None if self.gone else self.core.due())
 
-    def _sleep(self) -> None:
-        if self._due is not None and self._due < self._wakes:
-            self._wakes = max(self._due, self.world.now + INSTANT)
-            self.world.at(self._wakes, self._wake)
-
-    def _wake(self) -> None:
-        if self.gone or self.world.now < self._wakes:
-            return
-        self._wakes = float("inf")
-        if self._due is not None and self._due <= self.world.now:
+    def _tick(self) -> None:
+        if not self.gone:
             self.feed(on.Tick())
-        else:
-            self._sleep()
 
     # -- what happens to it -----------------------------------------------------------------
 
@@ -124,7 +115,7 @@ class Agent:
         """Write to the log."""
         if self.papers.gone():
             self.feed(on.FlushFailed(True, False, "no such file"))
-        elif self.disk_full:
+        elif "disk" in self.ills:
             self.feed(on.FlushFailed(False, True, "no space left on device"))
         elif self.cluster.faults.strike("flush", self):
             self.feed(on.FlushFailed(False, False, "stale file handle"))
@@ -142,8 +133,8 @@ class Agent:
         if self.cluster.faults.strike("time", self):
             self.feed(on.TimeLeft(False, None))
             return
-        self.told_end = self.job.ends
-        self.feed(on.TimeLeft(True, self.job.ends - self.world.now))
+        self.conduct.told_end = self.job.times.ends
+        self.feed(on.TimeLeft(True, self.job.times.ends - self.world.now))
 
     def look(self, _action: do.Look) -> None:
         """What is new in the inbox."""
@@ -338,7 +329,7 @@ class Workers:
         if unread or missing or (wanted and not directory.initializer):
             self._later(0.01, rank, on.NotConfigured(rank, "no such file"))
         else:
-            error = "ZeroDivisionError" if self.agent.initializer_fails else ""
+            error = "ZeroDivisionError" if "initializer" in self.agent.ills else ""
             self._later(0.02, rank, on.Ready(rank, error))
 
     def run(self, rank: int, task: str, attempt: int) -> None:

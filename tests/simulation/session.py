@@ -10,13 +10,12 @@ from fcx.executor.core import events as ev
 from fcx.executor.core.fleet import INLINE_BUNDLE
 
 from .causes import Causes
-from .invariants import Checks
+from .invariants import Checks, Spin
 from .pace import Pace
 from .reactions import Reactions
 from .staffing import Staffing
 
 SPIN = 30  # steps at what is the same time
-SAME = 1e-3  # seconds that count as the same time
 
 
 class Session:
@@ -28,14 +27,12 @@ class Session:
         self.settled: dict[str, act.Settle] = {}
         self.finished: float | None = None  # when
         self.broke_at = float("inf")
-        self.collected = False  # what it left open was, or will be
-        self.awaits_another = False  # another life will follow
         self.causes = Causes(checks)
         self._pace = Pace(checks)
         self._letters = Letters(checks)
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
-        self._steps, self._since = 0, 0.0
+        self._spin = Spin()
         self._seen: dict[Any, None] = {}  # stages and phases
         checks.sessions.append(self)
 
@@ -62,7 +59,7 @@ class Session:
         self._staffing.step(client.core, event, actions, self._letters.open)
         self._states(client.core)
         self._pace.after(client.core, now)
-        self._spin(client.core, now)
+        self._spins(client.core, now)
 
     # -- told -------------------------------------------------------------------------------
 
@@ -148,15 +145,12 @@ class Session:
 
     # -- after ------------------------------------------------------------------------------
 
-    def _spin(self, core: Any, now: float) -> None:
+    def _spins(self, core: Any, now: float) -> None:
         """It must not be asked again and again at the same time."""
-        self._steps = self._steps + 1 if now - self._since < SAME else 0
-        if not self._steps:
-            self._since = now
-        if self._steps > SPIN:
+        if self._spin.step(now) > SPIN:
             due = core.due()
             fine = due is None or due > now
-            self.checks.demand(fine, "spins", f"due {due} at {now}, {self._steps} steps")
+            self.checks.demand(fine, "spins", f"due {due} at {now}")
 
     def _states(self, core: Any) -> None:
         """For the table."""

@@ -64,6 +64,7 @@ class Simulation:
         self.trace: list[Step] = []
         self._traced = traced
         self._closed = False
+        self._left: Session | None = None  # whose run was left open, and is collected later
 
     # -- beginning --------------------------------------------------------------------------
 
@@ -180,12 +181,14 @@ class Simulation:
         session = self.client.session
         if session.finished is None:
             return False
-        if not session.collected and session.broken is not None and self.journal.ended:
-            session.collected = True
-            if len(self.checks.sessions) < SESSIONS and self.cluster.directory.exists:
-                self.world.after(self.scenario.caller.attaches, self._attach)
-                session.awaits_another = True
-        return not session.awaits_another and not self._jobs_left()
+        if session is self._left:
+            return False  # another will follow
+        more = len(self.checks.sessions) < SESSIONS and self.cluster.directory.exists
+        if more and session.broken is not None and self.journal.ended:
+            self._left = session
+            self.world.after(self.scenario.caller.attaches, self._attach)
+            return False
+        return not self._jobs_left()
 
     def _jobs_left(self) -> bool:
         return any(not job.ended for job in self.cluster.jobs.values() if job.reason not in STUCK)

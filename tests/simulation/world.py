@@ -7,6 +7,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+INSTANT = 1e-5  # seconds that pass between two wakes
+
 
 class World:
     """Nothing in it happens by itself: ``step`` does the next thing, and time is where that is."""
@@ -42,3 +44,29 @@ class World:
     def chance(self, likely: float) -> bool:
         """Whether it happens this time."""
         return self.random.random() < likely
+
+
+class Alarm:
+    """Wakes a core when it is due; a due time that has moved on lets it sleep on."""
+
+    def __init__(self, world: World, ring: Callable[[], None]) -> None:
+        self._world = world
+        self._ring = ring
+        self._due: float | None = None
+        self._next = float("inf")  # the earliest wake that is on its way
+
+    def set(self, due: float | None) -> None:
+        """It is due at this time, or not at all."""
+        self._due = due
+        if due is not None and due < self._next:
+            self._next = max(due, self._world.now + INSTANT)
+            self._world.at(self._next, self._wake)
+
+    def _wake(self) -> None:
+        if self._world.now < self._next:
+            return  # another came before it
+        self._next = float("inf")
+        if self._due is not None and self._due <= self._world.now:
+            self._ring()
+        else:
+            self.set(self._due)
