@@ -264,13 +264,13 @@ def claims_unread(api: Any, client: Any, request: Any, answer: Any) -> Any:
     return Failed(request.id, "refused", Trouble("RequestRefused", "424: ssh."))
 
 
-@fault("answer", 0.02, 0.2)
+@fault("answer", 0.2, 0.8)
 def fetch_spoilt(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """What was fetched is not what the record says."""
     return ev.Fetched(request.id, whole=False) if isinstance(answer, ev.Fetched) else None
 
 
-@fault("answer", 0.02, 0.2)
+@fault("answer", 0.2, 0.8)
 def fetch_refused(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """A part is gone."""
     if not isinstance(answer, ev.Fetched):

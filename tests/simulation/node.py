@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from fcx.executor.core import events as ev
 from fcx.protocol.config import Config
 from fcx.remote import actions as do
@@ -21,6 +23,7 @@ from .parcel import GUARD
 from .scenario import Plan
 from .world import Alarm, World
 
+INLINE = 50_000  # bytes of what a task had written that stand in its record
 HERE = {"implementation": "cpython"}
 MOVED = {"implementation": "pypy"}
 
@@ -168,10 +171,12 @@ class Agent:
         self.papers.waiting.append(RECORDS[action.kind](**action.fields))
 
     def keep_death(self, action: do.KeepDeath) -> None:
-        """A worker died of its task."""
-        self.papers.waiting.append(
-            _died(action.task, action.attempt, action.first, action.left, action.how._asdict())
-        )
+        """A worker died of its task; what it had written may be large."""
+        parts = 1 if self.checks.plans[action.task].size > INLINE else 0
+        if parts:
+            self.cluster.directory.parts[action.task, action.attempt] = parts
+        died = _died(action.task, action.attempt, action.first, action.left, action.how._asdict())
+        self.papers.waiting.append(msgspec.structs.replace(died, parts=parts))
 
     def keep(self, action: do.Keep) -> None:
         """What became of a task."""

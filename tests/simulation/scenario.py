@@ -119,12 +119,15 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
     if chance.random() < 0.01:
         return _stream(chance)
     odd = chance.choice((0.0, 0.0, 0.1, 0.4))
+    large = chance.random() < 0.15
     sets = chance.random() < 0.2
     at, found = 0.0, []
     for number in range(count):
         if number and (shape == "trickle" or (shape == "waves" and not number % 4)):
             at += chance.choice((0.001, 0.1, 1.0, 20.0))
-        how = chance.choice(HOWS[1:]) if chance.random() < odd else "value"
+        how = "large" if large and number % 2 else "value"
+        if chance.random() < odd:
+            how = chance.choice(HOWS[1:])
         found.append(
             Plan(
                 at,

@@ -16,6 +16,7 @@ SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 LATE = 1.5  # seconds that there may be too few pilots, or too many that wait
 REFUSED = 60.0  # seconds without a further pilot after one was refused
 ROUNDING = 1e-6
+NEVER = "will never start job"  # said of a further pilot
 
 
 class Staffing:
@@ -57,7 +58,8 @@ class Staffing:
         if any(isinstance(a, act.Forget) and a.what == "verdict" for a in actions):
             self._barren += 1
             self._not_before = max(self._not_before, now + min(30.0, 0.5 * 2**self._barren))
-        if isinstance(event, ev.Failed) and event.kind == "job":
+        never = [a for a in actions if isinstance(a, act.Say) and NEVER in a.text]
+        if never or (isinstance(event, ev.Failed) and event.kind == "job"):
             self._not_before = max(self._not_before, now + REFUSED)
 
     # -- not too many, not too soon ---------------------------------------------------------
