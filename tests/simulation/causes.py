@@ -26,6 +26,7 @@ JOBS = (
 LOST_SIGHT = (
     *("hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
     *("ghost_submit", "repeated_submit", "damaged_line", "directory_removed", "early_record"),
+    *("spoilt_read", "half_read"),
 )
 GONE = ("directory_removed",)  # somebody removed it all
 CAUSES: dict[str, tuple[str, ...]] = {

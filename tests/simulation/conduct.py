@@ -16,6 +16,7 @@ from .invariants import SAME, Checks, Spin
 
 SPIN = 1000  # steps at what is the same time
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
+NEARLY = 0.9  # of the time that the job has: a worker's first task is owed so much
 MARGIN = 2.0  # seconds of the job's time that are not counted on
 GIVES_UP = 600.0  # seconds for which an agent tries to write its log
 
@@ -31,6 +32,7 @@ class Place:
         self.asked: tuple[str, ...] | None = None  # configuration under way
         self.held = 0.0  # not to be configured again before
         self.calls = 0
+        self.first = False  # its task is the first, and is owed the whole time
         self.run: tuple[str, int] | None = None
         self.began = 0.0
 
@@ -56,7 +58,7 @@ class Conduct:
         self._last = Last(checks.world.now)
         self._signalled = self._closed = False
         self._spin = Spin()
-        self.told_end: float | None = None  # when the job's time is over, as it was told
+        self.told: tuple[float, float] | None = None  # when the time is over, how much it was
 
     def demand(self, holds: bool, name: str, text: str) -> None:
         """Raise a Violation that names the agent."""
@@ -164,9 +166,8 @@ class Conduct:
 
     def _empty(self, rank: int) -> None:
         """No process is there."""
-        calls = self.places[rank].calls
-        self.places[rank] = Place()
-        self.places[rank].calls = calls
+        before, self.places[rank] = self.places[rank], Place()
+        self.places[rank].calls, self.places[rank].first = before.calls, before.first
 
     def configure(self, action: do.Configure) -> None:
         """Only a process that has said hello, has none, and is not busy."""
@@ -193,7 +194,8 @@ class Conduct:
         fine = place.hello and not place.run and place.configured == info.modules
         self.demand(fine, "run by the wrong process", f"{action}: {place.configured}")
         place.calls += 1
-        fits = place.calls == 1 or self._left() - MARGIN >= self.offers.need([info])
+        place.first = place.calls == 1 and self._whole()
+        fits = place.first or self._left() - MARGIN >= self.offers.need([info])
         self.demand(fits, "begun without time", f"{action}: {self._left():.1f} s left")
         self.served = True
         place.busy, place.run, place.began = True, (action.task, action.attempt), now
@@ -210,8 +212,7 @@ class Conduct:
         """A death, of the task that it ran."""
         dead = (action.task, action.attempt)
         self.demand(self.duties.dying == dead, "another's death", f"{action}")
-        first = self.places[action.rank].calls == 1
-        self.demand(action.first == first, "first", f"{action}")
+        self.demand(action.first == self.places[action.rank].first, "first", f"{action}")
         self.duties.done[dead] = "died"
 
     def record(self, action: do.Record) -> None:
@@ -227,7 +228,7 @@ class Conduct:
         self.demand(fine, "runs not", f"{fields}")
         ran = self.checks.world.now - place.began
         self.demand(ran >= TELL - SAME, "told at once", f"{fields}")
-        self.demand(place.calls == 1 or not fields["first"], "first", f"{fields}")
+        self.demand(fields["first"] == place.first, "first", f"{fields}")
 
     def said_back(self, fields: dict[str, Any]) -> None:
         """Tasks go back that it has and has not begun."""
@@ -296,7 +297,7 @@ class Conduct:
         free = self._free()
         if free is None or free.held > now:
             return
-        offer = self.offers.best(free.calls == 0, self._left())
+        offer = self.offers.best(self._fresh(), self._left())
         self.demand(offer is None, "starves", f"{offer} lies there")
         self.demand(not self.duties.waiting(), "starves", "it has tasks that it does not begin")
 
@@ -306,11 +307,14 @@ class Conduct:
 
     def _fresh(self) -> bool:
         free = self._free()
-        return free is not None and not free.calls
+        return free is not None and not free.calls and self._whole()
 
     def _left(self) -> float:
-        end = self.told_end
-        return float("inf") if end is None else end - self.checks.world.now
+        return float("inf") if self.told is None else self.told[0] - self.checks.world.now
+
+    def _whole(self) -> bool:
+        """Whether nearly all of the job's time is left."""
+        return self.told is None or self._left() >= NEARLY * self.told[1]
 
 
 class Duties:

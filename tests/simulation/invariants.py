@@ -48,7 +48,7 @@ class TaskRun:
         self.agent = agent
         self.slot = slot
         self.began = began
-        self.first = agent.conduct.places[slot].calls == 1  # of its slot in that pilot
+        self.first = agent.conduct.places[slot].first  # it is owed the whole time
         self.ended = float("inf")
         self.how = ""  # finished | died | stopped; empty: it runs
 

@@ -136,7 +136,7 @@ class Agent:
         if self.cluster.faults.strike("time", self):
             self.feed(on.TimeLeft(False, None))
             return
-        self.conduct.told_end = self.job.times.ends
+        self.conduct.told = self.job.times.ends, self.job.times.ends - self.world.now
         self.feed(on.TimeLeft(True, self.job.times.ends - self.world.now))
 
     def look(self, _action: do.Look) -> None:
