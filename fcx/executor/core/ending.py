@@ -84,7 +84,8 @@ class Ending:
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
         serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
-        refused_late = trouble.error == "ParityError" and serving
+        sent_to = [pilot for pilot in self.fleet.pilots if pilot.jobs()]
+        refused_late = trouble.error == "ParityError" and (serving or len(sent_to) > 1)
         agents = sum(len(pilot.agents) for pilot in self.fleet.pilots)
         others_ran = trouble.error == "InitializerFailed" and agents > 1
         return refused_late or others_ran or trouble.error not in NOTHING_RAN

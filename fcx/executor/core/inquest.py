@@ -156,7 +156,8 @@ class Inquest:
         elif self._hopeless(why):
             self.requests.give_up(why.trouble)
         else:
-            self.requests.say(f"{why.trouble.message} Another pilot is submitted.", "warning")
+            text = why.trouble.message.rstrip(".")
+            self.requests.say(f"{text}. Another pilot is submitted.", "warning")
             self._what_it_brought(pilot)
 
     def _what_it_brought(self, pilot: Pilot) -> None:

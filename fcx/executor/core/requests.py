@@ -145,11 +145,12 @@ class Requests:
         pause = max(FIRST_PAUSE, min(LONGEST_PAUSE, waiting.pause * 2))
         waiting.pause = pause
         pause = max(event.after, pause * (0.75 + 0.5 * self.random.random()))
-        if self.now + pause > self._failing + patience:
+        left = self._failing + patience - self.now
+        if left <= 0:
             del self.under_way[event.action]
             self.give_up(_unreachable(event.trouble, self.now - self._failing, never=never))
             return
-        waiting.again = self.now + pause
+        waiting.again = self.now + min(pause, left)  # once more at the end of patience
         if self.now - self._complained > COMPLAINTS:
             self._complained = self.now
             self.say(f"{event.trouble.message} Trying again", "warning")
