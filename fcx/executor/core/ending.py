@@ -83,6 +83,8 @@ class Ending:
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
+        if any(task.fetching for task in self.tasks.unfinished.values()):
+            return True
         serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
         sent_to = [pilot for pilot in self.fleet.pilots if pilot.jobs()]
         refused_late = trouble.error == "ParityError" and (serving or len(sent_to) > 1)
