@@ -85,12 +85,14 @@ class Ending:
         """Whether outcomes may lie unfetched in the run directory."""
         if any(task.fetching for task in self.tasks.unfinished.values()):
             return True
+        if trouble.error not in NOTHING_RAN:
+            return True
         serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
-        sent_to = [pilot for pilot in self.fleet.pilots if pilot.jobs()]
-        refused_late = trouble.error == "ParityError" and (serving or len(sent_to) > 1)
+        with_jobs = [pilot for pilot in self.fleet.pilots if pilot.jobs()]
         agents = sum(len(pilot.agents) for pilot in self.fleet.pilots)
-        others_ran = trouble.error == "InitializerFailed" and agents > 1
-        return refused_late or others_ran or trouble.error not in NOTHING_RAN
+        if trouble.error == "ParityError":
+            return serving or len(with_jobs) > 1
+        return trouble.error == "InitializerFailed" and (agents > 1 or len(with_jobs) > 1)
 
     def _abort(self) -> None:
         self.aborting = True

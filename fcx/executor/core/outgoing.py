@@ -92,7 +92,7 @@ class Outgoing:
     def plan(self) -> None:
         """Send what is due."""
         self.orders.plan()
-        if self.busy or not self.gate.open:
+        if self.busy or not self.gate.open or self._no_pilot_yet():
             return
         if self.tasks.fresh and not self.fleet.holds_off():
             self._send(self._take_fresh(), self.fleet.take_name())
@@ -104,9 +104,14 @@ class Outgoing:
 
     def due(self) -> float | None:
         """When a bundle should leave."""
-        if self.busy or not self.gate.open or not self.tasks.outbox or self.gate.asking:
+        waits = self.busy or not self.gate.open or self.gate.asking or self._no_pilot_yet()
+        if waits or not self.tasks.outbox:
             return None
         return self.window.end(saving=self._saving())
+
+    def _no_pilot_yet(self) -> bool:
+        """Whether the next bundle would ride with a pilot that must wait for its turn."""
+        return self.limits.inline and self.fleet.holds_off() and not self.fleet.live()
 
     def _saving(self) -> bool:
         return self.requests.budget.short(self.requests.now)
