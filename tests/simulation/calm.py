@@ -7,6 +7,7 @@ from typing import Any
 
 from .invariants import Checks
 
+STREAM = 50  # tasks
 READY = 3.0  # seconds for a job's script, its agents and their workers to be ready, and more
 
 
@@ -46,6 +47,8 @@ def pilots(checks: Checks) -> None:
     """No more jobs than the work needs: those that live at a time, and renewals for want of time."""
     scenario = checks.scenario
     limits = scenario.limits
+    if len(scenario.tasks) > STREAM:
+        return  # pilots may idle between the bundles of a trickle
     width = math.ceil(min(len(scenario.tasks), limits.max_workers) / sum(limits.workers()))
     waves = 1 + _pauses(checks) + _renewals(checks) + _repeats(checks)
     jobs = len(list(checks.jobs()))

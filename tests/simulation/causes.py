@@ -24,7 +24,7 @@ JOBS = (
     *("requeued", "barren_job", "boot_fails", "cancelled_waiting", "job_memory", "flush_fails"),
 )
 LOST_SIGHT = (
-    *("hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
+    *("long_hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
     *("ghost_submit", "repeated_submit", "damaged_line", "directory_removed", "early_record"),
     *("spoilt_read", "half_read"),
 )
@@ -69,7 +69,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "requeued",
         "cancelled_waiting",
     ),
-    "ResultError": ("fetch_refused", "permission", "directory_removed"),
+    "ResultError": ("fetch_refused", "permission", "directory_removed", "driver_bug"),
 }
 
 
@@ -95,6 +95,11 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
         own = plan.how in {"exits", "killed", "stubborn"}
         return {"TimeLimitExceeded", "WorkerDied"} if own else {"TimeLimitExceeded"}
     return {"WorkerDied"}
+
+
+def found_here(trouble: ev.Trouble) -> bool:
+    """Whether it lists what a guard found, which may be nothing."""
+    return trouble.error == "ParityError" and "differs" in trouble.message
 
 
 class Causes:
@@ -134,6 +139,8 @@ class Causes:
         late = [run for run in written if run.ended < now - OVERDUE]
         fine = not late or note.task in self._fetch_failed or checks.excused()
         checks.demand(fine, "outcome lost", f"{note}")
+        if "never sent" in trouble.message:
+            self._never_sent(note.task)
         self._caused(trouble, note.task)
         self._exact(trouble, self.checks.runs.get(note.task, []))
         self._tried(note, trouble)
@@ -141,7 +148,7 @@ class Causes:
     def _caused(self, trouble: ev.Trouble, whose: str) -> None:
         """At least one of the causes that the error may have; and words."""
         checks = self.checks
-        fine = isinstance(trouble.message, str) and len(trouble.message) > 2
+        fine = len(trouble.message) > 2 and ("None" not in trouble.message or found_here(trouble))
         checks.demand(fine, "nothing said", f"{trouble}")
         there = {**checks.struck, **dict.fromkeys(self._circumstances(whose))}
         causes = CAUSES.get(trouble.error, ())
@@ -175,6 +182,13 @@ class Causes:
         if plan is not None and plan.how == "memory":
             found.append("memory")
         return found
+
+    def _never_sent(self, task: str) -> None:
+        """No job that may yet begin, or is at work, has it."""
+        for job in self.checks.jobs():
+            carried = [name for parcel in job.script.bundles for name, _ in parcel.tasks]
+            fine = job.ended or task not in carried
+            self.checks.demand(fine, "sent all the same", f"{task} is in the script of {job.id}")
 
     def _tried(self, note: act.Settle, trouble: ev.Trouble) -> None:
         """A task is given up after as many losses as it may have, unless they are its own."""

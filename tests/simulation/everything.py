@@ -14,8 +14,8 @@ from fcx.remote import events as on
 
 from .faults import FAULTS
 from .scenario import HOWS
+from .session import PHASES
 
-PHASES = ("submitting", "queued", "up", "leaving", "ended")
 AGENT_STATES = (
     agent.STARTING,
     agent.ANNOUNCING,

@@ -155,6 +155,22 @@ def driver_bug(api: Any, client: Any, request: Any) -> Any:
     return Failed(request.id, "bug", Trouble("KeyError", "'x'"))
 
 
+@fault("request", 0.2, 1.0)
+def cancel_refused(api: Any, client: Any, request: Any) -> Any:
+    """A job cannot be cancelled."""
+    if not isinstance(request, act.CancelJob):
+        return None
+    return Failed(request.id, "refused", Trouble("RequestRefused", "403: not yours to cancel."))
+
+
+@fault("request", 0.05, 0.5)
+def listing_refused(api: Any, client: Any, request: Any) -> Any:
+    """A listing is refused, though not for ever."""
+    if not isinstance(request, act.ListFolder | act.ListJobs):
+        return None
+    return Failed(request.id, "refused", Trouble("RequestRefused", "424: cannot list."))
+
+
 @fault("answer", 0.01, 0.2)
 def lost_answer(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """What was asked for is done, and the answer is lost."""
@@ -304,8 +320,15 @@ def never_starts(cluster: Any, job: Any) -> Any:
 
 @fault("job", 0.1, 0.7)
 def hidden_job(cluster: Any, job: Any) -> Any:
-    """Listings do not have it for a while."""
-    job.hidden_until = cluster.world.now + cluster.world.random.choice((5.0, 20.0, 200.0))
+    """Listings do not have it for some seconds: that must not be taken for its end."""
+    job.hidden_until = cluster.world.now + cluster.world.random.choice((5.0, 20.0, 28.0))
+    return True
+
+
+@fault("job", 0.1, 0.7)
+def long_hidden_job(cluster: Any, job: Any) -> Any:
+    """Listings do not have it for minutes."""
+    job.hidden_until = cluster.world.now + cluster.world.between(60.0, 300.0)
     return True
 
 

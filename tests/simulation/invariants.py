@@ -66,6 +66,7 @@ class Checks:
         self.fetched: dict[str, None] = {}  # outcomes that the caller has
         self.unwanted: dict[str, float] = {}  # cancelled by the caller, and when
         self.sessions: list[Any] = []
+        self.pilots: dict[str, tuple[Any, int]] = {}  # session and submit, by name
         self.idle_jobs = 0  # that came and had nothing to do
         self.cluster: Any  # set once there is one
 
@@ -146,6 +147,8 @@ class Checks:
 
     def removed(self) -> None:
         """The client has the run directory removed, or a late job does on its word."""
+        if "directory_removed" in self.struck:
+            return  # somebody else did that before
         lost = [
             task
             for task in self.written
@@ -160,7 +163,7 @@ class Checks:
 
 
 MISLEADING = (
-    *("ghost_submit", "repeated_submit", "lost_answer", "hidden_job", "forgotten_job"),
+    *("ghost_submit", "repeated_submit", "lost_answer", "long_hidden_job", "forgotten_job"),
     *("listing_without_job", "empty_listing", "spoilt_read", "half_read", "damaged_line"),
     *("fetch_spoilt", "claim_stale", "directory_removed", "outage", "long_outage"),
 )

@@ -24,6 +24,7 @@ class Reactions:
         self.expected, self.settled = expected, settled  # the session's
         self._sent: dict[str, int] = {}  # attempts, as last sent
         self._tidied = ""  # what the directory was left as
+        self._ambiguous = False  # a submit was repeated: another job may come
         self._landed = False  # an agent has been heard of
         self._unordered: dict[str, float] = {}  # cancelled after they were sent, and when
 
@@ -65,6 +66,11 @@ class Reactions:
             gone = any(isinstance(a, act.Settle) and a.task == event.task for a in actions)
             expected = event.task in self.settled
             self.checks.demand(gone or expected, "not cancelled", event.task)
+        elif isinstance(event, ev.OutputRead):
+            last = event.text.rstrip().rpartition("\n")[2]
+            told = any(last in getattr(a, "text", "") for a in actions)
+            broken = any(isinstance(a, act.Broken) and last in a.trouble.message for a in actions)
+            self.checks.demand(told or broken, "not told", event.text)
         elif isinstance(event, ev.JobMade):
             made = [a for a in actions if isinstance(a, act.RecordPilot) and a.job == event.job]
             self.checks.demand(bool(made), "job not remembered", f"{event}")
@@ -109,6 +115,8 @@ class Reactions:
     def _noted(self, event: Any, actions: list[Any]) -> None:
         if isinstance(event, ev.LogRead) and any(isinstance(r, ev.Up) for r in event.records):
             self._landed = True
+        if isinstance(event, ev.JobMade) and event.repeated:
+            self._ambiguous = True
         if isinstance(event, ev.Attached):
             self._sent.update(
                 (info.id, attempt)
@@ -117,13 +125,20 @@ class Reactions:
         for action in actions:
             if isinstance(action, act.Encode):
                 self._sent.update(action.tasks)
-            elif isinstance(action, act.WriteClosed):
-                self._tidied = action.word
-            elif isinstance(action, act.RemoveDirectory):
-                self._tidied = "remove"
+            elif isinstance(action, act.WriteClosed | act.RemoveDirectory):
+                self._tidy(action)
             elif isinstance(action, act.RecordEnd):
                 fine = action.kept or self._tidied != "keep" or bool(self.checks.struck)
                 self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
+
+    def _tidy(self, action: Any) -> None:
+        """What a late job would be told to remove, must not be wanted."""
+        removes = isinstance(action, act.RemoveDirectory)
+        self._tidied = "remove" if removes else action.word
+        if self._tidied == "remove":
+            self.checks.removed()
+            late = removes and self._ambiguous
+            self.checks.demand(not late, "removed before a late job", f"{action}")
 
 
 KNOWN_WORDS: dict[type, tuple[str, tuple[Any, ...]]] = {

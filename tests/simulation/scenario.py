@@ -167,6 +167,9 @@ def _caller(chance: random.Random, count: int, last: float) -> Caller:
 def _faults(
     chance: random.Random, known: dict[str, tuple[float, float]]
 ) -> tuple[tuple[str, float], ...]:
+    if chance.random() < 0.3:  # one alone, and often
+        name = chance.choice(sorted(known))
+        return ((name, chance.uniform(known[name][1], min(1.0, 3 * known[name][1]))),)
     count = chance.choice((0, 1, 2, 3, 5, 8))
     names = sorted(chance.sample(sorted(known), min(count, len(known))))
     return tuple((name, chance.uniform(*known[name])) for name in names)
