@@ -36,9 +36,10 @@ from executors.fixtures import TIME, making
 from fcx import FirecrestExecutor
 
 SUITE = cpython.find()
-pytestmark = pytest.mark.skipif(
-    SUITE is None, reason=f"no CPython test suite here ({cpython.PACKAGES})"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(SUITE is None, reason=f"no CPython test suite here ({cpython.PACKAGES})"),
+]
 
 BINDING = """\
 import concurrent.futures, sys

@@ -281,6 +281,7 @@ class TestAgent:
         assert pilot.wait("end")["why"] == "time"
         assert not [r for r in pilot.read() if r["k"] == "done" and r["t"] == "t11"]
 
+    @pytest.mark.slow
     def test_has_a_heartbeat_outside_of_its_log(self, pilot, monkeypatch):
         """It grows while nothing else happens."""
         pilot.start()

@@ -28,6 +28,7 @@ def test_a_line_that_is_too_long_for_an_answer(bench: Bench, tmp_path: Path, end
     assert caught.value.responses[-1].status_code == 413
 
 
+@pytest.mark.slow
 def test_reading_what_never_ends(bench: Bench, tmp_path: Path):
     """408 after the login node's five seconds; the server answers others meanwhile and after."""
     os.mkfifo(tmp_path / "fifo")

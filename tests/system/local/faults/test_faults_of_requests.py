@@ -93,6 +93,7 @@ def test_rate_limits_name_the_time_to_wait(server, faults):
     assert server.handle.statuses()[429] == 1
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_hangs(server, faults, place, fresh):
     """What each request ends in, after the five seconds that a command has."""
     scenario = Scenario(server, "hanging", place)
