@@ -1,4 +1,4 @@
-"""Fixtures for tests/conftest.py: a site to run calls on, and executors that are always closed.
+"""Fixtures for tests/conftest.py: a site to run tasks on, and executors that are always closed.
 
 `site` is a local cluster of processes, which every machine has; `FCX_TEST_SCHEDULER=slurm` puts a
 real Slurm behind it instead. Tests of what only a scheduler does ask for `slurm_firecrest`.
@@ -33,7 +33,7 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session", autouse=True)
 def ample_requests() -> Iterator[None]:
-    """Calls of many tests share one executor: its budget of requests is not what they test."""
+    """Tasks of many tests share one executor: its budget of requests is not what they test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(budget, "RATE", 50.0)
         yield
@@ -41,7 +41,7 @@ def ample_requests() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def site(request: pytest.FixtureRequest) -> Iterator[Environment]:
-    """The six variables of a cluster that runs calls."""
+    """The six variables of a cluster that runs tasks."""
     if os.environ.get("FCX_TEST_SCHEDULER") == "slurm":
         yield request.getfixturevalue("slurm_firecrest")
         return
@@ -79,7 +79,7 @@ def making(env: Environment, folder: Path) -> Iterator[Make]:
 
 @pytest.fixture(scope="session")
 def ex(site: Environment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FirecrestExecutor]:
-    """An executor with a pilot that stays, for tests that only need a call to run."""
+    """An executor with a pilot that stays, for tests that only need a task to run."""
     folder = tmp_path_factory.mktemp("shared")
     with making(site, folder) as build:
         executor = build(folder, ["--time=00:30:00"], idle_timeout=600.0, max_workers=1)

@@ -1,4 +1,4 @@
-"""What is wrong is said clearly, at once or in the future; it never hangs and costs no other call."""
+"""What is wrong is said clearly, at once or in the future; it never hangs and costs no other task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from fcx.local import cluster
 
 
 def failure(executor, fn, /, *args, **kwargs):
-    """The exception of one call, in bounded time."""
+    """The exception of one task, in bounded time."""
     return executor.submit(fn, *args, **kwargs).exception(WAIT)
 
 
@@ -90,7 +90,7 @@ class TestWorkingDir:
 
     @pytest.mark.parametrize("path", ["relative", "", "./here", "~", b"/tmp"])
     def test_a_relative_one_is_refused_at_once(self, site, path):
-        """It is a path over there: nothing here could complete it."""
+        """It is a remote path: nothing at the client could complete it."""
         with pytest.raises(errors.ConfigError, match="absolute path"):
             fcx.FirecrestExecutor(path, env=site)
 
@@ -197,7 +197,7 @@ class TestOptions:
             fcx.FirecrestExecutor(tmp_path, env=site, parity="loose")
 
     def test_an_interpreter_that_is_not_there(self, make):
-        """The far side's own words, and no retries."""
+        """The remote side's own words, and no retries."""
         with make(python="/no/such/python3") as executor:
             error = failure(executor, abs, -1)
         assert isinstance(error, errors.ParityError)
@@ -205,7 +205,7 @@ class TestOptions:
 
 
 class TestArguments:
-    """What cannot travel there."""
+    """What cannot travel."""
 
     @pytest.mark.parametrize(
         ("value", "kind"), [(memoryview(b""), "memoryview"), ((i for i in "ab"), "generator")]
@@ -259,7 +259,7 @@ class TestResults:
     """What cannot travel back."""
 
     def test_one_that_cannot_be_pickled(self, ex):
-        """The type is named; the call's output is there."""
+        """The type is named; the task's output is there."""
 
         def work():
             print("worked")
@@ -314,7 +314,7 @@ class TestResults:
         assert error.data
 
     def test_one_whose_loading_raises(self, ex):
-        """Code of the user's that runs while a result is loaded may fail: only its call does."""
+        """Code of the user's that runs while a result is loaded may fail: only its task does."""
 
         class Trap:
             def __reduce__(self):
@@ -327,7 +327,7 @@ class TestResults:
 
 
 class TestWorkersThatDie:
-    """The call says how; the others go on."""
+    """The task says how; the others go on."""
 
     @pytest.mark.parametrize(
         ("ending", "told"),
@@ -364,7 +364,7 @@ class TestWorkersThatDie:
         assert (before.result(WAIT), after.result(WAIT)) == (1, 2)
 
     def test_by_somebody_elses(self, make, tmp_path):
-        """A worker that is killed from outside is infrastructure: its call runs again."""
+        """A worker that is killed from outside is infrastructure: its task runs again."""
         mark = tmp_path / "mark"
 
         def once(path):
@@ -386,7 +386,7 @@ class TestWorkersThatDie:
         assert len(mark.read_text().split()) == 2
 
     def test_every_time(self, make, tmp_path):
-        """No more than task_retries times; then it is the call's error."""
+        """No more than task_retries times; then it is the task's error."""
         mark = tmp_path / "mark"
 
         def always(path):
@@ -403,8 +403,8 @@ class TestWorkersThatDie:
         assert "SIGKILL" in str(error)
         assert mark.read_text() == "xxx"
 
-    def test_a_call_that_forks(self, ex):
-        """The child that returns from the call is not a second worker."""
+    def test_a_task_that_forks(self, ex):
+        """The child that returns from the task is not a second worker."""
 
         def fork():
             import os
@@ -415,8 +415,8 @@ class TestWorkersThatDie:
         assert ex.submit(fork).result(WAIT) == "parent"
         assert list(ex.map(abs, range(5), timeout=WAIT)) == list(range(5))
 
-    def test_a_call_that_leaves_a_child_behind(self, ex):
-        """A process that lives on does not hold up the call."""
+    def test_a_task_that_leaves_a_child_behind(self, ex):
+        """A process that lives on does not hold up the task."""
 
         def spawn():
             import subprocess
@@ -426,7 +426,7 @@ class TestWorkersThatDie:
         pid = ex.submit(spawn).result(WAIT)
         os.kill(pid, signal.SIGKILL)  # it lives
 
-    def test_a_call_that_closes_every_descriptor(self, make):
+    def test_a_task_that_closes_every_descriptor(self, make):
         """The worker has nothing left to answer with: it is told as dead."""
         with make(max_workers=1, task_retries=0) as executor:
             error = failure(executor, os.closerange, 3, 1000)
@@ -438,7 +438,7 @@ class TestTheRunDirectory:
     """The place where both sides meet."""
 
     def test_is_deleted_under_way(self, make, tmp_path):
-        """The calls that are lost say so."""
+        """The tasks that are lost say so."""
         with make(max_workers=1) as executor:
             assert executor.submit(abs, -1).result(WAIT) == 1
             future = executor.submit(time.sleep, 120)
@@ -498,7 +498,7 @@ class TestTheRunDirectory:
 
 
 class TestManyAtOnce:
-    """A bad call among good ones costs only itself."""
+    """A bad task among good ones costs only itself."""
 
     def test_every_kind_of_trouble_in_one_map(self, make):
         """Each result in its place, whatever its neighbours did."""

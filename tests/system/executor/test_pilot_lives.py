@@ -1,4 +1,4 @@
-"""Pilots: how many, for how long, and what becomes of calls when one of them ends."""
+"""Pilots: how many, for how long, and what becomes of tasks when one of them ends."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from fcx.local import cluster
 
 
 def job_id():
-    """The job that a call runs in."""
+    """The job that a task runs in."""
     return os.environ["SLURM_JOB_ID"]
 
 
 def slow_once(path, first=600.0):
-    """Sleeps the first time that it is called with this path; counts the calls in it."""
+    """Sleeps the first time that it is called with this path; counts its calls in it."""
     calls = Path(path).read_text() if Path(path).exists() else ""
     with Path(path).open("a") as file:
         print(os.environ["SLURM_JOB_ID"], os.getppid(), file=file)
@@ -83,10 +83,10 @@ def live_jobs(executor):
 
 
 class TestHowMany:
-    """No more jobs than the calls need, and none that idles."""
+    """No more jobs than the tasks need, and none that idles."""
 
     def test_a_burst_makes_no_more_jobs_than_workers(self, site, make):
-        """Hundreds of small calls, and once they are done no job is left waiting."""
+        """Hundreds of small tasks, and once they are done no job is left waiting."""
         site.reset_counts()
         with make(max_workers=3, idle_timeout=0.5) as executor:
             jobs = set(executor.map(lambda _: job_id(), range(200), timeout=WAIT))
@@ -94,8 +94,8 @@ class TestHowMany:
             assert site.counts()["submit"] <= 3
             eventually(lambda: not live_jobs(executor))
 
-    def test_long_calls_get_one_each(self, make):
-        """Four calls that wait for each other run at the same time."""
+    def test_long_tasks_get_one_each(self, make):
+        """Four tasks that wait for each other run at the same time."""
 
         def meet(folder, number, count):
             import time
@@ -114,7 +114,7 @@ class TestHowMany:
             futures = [executor.submit(meet, str(folder), i, 4) for i in range(4)]
             assert len({future.result(WAIT) for future in futures}) == 4
 
-    def test_whichever_begins_first_has_the_modules_of_its_calls(self, tmp_path, monkeypatch):
+    def test_whichever_begins_first_has_the_modules_of_its_tasks(self, tmp_path, monkeypatch):
         """Pilots that wait side by side all bring the user's own modules along."""
         (tmp_path / "ownmodule.py").write_text("def double(x):\n    return 2 * x\n")
         monkeypatch.syspath_prepend(str(tmp_path))
@@ -137,13 +137,13 @@ class TestHowMany:
                 waiting.shutdown()
 
     def test_an_idle_pilot_ends_itself(self, make):
-        """Node hours are money; the next call gets a new one."""
+        """Node hours are money; the next task gets a new one."""
         with make(max_workers=1, idle_timeout=0.5) as executor:
             first = executor.submit(job_id).result(WAIT)
             eventually(lambda: not live_jobs(executor))
             assert executor.submit(job_id).result(WAIT) != first
 
-    def test_a_pilot_serves_calls_that_come_later(self, make):
+    def test_a_pilot_serves_tasks_that_come_later(self, make):
         """Within its idle time no second job is made."""
         with make(max_workers=2, idle_timeout=60.0) as executor:
             jobs = {executor.submit(job_id).result(WAIT) for _ in range(5)}
@@ -193,7 +193,7 @@ class TestNodes:
             assert (one[2], two[2]) == (str(len(one[0])), str(len(two[0])))
 
     def test_two_nodes_are_one_job(self, make, tmp_path):
-        """An agent on each node; calls run on both."""
+        """An agent on each node; tasks run on both."""
 
         def look(folder, number):
             import os
@@ -224,7 +224,7 @@ class TestNodes:
         with pytest.raises(errors.OptionError, match="workers_per_node"):
             make(tmp_path, [TIME], ["--ntasks=4"], max_workers=1)
 
-    def test_a_bundle_between_two_nodes_runs_each_call_once(self, make, tmp_path):
+    def test_a_bundle_between_two_nodes_runs_each_task_once(self, make, tmp_path):
         """What one agent has claimed the other leaves alone."""
 
         def note(path):
@@ -241,16 +241,16 @@ class TestNodes:
 
 @pytest.mark.slow
 class TestTimeLimits:
-    """A call is owed a whole time limit. Here a minute of --time lasts 15 s."""
+    """A task is owed a whole time limit. Here a minute of --time lasts 15 s."""
 
-    def test_three_calls_of_two_thirds_of_it(self, quick_minutes, tmp_path):
+    def test_three_tasks_of_two_thirds_of_it(self, quick_minutes, tmp_path):
         """Two never fit into one job: each gets its own, and all three end."""
         with making(quick_minutes, tmp_path) as build:
             with build(tmp_path, ["--time=00:01:00"], max_workers=1) as executor:
                 assert list(executor.map(time.sleep, [8.0] * 3, timeout=WAIT)) == [None] * 3
                 assert len({pilot.job for pilot in executor._run.pilots}) >= 3
 
-    def test_a_call_that_has_all_of_it_and_wants_more(self, quick_minutes, tmp_path):
+    def test_a_task_that_has_all_of_it_and_wants_more(self, quick_minutes, tmp_path):
         """TimeLimitExceeded: the advice is --time. It is not tried again."""
         mark = tmp_path / "mark"
 
@@ -276,7 +276,7 @@ class TestTimeLimits:
                 assert first.result(WAIT) is None
                 assert second.result(WAIT) == "slept 8.5"
 
-    def test_walltime_keeps_a_call_from_being_begun_too_late(self, quick_minutes, tmp_path):
+    def test_walltime_keeps_a_task_from_being_begun_too_late(self, quick_minutes, tmp_path):
         """A function that says how long it takes is not started where that does not fit."""
         mark = tmp_path / "mark"
 
@@ -324,7 +324,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("scheduler", ["site", pytest.param("slurm", marks=pytest.mark.slurm)])
     def test_ctrl_c_cancels_the_jobs_and_says_so(self, scheduler, request, tmp_path):
-        """The call over there is ended, the job is gone, the message names the run."""
+        """The task is ended, the job is gone, the message names the run."""
         site = request.getfixturevalue({"site": "site", "slurm": "slurm_firecrest"}[scheduler])
         mark = tmp_path / "mark"
         child = self.start(
@@ -350,7 +350,7 @@ class TestEnds:
         assert "1 job" in err
         eventually(lambda: gone(worker))
 
-    def test_the_end_of_the_program_waits_for_its_calls(self, site, tmp_path):
+    def test_the_end_of_the_program_waits_for_its_tasks(self, site, tmp_path):
         """As concurrent.futures has it; nothing runs on afterwards."""
         mark = tmp_path / "mark"
         child = self.start(
@@ -386,7 +386,7 @@ class TestEnds:
         eventually(lambda: gone(agent))
 
     def test_an_executor_that_nobody_holds_ends(self, make):
-        """Garbage collection closes it, once its calls are done."""
+        """Garbage collection closes it, once its tasks are done."""
         executor = make(max_workers=1)
         future, run = executor.submit(abs, -1), executor._run
         assert future.result(WAIT) == 1
@@ -408,7 +408,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_an_agent_that_is_killed(self, make, tmp_path, patient):
-        """Its call runs again, elsewhere, and is charged for it."""
+        """Its task runs again, elsewhere, and is charged for it."""
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
             future = executor.submit(slow_once, str(mark))
@@ -419,7 +419,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_a_surplus_pilot_that_had_begun_after_all(self, make, tmp_path, patient):
-        """We cancel it, and its agent dies before it can say a word: its call runs elsewhere."""
+        """We cancel it, and its agent dies before it can say a word: its task runs elsewhere."""
         from fcx.firecrest.loop import LoopThread
 
         mark = tmp_path / "mark"
@@ -446,7 +446,7 @@ class TestTrouble:
         assert job in str(error)
 
     def test_cancelled_from_outside(self, make, site, tmp_path):
-        """scancel by hand: the call runs again."""
+        """scancel by hand: the task runs again."""
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
             future = executor.submit(slow_once, str(mark))
@@ -458,7 +458,7 @@ class TestTrouble:
     @pytest.mark.slow
     @pytest.mark.slurm
     def test_scancel_by_hand_on_slurm(self, slurm, slurm_firecrest, tmp_path, patient):
-        """The same, with Slurm's own scancel; task_retries=0 makes it the call's error."""
+        """The same, with Slurm's own scancel; task_retries=0 makes it the task's error."""
         mark = tmp_path / "mark"
         with making(slurm_firecrest, tmp_path) as build:
             with build(max_workers=1, task_retries=0) as executor:
@@ -473,7 +473,7 @@ class TestTrouble:
     @pytest.mark.slow
     @pytest.mark.slurm
     def test_requeue_by_hand_on_slurm(self, slurm, slurm_firecrest, tmp_path, patient):
-        """--requeue: the job restarts under its id; the call runs again, the finished one does not."""
+        """--requeue: the job restarts under its id; the task runs again, the finished one does not."""
         done, mark = tmp_path / "done", tmp_path / "mark"
         with making(slurm_firecrest, tmp_path) as build:
             with build(tmp_path, [TIME, "--requeue"], max_workers=1) as executor:
@@ -498,7 +498,7 @@ class TestTrouble:
     @pytest.mark.slow
     @pytest.mark.slurm
     def test_slurms_controller_stops_during_a_submit(self, slurm, slurm_firecrest, tmp_path):
-        """sbatch hangs, the answer is an error, the job appears later: the call runs once."""
+        """sbatch hangs, the answer is an error, the job appears later: the task runs once."""
         controller = slurm._daemons[0].pid
         mark = tmp_path / "mark"
         with making(slurm_firecrest, tmp_path) as build:
@@ -520,7 +520,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_a_node_that_fails(self, make, site, tmp_path, patient):
-        """NODE_FAIL: the call runs again on another."""
+        """NODE_FAIL: the task runs again on another."""
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
             future = executor.submit(slow_once, str(mark))
@@ -544,7 +544,7 @@ class TestTrouble:
 
     @pytest.mark.slow
     def test_preempted(self, make, site, tmp_path, patient):
-        """Another job takes its place: the call runs again."""
+        """Another job takes its place: the task runs again."""
         mark = tmp_path / "mark"
         with make(max_workers=1) as executor:
             future = executor.submit(slow_once, str(mark))
@@ -586,7 +586,7 @@ def cancel(site, job):
 
 
 class TestFaultsOfTheApi:
-    """Faults that real servers have; the calls get through, each once."""
+    """Faults that real servers have; the tasks get through, each once."""
 
     @pytest.fixture
     def faults(self, site):
@@ -613,7 +613,7 @@ class TestFaultsOfTheApi:
         ids=lambda value: value if isinstance(value, str) else next(iter(value)),
     )
     def test_is_ridden_out(self, make, faults, tmp_path, kind, effects):
-        """A handful of calls under each fault: right results, none run twice."""
+        """A handful of tasks under each fault: right results, none run twice."""
         marks = tmp_path / "marks"
 
         def note(path, number):
@@ -633,7 +633,7 @@ class TestFaultsOfTheApi:
         assert sorted(map(int, marks.read_text().split())) == [0, 1, 2, 3, 4, 5]
 
     def test_tokens_that_expire_under_way(self, make, faults):
-        """A new one is fetched; no call notices."""
+        """A new one is fetched; no task notices."""
         with make(max_workers=1) as executor:
             assert executor.submit(abs, -1).result(WAIT) == 1
             faults.expire_tokens()

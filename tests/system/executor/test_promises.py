@@ -1,4 +1,4 @@
-"""What the executor promises of ordinary calls: what travels, what comes back, and in which form."""
+"""What the executor promises of ordinary tasks: what travels, what comes back, and in which form."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ MEGABYTES = int(os.environ.get("FCX_TEST_MEGABYTES", "30"))
 
 
 def result(executor, fn, /, *args, **kwargs):
-    """The result of one call, in bounded time."""
+    """The result of one task, in bounded time."""
     return executor.submit(fn, *args, **kwargs).result(WAIT)
 
 
 def failure(executor, fn, /, *args, **kwargs):
-    """The exception of one call, in bounded time."""
+    """The exception of one task, in bounded time."""
     return executor.submit(fn, *args, **kwargs).exception(WAIT)
 
 
 def job_id():
-    """The job that a call runs in."""
+    """The job that a task runs in."""
     return os.environ["SLURM_JOB_ID"]
 
 
@@ -97,7 +97,7 @@ class TestWhatTravels:
         }
 
     def test_values_that_refer_to_each_other(self, ex):
-        """Identity inside one call's arguments is kept."""
+        """Identity inside one task's arguments is kept."""
         shared = [1]
 
         def same(a, b):
@@ -106,7 +106,7 @@ class TestWhatTravels:
         assert result(ex, same, shared, shared) is True
 
     def test_arguments_are_taken_when_submit_is_called(self, ex):
-        """What the caller changes afterwards does not change the call."""
+        """What the caller changes afterwards does not change the task."""
         values = [1, 2]
         future = ex.submit(sum, values)
         values.append(100)
@@ -223,7 +223,7 @@ class TestModulesOfTheUser:
         assert result(ex, depth, 2) == pytest.approx(19.62)
 
     def test_their_exceptions_are_their_own(self, ex, package):
-        """An exception of the user's module is that module's class here."""
+        """An exception of the user's module is that module's class at the client."""
         from physics_of_test.errors_of_fall import TooDeep
         from physics_of_test.fall import depth
 
@@ -323,7 +323,7 @@ class TestExceptions:
 
     @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
     def test_those_that_are_no_exceptions(self, ex, kind):
-        """sys.exit() in a call ends the call, not the worker nor the caller."""
+        """sys.exit() in a task ends the task, not the worker nor the caller."""
 
         def leave(kind):
             raise kind(3)
@@ -333,8 +333,8 @@ class TestExceptions:
         assert error.args == (3,)
         assert result(ex, abs, -1) == 1
 
-    def test_an_unloadable_call_says_what_is_missing(self, ex):
-        """A call whose loading raises over there fails alone, with what it raised."""
+    def test_an_unloadable_task_says_what_is_missing(self, ex):
+        """A task whose loading raises remotely fails alone, with what it raised."""
 
         class Trap:
             def __reduce__(self):
@@ -346,7 +346,7 @@ class TestExceptions:
 
 
 class TestOutput:
-    """What a call writes is that call's."""
+    """What a task writes is that task's."""
 
     def test_stdout_and_stderr(self, ex):
         """print, sys.stderr, the file descriptor and a child process."""
@@ -367,7 +367,7 @@ class TestOutput:
         assert future.stdout() == "printed ü\nraw\nchild\nno newline"
         assert future.stderr() == "warned\n"
 
-    def test_of_two_calls_is_not_mixed(self, ex):
+    def test_of_two_tasks_is_not_mixed(self, ex):
         """Each future has its own, in whatever order they end."""
         futures = [ex.submit(print, f"call {i}") for i in range(20)]
         for i, future in enumerate(futures):
@@ -375,7 +375,7 @@ class TestOutput:
             assert future.stdout() == f"call {i}\n"
             assert future.stderr() == ""
 
-    def test_of_a_call_that_fails(self, ex):
+    def test_of_a_task_that_fails(self, ex):
         """What it wrote before it failed is there."""
 
         def fail():
@@ -386,8 +386,8 @@ class TestOutput:
         assert isinstance(future.exception(WAIT), ValueError)
         assert future.stdout() == "before\n"
 
-    def test_while_the_call_runs(self, ex, tmp_path):
-        """stdout() of a running call is what it has written so far."""
+    def test_while_the_task_runs(self, ex, tmp_path):
+        """stdout() of a running task is what it has written so far."""
         go = tmp_path / "go"
 
         def work(path):
@@ -411,7 +411,7 @@ class TestOutput:
         assert future.stdout().endswith(" ok")
 
     def test_goes_where_the_jobs_output_always_went(self, make, tmp_path):
-        """slurm-<jobid>.out lies in the working directory and has what the calls printed."""
+        """slurm-<jobid>.out lies in the working directory and has what the tasks printed."""
         with make() as executor:
             future = executor.submit(print, "for the record")
             future.result(WAIT)
@@ -453,21 +453,21 @@ class TestSize:
         future.result(WAIT)
         assert len(future.stdout()) == 2_000_001
 
-    def test_many_small_calls(self, ex):
-        """A thousand calls keep their order and their values."""
+    def test_many_small_tasks(self, ex):
+        """A thousand tasks keep their order and their values."""
         assert list(ex.map(operator.neg, range(1000), timeout=WAIT)) == list(range(0, -1000, -1))
 
 
 class TestFutures:
     """FirecrestFuture: a standard future that can be cancelled and knows its job."""
 
-    def test_knows_its_call_and_job(self, ex):
+    def test_knows_its_task_and_job(self, ex):
         """task_id at once, job_id once it ran."""
         future = ex.submit(job_id)
         assert future.task_id
         assert future.result(WAIT) == future.job_id
 
-    def test_a_pending_call_is_cancelled_at_once(self, make, tmp_path):
+    def test_a_pending_task_is_cancelled_at_once(self, make, tmp_path):
         """One that waits behind others never runs."""
         go, mark = tmp_path / "go", tmp_path / "mark"
 
@@ -496,8 +496,8 @@ class TestFutures:
             assert first.result(WAIT) is None
         assert not mark.exists()
 
-    def test_a_running_call_loses_its_worker(self, ex, tmp_path):
-        """cancel() of a running call ends it over there; the next call finds a worker."""
+    def test_a_running_task_loses_its_worker(self, ex, tmp_path):
+        """cancel() of a running task ends it remotely; the next task finds a worker."""
         mark = tmp_path / "mark"
 
         def work(path):
@@ -516,7 +516,7 @@ class TestFutures:
         assert result(ex, abs, -3) == 3
         eventually(lambda: gone(int(mark.read_text())))
 
-    def test_a_finished_call_cannot_be_cancelled(self, ex):
+    def test_a_finished_task_cannot_be_cancelled(self, ex):
         """As the standard library has it."""
         future = ex.submit(abs, -3)
         future.result(WAIT)
@@ -578,7 +578,7 @@ class TestMap:
         found = list(ex.map(pow, range(2, 10), range(100), chunksize=chunksize, timeout=WAIT))
         assert found == list(map(pow, range(2, 10), range(100)))
 
-    def test_an_exception_comes_where_its_call_stands(self, ex):
+    def test_an_exception_comes_where_its_task_stands(self, ex):
         """The results before it are there."""
         results = ex.map(lambda x: 1 / x, [1, 0, 1], timeout=WAIT)
         assert next(results) == 1
@@ -586,14 +586,14 @@ class TestMap:
             next(results)
 
     def test_of_nothing(self, ex):
-        """No call, no result, no wait."""
+        """No task, no result, no wait."""
         assert list(ex.map(abs, [])) == []
 
 
 class TestWorkers:
     """initializer, max_tasks_per_child, max_workers."""
 
-    def test_the_initializer_runs_before_the_calls(self, make):
+    def test_the_initializer_runs_before_the_tasks(self, make):
         """Once in each worker, with its arguments."""
 
         def prepare(name, value):
@@ -614,7 +614,7 @@ class TestWorkers:
         assert found.pop()[0] == 7
 
     def test_an_initializer_that_fails_breaks_the_executor(self, make):
-        """All its calls fail with the reason; so does the next submit."""
+        """All its tasks fail with the reason; so does the next submit."""
 
         def fail():
             raise LookupError("no licence")
@@ -629,13 +629,13 @@ class TestWorkers:
         with pytest.raises(BrokenExecutor, match="no licence"):
             executor.submit(abs, -1)
 
-    def test_each_call_has_a_process_of_its_own(self, make):
+    def test_each_task_has_a_process_of_its_own(self, make):
         """max_tasks_per_child=1."""
         with make(max_workers=1, max_tasks_per_child=1) as executor:
             pids = [executor.submit(os.getpid) for _ in range(4)]
             assert len({pid.result(WAIT) for pid in pids}) == 4
 
-    def test_calls_share_a_process_otherwise(self, ex):
+    def test_tasks_share_a_process_otherwise(self, ex):
         """A worker is started once."""
         assert len(set(ex.map(lambda _: __import__("os").getpid(), range(10), timeout=WAIT))) == 1
 
@@ -667,9 +667,9 @@ class TestWorkers:
 
 
 class TestSurroundings:
-    """A call finds the worker as if it were new."""
+    """A task finds the worker as if it were new."""
 
-    def test_what_a_call_changes_is_gone_for_the_next(self, ex):
+    def test_what_a_task_changes_is_gone_for_the_next(self, ex):
         """environ, cwd, umask, signal handlers, the path, the standard streams, an alarm."""
 
         def spoil():
@@ -715,7 +715,7 @@ class TestSurroundings:
         assert after.result(WAIT) == before
         assert after.stdout() == "heard\n"
 
-    def test_a_call_that_leaks_memory_does_not_pass_it_on(self, ex):
+    def test_a_task_that_leaks_memory_does_not_pass_it_on(self, ex):
         """Its process is replaced."""
 
         def leak():
@@ -756,7 +756,7 @@ class TestTheCluster:
             assert result(executor, abs, -5) == 5
 
     def test_several_executors_for_several_clusters(self, site, make, tmp_path):
-        """At once, in one process; each call runs where it was sent."""
+        """At once, in one process; each task runs where it was sent."""
 
         def there():
             import os

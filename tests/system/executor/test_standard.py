@@ -7,9 +7,9 @@ They are the suite's own classes; what is adapted, and why:
   `max_workers` alone.
 - Three tests start an interpreter of their own (`assert_python_ok`), whose code does `from
   concurrent.futures import <executor_type>`: some lines that put ours there go before it. They look
-  for what a call prints in that interpreter's own output, which a worker on a cluster does not
-  share: a callback prints what `stdout()` has when the call is done.
-- `test_cancel_futures` cancels as soon as it has submitted, and wants some calls to have begun by
+  for what a task prints in that interpreter's own output, which a worker on a cluster does not
+  share: a callback prints what `stdout()` has when the task is done.
+- `test_cancel_futures` cancels as soon as it has submitted, and wants some tasks to have begun by
   then, as they have in a pool on the same machine: here `shutdown` waits for one first.
 - `BaseTestCase` is left out: it counts threads and children before and after each test, and our one
   loop thread serves the whole process.
@@ -95,10 +95,10 @@ def run_python(flag, code):
 
 
 class CancelLater:
-    """test_cancel_futures: not before a call has begun."""
+    """test_cancel_futures: not before a task has begun."""
 
     def test_cancel_futures(self):
-        """Calls that have begun end; the others are cancelled."""
+        """Tasks that have begun end; the others are cancelled."""
         submit, shutdown, submitted = self.executor.submit, self.executor.shutdown, []
 
         def later(*args, **options):
@@ -129,7 +129,7 @@ def test_every_mixin_was_found_with_its_tests():
     assert count >= 27
 
 
-def test_a_hundred_calls_that_wait_for_one_event(make, tmp_path):
+def test_a_hundred_tasks_that_wait_for_one_event(make, tmp_path):
     """CPython's test_pending_calls_race: calls that all end at once are all seen to end."""
     event = tmp_path / "event"
 
