@@ -260,7 +260,7 @@ class AgentCore:
     def _fits(self, slot: "Slot", functions: "Iterable[str]", walltime: float, now: float) -> bool:
         """Whether a task may be begun: with nearly all of the time always, else if it will do."""
         left = self.clock.left(now)
-        if left is None or (slot.begun == 0 and self.clock.whole(now)):
+        if left is None or (slot.fresh and self.clock.whole(now)):
             return True
         return left - MARGIN >= self.offers.need(functions, walltime)
 

@@ -15,6 +15,7 @@ KEEPING = "keeping"  # its task is over, the outcome is on its way to the log
 
 HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file system
 TELL = 0.05  # seconds from which a running task is told of
+FRESH, FIRST, LATER = "fresh", "first", "later"
 RETRY = 0.5  # seconds until a configuration that could not be read is tried again
 PATIENCE = 90.0  # seconds for which it is: a directory's listing may be cached for 60
 
@@ -25,8 +26,7 @@ class Slot:
     def __init__(self, rank: int) -> None:
         self.rank = rank
         self.state = ENDED
-        self.begun = 0  # tasks in this pilot, whatever the process
-        self.first = False  # the task is the first, and had nearly all of the job's time
+        self.turn = FRESH  # of tasks in this pilot, whatever the process
         self.served = 0  # by this process
         self.modules: "Optional[Tuple[str, ...]]" = None  # that it was configured with
         self.task: "Optional[TaskInfo]" = None
@@ -36,6 +36,16 @@ class Slot:
         self.tries = 0  # processes that ended before they were ready, one after the other
         self.held = 0.0  # until when nothing is tried again
         self.troubled: "Optional[float]" = None  # since when it cannot be configured
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has begun no task in this pilot."""
+        return self.turn == FRESH
+
+    @property
+    def first(self) -> bool:
+        """Whether its task is the first, and had nearly all of the job's time."""
+        return self.turn == FIRST
 
     def start(self, now: float) -> None:
         """A fresh process."""
@@ -77,8 +87,7 @@ class Slot:
         self.task = task
         self.began = now
         self.told = False
-        self.begun += 1
-        self.first = whole and self.begun == 1
+        self.turn = FIRST if whole and self.fresh else LATER
         self.served += 1
 
     def finish(self, stale: bool) -> None:
