@@ -234,7 +234,8 @@ class Api:
 
 
 def _seen(job: Job) -> ev.JobSeen:
-    return ev.JobSeen(job.id, job.state, job.reason, job.says.exit_code, job.says.signal)
+    says, name = job.says, job.script.action.pilot
+    return ev.JobSeen(job.id, job.state, job.reason, says.exit_code, says.signal, name)
 
 
 EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {

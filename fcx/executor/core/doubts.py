@@ -78,6 +78,7 @@ class Doubts:
     def heed(self, sink: Sink, event: JobsListed) -> None:
         """What Slurm says of each."""
         jobs = {seen.job: seen for seen in event.jobs}
+        self._recognise(event)
         states = [(pilot, job_of(jobs, pilot)) for pilot in self.pilots()]
         for pilot, state in states:  # all of it is heard before any of it is acted upon
             if state is not None:
@@ -87,6 +88,13 @@ class Doubts:
                 self._act(sink, pilot, state)
             elif pilot.heard.missing(self.requests.now):
                 self.inquest.pilot(sink, pilot)
+
+    def _recognise(self, event: JobsListed) -> None:
+        """A pilot whose submit nobody heard the answer of has the name of its job."""
+        names = {seen.name: seen.job for seen in event.jobs}
+        for pilot in self.fleet.pilots:
+            if pilot.live and not pilot.jobs() and pilot.name in names:
+                pilot.job = names[pilot.name]
 
     def _note(self, pilot: Pilot, state: JobSeen) -> None:
         before = pilot.heard.state

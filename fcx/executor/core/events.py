@@ -152,6 +152,7 @@ class JobSeen(msgspec.Struct, frozen=True, array_like=True):
     reason: str = ""
     exit_code: int = 0
     signal: int = 0
+    name: str = ""
 
 
 class JobsListed(Event, frozen=True):

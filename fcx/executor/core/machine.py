@@ -102,7 +102,9 @@ class Core:
             unfinished = len(self.tasks.unfinished)
             seconds = self.tasks.expected_seconds(self.logs.looked)
             unsent = self.outgoing.unsent
-            self.fleet.plan(unfinished, seconds, self.audit.passed, unsent=unsent)
+            self.adoption.plan()
+            if not self.adoption.waiting():
+                self.fleet.plan(unfinished, seconds, self.audit.passed, unsent=unsent)
             if unfinished:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)

@@ -188,7 +188,8 @@ class Outgoing:
             return
         archives = self.inbox.missing(bundle.archives, self.fleet.carried_archives())
         size = bundle.size + sum(size for _, size in archives)
-        if self.limits.inline and not self.fleet.live() and size < INLINE_BUNDLE:
+        rides = self.limits.inline and not self.fleet.live() and not self.fleet.holds_off()
+        if rides and size < INLINE_BUNDLE:
             self.fleet.launch(1, [bundle], archives)
             self._sent()
         else:

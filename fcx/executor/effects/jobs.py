@@ -50,7 +50,7 @@ class JobEffects:
         """All of the user's recent jobs, and how long the answer took."""
         listing = await self.context.client.jobs.listing()
         jobs = tuple(
-            JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal)
+            JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal, job.name)
             for job in listing.jobs
         )
         return JobsListed(action.id, jobs, listing.seconds)
