@@ -40,6 +40,7 @@ class Driver:
         self.performer = performer
         self.recorder = recorder
         self._events: deque[AnyEvent] = deque()
+        self._settled: deque[Settled] = deque()  # put in by the completion's thread
         self._busy = False  # the core is being fed: what comes meanwhile is fed afterwards
         self._timer: asyncio.TimerHandle | None = None
         self._relief: asyncio.TimerHandle | None = None
@@ -58,7 +59,10 @@ class Driver:
     def settled(self, task: str, kept: bool) -> None:
         """The caller has an outcome."""
         self.mailbox.settled(task)
-        LoopThread.shared().loop.call_soon_threadsafe(self._feed, Settled(task, kept))
+        first = not self._settled
+        self._settled.append(Settled(task, kept))
+        if first:  # those that follow are fed with it
+            LoopThread.shared().loop.call_soon_threadsafe(self._feed_settled)
 
     # -- in the loop ------------------------------------------------------------------------
 
@@ -67,6 +71,12 @@ class Driver:
         for event, tasks in events_of(self.mailbox.take()):
             self.performer.take_in(tasks)
             events.append(event)
+        self._feed(*events)
+
+    def _feed_settled(self) -> None:
+        events = []
+        while self._settled:
+            events.append(self._settled.popleft())
         self._feed(*events)
 
     def _feed(self, *events: AnyEvent) -> None:

@@ -67,7 +67,8 @@ class Core:
             meaning(self, event)
         elif isinstance(event, Answer):
             self.requests.answered(event)
-        self._plan()
+        if not isinstance(event, Settled) or self.ending.stage != "open":
+            self._plan()  # that the caller has an outcome only matters at the end
         return self.requests.taken()
 
     def due(self) -> float | None:
