@@ -171,8 +171,12 @@ class Fleet:
         may_launch: Callable[[], bool],
         *,
         unsent: bool,
+        looking: bool,
     ) -> None:
-        """As many pilots as the tasks need, surplus pending ones cancelled."""
+        """As many pilots as the tasks need, surplus pending ones cancelled.
+
+        None is surplus while a look is under way: a log yet unread may say that it has begun.
+        """
         live = self.live()
         first_rides = not live and self.gate.open and unsent  # with the first bundle
         if not unfinished or self.holds_off() or first_rides:
@@ -188,7 +192,7 @@ class Fleet:
                 return
             bundles, archives = self._not_landed()
             self.launch(wanted - len(live), bundles, archives)
-        elif running and wanted < len(live):
+        elif running and wanted < len(live) and not looking:
             now = self.requests.now
             surplus = [p for p in live if p.phase == "queued" and not p.reserved and p.stays <= now]
             for pilot in surplus[: len(live) - wanted]:

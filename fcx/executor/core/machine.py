@@ -105,7 +105,10 @@ class Core:
             unsent = self.outgoing.unsent
             self.adoption.plan()
             if not self.adoption.waiting():
-                self.fleet.plan(unfinished, seconds, self.audit.passed, unsent=unsent)
+                looking = self.logs.look.busy
+                self.fleet.plan(
+                    unfinished, seconds, self.audit.passed, unsent=unsent, looking=looking
+                )
             if unfinished:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)

@@ -22,6 +22,7 @@ from fcx.executor.core.actions import (
 from fcx.executor.core.events import (
     CancelAsked,
     CloseAsked,
+    FilesListed,
     Finished,
     JobSeen,
     JobsListed,
@@ -73,6 +74,8 @@ def test_a_surplus_pilot_that_cannot_be_cancelled_serves_on():
     drive.wait(1.0)
     assert drive.all(CancelJob) == [cancel]
     drive.wait(REFUSED_PAUSE)
+    (look,) = _waiting(drive, ListFolder)  # none is surplus in the middle of one
+    drive.tell(FilesListed(look.id, ()))
     assert len(drive.all(CancelJob)) == 2
 
 
