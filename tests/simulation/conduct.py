@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fcx.executor.core import events as ev
 from fcx.remote import actions as do
 from fcx.remote import core as phases
 from fcx.remote import events as on
@@ -15,6 +14,7 @@ from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 from .invariants import SAME, Checks, Spin
 
 SPIN = 1000  # steps at what is the same time
+UNWRITTEN = 0.3  # seconds for which records may gather
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
 NEARLY = 0.9  # of the time that the job has: a worker's first task is owed so much
 MARGIN = 2.0  # seconds of the job's time that are not counted on
@@ -41,7 +41,7 @@ class Last:
     """When it last showed that it lives, looked, and had something to do."""
 
     def __init__(self, now: float) -> None:
-        self.beat = self.looked = self.busy = now
+        self.beat = self.looked = self.busy = self.written = now
 
 
 class Conduct:
@@ -79,6 +79,7 @@ class Conduct:
             if meaning is not None:
                 meaning(self, action)
         self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
+        self._written(now)
         self._in_time(now)
         self._not_idle(now)
 
@@ -217,9 +218,9 @@ class Conduct:
 
     def record(self, action: do.Record) -> None:
         """What it says is true."""
-        said = getattr(self, f"said_{action.kind}", None)
+        said = SAID.get(action.kind)
         if said is not None:
-            said(action.fields)
+            said(self, action.fields)
 
     def said_run(self, fields: dict[str, Any]) -> None:
         """A task runs, and has for a moment."""
@@ -234,10 +235,30 @@ class Conduct:
         """Tasks go back that it has and has not begun."""
         self.duties.back([(task, attempt) for task, attempt in fields["t"]])
 
+    def said_refused(self, fields: dict[str, Any]) -> None:
+        """What differs here: something does."""
+        rows = fields["findings"]
+        fine = bool(rows) and all(isinstance(what, str) and what for what, *_ in rows)
+        wrong = self.checks.scenario.place == "moved" or bool(self.checks.struck)
+        self.demand(fine and wrong, "refused for nothing", f"{fields}")
+        self.demand(all(wanted != found for _, wanted, found in rows), "refused", f"{fields}")
+
+    def said_failed(self, fields: dict[str, Any]) -> None:
+        """Why no worker can serve."""
+        self.demand(bool(self.checks.struck) and bool(fields["error"]), "failed", f"{fields}")
+
+    def announce(self, action: do.Announce) -> None:
+        """With what its first worker said, and what the client asked for."""
+        told = self.agent.job.script.action.open and not self.checks.scenario.probe
+        some = bool(self.places)  # a node may have no workers
+        fine = action.probe is (not told and some) and (bool(action.python) or not self._hello())
+        self.demand(fine, "announced", f"{action}")
+
     def said_end(self, fields: dict[str, Any]) -> None:
         """Why it leaves."""
         now, scenario = self.checks.world.now, self.checks.scenario
         why, idle = fields["why"], now - self._last.busy
+        self.demand(why in WHYS, "unknown reason", f"{fields}")
         if why == "idle" and self.places:  # without workers there is nothing to wait for
             least = scenario.idle_timeout if self._passed else scenario.gate_timeout
             self.demand(idle >= least - SAME, "left early", f"idle for {idle:.2f} s")
@@ -264,6 +285,13 @@ class Conduct:
             self.demand("disk" in self.agent.ills, "no disk was full", f"{action}")
         elif action.code:
             self.demand(bool(action.text), "ended without a word", f"{action}")
+
+    def _written(self, now: float) -> None:
+        """What it has to say stands in the log soon, unless that cannot be written."""
+        if not self.agent.papers.waiting or "flush_fails" in self.checks.struck:
+            self._last.written = now
+        fine = now - self._last.written < UNWRITTEN or self.agent.core.phase == phases.STARTING
+        self.demand(fine, "written late", f"{self.agent.papers.waiting}")
 
     # -- always -----------------------------------------------------------------------------
 
@@ -304,6 +332,10 @@ class Conduct:
     def _free(self) -> Place | None:
         """The first worker that could take a task."""
         return next((p for p in self.places if p.hello and not p.run and p.asked is None), None)
+
+    def _hello(self) -> bool:
+        """Whether a worker has said hello."""
+        return any(place.hello for place in self.places)
 
     def _fresh(self) -> bool:
         free = self._free()
@@ -462,10 +494,19 @@ HEARD: dict[type, Callable[[Conduct, Any], None]] = {
     on.FlushFailed: Conduct.on_flush_failed,
     on.Signalled: Conduct.on_signalled,
 }
+SAID: dict[str, Callable[[Conduct, dict[str, Any]], None]] = {
+    "run": Conduct.said_run,
+    "back": Conduct.said_back,
+    "refused": Conduct.said_refused,
+    "failed": Conduct.said_failed,
+    "end": Conduct.said_end,
+}
+WHYS = ("idle", "time", "closed", "signal", "refused", "failed")
 DONE: dict[type, Callable[[Conduct, Any], None]] = {
     do.StartWorker: Conduct.start_worker,
     do.StopWorker: Conduct.stop_worker,
     do.Configure: Conduct.configure,
+    do.Announce: Conduct.announce,
     do.Claim: Conduct.claim,
     do.Run: Conduct.run,
     do.Keep: Conduct.keep,
@@ -474,4 +515,3 @@ DONE: dict[type, Callable[[Conduct, Any], None]] = {
     do.Beat: Conduct.beat,
     do.Exit: Conduct.exit,
 }
-__all__ = ["Conduct", "ev"]

@@ -15,6 +15,7 @@ RAMP = 0.5  # seconds for which the first pilot stays alone
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 LATE = 1.5  # seconds that there may be too few pilots, or too many that wait
 REFUSED = 60.0  # seconds without a further pilot after one was refused
+UNDER_WAY = 0.5  # seconds in which a pilot that is being made is made all the same
 ROUNDING = 1e-6
 NEVER = "will never start job"  # said of a further pilot
 
@@ -26,7 +27,7 @@ class Staffing:
         self.checks = checks
         self._first = 0.0  # when the first of the pilots that live was thought of
         self._barren = 0  # pilots in a row that ended before an agent came up
-        self._not_before = 0.0
+        self._not_before = self._held = 0.0  # no pilot sooner; and since when that is known
         self._short: float | None = None  # since when there are too few
         self._idle: float | None = None  # since when some wait for nothing
         self._seconds = 0.0  # that tasks took
@@ -57,16 +58,18 @@ class Staffing:
                     self._ran += 1
         if any(isinstance(a, act.Forget) and a.what == "verdict" for a in actions):
             self._barren += 1
+            self._held = now
             self._not_before = max(self._not_before, now + min(30.0, 0.5 * 2**self._barren))
         never = [a for a in actions if isinstance(a, act.Say) and NEVER in a.text]
         if never or (isinstance(event, ev.Failed) and event.kind == "job"):
+            self._held = now
             self._not_before = max(self._not_before, now + REFUSED)
 
     # -- not too many, not too soon ---------------------------------------------------------
 
     def _launched(self, core: Any, new: list[Any], now: float) -> None:
         demand = self.checks.demand
-        fine = now >= self._not_before - ROUNDING
+        fine = now >= self._not_before - ROUNDING or now - self._held < UNDER_WAY
         demand(fine, "pilot too soon", f"{new[0].pilot}: not before {self._not_before:.1f} s")
         live = core.fleet.live()
         if any(pilot.reserved for pilot in live) or len(self.checks.sessions) > 1:
