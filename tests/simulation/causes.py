@@ -42,6 +42,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "initializer_dies",
         "worker_cut",
         "worker_breaks",
+        "worker_hangs",
         "modules_unread",
         *GONE,
     ),
@@ -74,7 +75,15 @@ CAUSES: dict[str, tuple[str, ...]] = {
 
 
 JOB = re.compile(r"\b[Jj]ob ([0-9]+)")
-LIES = (*LOST_SIGHT, "odd_state", "damaged_line", "half_read", "requeued", "agent_killed")
+LIES = (
+    *LOST_SIGHT,
+    "odd_state",
+    "damaged_line",
+    "half_read",
+    "requeued",
+    "agent_killed",
+    "time_unknown",
+)
 STATES = {
     "TIMEOUT": "TimeLimitExceeded",
     "OUT_OF_MEMORY": "OutOfMemory",
@@ -90,7 +99,7 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
     if run.agent.job is not job:
         return set()
     if plan.how == "memory":
-        return {"OutOfMemory"}
+        return {"OutOfMemory", "WorkerDied"} if job.doomed else {"OutOfMemory"}
     if run.how == "died" and job.doomed == "TIMEOUT":
         own = plan.how in {"exits", "killed", "stubborn"}
         return {"TimeLimitExceeded", "WorkerDied"} if own else {"TimeLimitExceeded"}

@@ -85,7 +85,7 @@ class Reactions:
         current = self._sent.get(task) == record.attempt
         if isinstance(record, ev.Running) and current:
             told = any(isinstance(a, act.TellRunning) and a.task == task for a in actions)
-            self.checks.demand(told, "not told", f"{record}")
+            self.checks.demand(told or task in self.settled, "not told", f"{record}")
         elif isinstance(record, ev.Finished) and record.whole:
             gets = [a for a in actions if isinstance(a, act.Settle | act.Fetch) and a.task == task]
             self.checks.demand(bool(gets), "outcome left", f"{record}")
@@ -125,6 +125,8 @@ class Reactions:
         for action in actions:
             if isinstance(action, act.Encode):
                 self._sent.update(action.tasks)
+            elif isinstance(action, act.TellPending):
+                self._sent.pop(action.task, None)
             elif isinstance(action, act.WriteClosed | act.RemoveDirectory):
                 self._tidy(action)
             elif isinstance(action, act.RecordEnd):

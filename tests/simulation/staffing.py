@@ -69,7 +69,8 @@ class Staffing:
 
     def _launched(self, core: Any, new: list[Any], now: float) -> None:
         demand = self.checks.demand
-        fine = now >= self._not_before - ROUNDING or now - self._held < UNDER_WAY
+        making = UNDER_WAY + 4 * self.checks.scenario.latency
+        fine = now >= self._not_before - ROUNDING or now - self._held < making
         demand(fine, "pilot too soon", f"{new[0].pilot}: not before {self._not_before:.1f} s")
         live = core.fleet.live()
         if any(pilot.reserved for pilot in live) or len(self.checks.sessions) > 1:
