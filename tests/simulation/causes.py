@@ -31,7 +31,7 @@ LOST_SIGHT = (
 GONE = ("directory_removed",)  # somebody removed it all
 CAUSES: dict[str, tuple[str, ...]] = {
     "JobRefused": ("submit_refused",),
-    "RequestRefused": ("permission", "claims_unread"),
+    "RequestRefused": ("permission",),
     "KeyError": ("driver_bug", "driver_breaks"),
     "Unreachable": (
         *("outage", "long_outage", "timeout_before", "html_page", "token_refused", "rate_limited"),

@@ -26,10 +26,16 @@ class Reactions:
         self._tidied = ""  # what the directory was left as
         self._ambiguous = False  # a submit was repeated: another job may come
         self._landed = False  # an agent has been heard of
+        self._alive: dict[str, None] = {}  # agents that were heard of, and not of their end
+        self._ran: dict[str, None] = {}  # tasks that were told to run
         self._unordered: dict[str, float] = {}  # cancelled after they were sent, and when
 
-    def step(self, core: Any, event: Any, actions: list[Any], before: dict[str, None]) -> None:
-        """``before``: tasks that had settled before this step."""
+    def step(
+        self, core: Any, event: Any, asked: Any, actions: list[Any], before: dict[str, None]
+    ) -> None:
+        """``asked``: what the event answers; ``before``: tasks that had settled before it."""
+        if isinstance(event, ev.LogRead):
+            self._heard(asked.log, event.records)
         for action in actions:
             self._well_formed(action)
         if isinstance(event, ev.CancelAsked) and event.task in self._sent:
@@ -37,7 +43,14 @@ class Reactions:
         if core.ending.broken is None and not core.ending.aborting:
             self._follows(event, actions, before)
             self._ordered(core, actions)
-        self._noted(event, actions)
+        self._noted(core, event, actions)
+
+    def _heard(self, agent: str, records: tuple[Any, ...]) -> None:
+        for record in records:
+            if isinstance(record, ev.Up):
+                self._alive[agent] = None
+            elif isinstance(record, ev.Left):
+                self._alive.pop(agent, None)
 
     # -- form -------------------------------------------------------------------------------
 
@@ -112,7 +125,7 @@ class Reactions:
         if not ready:
             self._unordered = dict.fromkeys(self._unordered, now)
 
-    def _noted(self, event: Any, actions: list[Any]) -> None:
+    def _noted(self, core: Any, event: Any, actions: list[Any]) -> None:
         if isinstance(event, ev.LogRead) and any(isinstance(r, ev.Up) for r in event.records):
             self._landed = True
         if isinstance(event, ev.JobMade) and event.repeated:
@@ -128,19 +141,37 @@ class Reactions:
             elif isinstance(action, act.TellPending):
                 self._sent.pop(action.task, None)
             elif isinstance(action, act.WriteClosed | act.RemoveDirectory):
-                self._tidy(action)
+                self._tidy(core, action)
+            elif isinstance(action, act.TellRunning):
+                self._ran[action.task] = None
             elif isinstance(action, act.RecordEnd):
                 fine = action.kept or self._tidied != "keep" or bool(self.checks.struck)
                 self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
 
-    def _tidy(self, action: Any) -> None:
-        """What a late job would be told to remove, must not be wanted."""
+    def _tidy(self, core: Any, action: Any) -> None:
+        """What a late job would be told to remove, must not be wanted; nor is it, while it is used."""
         removes = isinstance(action, act.RemoveDirectory)
         self._tidied = "remove" if removes else action.word
         if self._tidied == "remove":
             self.checks.removed()
             late = removes and self._ambiguous
             self.checks.demand(not late, "removed before a late job", f"{action}")
+        if removes and not self.checks.struck and core.ending.broken is None:
+            used = self._alive and not core.ending.aborting
+            self.checks.demand(not used, "removed under agents", f"{list(self._alive)}")
+        if removes and core.ending.broken is not None and self._may_be_wanted(core):
+            broken = [task for task in self._ran if self._broken(core, task)]
+            self.checks.demand(not broken, "removed under tasks", f"{broken} may have ended")
+
+    def _may_be_wanted(self, core: Any) -> bool:
+        """Whether what tasks give that run while the run breaks is good: the place was."""
+        place = core.ending.broken.error in {"ParityError", "InitializerFailed"}
+        return not place and "directory_removed" not in self.checks.struck
+
+    def _broken(self, core: Any, task: str) -> bool:
+        """Whether the task's only trouble is that the run broke while it ran."""
+        note = self.settled.get(task)
+        return bool(note and note.trouble == core.ending.broken)
 
 
 KNOWN_WORDS: dict[type, tuple[str, tuple[Any, ...]]] = {

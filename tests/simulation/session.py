@@ -52,11 +52,11 @@ class Session:
         checks, now = self.checks, self.checks.world.now
         checks.table.note("event", type(event).__name__)
         before = dict.fromkeys(self.settled)
-        self._told(event, client.core, now)
+        asked = self._told(event, client.core, now)
         for action in actions:
             checks.table.note("action", type(action).__name__)
             self._asked(action, event, now)
-        self._reactions.step(client.core, event, actions, before)
+        self._reactions.step(client.core, event, asked, actions, before)
         self._staffing.step(client.core, event, actions, self._letters.open)
         self._states(client.core)
         self._pace.after(client.core, now)
@@ -64,7 +64,7 @@ class Session:
 
     # -- told -------------------------------------------------------------------------------
 
-    def _told(self, event: Any, core: Any, now: float) -> None:
+    def _told(self, event: Any, core: Any, now: float) -> Any:
         if isinstance(event, ev.Submitted | ev.Attached):
             self.expected.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.CancelAsked):
@@ -78,6 +78,7 @@ class Session:
         asked = self._pace.told(event, core, now)
         self._letters.told(event, asked)
         self.causes.told(event, asked)
+        return asked
 
     # -- asked ------------------------------------------------------------------------------
 
