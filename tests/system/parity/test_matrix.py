@@ -120,7 +120,8 @@ class Bench:
                 lines = script.splitlines()
                 brought += [line for line in lines if line.startswith("put ") and is_payload(line)]
         brought += [str(up) for up in self.env.uploads() if own in str(up) and is_payload(str(up))]
-        files = (str(path) for path in self.working_dir.rglob("*") if path.is_file())
+        walk = os.walk(self.working_dir)  # a run's folders may vanish meanwhile: it skips them
+        files = (os.path.join(folder, name) for folder, _, names in walk for name in names)
         return brought + [path for path in files if is_payload(path)]
 
 
