@@ -136,6 +136,8 @@ def _counts(mutation: Mutation, function: cst.FunctionDef) -> bool:
     if isinstance(node, cst.SimpleString):
         return " " not in node.value and node.value not in {'"info"', '"warning"', '"error"', '""'}
     code = cst.Module([]).code_for_node(node)
+    if isinstance(node, cst.Assign) and code.endswith("= False"):
+        return False  # it becomes None, which is as false
     return not (code.startswith(("text =", "text %=", "told =", "fix =")) or ".say(" in code)
 
 
@@ -211,13 +213,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--of", type=int, default=4000, help="worlds from which those are chosen")
     parser.add_argument("--only", default="", help="part of the path of the files to change")
     parser.add_argument("--every", type=int, default=1, help="try only one of so many")
+    parser.add_argument("--from", type=int, default=0, dest="first", help="begin with this one")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     began = time.perf_counter()
     trials = Trials(chosen(range(given.of), given.seeds), given.processes)
     print(f"{len(trials.seeds)} seeds chosen of {given.of}", flush=True)
     for number, mutant in enumerate(mutants(given.only)):
-        if not number % given.every:
+        if number >= given.first and not number % given.every:
             trials.start(mutant)
     while trials.wait():
         pass
