@@ -12,6 +12,7 @@ from fcx.remote.slots import HELLO_TIMEOUT, TELL
 from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 
 from .invariants import SAME, Checks, Spin
+from .parcel import GUARD
 
 SPIN = 1000  # steps at what is the same time
 UNWRITTEN = 0.3  # seconds for which records may gather
@@ -26,6 +27,8 @@ class Place:
 
     def __init__(self) -> None:
         self.there = False
+        self.started = 0.0
+        self.served = 0  # tasks, by this process
         self.hello = False
         self.busy = False
         self.configured: tuple[str, ...] | None = None
@@ -80,6 +83,7 @@ class Conduct:
                 meaning(self, action)
         self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
         self._written(now)
+        self._replaced(now)
         self._in_time(now)
         self._not_idle(now)
 
@@ -156,6 +160,7 @@ class Conduct:
         """Only where none is."""
         self.demand(not self.places[action.rank].there, "two processes", f"{action}")
         self.places[action.rank].there = True
+        self.places[action.rank].started = self.checks.world.now
 
     def stop_worker(self, action: do.StopWorker) -> None:
         """Not while it runs a task that is wanted."""
@@ -195,6 +200,9 @@ class Conduct:
         fine = place.hello and not place.run and place.configured == info.modules
         self.demand(fine, "run by the wrong process", f"{action}: {place.configured}")
         place.calls += 1
+        place.served += 1
+        most = self.checks.scenario.tasks_per_child
+        self.demand(most is None or place.served <= most, "worker wears out", f"{action}")
         place.first = place.calls == 1 and self._whole()
         fits = place.first or self._left() - MARGIN >= self.offers.need([info])
         self.demand(fits, "begun without time", f"{action}: {self._left():.1f} s left")
@@ -245,7 +253,8 @@ class Conduct:
 
     def said_failed(self, fields: dict[str, Any]) -> None:
         """Why no worker can serve."""
-        self.demand(bool(self.checks.struck) and bool(fields["error"]), "failed", f"{fields}")
+        fine = bool(self.checks.struck) and "None" not in fields["error"] and fields["error"]
+        self.demand(bool(fine), "failed for nothing", f"{fields}")
 
     def announce(self, action: do.Announce) -> None:
         """With what its first worker said, and what the client asked for."""
@@ -269,12 +278,17 @@ class Conduct:
             left_alone = self.duties.went_back or self.offers.unfit(self._left())
             self.demand(left_alone, "left for nothing", f"{why}, {self._left():.1f} s left")
 
+    def inspect(self, action: do.Inspect) -> None:
+        """Distributions are listed where the guard asks for them, which takes time."""
+        self.demand(action.distributions is (DISTRIBUTIONS in GUARD), "inspects", f"{action}")
+
     def beat(self, _action: do.Beat) -> None:
         """It lives."""
         self._last.beat = self.checks.world.now
 
     def exit(self, action: do.Exit) -> None:
         """It ends: nothing is left over."""
+        self.demand(isinstance(action.text, str), "exits", f"{action}")
         workers = any(place.there for place in self.places)
         self.demand(not workers or action.code != 0, "left workers", f"{action}")
         if action.code == 0 and not self._closed:
@@ -295,6 +309,14 @@ class Conduct:
 
     # -- always -----------------------------------------------------------------------------
 
+    def _replaced(self, now: float) -> None:
+        """A process that says nothing is replaced."""
+        if self.agent.core.phase in {phases.WAITING, phases.SERVING}:
+            for place in self.places:
+                silent = place.there and not place.hello
+                fine = not silent or now - place.started < HELLO_TIMEOUT + LATE
+                self.demand(fine, "hangs", f"a worker, for {now - place.started:.0f} s")
+
     def _in_time(self, now: float) -> None:
         """It looks, shows that it lives, and does not stay for ever where nothing happens."""
         phase, scenario = self.agent.core.phase, self.checks.scenario
@@ -307,6 +329,7 @@ class Conduct:
         if phase == phases.STARTING:
             self.demand(now - self._last.busy < HELLO_TIMEOUT + LATE, "lingers", phase)
         elif phase == phases.WAITING:
+            self.demand(not self.offers.seen, "does not go on", "it has a bundle, and so a guard")
             self.demand(
                 now - self._last.busy < scenario.gate_timeout + HELLO_TIMEOUT, "lingers", phase
             )
@@ -417,12 +440,14 @@ class Portions:
         self.pilot = agent.job.script.action.pilot
         self.asked: do.Claim | None = None
         self.held = False
+        self.seen = False  # any bundle
         self._open: dict[tuple[str, int], Any] = {}  # (pilot or None, portion)
         self._longest: dict[str, float] = {}
 
     def looked(self, heads: tuple[Any, ...]) -> None:
         """New bundles."""
         self.held = False
+        self.seen = self.seen or bool(heads)
         for head in heads:
             for function, seconds in head.seen.items():
                 self._longest[function] = max(seconds, self._longest.get(function, 0.0))
@@ -501,6 +526,7 @@ SAID: dict[str, Callable[[Conduct, dict[str, Any]], None]] = {
     "failed": Conduct.said_failed,
     "end": Conduct.said_end,
 }
+DISTRIBUTIONS = "distributions"
 WHYS = ("idle", "time", "closed", "signal", "refused", "failed")
 DONE: dict[type, Callable[[Conduct, Any], None]] = {
     do.StartWorker: Conduct.start_worker,
@@ -513,5 +539,6 @@ DONE: dict[type, Callable[[Conduct, Any], None]] = {
     do.KeepDeath: Conduct.keep_death,
     do.Record: Conduct.record,
     do.Beat: Conduct.beat,
+    do.Inspect: Conduct.inspect,
     do.Exit: Conduct.exit,
 }

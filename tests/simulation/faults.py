@@ -48,6 +48,7 @@ class Fault(NamedTuple):
 
 
 FAULTS: dict[str, Fault] = {}
+UNFIT = How("is unfit")  # a worker that cannot import what it needs
 HANGS = How("hangs")  # a worker that never says anything
 
 
@@ -444,6 +445,12 @@ def worker_cut(agent: Any) -> Any:
 def worker_breaks(agent: Any) -> Any:
     """Its interpreter cannot start here."""
     return How("ended with exit code 1", 0, 1)
+
+
+@fault("worker", 0.01, 0.1)
+def worker_unfit(agent: Any) -> Any:
+    """It cannot import what it needs, and says so."""
+    return UNFIT
 
 
 @fault("worker", 0.01, 0.1)

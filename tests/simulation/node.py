@@ -16,7 +16,7 @@ from fcx.remote.core import AgentCore
 
 from .cluster import Cluster, Job
 from .conduct import Conduct
-from .faults import HANGS
+from .faults import HANGS, UNFIT
 from .files import DAMAGED, Log
 from .invariants import Checks
 from .parcel import GUARD
@@ -24,8 +24,8 @@ from .scenario import Plan
 from .world import Alarm, World
 
 INLINE = 50_000  # bytes of what a task had written that stand in its record
-HERE = {"implementation": "cpython"}
-MOVED = {"implementation": "pypy"}
+HERE = {"implementation": "cpython", "distributions": "d1"}
+MOVED = {"implementation": "pypy", "distributions": "d1"}
 
 
 class Agent:
@@ -312,6 +312,8 @@ class Workers:
         if failed is HANGS:
             return
         event = on.Died(rank, failed) if failed else on.Hello(rank, "3.11.9", "0.3.8")
+        if failed is UNFIT:
+            event = on.Hello(rank, "3.11.9", None, "no module named dill")
         self._later(self.world.between(0.05, 0.4), rank, event)
 
     def stop(self, rank: int) -> None:

@@ -11,7 +11,7 @@ from fcx.remote.events import TaskInfo
 
 from .scenario import Plan
 
-GUARD = {"python": "cpython 3.11.9"}
+GUARD = {"python": "cpython 3.11.9", "dill": "0.3.8", "distributions": "d1"}
 
 
 def size_of(plans: list[Plan]) -> int:
