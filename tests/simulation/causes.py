@@ -68,7 +68,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "NodeFailed": (*JOBS, *LOST_SIGHT),
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
-    "TimeLimitExceeded": ("time", "preempted", "cancelled_outside"),
+    "TimeLimitExceeded": ("time", "deadline", "preempted", "cancelled_outside"),
     "WorkerDied": (
         "killed",
         "no_room",
@@ -96,6 +96,8 @@ STATES = {
     "TIMEOUT": "TimeLimitExceeded",
     "OUT_OF_MEMORY": "OutOfMemory",
     "NODE_FAIL": "NodeFailed",
+    "BOOT_FAIL": "NodeFailed",
+    "DEADLINE": "TimeLimitExceeded",
     "PREEMPTED": "NodeFailed",
     "CANCELLED": "JobCancelled",
     **dict.fromkeys(("COMPLETED", "FAILED", "RUNNING"), "JobFailed"),

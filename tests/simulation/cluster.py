@@ -13,7 +13,10 @@ from .scenario import Scenario
 from .world import World
 
 KILL_WAIT = 30.0  # seconds between SIGTERM and SIGKILL
-ENDED = ("COMPLETED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED", "CANCELLED")
+ENDED = (
+    *("COMPLETED", "FAILED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "PREEMPTED", "CANCELLED"),
+    *("BOOT_FAIL", "DEADLINE"),
+)
 
 
 class Script(NamedTuple):

@@ -19,10 +19,34 @@ QUICKEST = 0.03  # seconds between two looks
 FIRST_SHARE, LATER_SHARE, LATER = 0.136, 0.333, 1.5  # of the time from news to the last look
 STREAM = 0.5  # seconds between looks while results stream in, at most
 BURST = 60.0  # requests that may be made at once; one a second is earned
+DEBT = 4.0  # that may be owed
 OWN_SHARE = 5.0  # seconds after which a look is due whatever is owed: uploads must not starve it
 LISTING_SHARE, SHORTEST, LONGEST = 0.02, 2.0, 30.0  # listings of jobs
 FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.5, 30.0, (0.75, 1.25)  # before a request is repeated
 COMPLAINTS = 30.0  # seconds between two words about requests that fail
+
+
+class Allowance:
+    """The budget of requests: what recurs is charged, one a second is earned."""
+
+    def __init__(self) -> None:
+        self._level = BURST
+        self._at = 0.0
+
+    def spend(self, action: Any, now: float) -> None:
+        """A request is made."""
+        cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
+        if cost:
+            self._level = max(-DEBT, min(BURST, self._level + now - self._at) - cost)
+            self._at = now
+
+    def owed(self) -> float:
+        """Seconds from the last look that the next has to wait for it."""
+        return max(0.0, 1.0 - self._level)
+
+    def paid(self) -> float:
+        """When it is earned."""
+        return self._at + self.owed()
 
 
 class Rhythm:
@@ -52,7 +76,7 @@ class Rhythm:
         if isinstance(event, ev.LogRead) and event.used:
             self._brought = True
 
-    def asked(self, action: Any, event: Any, now: float) -> None:
+    def asked(self, action: Any, event: Any, now: float, owed: float) -> None:
         """A look begins, or goes on."""
         if not _is_look(action):
             return
@@ -63,6 +87,8 @@ class Rhythm:
             least = self.pause()
             fine = since >= least - ROUNDING
             self.checks.demand(fine, "looks too soon", f"after {since:.3f} s, not {least:.3f}")
+            early = owed - since
+            self.checks.demand(early <= ROUNDING, "looks on credit", f"{early:.2f} s too early")
         self._open[action.id] = action
 
     def pause(self) -> float:
@@ -72,7 +98,7 @@ class Rhythm:
         streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
         return min(self.longest, max(QUICKEST, share * waited, streaming))
 
-    def after(self, core: Any, now: float, affordable: float, *, excused: bool) -> None:
+    def after(self, core: Any, now: float, allowance: Allowance, *, excused: bool) -> None:
         """Whether a look is over, and whether the next is late, which may be excused."""
         jobs = any(pilot.job for pilot in core.fleet.pilots) or core.logs.listed_only
         counts = core._works() and bool(core.tasks.unfinished) and jobs
@@ -83,7 +109,8 @@ class Rhythm:
         if counts and not self._counts:
             self._looked, self._first = now, True
         elif counts and not self._open and not excused:
-            due = max(self._looked + self.pause(), min(affordable, self._looked + OWN_SHARE))
+            paid = max(self._looked + allowance.owed(), allowance.paid())
+            due = max(self._looked + self.pause(), min(paid, self._looked + OWN_SHARE))
             text = f"{now - self._looked:.2f} s after the last, not {due - self._looked:.2f}"
             self.checks.demand(now <= due + LATE, "looks late", text)
         self._counts = counts
@@ -95,25 +122,6 @@ class Rhythm:
             self._news = now
         self._streak = self._streak + 1 if self._brought else 0
         self._looked, self._brought = now, False
-
-
-class Allowance:
-    """The budget of requests: what recurs is charged, one a second is earned."""
-
-    def __init__(self) -> None:
-        self._level = BURST
-        self._at = 0.0
-
-    def spend(self, action: Any, now: float) -> None:
-        """A request is made."""
-        cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
-        if cost:
-            self._level = min(BURST, self._level + now - self._at) - cost
-            self._at = now
-
-    def affordable(self) -> float:
-        """When a look is."""
-        return self._at + max(0.0, 1.0 - self._level)
 
 
 class Listings:

@@ -351,7 +351,7 @@ def barren_job(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.05, 0.3)
 def boot_fails(cluster: Any, job: Any) -> Any:
     """Its node does not come up."""
-    cluster.world.after(0.04, cluster.end, job, "NODE_FAIL")
+    cluster.world.after(0.04, cluster.end, job, "BOOT_FAIL")
     return True
 
 
@@ -359,6 +359,13 @@ def boot_fails(cluster: Any, job: Any) -> Any:
 def node_fails(cluster: Any, job: Any) -> Any:
     """Its node fails while it works."""
     cluster.world.after(cluster.world.between(0.5, 60.0), cluster.end, job, "NODE_FAIL")
+    return True
+
+
+@fault("begin", 0.05, 0.3)
+def deadline(cluster: Any, job: Any) -> Any:
+    """Its deadline comes: as if its time were over, but sooner."""
+    cluster.world.after(cluster.world.between(1.0, 60.0), cluster.stop, job, "DEADLINE", 0.0)
     return True
 
 

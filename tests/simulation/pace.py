@@ -54,14 +54,14 @@ class Pace:
         leaving = self.checks.sessions[-1].causes.leaving
         self.repeats.asked(action, now, leaving)
         self._listings.asked(action, event, now)
-        self._rhythm.asked(action, event, now)
+        self._rhythm.asked(action, event, now, self._allowance.owed())
         self._allowance.spend(action, now)
 
     def after(self, core: Any, now: float) -> None:
         """Nobody waits too long for a look, or for ever for the server."""
         self.repeats.after(now)
         excused = self.repeats.waiting or "laptop_sleeps" in self.checks.struck
-        self._rhythm.after(core, now, self._allowance.affordable(), excused=excused)
+        self._rhythm.after(core, now, self._allowance, excused=excused)
 
     def finish(self) -> None:
         """Nothing may be awaited."""

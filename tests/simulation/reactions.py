@@ -26,6 +26,7 @@ class Reactions:
         self._tidied = ""  # what the directory was left as
         self._ambiguous = False  # a submit was repeated: another job may come
         self._landed = False  # an agent has been heard of
+        self._listed: dict[str, None] = {}  # logs
         self._alive: dict[str, None] = {}  # agents that were heard of, and not of their end
         self._ran: dict[str, None] = {}  # tasks that were told to run
         self._unordered: dict[str, float] = {}  # cancelled after they were sent, and when
@@ -36,8 +37,12 @@ class Reactions:
         """``asked``: what the event answers; ``before``: tasks that had settled before it."""
         if isinstance(event, ev.LogRead):
             self._heard(asked.log, event.records)
+        elif isinstance(event, ev.FilesListed):
+            self._listed.update(dict.fromkeys(name.rpartition(".")[0] for name, _ in event.files))
         for action in actions:
             self._well_formed(action)
+            if isinstance(action, act.ReadLog):
+                self._readable(core, action)
         if isinstance(event, ev.CancelAsked) and event.task in self._sent:
             self._unordered.setdefault(event.task, self.checks.world.now)
         if core.ending.broken is None and not core.ending.aborting:
@@ -51,6 +56,12 @@ class Reactions:
                 self._alive[agent] = None
             elif isinstance(record, ev.Left):
                 self._alive.pop(agent, None)
+
+    def _readable(self, core: Any, action: act.ReadLog) -> None:
+        """A log that was listed, or the first of a job."""
+        blind = [f"{pilot.job}.0.0" for pilot in core.fleet.pilots]
+        fine = action.log in self._listed or action.log in blind
+        self.checks.demand(fine, "no such log", f"{action}")
 
     # -- form -------------------------------------------------------------------------------
 
@@ -145,7 +156,8 @@ class Reactions:
             elif isinstance(action, act.TellRunning):
                 self._ran[action.task] = None
             elif isinstance(action, act.RecordEnd):
-                fine = action.kept or self._tidied != "keep" or bool(self.checks.struck)
+                fine = action.kept or self._tidied == "remove" or not self._landed
+                fine = fine or bool(self.checks.struck)
                 self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
 
     def _tidy(self, core: Any, action: Any) -> None:

@@ -120,6 +120,7 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
         return _stream(chance)
     odd = chance.choice((0.0, 0.0, 0.1, 0.4))
     large = chance.random() < 0.15
+    sizes = (300, 100_000, 400_000) if chance.random() < 0.97 else (30 << 20, 1 << 20, 10 << 20)
     sets = chance.random() < 0.2
     at, found = 0.0, []
     for number in range(count):
@@ -133,7 +134,7 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
                 at,
                 chance.uniform(*seconds),
                 how,
-                size=chance.choices((300, 100_000, 400_000), (20, 2, 1))[0],
+                size=chance.choices(sizes, (20, 2, 1))[0],
                 function=chance.choice("fg"),
                 walltime=60.0 if chance.random() < 0.05 else None,
                 archive=chance.choices(("", "a", "b"), (20, 2, 1))[0],

@@ -8,7 +8,9 @@ from typing import Any
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
 from fcx.executor.core.fleet import INLINE_BUNDLE
+from fcx.executor.core.outgoing import BUNDLE
 
+from .calm import calm
 from .causes import Causes
 from .invariants import Checks, Spin
 from .pace import Pace
@@ -104,6 +106,7 @@ class Session:
             demand(run is not None, "no such outcome", f"{note}")
             assert run is not None
             demand(note.job == run.agent.job.id, "another job's", f"{note} ran in {run.agent.name}")
+            self._letters.ran(note.task)
         else:
             self.causes.settled(note, note.trouble)
 
@@ -127,9 +130,16 @@ class Session:
 
     def say(self, note: act.Say) -> None:
         """A line for people."""
+        quiet = note.level == "info" or not calm(self.checks) or self._rough()
+        self.checks.demand(quiet, "complains in the calm", f"{note}")
         fine = len(note.text) > 2 and ("None" not in note.text or "differs" in note.text)
         self.checks.demand(fine, "nothing said", f"{note}")
         self._pace.repeats.said(note, self.checks.world.now)
+
+    def _rough(self) -> bool:
+        """Whether tasks themselves give reason to complain."""
+        cut = any(job.doomed for job in self.checks.jobs())
+        return cut or any(plan.how in {"killed", "stubborn"} for plan in self.checks.plans.values())
 
     def broke(self, note: act.Broken) -> None:
         """The run cannot go on."""
@@ -174,6 +184,7 @@ class Letters:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self.open = False
+        self.longest: dict[str, float] = {}  # runs of a function, as they were heard of
         self._passed: dict[int, None] = {}  # sets of requirements
         self._tasks: dict[str, tuple[tuple[str, int], ...]] = {}  # by bundle
         self._sizes: dict[str, int] = {}
@@ -211,6 +222,10 @@ class Letters:
         demand(action.bundle not in self._tasks, "bundle made twice", action.bundle)
         demand(sum(action.sizes) == len(action.tasks), "sizes", f"{action}")
         demand(min(action.sizes) > 0, "sizes", f"{action}")
+        size = sum(self.checks.plans[task].size for task, _ in action.tasks)
+        demand(size <= BUNDLE or len(action.tasks) == 1, "large bundle", f"{size} bytes")
+        told = dict(action.seen) == self.longest or len(self.checks.sessions) > 1
+        demand(told, "running times", f"{action.seen}: {self.longest}")
         self._tasks[action.bundle] = action.tasks
         for task in action.tasks:
             demand(task in self._recorded, "not remembered", f"{task} in {action.bundle}")
@@ -223,6 +238,11 @@ class Letters:
                 number = self.checks.plans[task].requirements
                 passed = not number or number in self._passed or task in self._sent_before
                 self.checks.demand(passed, "payload before its verdict", f"{task} in {bundle}")
+
+    def ran(self, task: str) -> None:
+        """A task has an outcome: how long it took is told to agents."""
+        plan = self.checks.plans[task]
+        self.longest[plan.function] = max(plan.seconds, self.longest.get(plan.function, 0.0))
 
     def _submit(self, action: act.SubmitPilot) -> None:
         demand, limits = self.checks.demand, self.checks.scenario.limits

@@ -22,6 +22,7 @@ from .world import World
 
 HOUR = 20.0  # seconds between two moments at which something may happen to the client
 SESSIONS = 3  # lives of a client in one world
+RACE = 0.5  # seconds in which the caller may not know yet that the run is broken
 STEPS = 300_000  # of a world that does not come to an end
 
 
@@ -112,7 +113,8 @@ class Simulation:
     # -- the caller -------------------------------------------------------------------------
 
     def _submit(self, client: Client, names: list[str]) -> None:
-        if client.alive and client.session.broken is None and not self._closed:
+        late = self.world.now > client.session.broke_at + RACE
+        if client.alive and not late and not self._closed:
             client.feed(ev.Submitted(tuple(self.checks.info(name) for name in names)))
 
     def _cancel(self, task: str) -> None:
