@@ -49,20 +49,24 @@ class Inquest:
 
     def agent(self, sink: Sink, cursor: Cursor, how: str) -> None:
         """An agent has ended without a word of its own."""
-        if cursor.ended or cursor.name in self._open:
+        if cursor.ended or cursor.name in self._open or self._unread(cursor):
             return
-        if cursor.behind and self.requests.now - cursor.progress < UNREAD:
-            return  # there is more in its log than could be read: the next look may
         self._open[cursor.name] = None
         self.logs.look_at_all(sink, partial(self._agent_read, cursor, how))
 
+    def _unread(self, cursor: Cursor) -> bool:
+        """Whether there is more in its log than could be read: the next look may."""
+        return cursor.behind and self.requests.now - cursor.progress < UNREAD
+
     def _agent_read(self, cursor: Cursor, how: str) -> None:
         pilot = self.fleet.of_job(cursor.incarnation.job)
-        if cursor.ended or pilot is None:
+        if self.logs.blind:
+            self._open.pop(cursor.name, None)
+        elif cursor.ended or pilot is None:
             self._open.pop(cursor.name, None)
             cursor.ended = cursor.ended or "gone"
-            return
-        self._with_claims([cursor], partial(self._agent_claims, pilot, cursor, how))
+        else:
+            self._with_claims([cursor], partial(self._agent_claims, pilot, cursor, how))
 
     def _agent_claims(self, pilot: Pilot, cursor: Cursor, how: str, claims: dict[str, str]) -> None:
         job = cursor.incarnation.job
@@ -87,7 +91,9 @@ class Inquest:
         self.logs.look_at_all(sink, partial(self._pilot_read, pilot))
 
     def _pilot_read(self, pilot: Pilot) -> None:
-        if pilot.phase == "ended":
+        """An outcome that could not be read yet must not be taken for none."""
+        unread = any(self._unread(cursor) for cursor in self._silent(pilot))
+        if pilot.phase == "ended" or self.logs.blind or unread:
             self._open.pop(pilot.name, None)
             return
         decide = partial(self._pilot_locks, pilot)
@@ -101,16 +107,16 @@ class Inquest:
             self._open.pop(pilot.name, None)
             self._held_by(pilot, holder)
             return
-        jobs = pilot.jobs()
-        silent = [
-            cursor
-            for cursor in self.logs.cursors.values()
-            if cursor.incarnation.job in jobs and not cursor.ended
-        ]
+        silent = self._silent(pilot)
         if silent:
             self._with_claims(silent, partial(self._pilot_claims, pilot, silent))
         else:
             self._conclude(pilot)
+
+    def _silent(self, pilot: Pilot) -> list[Cursor]:
+        """Agents of the pilot that have not said that they end."""
+        jobs, cursors = pilot.jobs(), self.logs.cursors.values()
+        return [c for c in cursors if c.incarnation.job in jobs and not c.ended]
 
     def _held_by(self, pilot: Pilot, job: str) -> None:
         self.requests.say(f"{pilot.name} runs as job {job}, not {pilot.job}")
@@ -133,9 +139,7 @@ class Inquest:
 
     def _conclude(self, pilot: Pilot) -> None:
         self._open.pop(pilot.name, None)
-        if pilot.phase == "leaving":
-            pilot.phase = "ended"
-        elif pilot.agents or not pilot.job:
+        if pilot.phase == "leaving" or pilot.agents or not pilot.job:
             self.over(pilot)  # without a job: an earlier process ended before it had an answer
         elif pilot.phase != "ended":
             self._open[pilot.name] = None

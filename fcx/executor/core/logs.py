@@ -93,6 +93,7 @@ class Logs:
         self.listed_only = False  # another process began the run: its agents are not known
         self.look = Look()
         self.looked = 0.0
+        self.blind = False  # the logs could not be listed: what they hold is not known
 
     def attach(self) -> None:
         """Find the logs by listings alone."""
@@ -160,6 +161,7 @@ class Logs:
         return Cursor(Incarnation(pilot.job, 0, 0))
 
     def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
+        self.blind = False
         sizes = dict(event.files)
         for name in sizes:
             log = LogFile.parse(name)
@@ -177,9 +179,10 @@ class Logs:
         self._maybe_over(sink)
 
     def _unlisted(self, sink: Sink, _action: Any, event: Failed) -> None:
+        self.blind = event.kind != "missing"
         if event.kind == "missing" and self.inbox.landed:
             self.requests.give_up(run_lost(self.inbox.directory))
-        elif event.kind != "missing":
+        elif self.blind:
             self.requests.say(f"The logs were not listed: {event.trouble.message}", "warning")
         self._maybe_over(sink)
 

@@ -1,0 +1,117 @@
+"""What the end of a pilot must not be taken for: faults that the simulator found, one by one."""
+
+from __future__ import annotations
+
+from driving import Drive
+
+from fcx.executor.core.actions import (
+    Broken,
+    Errand,
+    ListFolder,
+    ListJobs,
+    ListLinks,
+    ReadInbox,
+    ReadLog,
+    RecordTasks,
+    RemoveDirectory,
+    Settle,
+)
+from fcx.executor.core.events import (
+    Attached,
+    Died,
+    Done,
+    FilesListed,
+    InboxRead,
+    JobSeen,
+    JobsListed,
+    LinksListed,
+    LogRead,
+    Refused,
+    Running,
+    Settled,
+    TaskInfo,
+    Trouble,
+    Up,
+)
+
+
+def test_logs_that_cannot_be_listed_are_not_empty():
+    """A pilot has ended; what its agents wrote is not known: it counts neither as barren nor lost."""
+    drive = Drive(task_retries=0)
+    drive.serve("t1")
+    for _ in range(200):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            drive.tell(JobsListed(action.id, (JobSeen("7", "COMPLETED"),), 0.1))
+        for action in _asked(drive, ReadLog):
+            drive.fails(action, "missing")
+        for action in _asked(drive, ListFolder):
+            drive.fails(action, "refused", "424: cannot list")
+    assert not drive.all(ListLinks)
+    assert not drive.all(Settle)
+    assert not drive.all(Broken)
+
+
+def test_a_log_that_is_longer_than_what_was_read_is_read_again_first():
+    """Its last lines may be outcomes: what looks damaged is being written."""
+    drive = Drive(task_retries=0)
+    drive.serve("t1")
+    drive.wait(0.1)
+    up = (Up("n", "fcx-001"), Running("t1", 0, 0, first=True))
+    drive.tell(LogRead(drive.last(ReadLog).id, up, 200))
+    for _ in range(100):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            drive.tell(JobsListed(action.id, (JobSeen("7", "COMPLETED"),), 0.1))
+        for action in _asked(drive, ListFolder):
+            beat = int(drive.now)
+            drive.tell(FilesListed(action.id, (("7.0.0.0", 400), ("7.0.0.beat", beat))))
+        for action in _asked(drive, ReadLog):
+            drive.tell(LogRead(action.id, (), 0, spoilt=True))
+        for action in _asked(drive, ListLinks):
+            drive.tell(LinksListed(action.id, (("b000001.0", "7.0.0"),)))
+    assert not drive.all(Settle)
+
+
+def test_what_one_node_refuses_another_may_have_run():
+    """The run is left open: nobody knows what stands in the other agent's log."""
+    drive = Drive(nodes=2, max_workers=2)
+    drive.serve("t1")
+    while not _asked(drive, ListFolder):
+        drive.wait(0.1)
+    (look,) = _asked(drive, ListFolder)
+    drive.tell(FilesListed(look.id, (("7.0.0.0", 200), ("7.0.1.0", 200))))
+    first, second = _asked(drive, ReadLog)
+    refused = Refused(Trouble("ParityError", "another place"))
+    drive.tell(LogRead(first.id, (Up("n", "fcx-001"), refused), 200))
+    drive.tell(Settled("t1"))
+    drive.fails(second, "missing")
+    for action in _asked(drive, Errand):
+        drive.tell(Done(action.id))
+    assert drive.last(Settle).trouble == refused.trouble
+    assert not drive.all(RemoveDirectory)
+
+
+def test_a_task_of_an_earlier_process_is_sent_again_once_its_payload_is_known():
+    """It rode in a script: until the inbox has been read, there are no bytes to send."""
+    drive = Drive()
+    known = TaskInfo("t1", "work", 10)
+    drive.tell(Attached((TaskInfo("t1", "t1", 0),), (0,), (("fcx-001", "7"),)))
+    drive.fails(drive.last(ReadInbox), "missing")
+    while not _asked(drive, ListFolder):
+        drive.wait(0.1)
+    drive.tell(FilesListed(_asked(drive, ListFolder)[0].id, (("7.0.0.0", 300),)))
+    died = Died("t1", 0, True, None, "was killed by SIGKILL", 9, memory=False, outside=True)
+    records = (Up("n", "fcx-001"), Running("t1", 0, 0, first=True), died)
+    drive.tell(LogRead(_asked(drive, ReadLog)[0].id, records, 300))
+    drive.wait(0.1)
+    assert not drive.all(RecordTasks)
+    drive.tell(InboxRead(drive.last(ReadInbox).id, ((known, "b000001", 0),), last=1))
+    drive.wait(0.1)
+    assert drive.last(RecordTasks).tasks == (("t1", 1),)
+
+
+def _asked(drive, kind):
+    """What is asked for and not answered."""
+    under_way = drive.core.requests.under_way.values()
+    return [u.action for u in under_way if u.again is None and isinstance(u.action, kind)]
