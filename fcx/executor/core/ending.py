@@ -31,8 +31,8 @@ from .requests import Requests, nothing
 from .tasks import Tasks
 
 STAGES = ("open", "waiting", "cancelling", "settling", "tidying", "recording", "over")
-NOTHING_RAN = ("InitializerFailed", "ParityError", "RunLost")
-"""Errors after which no outcome can lie unfetched in the run directory."""
+RUNS_NOTHING = ("InitializerFailed", "ParityError")
+"""Errors of an agent that runs nothing: only others may have left outcomes that nobody has read."""
 
 
 class Ending:
@@ -85,14 +85,12 @@ class Ending:
         """Whether outcomes may lie unfetched in the run directory."""
         if any(task.fetching for task in self.tasks.unfinished.values()):
             return True
-        if trouble.error not in NOTHING_RAN:
-            return True
-        serving = any(pilot.phase == "up" and pilot.opened for pilot in self.fleet.pilots)
-        with_jobs = [pilot for pilot in self.fleet.pilots if pilot.jobs()]
-        agents = sum(len(pilot.agents) for pilot in self.fleet.pilots)
-        if trouble.error == "ParityError":
-            return serving or len(with_jobs) > 1
-        return trouble.error == "InitializerFailed" and (agents > 1 or len(with_jobs) > 1)
+        if trouble.error not in RUNS_NOTHING:
+            return trouble.error != "RunLost"
+        several = self.limits.nodes > 1 or self.limits.requeue
+        others = several or sum(bool(pilot.jobs()) for pilot in self.fleet.pilots) > 1
+        serving = any(pilot.phase == "up" for pilot in self.fleet.pilots)
+        return others or (serving and trouble.error == "ParityError")
 
     def _abort(self) -> None:
         self.aborting = True

@@ -44,8 +44,8 @@ class Inbox:
         return self.landed or self.made
 
     def found(self) -> None:
-        """An earlier process has made it."""
-        self.made = self.initializer = True
+        """An earlier process has made it, or an agent of it: nobody knows which."""
+        self.landed = self.initializer = True
 
     def prepared(self, directory: str) -> None:
         """It will lie there."""

@@ -85,7 +85,8 @@ class Outcomes:
             self.gate.judge_place(record.probe)
 
     def _refused(self, cursor: Cursor, record: Refused) -> None:
-        """Its workers have unpickled nothing."""
+        """Its workers have unpickled nothing; it may not even have come to say that it is up."""
+        self.inbox.landed = True
         pilot = self.fleet.of_job(cursor.incarnation.job)
         if pilot is not None:
             pilot.phase = "ended"
