@@ -105,7 +105,7 @@ class Outgoing:
     def due(self) -> float | None:
         """When a bundle should leave."""
         waits = self.busy or not self.gate.open or self.gate.asking or self._no_pilot_yet()
-        if waits or not self.tasks.outbox:
+        if waits or not any(task.info.size for task in self.tasks.outbox):
             return None
         return self.window.end(saving=self._saving())
 
@@ -125,7 +125,7 @@ class Outgoing:
             task = outbox.popleft()
             if task.id not in self.tasks.unfinished or self.gate.refuse(task):
                 continue
-            if self.gate.lets_out(task):
+            if task.info.size and self.gate.lets_out(task):  # else its payload is in the inbox
                 taken.append(task)
                 size += task.info.size
             else:

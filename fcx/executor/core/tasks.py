@@ -90,8 +90,8 @@ class Tasks:
         self._by_bundle.setdefault(bundle, {})[task.id] = task
 
     def in_bundle(self, bundle: str) -> list[Task]:
-        """Unfinished tasks of a bundle."""
-        return list(self._by_bundle.get(bundle, {}).values())
+        """Tasks of a bundle of which nothing has come."""
+        return [task for task in self._by_bundle.get(bundle, {}).values() if not task.fetching]
 
     def bundles(self) -> list[str]:
         """Bundles in which unfinished tasks lie."""
@@ -102,7 +102,7 @@ class Tasks:
         wanted = dict.fromkeys(portions)
         bundles = dict.fromkeys(bundle for bundle, _ in wanted)
         tasks = [task for bundle in bundles for task in self.in_bundle(bundle)]
-        return [t for t in tasks if (t.bundle, t.portion) in wanted and not t.fetching]
+        return [task for task in tasks if (task.bundle, task.portion) in wanted]
 
     def running(self, task: Task, agent: str, job: str, slot: int, *, first: bool) -> None:
         """A worker has begun it."""
