@@ -74,6 +74,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "no_room",
         "preempted",
         "cancelled_outside",
+        "deadline",
         "time",
         "requeued",
         "cancelled_waiting",

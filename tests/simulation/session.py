@@ -190,6 +190,7 @@ class Letters:
         self._sizes: dict[str, int] = {}
         self._recorded: dict[Any, None] = {}  # tasks with attempts, pilots
         self._sent_before: dict[str, None] = {}  # by an earlier life
+        self._payloads: dict[str, None] = {}  # of tasks that were submitted, or read in the inbox
 
     def told(self, event: Any, asked: Any) -> None:
         """A verdict, perhaps, or word that something is remembered."""
@@ -199,8 +200,11 @@ class Letters:
             self.open = True
         elif isinstance(event, ev.RequirementsJudged) and event.trouble is None:
             self._passed[asked.requirements] = None
+        elif isinstance(event, ev.Submitted):
+            self._payloads.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.InboxRead):
             self._sent_before.update(dict.fromkeys(info.id for info, *_ in event.tasks))
+            self._payloads.update(self._sent_before)
         elif isinstance(event, ev.Encoded):
             self._sizes[asked.bundle] = event.size
         elif isinstance(asked, act.RecordTasks):
@@ -229,6 +233,7 @@ class Letters:
         self._tasks[action.bundle] = action.tasks
         for task in action.tasks:
             demand(task in self._recorded, "not remembered", f"{task} in {action.bundle}")
+            demand(task[0] in self._payloads, "no payload", f"{task} in {action.bundle}")
         self._leaves((action.bundle,))
 
     def _leaves(self, bundles: tuple[str, ...]) -> None:
