@@ -125,18 +125,13 @@ class Cluster:
         if job.life != life or job.state != "RUNNING":
             return
         directory, pilot = self.directory, job.script.action.pilot
-        closed = directory.inbox.get("closed")
-        if closed is not None:
-            if closed == "remove":
-                self.remove()
-            self.end(job, "COMPLETED")
-            return
         directory.make()
         holder = directory.locks.get(pilot)
-        if holder not in {None, job.id}:
+        if holder is None:
+            directory.locks.put(pilot, job.id, self.world.now + self.lag())
+        if holder not in {None, job.id} or directory.inbox.get("closed") is not None:
             self.end(job, "COMPLETED")
             return
-        directory.locks.put(pilot, job.id, self.world.now + self.lag())
         self._unpack(job.script)
         workers = job.script.action.workers
         job.agents = [self.make_agent(job, node, count) for node, count in enumerate(workers)]
@@ -159,6 +154,8 @@ class Cluster:
         """One of its agents has ended."""
         job.says.exit_code = max(job.says.exit_code, code)
         if job.state == "RUNNING" and all(agent.gone for agent in job.agents):
+            if self.directory.inbox.get("closed") == "remove" and not job.doomed:
+                self.remove()
             self.end(job, job.doomed or ("FAILED" if job.says.exit_code else "COMPLETED"))
 
     # -- ends -------------------------------------------------------------------------------

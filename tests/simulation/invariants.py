@@ -166,5 +166,4 @@ MISLEADING = (
     *("ghost_submit", "repeated_submit", "lost_answer", "long_hidden_job", "forgotten_job"),
     *("listing_without_job", "empty_listing", "spoilt_read", "half_read", "damaged_line"),
     *("fetch_spoilt", "claim_stale", "directory_removed", "outage", "long_outage"),
-    "cancel_refused",  # a pilot that waits may begin after the run, with what its script carries
 )

@@ -157,7 +157,7 @@ class Reactions:
                 self._ran[action.task] = None
             elif isinstance(action, act.RecordEnd):
                 fine = action.kept or self._tidied == "remove" or not self._landed
-                fine = fine or bool(self.checks.struck)
+                fine = fine or (bool(self.checks.struck) and self._tidied != "keep")
                 self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
 
     def _tidy(self, core: Any, action: Any) -> None:

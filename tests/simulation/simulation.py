@@ -185,7 +185,9 @@ class Simulation:
             return False
         if session is self._left:
             return False  # another will follow
-        more = len(self.checks.sessions) < SESSIONS and self.cluster.directory.exists
+        directory = self.cluster.directory
+        left_open = directory.exists and directory.inbox.get("closed") is None
+        more = len(self.checks.sessions) < SESSIONS and left_open
         if more and session.broken is not None and self.journal.ended:
             self._left = session
             self.world.after(self.scenario.caller.attaches, self._attach)

@@ -52,6 +52,7 @@ class Ending:
         self.aborting = False
         self.keep = False  # the directory holds what the caller may want
         self.left_open = False  # outcomes may lie there that were never fetched
+        self.late = False  # a job may yet begin that could not be cancelled: it finds a word there
 
     # -- reasons ----------------------------------------------------------------------------
 
@@ -130,7 +131,8 @@ class Ending:
         elif stage == "tidying":
             self._tidy()
         elif stage == "recording":
-            self.requests.ask(RecordEnd, self.keep, then=nothing, failed=nothing)
+            kept = self.keep or self.late  # the word must stay for as long as the job may come
+            self.requests.ask(RecordEnd, kept, then=nothing, failed=nothing)
         elif stage == "over":
             self.requests.note(Finish())
 
@@ -144,13 +146,17 @@ class Ending:
             self.requests.say(text, "warning")
         unwanted = [p for p in live if self.aborting or p.pending or p.ambiguous]
         for job in [job for pilot in unwanted for job in pilot.jobs()]:
-            self.requests.ask(CancelJob, job, then=nothing, failed=self._untidy)
+            self.requests.ask(CancelJob, job, then=nothing, failed=self._not_cancelled)
+
+    def _not_cancelled(self, action: CancelJob, event: Failed) -> None:
+        self.late = True
+        self._untidy(action, event)
 
     def _tidy(self) -> None:
-        late = any(pilot.ambiguous for pilot in self.fleet.pilots)
-        if self.left_open or not (self.inbox.there or late):
+        self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
+        if self.left_open or not (self.inbox.there or self.late):
             return
-        stays = self.keep or late
+        stays = self.keep or self.late
         up = any(pilot.phase == "up" for pilot in self.fleet.pilots)
         if not stays and (self.aborting or not up):
             self.requests.ask(RemoveDirectory, then=nothing, failed=self._untidy)

@@ -6,18 +6,23 @@ from driving import Drive
 
 from fcx.executor.core.actions import (
     Broken,
+    CancelJob,
     Errand,
     ListFolder,
     ListJobs,
     ListLinks,
+    MakeDirectory,
     ReadInbox,
     ReadLog,
+    RecordEnd,
     RecordTasks,
     RemoveDirectory,
     Settle,
+    WriteClosed,
 )
 from fcx.executor.core.events import (
     Attached,
+    CloseAsked,
     Died,
     Done,
     FilesListed,
@@ -108,6 +113,22 @@ def test_a_task_of_an_earlier_process_is_sent_again_once_its_payload_is_known():
     drive.tell(InboxRead(drive.last(ReadInbox).id, ((known, "b000001", 0),), last=1))
     drive.wait(0.1)
     assert drive.last(RecordTasks).tasks == (("t1", 1),)
+
+
+def test_a_job_that_could_not_be_cancelled_finds_the_word_that_the_run_is_over():
+    """It waits, and may begin later: with the directory gone it would run its tasks again."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.tell(CloseAsked(abort=True))
+    drive.tell(Settled("t1"))
+    for action in _asked(drive, ReadLog):
+        drive.fails(action, "missing")
+    drive.fails(drive.last(CancelJob), "refused", "not yours")
+    drive.done(MakeDirectory)
+    assert drive.last(WriteClosed).word == "keep"
+    drive.done(WriteClosed)
+    assert drive.last(RecordEnd).kept
+    assert not drive.all(RemoveDirectory)
 
 
 def _asked(drive, kind):

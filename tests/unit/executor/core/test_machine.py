@@ -161,9 +161,10 @@ def _answer_errands(drive):
 
 def _answer_all(drive):
     """Everything but cancellations is done."""
-    from fcx.executor.core.actions import Errand, WriteClosed
+    from fcx.executor.core.actions import Errand, MakeDirectory, WriteClosed
 
+    kinds = (Errand, RecordTasks, MakeDirectory, RemoveDirectory, WriteClosed)
     for _ in range(5):
         _answer_reads(drive)
-        for action in _waiting(drive, (Errand, RecordTasks, RemoveDirectory, WriteClosed)):
+        for action in _waiting(drive, kinds):
             drive.tell(_done(action))
