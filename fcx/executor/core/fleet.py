@@ -147,10 +147,6 @@ class Fleet:
         self._named += 1
         return f"{self.limits.words.pilots}-{self._named:03d}"
 
-    def carried_archives(self) -> list[str]:
-        """Modules in the scripts of pilots that may yet begin."""
-        return [name for pilot in self.live() for name, _ in pilot.archives]
-
     def holds_off(self) -> bool:
         """Whether no pilot should be submitted now."""
         return self.requests.now < self.barren.until
@@ -225,7 +221,7 @@ class Fleet:
 
     def launch_reserved(self, bundle: Bundle) -> None:
         """Submit the pilot that a bundle is for."""
-        archives = self.inbox.missing(bundle.archives, self.carried_archives())
+        archives = self.inbox.missing(bundle.archives)
         self._launch(bundle.pilot, [bundle], archives)
 
     def _launch(self, name: str, bundles: list[Bundle], archives: Archives) -> None:

@@ -60,13 +60,12 @@ class Inbox:
         if self.kept.pop(bundle, None) is not None:
             self.requests.note(DropBundle(bundle))
 
-    def missing(self, archives: Archives, carried: Iterable[str] = ()) -> Archives:
-        """Those that have not arrived and that no pilot under way carries.
+    def missing(self, archives: Archives) -> Archives:
+        """Those that have not arrived, though a pilot may carry them: it may never begin.
 
         One of no size belongs to a task of an earlier process, which brought it.
         """
-        known = {**self._archives, **dict.fromkeys(carried)}
-        return tuple((name, size) for name, size in archives if size and name not in known)
+        return tuple((name, size) for name, size in archives if size and name not in self._archives)
 
     def upload(
         self, bundles: Iterable[Bundle], archives: Archives, then: Callable[[], None]

@@ -186,7 +186,7 @@ class Outgoing:
             self.fleet.launch_reserved(bundle)
             self._sent()
             return
-        archives = self.inbox.missing(bundle.archives, self.fleet.carried_archives())
+        archives = self.inbox.missing(bundle.archives)
         size = bundle.size + sum(size for _, size in archives)
         rides = self.limits.inline and not self.fleet.live() and not self.fleet.holds_off()
         if rides and size < INLINE_BUNDLE:
