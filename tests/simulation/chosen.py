@@ -1,11 +1,13 @@
 """Few seeds that see much: for mutation testing, where each world is run thousands of times.
 
-A world's signature is the set of what its cores did in one step: the event, the actions, the phase. The
-chosen seeds have every signature of many seeds several times, as far as it occurs so often.
+A world's signature is the set of what its cores did in one step: the state before, the event, what it
+answers, the actions. The chosen seeds have every
+signature of many seeds several times, as far as it occurs so often.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import Any
 
@@ -16,14 +18,22 @@ from .table import Table
 
 OFTEN = 4  # worlds that should show each signature
 LONGEST = 4000  # steps of a world that is chosen
+SHORT = 100  # steps that every world costs, as it were
 
 
 def signature(steps: list[Step]) -> set[Any]:
     """What the cores did."""
-    return {
-        (step.who == "client", _word(step.event), tuple(sorted({_word(a) for a in step.actions})))
-        for step in steps
-    }
+    asked: dict[int, str] = {}
+    found: set[Any] = set()
+    for step in steps:
+        words = tuple(sorted({_word(action) for action in step.actions}))
+        client = step.who == "client"
+        answers = asked.get(getattr(step.event, "action", 0), "") if client else ""
+        found.add((client, step.state, _word(step.event), answers, words))
+        if client:
+            ids = {action.id: _word(action) for action in step.actions if hasattr(action, "id")}
+            asked.update(ids)
+    return found
 
 
 def _word(thing: Any) -> str:
@@ -31,6 +41,8 @@ def _word(thing: Any) -> str:
     name = type(thing).__name__
     if name == "Failed":
         return f"{name} {thing.kind}"
+    if name in {"ListFolder", "ListLinks"}:
+        return f"{name} {thing.folder}"
     if name == "LogRead":
         return f"{name} {sorted({type(record).__name__ for record in thing.records})}"
     if name in {"Settle", "Broken"} and thing.trouble is not None:
@@ -43,26 +55,28 @@ def _word(thing: Any) -> str:
 
 
 def chosen(many: range, most: int) -> list[int]:
-    """The seeds: rare signatures first, short worlds before long ones."""
+    """The seeds that show most: each signature counts a few times, a long world has to show more."""
     seen: dict[int, set[Any]] = {}
     steps: dict[int, int] = {}
-    counts: Counter[Any] = Counter()
     for seed in many:
         report = Simulation(from_seed(seed, KNOWN), Table(), traced=True).run()
         if not report.failure and report.steps < LONGEST:
             seen[seed], steps[seed] = signature(report.trace), report.steps
-            counts.update(seen[seed])
-    wanted = {each: min(OFTEN, count) for each, count in counts.items()}
+    shown: Counter[Any] = Counter()
     picked: list[int] = []
-    for each, _ in sorted(counts.items(), key=lambda item: (item[1], repr(item[0]))):
-        while wanted[each] > 0 and len(picked) < most:
-            able = [seed for seed in seen if each in seen[seed] and seed not in picked]
-            best = max(able, key=lambda seed: _gain(seen[seed], wanted) / (100 + steps[seed]))
-            picked.append(best)
-            for one in seen[best]:
-                wanted[one] -= 1
+    heap = [(-_gain(seen[seed], shown) / (SHORT + steps[seed]), seed) for seed in seen]
+    heapq.heapify(heap)
+    while heap and len(picked) < most:
+        _, seed = heapq.heappop(heap)
+        gain = -_gain(seen[seed], shown) / (SHORT + steps[seed])
+        if heap and gain > heap[0][0]:  # others have shown meanwhile what it would
+            heapq.heappush(heap, (gain, seed))
+        else:
+            picked.append(seed)
+            shown.update(seen[seed])
     return picked
 
 
-def _gain(signs: set[Any], wanted: dict[Any, int]) -> int:
-    return sum(wanted[each] > 0 for each in signs)
+def _gain(signs: set[Any], shown: Counter[Any]) -> float:
+    """What a world would add: most for what has never been shown."""
+    return sum(1.0 / (1 + shown[each]) for each in signs if shown[each] < OFTEN)

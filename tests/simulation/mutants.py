@@ -5,7 +5,7 @@ too (`mutmut run`, see pyproject.toml), but sends every call through a trampolin
 five times slower; this one puts a mutant's code in the place of the function's in a forked process,
 runs seeds until one fails, and goes on with the next. Texts for people are not mutated.
 
-    PYTHONPATH=tests python -m simulation.mutants [--seeds 400] [--only fleet] [--every 4]
+    PYTHONPATH=tests python -m simulation.mutants [--seeds 600] [--only fleet] [--every 4]
 """
 
 from __future__ import annotations
@@ -209,7 +209,7 @@ class Trials:
 def main(arguments: list[str]) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=400, help="worlds that each must survive")
+    parser.add_argument("--seeds", type=int, default=600, help="worlds that each must survive")
     parser.add_argument("--of", type=int, default=4000, help="worlds from which those are chosen")
     parser.add_argument("--only", default="", help="part of the path of the files to change")
     parser.add_argument("--every", type=int, default=1, help="try only one of so many")

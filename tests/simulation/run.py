@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -26,7 +25,7 @@ from .everything import EVERYTHING
 from .faults import KNOWN
 from .scenario import Scenario, from_seed
 from .shrink import shrink
-from .simulation import Report, Simulation
+from .simulation import Report, Simulation, Step
 from .table import Table
 
 CHUNK = 50  # seeds that a process takes at a time
@@ -73,9 +72,9 @@ def many(first: int, count: int, processes: int) -> tuple[Table, list[Report]]:
 # -- what is printed ------------------------------------------------------------------------
 
 
-def tell(steps: Iterable[tuple[float, str, Any, list[Any]]]) -> None:
+def tell(steps: Iterable[Step]) -> None:
     """Events and what was done about each; where time alone has passed, only if anything was."""
-    for now, who, event, actions in steps:
+    for now, who, event, actions, _ in steps:
         if actions or not isinstance(event, Ticked | Tick):
             print(f"{now:12.4f}  {who}: {event}")
         for action in actions:
@@ -126,7 +125,7 @@ def replay(path: Path) -> int:
     """The real core's decisions in a recorded run."""
     trace = Trace.read(path.read_bytes())
     print(trace.limits)
-    tell((now, "client", event, actions) for now, event, actions in trace.replay())
+    tell(Step(now, "client", event, actions) for now, event, actions in trace.replay())
     return 0
 
 

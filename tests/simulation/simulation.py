@@ -33,6 +33,7 @@ class Step(NamedTuple):
     who: str
     event: Any
     actions: list[Any]
+    state: str = ""  # that the core was in before
 
 
 class Report(NamedTuple):
@@ -104,8 +105,9 @@ class Simulation:
         handle = core.handle
 
         def recorded(event: Any, now: float) -> list[Any]:
+            state = _state_of(core)
             actions = handle(event, now)
-            self.trace.append(Step(now, who, event, actions))
+            self.trace.append(Step(now, who, event, actions, state))
             return actions
 
         core.handle = recorded
@@ -218,6 +220,14 @@ class Simulation:
         jobs = [(j.id, j.state, j.reason) for j in self.cluster.jobs.values()]
         waits = [w.action for w in core.requests.under_way.values()]
         return f"{core.ending.stage}, {pilots}, {left}, {jobs}, waits for {waits}"
+
+
+def _state_of(core: Any) -> str:
+    """The phase of an agent, or the stage of a run with the phases of its pilots."""
+    if not hasattr(core, "fleet"):
+        return f"{core.phase} {core.why}"
+    phases = dict.fromkeys(sorted(pilot.phase for pilot in core.fleet.pilots))
+    return " ".join([core.ending.stage, *phases])
 
 
 STUCK = ("PartitionTimeLimit", "PartitionConfig")
