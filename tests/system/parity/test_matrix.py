@@ -468,13 +468,14 @@ def test_a_remembered_verdict_costs_no_request(bench: Bench, images: Images) -> 
 
 
 def wait_for_no_jobs(bench: Bench) -> None:
-    """The pilot has ended of itself: what comes next is another one."""
+    """The bench's pilot has ended of itself: what comes next is another one."""
+    own = str(bench.working_dir)
     deadline = time.monotonic() + WAIT
     while time.monotonic() < deadline:
         listed = subprocess.run(
-            ["squeue", "-h", "-o", "%i"], capture_output=True, text=True, check=True
+            ["squeue", "-h", "-o", "%Z"], capture_output=True, text=True, check=True
         )
-        if not listed.stdout.strip():
+        if not any(folder.startswith(own) for folder in listed.stdout.splitlines()):
             return
         time.sleep(0.2)
     pytest.fail("the pilot does not end")

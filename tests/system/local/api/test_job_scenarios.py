@@ -157,15 +157,16 @@ def _dependency(scenario: Scenario, submit: Any) -> None:
     server, system = scenario.server, scenario.server.system
     failed = server.submit(scenario.home, "exit 1")
     server.finished(failed)
+    held = server.submit(scenario.home, "true", "--hold")
     never = submit(
-        "submit dependency afterok on failed",
-        script("true", f"--dependency=afterok:{server.submit(scenario.home, 'true', '--hold')}"),
+        "submit dependency afterok on failed", script("true", f"--dependency=afterok:{held}")
     )
     (record,) = scenario.ask(
         "job_info dep never satisfied", lambda: server.client.job_info(system, never)
     )
     assert record["status"]["stateReason"] == "Dependency"
     scenario.ask("cancel", lambda: server.client.cancel_job(system, never))
+    clear_up(server, [{"jobId": held}])
 
 
 def _raw_submissions(scenario: Scenario) -> list[Any]:
