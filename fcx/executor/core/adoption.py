@@ -69,7 +69,6 @@ class Adoption:
         if event.kind == "missing":
             self._placed(InboxRead(event.action, ()))
         elif event.kind == "passing":  # the caller leaves before it is known what lies there
-            self.done, self._busy = True, False
             self.keep()
         else:
             self.requests.give_up(event.trouble)

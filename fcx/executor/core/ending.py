@@ -63,14 +63,17 @@ class Ending:
             self._abort()
 
     def break_run(self, trouble: Trouble) -> None:
-        """The run cannot go on: every task gets the reason."""
+        """The run cannot go on: every task gets the reason; where none is left, it is said."""
         if self.broken is not None or self.aborting:
+            return
+        if self.stage != "open":
+            self.requests.say(trouble.message, "warning")
             return
         self.broken = trouble
         self.requests.note(Broken(trouble))
         self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle for task in self.tasks.unfinished.values())
-        began = self.inbox.landed or any(pilot.works for pilot in self.fleet.pilots)
+        began = self.inbox.landed or any(pilot.may_have_begun for pilot in self.fleet.pilots)
         if sent and began and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(

@@ -88,6 +88,12 @@ class Pilot(msgspec.Struct):
         running = self.heard.state is not None and self.heard.state.state == "RUNNING"
         return self.phase == "up" or (self.live and running)
 
+    @property
+    def may_have_begun(self) -> bool:
+        """Whether it may have run something: Slurm's last word is not that it waits."""
+        waits = self.heard.state is not None and self.heard.state.state == "PENDING"
+        return self.phase != "ended" and bool(self.jobs()) and not waits
+
     def jobs(self) -> list[str]:
         """All job ids it is known under: an ambiguous submit may have made another."""
         ids = [self.job, *(agent.partition(".")[0] for agent in self.agents)]

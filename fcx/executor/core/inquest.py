@@ -60,13 +60,15 @@ class Inquest:
 
     def _agent_read(self, cursor: Cursor, how: str) -> None:
         pilot = self.fleet.of_job(cursor.incarnation.job)
-        if self.logs.blind:
-            self._open.pop(cursor.name, None)
-        elif cursor.ended or pilot is None:
-            self._open.pop(cursor.name, None)
-            cursor.ended = cursor.ended or "gone"
+        if self.logs.blind or cursor.ended:
+            del self._open[cursor.name]
+        elif pilot is None:
+            del self._open[cursor.name]
+            cursor.ended = "gone"
         else:
-            self._with_claims([cursor], partial(self._agent_claims, pilot, cursor, how))
+            self._with_claims(
+                cursor.name, [cursor], partial(self._agent_claims, pilot, cursor, how)
+            )
 
     def _agent_claims(self, pilot: Pilot, cursor: Cursor, how: str, claims: dict[str, str]) -> None:
         job = cursor.incarnation.job
@@ -77,7 +79,7 @@ class Inquest:
             why = fates.Fate("failed", Trouble("JobFailed", text))
         for task in self._claimed(cursor, claims):
             self.tasks.lost(task, why)
-        self._open.pop(cursor.name, None)
+        del self._open[cursor.name]
         if "requeued" not in how:
             self.maybe_over(pilot)
 
@@ -85,7 +87,7 @@ class Inquest:
 
     def pilot(self, sink: Sink, pilot: Pilot) -> None:
         """Slurm says that it has ended, or has not known it for long."""
-        if pilot.phase == "ended" or pilot.name in self._open:
+        if pilot.name in self._open:
             return
         self._open[pilot.name] = None
         self.logs.look_at_all(sink, partial(self._pilot_read, pilot))
@@ -94,7 +96,7 @@ class Inquest:
         """An outcome that could not be read yet must not be taken for none."""
         unread = any(self._unread(cursor) for cursor in self._silent(pilot))
         if pilot.phase == "ended" or self.logs.blind or unread:
-            self._open.pop(pilot.name, None)
+            del self._open[pilot.name]
             return
         decide = partial(self._pilot_locks, pilot)
         self.requests.ask(ListLinks, "locks", then=decide, failed=decide)
@@ -104,12 +106,12 @@ class Inquest:
         locks = dict(event.links) if isinstance(event, LinksListed) else {}
         holder = locks.get(pilot.name)
         if holder and holder not in pilot.jobs():
-            self._open.pop(pilot.name, None)
+            del self._open[pilot.name]
             self._held_by(pilot, holder)
             return
         silent = self._silent(pilot)
         if silent:
-            self._with_claims(silent, partial(self._pilot_claims, pilot, silent))
+            self._with_claims(pilot.name, silent, partial(self._pilot_claims, pilot, silent))
         else:
             self._conclude(pilot)
 
@@ -138,26 +140,28 @@ class Inquest:
         self._conclude(pilot)
 
     def _conclude(self, pilot: Pilot) -> None:
-        self._open.pop(pilot.name, None)
         if pilot.phase == "leaving" or pilot.agents or not pilot.job:
+            del self._open[pilot.name]
             self.over(pilot)  # without a job: an earlier process ended before it had an answer
-        elif pilot.phase != "ended":
-            self._open[pilot.name] = None
+        else:
             read = partial(self._barren, pilot)
             self.requests.ask(ReadOutput, pilot.job, then=read, failed=read)
 
     def _barren(self, pilot: Pilot, _action: Any, event: OutputRead | Failed) -> None:
         """A pilot ended before its agent came up: again, but not for ever."""
-        self._open.pop(pilot.name, None)
+        del self._open[pilot.name]
         told = event.text if isinstance(event, OutputRead) else ""
         barren = self.fleet.barren
         barren.another(self.requests.now)
         why = fates.of_job(pilot.job, pilot.heard.state, told)
         self.requests.note(Forget("verdict"))
-        complains = bool(told) or bool(pilot.heard.state and pilot.heard.state.exit_code)
+        code = pilot.heard.state.exit_code if pilot.heard.state else 0
+        complains = code != fates.DISK_FULL and bool(told or code)
         if not pilot.opened and why.kind == "failed" and complains:
+            pilot.phase = "ended"
             self.requests.give_up(fates.not_started(pilot.job, self.limits.words.python, told))
         elif self._hopeless(why):
+            pilot.phase = "ended"
             self.requests.give_up(why.trouble)
         else:
             text = why.trouble.message.rstrip(".")
@@ -174,7 +178,7 @@ class Inquest:
         self.requests.ask(ListFolder, "inbox", then=brought, failed=brought)
 
     def _brought(self, pilot: Pilot, _action: Any, event: FilesListed | Failed) -> None:
-        self._open.pop(pilot.name, None)
+        del self._open[pilot.name]
         there = dict(event.files) if isinstance(event, FilesListed) else {}
         arrived = [name for name in pilot.bundles if name in there]
         if arrived:
@@ -214,13 +218,13 @@ class Inquest:
 
     # -- claims -----------------------------------------------------------------------------
 
-    def _with_claims(self, cursors: list[Cursor], then: Any) -> None:
+    def _with_claims(self, whose: str, cursors: list[Cursor], then: Any) -> None:
         """Who claimed what; then nothing more is expected of these agents."""
         self.requests.ask(
             ListLinks,
             "claims",
             then=partial(self._claims, cursors, then),
-            failed=partial(self._no_claims, cursors, then),
+            failed=partial(self._no_claims, whose),
         )
 
     def _claims(self, cursors: list[Cursor], then: Any, _action: Any, event: LinksListed) -> None:
@@ -228,16 +232,13 @@ class Inquest:
             cursor.ended = cursor.ended or "gone"
         then(dict(event.links))
 
-    def _no_claims(self, cursors: list[Cursor], then: Any, _action: Any, event: Failed) -> None:
+    def _no_claims(self, whose: str, _action: Any, event: Failed) -> None:
+        """The next look, or the next listing of jobs, begins it anew."""
+        del self._open[whose]
         if event.kind == "missing":
             self.requests.give_up(fates.run_lost(self.inbox.directory))
             return
         self.requests.say(f"Claims were not read: {event.trouble.message}", "warning")
-        for cursor in cursors:
-            self._open.pop(cursor.name, None)
-            pilot = self.fleet.of_job(cursor.incarnation.job)
-            if pilot is not None:
-                self._open.pop(pilot.name, None)
 
     def _claimed(self, cursor: Cursor, claims: dict[str, str]) -> list[Task]:
         """Unfinished tasks of the portions that an agent had claimed."""
