@@ -63,7 +63,8 @@ class Api:
         self.world.after(way_back, self._answered, client, answer)
 
     def _refusal(self, client: Any, request: act.Request) -> Any:
-        if self.world.now < min(self._out_until, self.faults.calm):
+        dark = self.cluster.scenario.dark
+        if self.world.now < max(dark, min(self._out_until, self.faults.calm)):
             return passing(request, "ConnectError: connection refused.")
         return self.faults.strike("request", self, client, request)
 

@@ -16,7 +16,7 @@ def calm(checks: Checks) -> bool:
     scenario = checks.scenario
     odd = checks.struck or checks.unwanted or len(checks.sessions) != 1
     cut = any(job.doomed not in {"", "TIMEOUT"} or job.restart for job in checks.jobs())
-    return not odd and not cut and scenario.place == "fine"
+    return not odd and not cut and scenario.place == "fine" and not scenario.dark
 
 
 def once(checks: Checks) -> None:

@@ -35,7 +35,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "KeyError": ("driver_bug", "driver_breaks"),
     "Unreachable": (
         *("outage", "long_outage", "timeout_before", "html_page", "token_refused", "rate_limited"),
-        *("lost_answer", "ghost_submit"),
+        *("lost_answer", "ghost_submit", "dark"),
     ),
     "JobNeverRuns": ("never_starts",),
     "InitializerFailed": (
@@ -64,7 +64,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "worker_unfit",
     ),
     "NoSuchPath": ("directory_removed",),
-    "JobFailed": (*JOBS, *LOST_SIGHT),
+    "JobFailed": (*JOBS, *LOST_SIGHT, "removed"),
     "NodeFailed": (*JOBS, *LOST_SIGHT),
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
@@ -170,6 +170,10 @@ class Causes:
         checks = self.checks
         fine = len(trouble.message) > 2 and ("None" not in trouble.message or found_here(trouble))
         checks.demand(fine, "nothing said", f"{trouble}")
+        if "could not start" in trouble.message:
+            missing = "python3: not found" in trouble.message
+            fine = missing == ("There is no python3" in trouble.message)
+            checks.demand(fine, "another remedy", f"{trouble}")
         there = {**checks.struck, **dict.fromkeys(self._circumstances(whose))}
         causes = CAUSES.get(trouble.error, ())
         fine = any(cause in there for cause in causes)
@@ -194,6 +198,10 @@ class Causes:
         found = []
         if scenario.place != "fine":
             found.append("place")
+        if scenario.dark:
+            found.append("dark")
+        if len(self.checks.sessions) > 1 and not self.checks.cluster.directory.exists:
+            found.append("removed")  # by an earlier life
         if any(job.doomed == "TIMEOUT" for job in self.checks.jobs()):
             found.append("time")
         plan = self.checks.plans.get(whose)
@@ -207,7 +215,7 @@ class Causes:
         """No job that may yet begin, or is at work, has it."""
         for job in self.checks.jobs():
             carried = [name for parcel in job.script.bundles for name, _ in parcel.tasks]
-            fine = job.ended or task not in carried
+            fine = job.ended or task not in carried or "journal_lost" in self.checks.struck
             self.checks.demand(fine, "sent all the same", f"{task} is in the script of {job.id}")
 
     def _tried(self, note: act.Settle, trouble: ev.Trouble) -> None:

@@ -156,10 +156,16 @@ class Repeats:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self._tries: dict[int, int] = {}
-        self._failed: dict[int, tuple[float, float]] = {}  # when, and what it was told to wait
+        self._failed: dict[int, tuple[float, float, float]] = {}  # when, pause, end
         self._usable: float | None = None
         self._unusable: float | None = None
         self._complained = float("-inf")
+        self._leaving = False
+        self._again: dict[int, int] = {}  # how often it had failed when it was tried at the end
+
+    def leaves(self) -> None:
+        """Nothing is owed any more: each request is tried once more, and no further."""
+        self._leaving = True
 
     @property
     def waiting(self) -> bool:
@@ -172,7 +178,8 @@ class Repeats:
             return
         passing = isinstance(event, ev.Failed) and event.kind == "passing"
         if passing:
-            self._failed[asked.id] = now, event.after
+            since = now if self._unusable is None else self._unusable
+            self._failed[asked.id] = now, event.after, since + self._patience()
             self._tries[asked.id] = self._tries.get(asked.id, 0) + 1
         if isinstance(asked, act.Request):
             if not passing:
@@ -184,10 +191,15 @@ class Repeats:
         """A request is made, again perhaps: not too soon, and not too late."""
         if action.id not in self._failed:
             return
-        when, after = self._failed.pop(action.id)
+        if self._leaving:
+            again = self._again.setdefault(action.id, self._tries[action.id])
+            fine = again == self._tries[action.id] or not isinstance(action, act.Request)
+            self.checks.demand(fine, "repeated at the end", f"{action}")
+        when, after, end = self._failed.pop(action.id)
         waited = now - when
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._tries[action.id] - 1))
         low, high = max(after, pause * JITTER[0]), max(after, pause * JITTER[1])
+        low = min(low, end - when)  # once more when patience is at its end
         fine = leaving or low - ROUNDING <= waited
         self.checks.demand(fine, "repeated too soon", f"{action}: {waited:.2f} s, not {low:.2f}")
         asleep = "laptop_sleeps" in self.checks.struck

@@ -172,6 +172,14 @@ def listing_refused(api: Any, client: Any, request: Any) -> Any:
     return Failed(request.id, "refused", Trouble("RequestRefused", "424: cannot list."))
 
 
+@fault("request", 0.3, 1.0)
+def tidying_refused(api: Any, client: Any, request: Any) -> Any:
+    """At the end the run directory can neither be removed nor written to."""
+    if not isinstance(request, act.WriteClosed | act.RemoveDirectory):
+        return None
+    return Failed(request.id, "refused", Trouble("RequestRefused", "403: permission denied."))
+
+
 @fault("answer", 0.01, 0.2)
 def lost_answer(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """What was asked for is done, and the answer is lost."""
@@ -295,6 +303,11 @@ def fetch_refused(api: Any, client: Any, request: Any, answer: Any) -> Any:
     return Failed(request.id, "missing", Trouble("NoSuchPath", "404: no such file."))
 
 
+LAST_WORDS = (
+    "srun: error: execve(): python3: not found",
+    "python3: error while loading shared libraries",
+    "srun: error: environment file not found",
+)
 PASSING_LIMITS = (
     *("AssocGrpJobsLimit", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "PartitionNodeLimit"),
     *("ReqNodeNotAvail", "PartitionDown", "Resources"),
@@ -343,7 +356,7 @@ def cancelled_waiting(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.05, 0.5)
 def barren_job(cluster: Any, job: Any) -> Any:
     """It ends before its agents begin."""
-    job.says.exit_code, job.says.output = 127, "srun: error: execve(): python3: not found"
+    job.says.exit_code, job.says.output = 127, cluster.world.random.choice(LAST_WORDS)
     cluster.world.after(0.04, cluster.end, job, "FAILED")
     return True
 

@@ -41,6 +41,7 @@ CORES = (
 )
 SECONDS = 60.0  # of a processor, after which a mutant counts as hanging, that is, as killed
 KILLED, SURVIVED, HANGS, NO_CODE = 0, 1, 2, 3
+WORDLESS = ('"info"', '"warning"', '"error"', '""', '"-inf"', '"inf"')  # whose case nobody reads
 WORDS = {KILLED: "killed", SURVIVED: "survived", HANGS: "hangs", NO_CODE: "same code"}
 
 
@@ -105,9 +106,11 @@ def mutants(only: str = "") -> Iterator[Mutant]:
         if only in str(path):
             module, mutations, *_ = create_mutations(str(path), (ROOT / path).read_text())
             names = _names(module)
+            texts = _in_texts(module)
             for mutation in mutations:
                 function = mutation.contained_by_top_level_function
-                if isinstance(function, cst.FunctionDef) and _counts(mutation, function):
+                told = mutation.original_node in texts
+                if isinstance(function, cst.FunctionDef) and not told and _counts(mutation):
                     yield Mutant(
                         path,
                         names[function],
@@ -130,15 +133,37 @@ def _names(module: cst.Module) -> dict[cst.CSTNode, str]:
     return found
 
 
-def _counts(mutation: Mutation, function: cst.FunctionDef) -> bool:
+def _in_texts(module: cst.Module) -> dict[cst.CSTNode, None]:
+    """What stands in the middle of a sentence for people: numbers, and the words for them."""
+    found: dict[cst.CSTNode, None] = {}
+
+    class Finder(cst.CSTVisitor):
+        def visit_FormattedString(self, node: cst.FormattedString) -> None:  # noqa: N802
+            parts = [p.value for p in node.parts if isinstance(p, cst.FormattedStringText)]
+            if any(" " in part for part in parts):
+                found.update(dict.fromkeys(_below(node)))
+
+    module.visit(Finder())
+    return found
+
+
+def _below(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
+    for child in node.children:
+        yield child
+        yield from _below(child)
+
+
+def _counts(mutation: Mutation) -> bool:
     """Whether it is more than a text for people, and not what a signature defaults to."""
     node = mutation.original_node
     if isinstance(node, cst.SimpleString):
-        return " " not in node.value and node.value not in {'"info"', '"warning"', '"error"', '""'}
+        return " " not in node.value and node.value not in WORDLESS
     code = cst.Module([]).code_for_node(node)
-    if isinstance(node, cst.Assign) and code.endswith("= False"):
-        return False  # it becomes None, which is as false
-    return not (code.startswith(("text =", "text %=", "told =", "fix =")) or ".say(" in code)
+    if isinstance(node, cst.Assign) and code.endswith(("= False", "] = None")):
+        return False  # it becomes None, which is as false; or a mark whose value nobody reads
+    return not (
+        code.startswith(("text =", "text %=", "told =", "fix =", "notes =")) or ".say(" in code
+    )
 
 
 def _told(module: cst.Module, node: cst.CSTNode) -> str:

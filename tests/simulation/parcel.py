@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fcx.executor.core.actions import Encode
 from fcx.protocol.bundle import Head, Portion
 from fcx.remote.events import TaskInfo
 
-from .scenario import Plan
+if TYPE_CHECKING:
+    from .scenario import Plan
 
+HEAD = 200  # bytes of a bundle beside its tasks
 GUARD = {"python": "cpython 3.11.9", "dill": "0.3.8", "distributions": "d1"}
 
 
 def size_of(plans: list[Plan]) -> int:
     """Bytes of a bundle of these tasks."""
-    return 200 + sum(plan.size for plan in plans)
+    return HEAD + sum(plan.size for plan in plans)
 
 
 class Parcel:

@@ -103,6 +103,7 @@ class Reactions:
         task = getattr(record, "task", "")
         if isinstance(record, ev.Up) and record.probe:
             judged = any(isinstance(a, act.Judge) and a.probe == record.probe for a in actions)
+            judged = judged or "journal_lost" in self.checks.struck  # the pilot is not known
             self.checks.demand(judged, "not judged", f"{record}")
         if task not in self.expected or task in before:
             return

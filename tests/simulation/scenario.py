@@ -9,8 +9,16 @@ import random
 
 import msgspec
 
-from fcx.executor.core import Limits
+from fcx.executor.core import Limits, Words
+from fcx.executor.core.fleet import INLINE_BUNDLE
 
+from .parcel import HEAD
+
+SIZES = (  # that are frequent, less so, rare
+    (300, 100_000, 400_000),
+    (300, INLINE_BUNDLE - HEAD, 10_000),  # just too large for a script
+    (30 << 20, 1 << 20, 10 << 20),
+)
 HOWS = ("value", "large", "stale", "exits", "killed", "memory", "stubborn")
 
 
@@ -55,6 +63,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     place: str = "fine"  # fine | refused (by the client) | moved (the guard refuses it)
     refused: int = 0  # number of a set of requirements that does not pass
     latency: float = 0.2
+    dark: float = 0.0  # seconds from the beginning for which nothing is answered
     queue: tuple[float, float] = (0.0, 5.0)
     lag: float = 0.0  # of the shared file system
     capacity: int = 100  # jobs that run at the same time
@@ -87,6 +96,7 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         place=chance.choices(("fine", "refused", "moved"), (30, 1, 1))[0],
         refused=chance.choices((0, 1), (9, 1))[0],
         latency=chance.choice((0.01, 0.2, 0.2, 1.0)),
+        dark=chance.choices((0.0, 20.0, 100.0, 1000.0), (94, 2, 2, 2))[0],
         queue=chance.choice(((0.0, 0.5), (0.0, 5.0), (2.0, 60.0), (0.0, 600.0))),
         lag=chance.choice((0.0, 0.0, 0.1, 3.0)),
         capacity=chance.choice((1, 2, 100, 100)),
@@ -109,6 +119,8 @@ def _limits(chance: random.Random) -> Limits:
         inline=chance.random() < 0.75,
         requeue=chance.random() < 0.3,
         initializer=chance.random() < 0.15,
+        patience=chance.choice((900.0, 900.0, 100.0, 40.0)),
+        words=Words(pilots=chance.choice(("fcx", "mine-run-1"))),
     )
 
 
@@ -120,7 +132,7 @@ def _tasks(chance: random.Random) -> tuple[Plan, ...]:
         return _stream(chance)
     odd = chance.choice((0.0, 0.0, 0.1, 0.4))
     large = chance.random() < 0.15
-    sizes = (300, 100_000, 400_000) if chance.random() < 0.97 else (30 << 20, 1 << 20, 10 << 20)
+    sizes = chance.choices(SIZES, (90, 7, 3))[0]
     sets = chance.random() < 0.2
     at, found = 0.0, []
     for number in range(count):

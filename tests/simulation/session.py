@@ -36,6 +36,7 @@ class Session:
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
         self._spin = Spin()
+        self._closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
         checks.sessions.append(self)
 
@@ -59,7 +60,10 @@ class Session:
             checks.table.note("action", type(action).__name__)
             self._asked(action, event, now)
         self._reactions.step(client.core, event, asked, actions, before)
+        self._places(client.core, event, actions)
         self._staffing.step(client.core, event, actions, self._letters.open)
+        if client.core.ending.stage != "open":
+            self._pace.repeats.leaves()
         self._states(client.core)
         self._pace.after(client.core, now)
         self._spins(client.core, now)
@@ -71,8 +75,10 @@ class Session:
             self.expected.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.CancelAsked):
             self.checks.unwanted.setdefault(event.task, now)
-        elif isinstance(event, ev.CloseAsked) and event.abort:
-            self.checks.unwanted.update(dict.fromkeys(self.expected, now))
+        elif isinstance(event, ev.CloseAsked):
+            self._closed = True
+            if event.abort:
+                self.checks.unwanted.update(dict.fromkeys(self.expected, now))
         elif isinstance(event, ev.Settled):
             note = self.settled[event.task]
             if note.trouble is None and not note.cancelled and not event.kept:
@@ -146,6 +152,9 @@ class Session:
         if note.trouble.error == "Unreachable":
             self._pace.repeats.gives_up(self.checks.world.now)
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
+        owed = not self._closed or any(task not in self.settled for task in self.expected)
+        fine = owed or len(self.checks.sessions) > 1  # it is not known what lies there
+        self.checks.demand(fine, "broken after its end", f"{note}")
         self.causes.broke(note.trouble)
         self.broke_at = self.checks.world.now
 
@@ -157,6 +166,23 @@ class Session:
         self.finished = self.checks.world.now
 
     # -- after ------------------------------------------------------------------------------
+
+    def _places(self, core: Any, event: Any, actions: list[Any]) -> None:
+        """Whoever asks learns where a running task writes; and at the end, that none is wanted."""
+        told = {a.task: a for a in actions if isinstance(a, act.TellRunning | act.TellPending)}
+        for task, note in told.items():
+            if task in self.settled:
+                continue
+            runs = self.checks.runs.get(task, [])
+            there = [
+                (r.agent.name, r.slot) for r in runs if r.agent.job.id == getattr(note, "job", "")
+            ]
+            place = core.place(task)
+            fine = place in there if isinstance(note, act.TellRunning) else place is None
+            self.checks.demand(fine, "writes elsewhere", f"{note}: {place}, not {there}")
+        if isinstance(event, ev.CloseAsked) and event.abort:
+            left = [task for task in self.expected if task not in self.settled]
+            self.checks.demand(not left, "not called off", f"{left}")
 
     def _spins(self, core: Any, now: float) -> None:
         """It must not be asked again and again at the same time."""

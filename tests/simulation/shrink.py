@@ -92,6 +92,7 @@ _SIMPLE = {
     "segment": 1000,
     "queue": (0.0, 0.5),
     "latency": 0.01,
+    "dark": 0.0,
     "place": "fine",
     "refused": 0,
     "remembered": True,

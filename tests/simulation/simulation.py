@@ -238,4 +238,10 @@ def bound(scenario: Scenario) -> float:
     limits = scenario.limits
     per_life = scenario.queue[1] + 4 * limits.sleep_interval + 120.0
     lives = limits.task_retries + 6
-    return 600.0 + scenario.caller.attaches + scenario.work() * lives + per_life * lives
+    return (
+        600.0
+        + scenario.dark
+        + scenario.caller.attaches
+        + scenario.work() * lives
+        + per_life * lives
+    )
