@@ -31,7 +31,7 @@ class Doubts:
 
     def _doubtful(self, pilot: Pilot) -> bool:
         if pilot.phase == "up":
-            return self.requests.now - self._last_sign(pilot) > SILENCE
+            return self.requests.now >= self._last_sign(pilot) + SILENCE
         return pilot.phase in {"queued", "leaving"}
 
     def _last_sign(self, pilot: Pilot) -> float:

@@ -334,7 +334,7 @@ class Barren:
     def another(self, now: float) -> None:
         """One more; the next pilot waits."""
         self.count += 1
-        self.until = now + min(30.0, 0.5 * 2**self.count)
+        self.wait_until(now + min(30.0, 0.5 * 2**self.count))
 
     def wait_until(self, when: float) -> None:
         """No pilot before this time."""
