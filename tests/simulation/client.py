@@ -73,9 +73,20 @@ class Client:
                 self.api.ask(self, action)
             else:
                 DOES[type(action)](self, action)
+        if isinstance(event, ev.Ticked) and self.alive:
+            self._rests()
         self._alarm.set(self.core.due() if self.alive else None)
 
     answer = feed
+
+    def _rests(self) -> None:
+        """What was due is done: a look aside, for which other requests may have paid meanwhile."""
+        core = self.core
+        times = [core.requests.due()]
+        if core._works() and core.tasks.unfinished:
+            times += [core.outgoing.due(), core.doubts.due(), core._ramp_due()]
+        late = [time for time in times if time is not None and time <= self.world.now]
+        self.checks.demand(not late, "wakes for nothing", f"{times}")
 
     def _tick(self) -> None:
         self.feed(ev.Ticked())

@@ -560,4 +560,19 @@ def laptop_sleeps(client: Any) -> Any:
     return True
 
 
+WITH_REQUESTS = (
+    "request",
+    "answer",
+    "slow",
+    "errand",
+    "hour",
+    "line",
+)  # what the client is told, and when
+
+
+def beside_requests(struck: dict[str, int]) -> bool:
+    """Whether only jobs and agents were struck: the client hears of it as soon as it asks."""
+    return all(name in FAULTS and FAULTS[name].where not in WITH_REQUESTS for name in struck)
+
+
 KNOWN = {name: found.likely for name, found in FAULTS.items()}

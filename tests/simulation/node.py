@@ -85,7 +85,10 @@ class Agent:
                 DOES[type(action)](self, action)
             self._events.popleft()
         self._events.clear()
-        self._alarm.set(None if self.gone else self.core.due())
+        due = None if self.gone else self.core.due()
+        rests = due is None or due > self.world.now or not isinstance(event, on.Tick)
+        self.checks.demand(rests, "wakes for nothing", f"{self.name} is due {due} still")
+        self._alarm.set(due)
 
     def _tick(self) -> None:
         if not self.gone:

@@ -12,12 +12,16 @@ from fcx.executor.core.outgoing import BUNDLE
 
 from .calm import calm
 from .causes import Causes
-from .invariants import Checks, Spin
+from .invariants import SAME, Checks, Spin
 from .pace import Pace
+from .promptness import Promptness
 from .reactions import Reactions
 from .staffing import Staffing
 
 PHASES = ("submitting", "queued", "up", "leaving", "ended")
+CUT = ("TIMEOUT", "DEADLINE")  # a job's time was over
+SOON = 15.0  # seconds before a job's time is over that count as its end
+ARCHIVES = 10_000  # bytes of all modules
 SPIN = 30  # steps at what is the same time
 
 
@@ -35,6 +39,7 @@ class Session:
         self._letters = Letters(checks)
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
+        self._promptness = Promptness(checks)
         self._spin = Spin()
         self._closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
@@ -60,6 +65,7 @@ class Session:
             checks.table.note("action", type(action).__name__)
             self._asked(action, event, now)
         self._reactions.step(client.core, event, asked, actions, before)
+        self._promptness.step(client.core, event, asked, actions)
         self._places(client.core, event, actions)
         self._staffing.step(client.core, event, actions, self._letters.open)
         if client.core.ending.stage != "open":
@@ -209,7 +215,7 @@ class Letters:
 
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
-        self.open = False
+        self.open = self._open_at_once = False
         self.longest: dict[str, float] = {}  # runs of a function, as they were heard of
         self._passed: dict[int, None] = {}  # sets of requirements
         self._tasks: dict[str, tuple[tuple[str, int], ...]] = {}  # by bundle
@@ -221,7 +227,7 @@ class Letters:
     def told(self, event: Any, asked: Any) -> None:
         """A verdict, perhaps, or word that something is remembered."""
         if isinstance(event, ev.Began):
-            self.open = event.open
+            self.open = self._open_at_once = event.open
         elif isinstance(event, ev.Judged) and event.trouble is None:
             self.open = True
         elif isinstance(event, ev.RequirementsJudged) and event.trouble is None:
@@ -254,6 +260,7 @@ class Letters:
         demand(min(action.sizes) > 0, "sizes", f"{action}")
         size = sum(self.checks.plans[task].size for task, _ in action.tasks)
         demand(size <= BUNDLE or len(action.tasks) == 1, "large bundle", f"{size} bytes")
+        self._owed(action)
         told = dict(action.seen) == self.longest or len(self.checks.sessions) > 1
         demand(told, "running times", f"{action.seen}: {self.longest}")
         self._tasks[action.bundle] = action.tasks
@@ -270,6 +277,21 @@ class Letters:
                 passed = not number or number in self._passed or task in self._sent_before
                 self.checks.demand(passed, "payload before its verdict", f"{task} in {bundle}")
 
+    def _owed(self, action: act.Encode) -> None:
+        """Who was cut short by the end of a job's time, though not as the first, goes first."""
+        checks = self.checks
+        for task, _ in action.tasks:
+            runs = checks.runs.get(task, [])
+            if not runs or checks.excused() or len(checks.sessions) > 1:
+                continue
+            job, last = runs[-1].agent.job, runs[-1]
+            cut = job.state in CUT and last.how == "stopped" and last.ended >= job.times.left - SAME
+            fine = bool(action.pilot) or not cut or last.first or job.restart > 0
+            checks.demand(fine, "not owed", f"{task} was cut short with job {job.id}")
+            soon = last.ended >= job.times.ends - SOON
+            fine = not action.pilot or job.doomed in CUT or soon
+            checks.demand(fine, "owed nothing", f"{task}, whose job is {job.state}")
+
     def ran(self, task: str) -> None:
         """A task has an outcome: how long it took is told to agents."""
         plan = self.checks.plans[task]
@@ -281,6 +303,7 @@ class Letters:
         demand(self.open or not action.open, "opened", f"{action}")
         demand(action.workers == limits.workers(), "workers", f"{action}")
         demand(action.pilot in self._recorded, "not remembered", f"{action}")
+        self._first_script(action)
         mine = self, action.id
         first = self.checks.pilots.setdefault(action.pilot, mine)
         fine = first == mine or "journal_lost" in self.checks.struck
@@ -288,6 +311,17 @@ class Letters:
         demand(limits.inline or not action.bundles, "payload in a script", f"{action}")
         large = [name for name in action.bundles if self._sizes[name] >= INLINE_BUNDLE]
         demand(not large, "large script", f"{large} in {action}")
+
+    def _first_script(self, action: act.SubmitPilot) -> None:
+        """Where payload may leave from the beginning, the first pilot brings the first bundle."""
+        plans, limits = self.checks.plans.values(), self.checks.scenario.limits
+        judged = any(plan.requirements for plan in plans)
+        first = not self.checks.pilots and len(self.checks.sessions) == 1
+        if first and self._open_at_once and limits.inline and not judged:
+            sizes = list(self._sizes.values())[:1]
+            small = [size for size in sizes if size + ARCHIVES < INLINE_BUNDLE]
+            fine = bool(sizes) and bool(not small or action.bundles)
+            self.checks.demand(fine, "comes with nothing", f"{action}: {sizes}")
 
 
 ASKED: dict[type, Callable[[Session, Any], None]] = {

@@ -9,12 +9,14 @@ from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
 
 from .calm import calm
+from .faults import beside_requests
 from .invariants import Checks
 
 RAMP = 0.5  # seconds for which the first pilot stays alone
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 LATE = 1.5  # seconds that there may be too few pilots, or too many that wait
 REFUSED = 60.0  # seconds without a further pilot after one was refused
+UNMADE = 8.0  # seconds that the first of several pilots may take: what was lost is looked for
 UNDER_WAY = 0.5  # seconds in which a pilot that is being made is made all the same
 ROUNDING = 1e-6
 NEVER = "will never start job"  # said of a further pilot
@@ -32,14 +34,19 @@ class Staffing:
         self._idle: float | None = None  # since when some wait for nothing
         self._seconds = 0.0  # that tasks took
         self._ran = 0
+        self._known: dict[str, None] = {}  # pilots
+        self._none: float | None = None  # since when there is none, though tasks wait
 
     def step(self, core: Any, event: Any, actions: list[Any], open_gate: bool) -> None:
         """After each step."""
         now = self.checks.world.now
         self._learn(event, actions, now)
-        new = [a for a in actions if isinstance(a, act.RecordPilot) and not a.job]
-        if new and self.checks.scenario.limits.inline:  # else what it needs is uploaded before
+        pilots = [pilot for pilot in core.fleet.pilots if pilot.name not in self._known]
+        self._known.update((pilot.name, None) for pilot in pilots)
+        new = [pilot for pilot in pilots if pilot.phase == "submitting"]
+        if new:
             self._launched(core, new, now)
+        self._some(core, now)
         if not core._works() or core.ending.aborting or not calm(self.checks):
             self._short = self._idle = None
             return
@@ -70,8 +77,9 @@ class Staffing:
     def _launched(self, core: Any, new: list[Any], now: float) -> None:
         demand = self.checks.demand
         making = UNDER_WAY + 4 * self.checks.scenario.latency
-        fine = now >= self._not_before - ROUNDING or now - self._held < making
-        demand(fine, "pilot too soon", f"{new[0].pilot}: not before {self._not_before:.1f} s")
+        made = all(pilot.reserved for pilot in new) and now - self._held < making
+        fine = now >= self._not_before - ROUNDING or made
+        demand(fine, "pilot too soon", f"{new[0].name}: not before {self._not_before:.1f} s")
         live = core.fleet.live()
         if any(pilot.reserved for pilot in live) or len(self.checks.sessions) > 1:
             return
@@ -92,12 +100,28 @@ class Staffing:
         """Some requests may be waited for before."""
         return LATE + 10 * self.checks.scenario.latency
 
+    def _some(self, core: Any, now: float) -> None:
+        """While tasks wait there is a pilot, as soon as another may follow those that failed."""
+        scenario = self.checks.scenario
+        waits = core._works() and core.tasks.unfinished and not core.fleet.live()
+        easy = beside_requests(self.checks.struck) and len(self.checks.sessions) == 1
+        odd = core.ending.aborting or _leaving(core)
+        if not waits or not easy or scenario.dark or odd:
+            self._none = None
+            return
+        self._none = now if self._none is None else self._none
+        latest = max(self._none, self._not_before) + UNMADE + 20 * scenario.latency
+        text = f"none since {self._none:.1f} s, not before {self._not_before:.1f} s"
+        self.checks.demand(now <= latest, "no pilot", text)
+
     # -- not too few, none for nothing ------------------------------------------------------
 
     def _enough(self, core: Any, now: float, open_gate: bool) -> None:
-        """While nothing tells how long tasks take, there are as many pilots as there may be."""
+        """While nothing tells that tasks are short, there are as many pilots as there may be."""
         live = core.fleet.live()
-        due = live and open_gate and not self._ran and now >= self._first + RAMP
+        running = sum(pilot.phase == "up" for pilot in live)
+        long = not self._ran or not running or self._left(core, running) > 2 * SHORT_WORK
+        due = live and open_gate and long and not _leaving(core) and now >= self._first + RAMP
         if not due or len(live) >= self._width(core):
             self._short = None
             return
@@ -105,14 +129,17 @@ class Staffing:
         fine = now - self._short <= self._late()
         self.checks.demand(fine, "too few pilots", f"{len(live)} live, not {self._width(core)}")
 
+    def _left(self, core: Any, running: int) -> float:
+        """Seconds until the pilots that run have done all that there is."""
+        work = len(core.tasks.unfinished) * self._seconds / max(1, self._ran)
+        return float(work / (running * sum(self.checks.scenario.limits.workers())))
+
     def _surplus(self, core: Any, now: float) -> None:
         """Once the work is short, pilots that wait are cancelled."""
         live = core.fleet.live()
         running = sum(pilot.phase == "up" for pilot in live)
         waiting = [p for p in live if p.phase == "queued" and not p.reserved]
-        left = len(core.tasks.unfinished) * self._seconds / max(1, self._ran)
-        workers = running * sum(self.checks.scenario.limits.workers())
-        short = self._ran and running and left / workers < SHORT_WORK / 2
+        short = self._ran and running and self._left(core, running) < SHORT_WORK / 2
         if not (short and waiting and core.tasks.unfinished):
             self._idle = None
             return
@@ -120,3 +147,8 @@ class Staffing:
         stuck = now - core.tasks._progress > SHORT_WORK
         fine = now - self._idle <= self._late() or stuck
         self.checks.demand(fine, "surplus kept", f"{[p.name for p in waiting]}")
+
+
+def _leaving(core: Any) -> bool:
+    """Whether a pilot was cancelled that may have begun: what it has claimed is not known yet."""
+    return any(pilot.phase == "leaving" for pilot in core.fleet.pilots)

@@ -1,0 +1,118 @@
+"""What the client must not put off: pilots that have left, bundles that have arrived, tasks whose agent is gone.
+
+Reactions (``reactions.py``) are told from the event alone; these from what has been heard so far.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .faults import beside_requests
+from .invariants import Checks
+
+AGAIN = 60.0  # seconds for which a pilot that could not be cancelled is left alone
+UNHEARD = 110.0  # seconds after which an agent's end must be known: silence, listings, unread logs
+
+
+class Promptness:
+    """Of one life of the client."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._up: dict[str, dict[str, None]] = {}  # agents that came up and have not left, by job
+        self._left: dict[str, dict[str, str]] = {}  # agents that have left, and why
+        self._brings: dict[str, tuple[str, ...]] = {}  # bundles of scripts, by pilot
+        self._dropped: dict[str, None] = {}
+        self._kept_alive: dict[str, float] = {}  # jobs that could not be cancelled, and when
+        self._running: dict[str, Any] = {}  # the run that the caller was told of, by task
+
+    def step(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
+        """After each step."""
+        now = self.checks.world.now
+        for action in actions:
+            self._note(action)
+            if isinstance(action, act.CancelJob) and core._works() and not core.ending.aborting:
+                self._cancel(core, action, now)
+        if core.ending.broken is not None or core.ending.aborting:
+            return
+        if isinstance(event, ev.LogRead):
+            for record in event.records:
+                self._heard(core, asked.log, record)
+        elif isinstance(asked, act.UploadBundle) and isinstance(event, ev.Done):
+            fine = asked.bundle in self._dropped
+            self.checks.demand(fine, "bytes kept", f"{asked.bundle} has arrived")
+        elif isinstance(asked, act.CancelJob) and isinstance(event, ev.Failed):
+            self._not_cancelled(core, asked, event, now)
+        if core._works():
+            self._stale(core, now)
+
+    def _note(self, action: Any) -> None:
+        if isinstance(action, act.SubmitPilot):
+            self._brings[action.pilot] = action.bundles
+        elif isinstance(action, act.DropBundle):
+            self._dropped[action.bundle] = None
+        elif isinstance(action, act.TellRunning):
+            runs = self.checks.runs.get(action.task, [])
+            mine = [run for run in runs if run.agent.job.id == action.job]
+            self._running[action.task] = mine[-1] if mine else None
+        elif isinstance(action, act.TellPending | act.Settle):
+            self._running.pop(action.task, None)
+
+    # -- agents that come and leave ---------------------------------------------------------
+
+    def _heard(self, core: Any, agent: str, record: Any) -> None:
+        job = agent.partition(".")[0]
+        if isinstance(record, ev.Up):
+            self._up.setdefault(job, {})[agent] = None
+            kept = [b for b in self._brings.get(record.pilot, ()) if b not in self._dropped]
+            self.checks.demand(not kept, "bytes kept", f"{kept} came with {record.pilot}")
+        elif isinstance(record, ev.Left) and agent in self._up.get(job, {}):
+            del self._up[job][agent]
+            self._left.setdefault(job, {})[agent] = record.why
+            self._all_left(core, job)
+
+    def _all_left(self, core: Any, job: str) -> None:
+        """A pilot counts no more once all its agents have left, unless Slurm starts it again."""
+        limits, left = self.checks.scenario.limits, self._left[job]
+        if limits.requeue or len(left) < limits.nodes:
+            return
+        pilot = core.fleet.of_job(job)
+        fine = pilot is None or not pilot.live
+        self.checks.demand(fine, "counts on", f"job {job}, whose agents have left: {left}")
+
+    # -- pilots that are cancelled ----------------------------------------------------------
+
+    def _cancel(self, core: Any, action: act.CancelJob, now: float) -> None:
+        """Not while it works, nor soon after that was refused."""
+        up = list(self._up.get(action.job, {}))
+        self.checks.demand(not up, "cancelled at work", f"{action}: {up}")
+        since = now - self._kept_alive.get(action.job, float("-inf"))
+        self.checks.demand(since >= AGAIN, "cancelled again", f"{action} after {since:.1f} s")
+
+    def _not_cancelled(self, core: Any, asked: act.CancelJob, event: ev.Failed, now: float) -> None:
+        if event.kind == "passing" or not core._works():
+            return
+        self._kept_alive[asked.job] = now
+        pilot = core.fleet.of_job(asked.job)
+        fine = pilot is None or pilot.live or pilot.phase == "ended"
+        self.checks.demand(fine, "given up all the same", f"{asked}: {pilot}")
+        up = bool(self._up.get(asked.job))
+        fine = pilot is None or not up or pilot.phase in {"up", "ended"}
+        self.checks.demand(fine, "works, and is taken to wait", f"{pilot}")
+
+    # -- tasks whose agent is gone ----------------------------------------------------------
+
+    def _stale(self, core: Any, now: float) -> None:
+        """Nobody is told for long that a task runs whose agent has ended."""
+        scenario = self.checks.scenario
+        several = scenario.limits.nodes > 1  # while another agent of the pilot lives, it is no end
+        if scenario.lag or several or not beside_requests(self.checks.struck):
+            return
+        most = UNHEARD + 2 * scenario.limits.sleep_interval + 30 * scenario.latency
+        for task, run in self._running.items():
+            if run is not None and run.how in {"died", "stopped"} and run.agent.gone:
+                fine = now - max(run.ended, scenario.dark) <= most
+                self.checks.demand(fine, "runs no more", f"{task} on {run.agent.name}")
