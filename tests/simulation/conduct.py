@@ -11,6 +11,8 @@ from fcx.remote import events as on
 from fcx.remote.slots import HELLO_TIMEOUT, TELL
 from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 
+from .claims import MARGIN, Duties, Portions
+from .habits import Glances, findings, well_formed
 from .invariants import SAME, Checks, Spin
 from .parcel import GUARD
 
@@ -18,7 +20,7 @@ SPIN = 1000  # steps at what is the same time
 UNWRITTEN = 0.3  # seconds for which records may gather
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
 NEARLY = 0.9  # of the time that the job has: a worker's first task is owed so much
-MARGIN = 2.0  # seconds of the job's time that are not counted on
+UNREADABLE = 90.0  # seconds for which modules may not be there yet
 GIVES_UP = 600.0  # seconds for which an agent tries to write its log
 
 
@@ -35,6 +37,8 @@ class Place:
         self.asked: tuple[str, ...] | None = None  # configuration under way
         self.held = 0.0  # not to be configured again before
         self.calls = 0
+        self.useless = False  # another process is to take its place
+        self.unread: float | None = None  # since when its modules cannot be read
         self.first = False  # its task is the first, and is owed the whole time
         self.run: tuple[str, int] | None = None
         self.began = 0.0
@@ -57,10 +61,16 @@ class Conduct:
         self.duties = Duties(agent, checks)
         self.offers = Portions(agent, checks)
         self.served = False  # it has begun a task
+        self._waits_since = checks.world.now  # for a guard
         self._passed = False  # the guard
         self._last = Last(checks.world.now)
         self._signalled = self._closed = False
         self._spin = Spin()
+        self._glances = Glances(checks, agent)
+        self._place: dict[str, Any] = {}  # what it was told that this place is
+        self._first_hello: on.Hello | None = None
+        self._broke = False  # a process ended before any had said hello
+        self._hopeless = ""  # why no worker can serve
         self.told: tuple[float, float] | None = None  # when the time is over, how much it was
 
     def demand(self, holds: bool, name: str, text: str) -> None:
@@ -73,15 +83,19 @@ class Conduct:
         note, now = self.checks.table.note, self.checks.world.now
         note("agent event", type(event).__name__)
         note("agent state", self.agent.core.phase)
+        self._hopeless = ""
         heard = HEARD.get(type(event))
         if heard is not None:
             heard(self, event)
         for action in actions:
             note("agent action", type(action).__name__)
+            well_formed(self.checks, action)
             meaning = DONE.get(type(action))
             if meaning is not None:
                 meaning(self, action)
         self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
+        self._gives_up()
+        self._glances.after()
         self._written(now)
         self._replaced(now)
         self._in_time(now)
@@ -91,26 +105,39 @@ class Conduct:
 
     def on_hello(self, event: on.Hello) -> None:
         """A process is there."""
-        self.places[event.rank].hello = True
+        place = self.places[event.rank]
+        place.hello, place.useless = True, bool(event.error)
+        if self._first_hello is None:
+            self._first_hello = event
+        elif event.error and not self._first_hello.error:
+            self._hopeless = event.error
 
     def on_ready(self, event: on.Ready) -> None:
         """A process has its modules."""
         place = self.places[event.rank]
         place.configured, place.asked = place.asked, None
+        place.unread = None
+        self._hopeless = event.error
 
     def on_not_configured(self, event: on.NotConfigured) -> None:
         """They could not be read."""
-        self.places[event.rank].asked = None
-        self.places[event.rank].held = self.checks.world.now + 0.5
+        place, now = self.places[event.rank], self.checks.world.now
+        place.asked, place.held = None, now + 0.5
+        place.unread = now if place.unread is None else place.unread
+        if now - place.unread >= UNREADABLE:
+            self._hopeless = event.error
 
     def on_died(self, event: on.Died) -> None:
         """A process is gone."""
-        self.duties.died(self.places[event.rank])
+        self.duties.died(self.places[event.rank].run)
+        self._broke = self._broke or self._first_hello is None
         self._empty(event.rank)
 
     def on_finished(self, event: on.Finished) -> None:
         """A task has ended."""
-        self.places[event.rank].busy = False
+        place = self.places[event.rank]
+        most = self.checks.scenario.tasks_per_child
+        place.busy, place.useless = False, event.stale or place.served == most
 
     def on_kept(self, event: on.Kept | on.NotKept) -> None:
         """What came of it is in the log, or cannot be."""
@@ -118,20 +145,29 @@ class Conduct:
 
     def on_found(self, event: on.Found) -> None:
         """What the place is."""
-        self._passed = event.place.get("implementation") == "cpython"
+        self._place = event.place
+        serves = self._first_hello is not None and not self._first_hello.error
+        same = all(event.place[what] == GUARD[what] for what in event.place if what in GUARD)
+        self._passed = event.place.get("implementation") == "cpython" and same and serves
 
     def on_looked(self, event: on.Looked) -> None:
         """What is new."""
-        self._last.looked = self.checks.world.now
+        self._answered(bool(event.heads or event.cancelled))
         self._closed = self._closed or event.closed
         self.duties.cancelled(event.cancelled)
         self.offers.looked(event.heads)
 
     def on_look_failed(self, event: on.LookFailed) -> None:
         """It could not look."""
-        self._last.looked = self.checks.world.now
+        self._answered(False)
         self._closed = self._closed or event.gone
         self.offers.held = False
+
+    def _answered(self, news: bool) -> None:
+        now = self.checks.world.now
+        self._last.looked = now
+        busy = any(place.run for place in self.places)
+        self._glances.answered(news, now - self._waits_since, busy=busy)
 
     def on_claimed(self, event: on.Claimed) -> None:
         """Tasks are its own."""
@@ -168,12 +204,18 @@ class Conduct:
         leaves = self.agent.core.why not in {None, "signal"}
         wanted = place.run is not None and not self.duties.unwanted(place.run)
         self.demand(leaves or not wanted or self._closed, "stopped at work", f"{place.run}")
+        late = self.checks.world.now - place.started >= HELLO_TIMEOUT - SAME
+        needless = place.there and not place.run and not place.useless and not late
+        another = self.duties.next_modules() not in {None, place.configured}
+        fine = self.agent.core.why is not None or not needless or (another and bool(place.hello))
+        self.demand(fine, "stopped for nothing", f"{action}")
         self._empty(action.rank)
 
     def _empty(self, rank: int) -> None:
         """No process is there."""
         before, self.places[rank] = self.places[rank], Place()
         self.places[rank].calls, self.places[rank].first = before.calls, before.first
+        self.places[rank].unread = before.unread
 
     def configure(self, action: do.Configure) -> None:
         """Only a process that has said hello, has none, and is not busy."""
@@ -247,9 +289,11 @@ class Conduct:
         """What differs here: something does."""
         rows = fields["findings"]
         fine = bool(rows) and all(isinstance(what, str) and what for what, *_ in rows)
-        wrong = self.checks.scenario.place == "moved" or bool(self.checks.struck)
+        wrong = self.checks.scenario.place in {"moved", "updated"} or bool(self.checks.struck)
         self.demand(fine and wrong, "refused for nothing", f"{fields}")
         self.demand(all(wanted != found for _, wanted, found in rows), "refused", f"{fields}")
+        hello = None if self._broke else self._first_hello
+        findings(self.checks, rows, self._place, hello)
 
     def said_failed(self, fields: dict[str, Any]) -> None:
         """Why no worker can serve."""
@@ -282,6 +326,11 @@ class Conduct:
         """Distributions are listed where the guard asks for them, which takes time."""
         self.demand(action.distributions is (DISTRIBUTIONS in GUARD), "inspects", f"{action}")
 
+    def look(self, _action: do.Look) -> None:
+        """It looks, in its turn, or once more before it leaves for want of work."""
+        idle = self.checks.world.now - self._last.busy
+        self._glances.asked(in_turn=idle < self.checks.scenario.idle_timeout - SAME)
+
     def beat(self, _action: do.Beat) -> None:
         """It lives."""
         self._last.beat = self.checks.world.now
@@ -299,6 +348,12 @@ class Conduct:
             self.demand("disk" in self.agent.ills, "no disk was full", f"{action}")
         elif action.code:
             self.demand(bool(action.text), "ended without a word", f"{action}")
+
+    def _gives_up(self) -> None:
+        """Where no worker can serve, it says so at once and leaves."""
+        core = self.agent.core
+        if self._hopeless:
+            self.demand(core.why is not None, "goes on without workers", self._hopeless)
 
     def _written(self, now: float) -> None:
         """What it has to say stands in the log soon, unless that cannot be written."""
@@ -340,6 +395,8 @@ class Conduct:
             self.demand(bool(fine), "lingers", f"idle for {now - self._last.busy:.1f} s")
         if phase in {phases.ANNOUNCING, phases.JUDGING}:
             self._last = Last(now)
+        if phase != phases.WAITING:
+            self._waits_since = now
 
     def _not_idle(self, now: float) -> None:
         """While it serves, a worker that could work does."""
@@ -351,6 +408,9 @@ class Conduct:
         offer = self.offers.best(self._fresh(), self._left())
         self.demand(offer is None, "starves", f"{offer} lies there")
         self.demand(not self.duties.waiting(), "starves", "it has tasks that it does not begin")
+        busy = any(place.run for place in self.places) or self.offers.held
+        unfit = self.offers.unfit(self._left()) and not self._fresh()
+        self.demand(busy or not unfit, "stays for nothing", f"{self._left():.1f} s are left")
 
     def _free(self) -> Place | None:
         """The first worker that could take a task."""
@@ -370,136 +430,6 @@ class Conduct:
     def _whole(self) -> bool:
         """Whether nearly all of the job's time is left."""
         return self.told is None or self._left() >= NEARLY * self.told[1]
-
-
-class Duties:
-    """Tasks that an agent has claimed, and what it has done about each."""
-
-    def __init__(self, agent: Any, checks: Checks) -> None:
-        self.agent = agent
-        self.checks = checks
-        self.done: dict[Any, str] = {}  # queued | begun | kept | died | back | cancelled
-        self.went_back = False
-        self.dying: Any = None
-        self._infos: dict[Any, on.TaskInfo] = {}
-        self._cancelled: dict[str, None] = {}
-
-    def waiting(self) -> bool:
-        """Whether any is not begun."""
-        return "queued" in self.done.values()
-
-    def unwanted(self, task: tuple[str, int]) -> bool:
-        """Whether it was cancelled."""
-        return task[0] in self._cancelled
-
-    def cancelled(self, names: tuple[str, ...]) -> None:
-        """Nobody wants these any more."""
-        self._cancelled.update(dict.fromkeys(names))
-        for task, how in self.done.items():
-            if task[0] in self._cancelled and how in {"queued", "begun"}:
-                self.done[task] = "cancelled"
-
-    def claimed(self, tasks: tuple[on.TaskInfo, ...]) -> None:
-        """They are its own."""
-        for info in tasks:
-            key = info.id, info.attempt
-            self._infos[key] = info
-            self.done[key] = "cancelled" if info.id in self._cancelled else "queued"
-
-    def run(self, action: do.Run) -> on.TaskInfo:
-        """One is begun."""
-        key = action.task, action.attempt
-        how = self.done.get(key)
-        self.checks.demand(how == "queued", "begun unclaimed", f"{action}: {how}")
-        self.done[key] = "begun"
-        return self._infos[key]
-
-    def died(self, place: Place) -> None:
-        """A worker has died, perhaps of its task."""
-        self.dying = place.run
-
-    def back(self, tasks: list[tuple[str, int]]) -> None:
-        """They are not its own any more."""
-        self.went_back = True
-        for task in tasks:
-            how = self.done.get(task)
-            self.checks.demand(how == "queued", "handed back", f"{task}: {how}")
-            self.done[task] = "back"
-
-    def settled(self) -> None:
-        """Every task has a word about it."""
-        left = [task for task, how in self.done.items() if how in {"queued", "begun"}]
-        self.checks.demand(not left, "left with tasks", f"{self.agent.name}: {left}")
-
-
-class Portions:
-    """What lies in the inbox for an agent, and how long tasks of a function may take."""
-
-    def __init__(self, agent: Any, checks: Checks) -> None:
-        self.checks = checks
-        self.pilot = agent.job.script.action.pilot
-        self.asked: do.Claim | None = None
-        self.held = False
-        self.seen = False  # any bundle
-        self._open: dict[tuple[str, int], Any] = {}  # (pilot or None, portion)
-        self._longest: dict[str, float] = {}
-
-    def looked(self, heads: tuple[Any, ...]) -> None:
-        """New bundles."""
-        self.held = False
-        self.seen = self.seen or bool(heads)
-        for head in heads:
-            for function, seconds in head.seen.items():
-                self._longest[function] = max(seconds, self._longest.get(function, 0.0))
-            if head.pilot in {None, self.pilot}:
-                for number, portion in enumerate(head.portions):
-                    self._open[head.name, number] = head.pilot, portion
-
-    def ran(self, task: str, seconds: float) -> None:
-        """A task took so long."""
-        function = self.checks.plans[task].function
-        self._longest[function] = max(seconds, self._longest.get(function, 0.0))
-
-    def need(self, infos: list[on.TaskInfo]) -> float:
-        """Seconds that tasks may take."""
-        known = [self._longest.get(info.function, 0.0) for info in infos]
-        return max(*known, *(info.walltime or 0.0 for info in infos))
-
-    def claim(self, action: do.Claim, fresh: bool, left: float) -> None:
-        """It must be there, for this pilot, and fit."""
-        key = action.bundle, action.portion
-        demand = self.checks.demand
-        demand(self.asked is None, "two claims", f"{action} beside {self.asked}")
-        demand(not self.held, "claimed too soon", f"{action}")
-        demand(key in self._open, "claimed again", f"{action}")
-        demand(self._fits(key, fresh, left), "claimed without time", f"{action}: {left:.1f} s")
-        reserved = any(pilot for pilot, _ in self._open.values())
-        demand(not reserved or bool(self._open[key][0]), "reserved ones first", f"{action}")
-        self.asked = action
-
-    def answered(self) -> None:
-        """Whose it is is known."""
-        if self.asked is not None:
-            self._open.pop((self.asked.bundle, self.asked.portion), None)
-        self.asked = None
-
-    def _fits(self, key: tuple[str, int], fresh: bool, left: float) -> bool:
-        pilot, portion = self._open[key]
-        longest = [self._longest.get(function, 0.0) for function in portion.functions]
-        return bool(pilot) or fresh or left - MARGIN >= max(portion.walltime, *longest)
-
-    def best(self, fresh: bool, left: float) -> tuple[str, int] | None:
-        """One that could be claimed; the first portion of a bundle decides for all of it."""
-        if self.held:
-            return None
-        firsts: dict[str, tuple[str, int]] = {}
-        for key in sorted(self._open):
-            firsts.setdefault(key[0], key)
-        return next((key for key in firsts.values() if self._fits(key, fresh, left)), None)
-
-    def unfit(self, left: float) -> bool:
-        """Whether something was left alone for want of time."""
-        return any(not self._fits(key, fresh=False, left=left) for key in self._open)
 
 
 HEARD: dict[type, Callable[[Conduct, Any], None]] = {
@@ -539,6 +469,7 @@ DONE: dict[type, Callable[[Conduct, Any], None]] = {
     do.KeepDeath: Conduct.keep_death,
     do.Record: Conduct.record,
     do.Beat: Conduct.beat,
+    do.Look: Conduct.look,
     do.Inspect: Conduct.inspect,
     do.Exit: Conduct.exit,
 }

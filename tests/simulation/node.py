@@ -25,7 +25,10 @@ from .world import Alarm, World
 
 INLINE = 50_000  # bytes of what a task had written that stand in its record
 HERE = {"implementation": "cpython", "distributions": "d1"}
-MOVED = {"implementation": "pypy", "distributions": "d1"}
+PLACES = {
+    "moved": {"implementation": "pypy", "distributions": "d1"},
+    "updated": {"implementation": "cpython", "distributions": "d2"},
+}
 
 
 class Agent:
@@ -162,7 +165,7 @@ class Agent:
 
     def inspect(self, _action: do.Inspect) -> None:
         """What this place is."""
-        self.feed(on.Found(MOVED if self.cluster.scenario.place == "moved" else HERE))
+        self.feed(on.Found(PLACES.get(self.cluster.scenario.place, HERE)))
 
     def announce(self, action: do.Announce) -> None:
         """The first record."""
@@ -171,7 +174,11 @@ class Agent:
 
     def record(self, action: do.Record) -> None:
         """A record of another kind."""
-        self.papers.waiting.append(RECORDS[action.kind](**action.fields))
+        record = RECORDS[action.kind](**action.fields)
+        msgspec.convert(
+            msgspec.to_builtins(record), type(record)
+        )  # of the types it is declared with
+        self.papers.waiting.append(record)
 
     def keep_death(self, action: do.KeepDeath) -> None:
         """A worker died of its task; what it had written may be large."""

@@ -60,7 +60,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[tuple[str, float], ...] = ()
     calm: float = 300.0  # no fault strikes after this
     remembered: bool = False  # a verdict is, so payload may leave at once
-    place: str = "fine"  # fine | refused (by the client) | moved (the guard refuses it)
+    place: str = "fine"  # fine | refused (by the client) | moved, updated (the guard refuses it)
     refused: int = 0  # number of a set of requirements that does not pass
     latency: float = 0.2
     dark: float = 0.0  # seconds from the beginning for which nothing is answered
@@ -93,7 +93,7 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         faults=_faults(chance, known),
         calm=last + chance.choice((20.0, 100.0, 300.0)),
         remembered=chance.random() < 0.6,
-        place=chance.choices(("fine", "refused", "moved"), (30, 1, 1))[0],
+        place=chance.choices(("fine", "refused", "moved", "updated"), (45, 1, 1, 1))[0],
         refused=chance.choices((0, 1), (9, 1))[0],
         latency=chance.choice((0.01, 0.2, 0.2, 1.0)),
         dark=chance.choices((0.0, 20.0, 100.0, 1000.0), (94, 2, 2, 2))[0],
