@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from ..records import Misfit, Struct, fit
+from ..records import Meta, Misfit, Struct, fit
 from .failures import Odd
 
 T = TypeVar("T")
 
 SHOWN = 24  # characters of a wrong value that a message has
+
+Code = Annotated[int, Meta(ge=-(2**31), lt=2**31, description="a whole number")]
+JobId = int | Annotated[str, Meta(min_length=1, max_length=64, description="a job's id")]
 
 
 class Status(Struct, frozen=True, rename="camel"):
@@ -20,14 +23,14 @@ class Status(Struct, frozen=True, rename="camel"):
 
     state: str | list[str | None] | None = None
     state_reason: str | None = None
-    exit_code: int | None = None
-    interrupt_signal: int | None = None
+    exit_code: Code | None = None
+    interrupt_signal: Code | None = None
 
 
 class JobRecord(Struct, frozen=True, rename="camel"):
     """One element of ``jobs``."""
 
-    job_id: int | str
+    job_id: JobId
     name: str | None = None
     status: Status | None = None
 
@@ -41,7 +44,7 @@ class JobPaths(Struct, frozen=True, rename="camel"):
 class Accepted(Struct, frozen=True, rename="camel"):
     """The answer to a submit."""
 
-    job_id: int | str
+    job_id: JobId
 
 
 class FileRecord(Struct, frozen=True, rename="camel"):
@@ -93,6 +96,11 @@ def _record(answer: Any, shape: type[T]) -> T:
         raise Odd(f"the answer makes no sense ({_told(error)})") from None
 
 
+def plain_text(text: str) -> str:
+    """With nothing in it that cannot be written: JSON can say half a character."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _told(misfit: Misfit) -> str:
     """Without what was found, unless it is short: a script may be in it, and a key in that."""
     found, told = misfit.found, f"{misfit.place or 'the whole'} must be {misfit.wanted}"
@@ -102,7 +110,7 @@ def _told(misfit: Misfit) -> str:
 
 def _number(text: str | float | None, what: str) -> float:
     """A number that some servers write as text."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         if math.isfinite(number := float(text or 0)):
             return number
     raise Odd(f"the answer makes no sense ({_told(Misfit(what, 'a number', text))})")
@@ -132,17 +140,20 @@ def read_paths(answer: Any) -> list[JobPaths]:
 
 def read_accepted(answer: Any) -> str:
     """The id of a job that was submitted."""
-    return str(_record(answer, Accepted).job_id)
+    return plain_text(str(_record(answer, Accepted).job_id))
 
 
 def read_files(answer: Any) -> list[FileRecord]:
     """The entries of a directory; none for null."""
-    return _record([] if answer is None else answer, list[FileRecord])
+    found = _record([] if answer is None else answer, list[FileRecord])
+    for file in found:
+        read_size(file)  # whoever asks for it later is not to stumble
+    return found
 
 
 def read_size(file: FileRecord) -> int:
     """Of an entry of a directory, in bytes."""
-    return int(_number(file.size, "size"))
+    return max(0, int(_number(file.size, "size")))
 
 
 def read_text(answer: Any) -> bytes:
@@ -150,7 +161,7 @@ def read_text(answer: Any) -> bytes:
     if answer is None:
         return b""
     text = answer if isinstance(answer, str) else _record(answer, FileContent).content
-    return (text or "").encode("utf-8", "replace")
+    return plain_text(text or "").encode()
 
 
 def read_stat(answer: Any) -> FileStat:
@@ -160,12 +171,12 @@ def read_stat(answer: Any) -> FileStat:
 
 def read_user(answer: Any) -> str:
     """The name of the user that jobs run as."""
-    return str(_record(answer, UserInfo).user.name)
+    return plain_text(_record(answer, UserInfo).user.name)
 
 
 def read_systems(answer: Any) -> list[str]:
     """The names of the systems."""
-    return [system.name for system in _record(answer, list[Named])]
+    return [plain_text(system.name) for system in _record(answer, list[Named])]
 
 
 def read_nothing(answer: Any) -> None:

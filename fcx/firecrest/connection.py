@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Credentials
+from . import network, quiet
 from .failures import failure
 from .loop import slots
-from .token import TIMEOUT, ClientToken
+from .token import ClientToken
 
 MOST_PER_READ = 5_242_879  # bytes of text in one answer
 
@@ -34,6 +35,10 @@ class Connection:
     """Opens with the first request; importing pyfirecrest takes a moment, so off the loop."""
 
     def __init__(self, credentials: Credentials) -> None:
+        # What cannot be is said at once, where the caller asked for it.
+        network.check_address("FIRECREST_URL", credentials.api_url)
+        network.check_address("AUTH_TOKEN_URL", credentials.token_url)
+        network.named_cas()
         self._credentials = credentials
         self._opening = asyncio.Lock()
         self._api: Any = None
@@ -55,7 +60,8 @@ class Connection:
         async with self._opening:
             if self._api is not None:
                 api, self._api = self._api, None
-                await api.close_session()
+                with quiet.ours():
+                    await api.close_session()
 
     def forget_token(self) -> None:
         """The API did not take it."""
@@ -63,17 +69,16 @@ class Connection:
             self._token.forget()
 
     def _make_api(self) -> Any:
-        import httpx
-        from firecrest.v2 import AsyncFirecrest
+        from .api import Api
+        from .session import TIMEOUT, session
 
-        verify = httpx.create_ssl_context()
+        verify = network.trusted()
         self._token = ClientToken(self._credentials, verify)
-        api = AsyncFirecrest(self.url, self._token, verify)
+        api = Api(self.url, self._token, session(verify, noted=_note), verify)
         api.timeout = TIMEOUT
         api.num_retries_rate_limit = 0
         api.disable_client_logging = True
         api.MAX_DIRECT_UPLOAD_SIZE = MOST_PER_READ
-        api._session.event_hooks = {"response": [_note]}  # noqa: SLF001 - no public way
         return api
 
     async def once(self, what: str, ask: Ask) -> Came:
@@ -87,9 +92,10 @@ class Connection:
             noting = _came.set(came)
             began = asyncio.get_running_loop().time()
             try:
-                answer = await ask(self._api)
+                with quiet.ours():
+                    answer = await ask(self._api)
             except Exception as error:
-                meaning = failure(error, what, came[-1] if came else None)
+                meaning = failure(error, what, came[-1] if came else None, self.url)
                 if meaning is error:
                     raise
                 raise meaning from error

@@ -2,7 +2,9 @@
 
 It is one of four: ``Passing`` (may be gone the next time; ``Odd`` where an answer came that is not
 FirecREST's), ``StaleToken`` (a new token may do), an error of ``fcx.errors`` (lasting), or none of
-these: then it is a fault of our own code and stays what it is.
+these: then it is a fault of our own code and stays what it is. Lasting is what FirecREST, Slurm or
+the system say in words that are known. A refusal in other words, or an address where nothing is,
+is ``Passing`` with its ``meaning``: what it is taken for once it has come several times running.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ import math
 import time
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..errors import ClusterError, ConfigError, NoSuchPath, RequestRefused
+from ..errors import ClusterError, ConfigError, FcxError, NoSuchPath, RequestRefused
+from .network import is_loopback
 
 LONGEST_REST = 300.0  # seconds that a server may ask us to wait
 NO_DATE = 30.0  # seconds to wait where it asks for it in words that cannot be read
 REST = 5.0  # seconds to wait where it does not say how long
 SHOWN = 300  # characters of an odd page that a message has
+LONGEST_WORDS = 2000  # characters of the server's own words that a message has
 # Words of a command that failed for a reason that does not pass, though the status is a 500.
 LASTING = (
     "already complet",
@@ -34,6 +39,10 @@ LASTING = (
     "Read-only file system",
     "Too many levels of symbolic links",
 )
+# The same of a request that the API itself refuses, by its words or its status.
+REFUSED = ("Job not found", "System not found", "Access denied", "not allowed")
+REFUSED_STATUSES = frozenset({413, 422})
+NOWHERE = frozenset({404, 405, 410})  # what a server says of a path that it does not have
 # sbatch gave up waiting although the job may yet appear.
 AMBIGUOUS = (
     "timed out",
@@ -50,12 +59,21 @@ STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 class Passing(Exception):
     """May be gone the next time. ``after``: seconds that the server asks for.
 
-    ``sent``: whether the request may have been carried out all the same.
+    ``sent``: whether the request may have been carried out all the same. ``meaning``: what it is
+    when it comes again and again; if it is ``early``, only while no request ever succeeded.
     """
 
-    def __init__(self, told: str, after: float = 0.0, *, sent: bool = True) -> None:
+    def __init__(
+        self,
+        told: str,
+        after: float = 0.0,
+        *,
+        sent: bool = True,
+        meaning: FcxError | None = None,
+        early: bool = True,
+    ) -> None:
         super().__init__(told)
-        self.after, self.sent = after, sent
+        self.after, self.sent, self.meaning, self.early = after, sent, meaning, early
 
 
 class Odd(Passing):
@@ -66,19 +84,19 @@ class StaleToken(Exception):
     """The API refused a token that a new one may replace."""
 
 
-def failure(error: Exception, what: str, answer: Any) -> Exception:
+def failure(error: Exception, what: str, answer: Any, url: str = "") -> Exception:
     """What an exception from pyfirecrest means; ``answer``: the HTTP response that came, if any."""
     import httpx
     from firecrest.FirecrestException import FirecrestException
 
-    if isinstance(error, (ClusterError, Passing, StaleToken)):
-        return error  # of the token, which is ours
+    if isinstance(error, (ClusterError, ConfigError, Passing, StaleToken)):
+        return error  # of the token, or of the way to the server, which are ours
     if isinstance(error, FirecrestException):
-        return refusal(error.responses[-1], what)
+        return refusal(error.responses[-1], what, url)
     if isinstance(error, (httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return ConfigError(f"Could not {what}: {error}. Check FIRECREST_URL and AUTH_TOKEN_URL.")
     if isinstance(error, httpx.HTTPError):
-        return transport(error)
+        return transport(error, "FIRECREST_URL", url)
     return error if answer is None else _stumbled(error, what, answer)
 
 
@@ -93,49 +111,87 @@ def _stumbled(error: Exception, what: str, answer: Any) -> Exception:
     return error
 
 
-def transport(error: Any) -> Passing:
-    """Nothing came, or not all of it."""
+def transport(error: Any, variable: str, url: str) -> Passing:
+    """Nothing came, or not all of it. ``variable`` names the server, whose ``url`` it is."""
     import httpx
 
     reason = "no answer in time" if isinstance(error, httpx.TimeoutException) else "cut off"
     told = f"{type(error).__name__}: {str(error) or reason}"
     if isinstance(error, httpx.DecodingError):
         return Odd(f"the answer makes no sense ({told})")
-    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-    return Passing(told, sent=not isinstance(error, unsent))
+    unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+    wrong = _wrong_address(error, told, variable, url)
+    told = str(wrong) if wrong else told
+    return Passing(told, sent=not isinstance(error, unsent), meaning=wrong)
 
 
-def refusal(response: Any, what: str) -> Exception:
+def _wrong_address(error: Any, told: str, variable: str, url: str) -> ConfigError | None:
+    """What a connection that cannot be made says of the address, unless it says nothing."""
+    import httpx
+
+    if "[SSL" in told:
+        return ConfigError(
+            f"No secure connection to {url} ({variable}): {told}. If its certificate is from a CA "
+            "of your own, name that in SSL_CERT_FILE or REQUESTS_CA_BUNDLE: either will do."
+        )
+    if isinstance(error, httpx.ProxyError):
+        return ConfigError(f"Could not reach {url} ({variable}): {told}. Check the proxy.")
+    if isinstance(error, httpx.ConnectError) and is_loopback(urlsplit(url).hostname or ""):
+        return ConfigError(
+            f"Nothing listens at {url} ({variable}): start what is meant to, or correct {variable}."
+        )
+    return None
+
+
+def refusal(response: Any, what: str, url: str = "") -> Exception:
     """An HTTP answer that is not the one wished for."""
     status, message = response.status_code, worded(response)
     told = f"Could not {what}: {message or _described(response)} (HTTP {status})"
     if status == 401:
-        return StaleToken(f"{told}. The API does not accept this token.")
+        words = message or _described(response)
+        return StaleToken(f"the API does not accept this token: {words} (HTTP 401)")
     if status == 429:
         return Passing(message or "too many requests", retry_after(response), sent=False)
     if message is None or status < 400:
         told = f"the answer is not one of FirecREST's ({_described(response)})"
-        return Odd(told, retry_after(response, default=0.0))
-    return _worded(message, told, response)
+        rest = retry_after(response, default=0.0)
+        return Odd(told, rest, meaning=_nowhere(status, told, "FIRECREST_URL", url))
+    return _worded(response, message, told, url)
 
 
-def _worded(message: str, told: str, response: Any) -> Exception:
+def _nowhere(status: int, told: str, variable: str, url: str) -> ConfigError | None:
+    """What the status of a path that is not there says of the address."""
+    if status not in NOWHERE:
+        return None
+    return ConfigError(f"{variable} seems to be wrong: at {url} {told}. Check its path.")
+
+
+def _worded(response: Any, message: str, told: str, url: str) -> Exception:
     """What FirecREST's own words mean: a command failed, or the server is not well."""
     status = response.status_code
     if "No such file or directory" in message:
         return NoSuchPath(told, status)
     refused_by_slurm = "sbatch: " in message and not any(word in message for word in AMBIGUOUS)
     lasting = refused_by_slurm or any(word in message for word in LASTING)
+    rest = retry_after(response, default=0.0)
     if (status >= 500 or status in {408, 424}) and not lasting:
-        return Passing(f"{message} (HTTP {status})", retry_after(response, default=0.0))
-    return RequestRefused(told, status)
+        return Passing(f"{message} (HTTP {status})", rest)
+    known = status in REFUSED_STATUSES or any(word in message for word in REFUSED)
+    if lasting or known:
+        return RequestRefused(told, status)
+    passing = f"{message} (HTTP {status})"
+    if message == "Not Found":  # of a path that the server itself does not have
+        wrong = _nowhere(status, f"the answer is {passing}", "FIRECREST_URL", url)
+        return Passing(passing, rest, meaning=wrong)
+    return Passing(passing, rest, meaning=RequestRefused(told, status), early=False)
 
 
 def worded(response: Any) -> str | None:
     """The message of an error in FirecREST's form; None for anything else."""
     with suppress(*STUMBLES):
-        message = response.json()["message"]
-        return message if isinstance(message, str) else None
+        found = response.json()
+        message = found["message"] if isinstance(found["errorType"], str) else None
+        return message[:LONGEST_WORDS] if isinstance(message, str) else None
     return None
 
 

@@ -38,10 +38,12 @@ class Files:
             lambda api: api.list_files(self._system, path, show_hidden=True),
             answers.read_files,
         )
-        return {
-            file.name: Entry(file.name, answers.read_size(file), file.link_target or "")
+        text = answers.plain_text
+        entries = [
+            Entry(text(file.name), answers.read_size(file), text(file.link_target or ""))
             for file in found
-        }
+        ]
+        return {entry.name: entry for entry in entries}
 
     async def read_from(self, path: str, offset: int) -> bytes:
         """The bytes of an ASCII file from ``offset`` on. Raises NoSuchPath."""
@@ -53,11 +55,12 @@ class Files:
 
     async def read_end(self, path: str, size: int) -> bytes:
         """The last ``size`` bytes of a text file. Raises NoSuchPath."""
-        return await self._requests.make(
+        found = await self._requests.make(
             f"read {path}",
             lambda api: api.tail(self._system, path, num_bytes=size),
             answers.read_text,
         )
+        return found[-size:]
 
     async def download(self, path: str) -> bytes:
         """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""

@@ -37,10 +37,10 @@ class JobState:
         """From the server's record; one without a status says nothing of the job's end."""
         status = record.status or answers.Status()
         return cls(
-            str(record.job_id),
-            record.name or "",
-            _state(status.state),
-            status.state_reason or "",
+            answers.plain_text(str(record.job_id)),
+            answers.plain_text(record.name or ""),
+            answers.plain_text(_state(status.state)),
+            answers.plain_text(status.state_reason or ""),
             status.exit_code or 0,
             status.interrupt_signal or 0,
         )

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import CredentialsRefused, Unreachable
+from .circuit import LONGEST_PAUSE, Circuit
 from .connection import Ask, Came
 from .failures import Passing, StaleToken
 
 T = TypeVar("T")
 
 FIRST_CONTACT = 60.0  # seconds, while no request has succeeded yet: the address may be wrong
-COMPLAINTS = 30.0  # seconds between two words about requests that fail
+SURE = 4  # times running that a failure must come before it is taken for what it seems to mean
 LAST_PATIENCE = 8.0  # seconds of patience while the caller waits to leave
-LONGEST_PAUSE = 30.0  # seconds between two attempts, jitter apart
 
 
 class Line(Protocol):
@@ -48,6 +48,17 @@ class Answer(Generic[T]):
     doubtful: bool
 
 
+@dataclass
+class Attempts:
+    """What became of one request so far."""
+
+    began: float
+    failures: int = 0
+    doubtful: bool = False
+    renewed: bool = False  # the token was, since the API last took one
+    alike: int = 0  # failures running that have a meaning
+
+
 class Requests:
     """Makes requests on one connection; its clock is the running loop's.
 
@@ -58,12 +69,16 @@ class Requests:
         self, line: Line, patience: float, log: logging.Logger, rng: random.Random
     ) -> None:
         self.patience = patience
-        self.reached = False  # a request has succeeded
         self._line = line
         self._log = log
         self._rng = rng
-        self._complained = float("-inf")
+        self._circuit = Circuit(line.url, log)
         self._leaving = asyncio.Event()
+
+    @property
+    def reached(self) -> bool:
+        """Whether any request ever succeeded."""
+        return self._circuit.reached
 
     async def make(self, what: str, ask: Ask, read: Callable[[object], T]) -> T:
         """The answer to a request, made a record by ``read``; ``what`` is said in errors."""
@@ -71,28 +86,43 @@ class Requests:
 
     async def answer(self, what: str, ask: Ask, read: Callable[[object], T]) -> Answer[T]:
         """The same, with what is known of its way."""
-        now = asyncio.get_running_loop().time
-        began, failures, doubtful, renewed = now(), 0, False, False
+        so_far = Attempts(self._now())
         while True:
             try:
                 came = await self._line.once(what, ask)
                 value = read(came.answer)
             except StaleToken as error:
-                if renewed:
-                    raise CredentialsRefused(str(error)) from error
-                renewed = True
                 self._line.forget_token()
+                if so_far.renewed:  # a new one was not taken either: it may pass all the same
+                    refused = CredentialsRefused(f"Could not {what}: {error}")
+                    await self._again(
+                        so_far, what, Passing(str(error), sent=False, meaning=refused)
+                    )
+                so_far.renewed = True
             except Passing as error:
-                failures += 1
-                doubtful = doubtful or error.sent
-                rest = pause(failures, error.after, self._rng)
-                if now() + rest > began + self._allowed():
-                    raise self._unreachable(what, error, now() - began) from error
-                self._complain(what, error)
-                await self._nap(rest)
+                await self._again(so_far, what, error)
             else:
-                self.reached = True
-                return Answer(value, came.seconds, doubtful)
+                self._circuit.close(self._now())
+                self._log.debug(f"{what}: done in {came.seconds:.3f} s")
+                return Answer(value, came.seconds, so_far.doubtful)
+
+    async def _again(self, so_far: Attempts, what: str, error: Passing) -> None:
+        """A pause before the next attempt. Raises if there is to be none."""
+        now = self._now()
+        so_far.failures += 1
+        so_far.doubtful = so_far.doubtful or error.sent
+        so_far.alike = so_far.alike + 1 if error.meaning else 0
+        if error.meaning and so_far.alike >= SURE and not (error.early and self.reached):
+            raise error.meaning from error
+        rest = pause(so_far.failures, error.after, self._rng)
+        if now + rest > so_far.began + self._allowed():
+            raise self._unreachable(what, error, now - so_far.began) from error
+        self._circuit.fail(now, what, error)
+        await self._nap(rest)
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
 
     def hurry(self) -> None:
         """The caller is leaving: what fails is repeated for some seconds more, and given up."""
@@ -109,13 +139,6 @@ class Requests:
         return Unreachable(
             f"Could not {what} at {self._line.url}: {error}. It was tried for {spent:.0f} s; {fix}."
         )
-
-    def _complain(self, what: str, error: Passing) -> None:
-        """Say that requests fail, now and then: whoever waits should know what for."""
-        now = asyncio.get_running_loop().time()
-        if now - self._complained > COMPLAINTS:
-            self._complained = now
-            self._log.warning(f"Could not {what}: {error}. Trying again")
 
     async def _nap(self, seconds: float) -> None:
         """A pause that ends when the caller begins to leave."""

@@ -1,4 +1,4 @@
-"""The token of the client credentials. Its requests read no ``.netrc``, which may name others."""
+"""The token of the client credentials."""
 
 from __future__ import annotations
 
@@ -9,12 +9,25 @@ from contextlib import suppress
 from typing import Any
 
 from ..config import Credentials
-from ..errors import CredentialsRefused
+from ..errors import ConfigError, CredentialsRefused, FcxError
 from .answers import read_token
-from .failures import STUMBLES, Odd, Passing, retry_after, transport
+from .failures import NOWHERE, STUMBLES, Odd, Passing, retry_after, transport
 
-MARGIN = 60.0  # seconds of life that a token must have left: the server refuses under 30
-TIMEOUT = 60.0  # seconds for one answer
+MARGIN = 60.0  # seconds of life that a token should have left
+LEAST_MARGIN = 35.0  # and must have: the server refuses those under 30
+MOST = 1 << 20  # bytes of one answer
+# The words of OAuth for what does not pass.
+LASTING = frozenset(
+    {
+        "access_denied",
+        "invalid_client",
+        "invalid_grant",
+        "invalid_request",
+        "invalid_scope",
+        "unauthorized_client",
+        "unsupported_grant_type",
+    }
+)
 
 
 class ClientToken:
@@ -31,9 +44,10 @@ class ClientToken:
         """The headers that show who asks."""
         async with self._lock:
             if time.time() >= self._until:
+                asked = time.time()
                 token, seconds = await self._fetch()
                 self._headers = {"Authorization": f"Bearer {token}"}
-                self._until = time.time() + seconds - MARGIN
+                self._until = asked + seconds - margin(seconds)
             return self._headers
 
     def forget(self) -> None:
@@ -43,41 +57,59 @@ class ClientToken:
     async def _fetch(self) -> tuple[str, float]:
         import httpx
 
+        from .session import session
+
+        url = self._credentials.token_url
         form = {
             "grant_type": "client_credentials",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.client_secret,
         }
         try:
-            async with httpx.AsyncClient(verify=self._verify, timeout=TIMEOUT) as client:
-                response = await client.post(self._credentials.token_url, data=form)
+            async with session(self._verify, MOST) as client:
+                response = await client.post(url, data=form)
         except httpx.UnsupportedProtocol:
             raise
         except httpx.HTTPError as error:
-            failed = transport(error)
-            raise type(failed)(f"the token endpoint: {failed}", sent=False) from error
+            failed = transport(error, "AUTH_TOKEN_URL", url)
+            told = f"the token endpoint: {failed}"
+            raise type(failed)(told, sent=False, meaning=failed.meaning) from error
         if response.status_code == 200:
             return read_token(response.content)
-        raise refused(response, self._credentials.token_url)
+        raise refused(response, url)
+
+
+def margin(seconds: float) -> float:
+    """How long before its end a token is renewed: one of a minute serves for some requests too."""
+    return max(LEAST_MARGIN, min(MARGIN, seconds / 2))
 
 
 def refused(response: Any, url: str) -> Exception:
     """What an answer other than a token means: only what is worded as a refusal is one."""
-    status = response.status_code
+    status, word = response.status_code, _word(response)
+    rest = retry_after(response, default=0.0)
     if status >= 500 or status in {408, 429}:
-        rest = retry_after(response, default=0.0)
         return Passing(f"the token endpoint answered {status}", rest, sent=False)
-    if status == 401 or _worded(response):
-        return CredentialsRefused(
-            f"Could not get a token at {url}: the token endpoint does not accept the client id "
-            f"and secret ({status}). Check FIRECREST_CLIENT_ID, FIRECREST_CLIENT_SECRET and "
-            "AUTH_TOKEN_URL."
-        )
-    return Odd(f"the token endpoint {url} answered {status} without a word of OAuth's", sent=False)
+    not_accepted = CredentialsRefused(
+        f"Could not get a token at {url}: the token endpoint does not accept the client id "
+        f"and secret ({status}{f', {word}' if word else ''}). Check FIRECREST_CLIENT_ID, "
+        "FIRECREST_CLIENT_SECRET and AUTH_TOKEN_URL."
+    )
+    if word in LASTING:
+        return not_accepted
+    if word is not None:
+        told = f"the token endpoint {url} answered {word!r} ({status})"
+        return Passing(told, rest, sent=False, meaning=not_accepted)
+    told = f"the token endpoint {url} answered {status} without a word of OAuth's"
+    meaning: FcxError | None = not_accepted if status == 401 else None
+    if status in NOWHERE:
+        meaning = ConfigError(f"AUTH_TOKEN_URL seems to be wrong: {told}. Check its path.")
+    return Odd(told, sent=False, meaning=meaning)
 
 
-def _worded(response: Any) -> bool:
-    """Whether it is an error in the form of OAuth, and no page of somebody in between."""
+def _word(response: Any) -> str | None:
+    """The error, if it has OAuth's form and is no page of somebody in between."""
     with suppress(*STUMBLES):
-        return isinstance(response.json()["error"], str)
-    return False
+        word = response.json()["error"]
+        return word[:60] if isinstance(word, str) else None
+    return None

@@ -16,6 +16,7 @@ from fcx import errors
 from fcx.config import Credentials
 from fcx.firecrest.client import Client
 from fcx.firecrest.loop import AT_ONCE, LoopThread
+from fcx.firecrest.retries import SURE
 
 PAGE = Say(b"<html><title>Sign in</title></html>")
 DEEP = Say(b'{"jobs": ' + b"[" * 100_000 + b"]" * 100_000 + b"}")
@@ -37,7 +38,19 @@ ODD = {
     "half a body": CUT,
     "half a body without a length": CUT_UNSEEN,
     "a body that cannot be unpacked": BAD_GZIP,
+    "a number of 9,999 digits": Say(b'{"jobs": [{"jobId": ' + b"9" * 9999 + b"}]}"),
+    "a refusal in words of its own": Say.error(403, "Forbidden"),
+    "a request that is said to be bad": Say.error(400, "Bad request"),
+    "a path that is said not to be": Say.error(404, "Not Found"),
+    "a gateway's refusal": Say.json({"message": "no Route matched"}, 403),
+    "a token that is not taken": Say.error(401, "Access token expired"),
+    "a page about a token": Say(b"<h1>Sign in</h1>", 401),
+    "a teapot": Say(b"", 418),
 }
+HUGE = Say.json({"output": [{"name": "f", "size": 10**400}]})
+NO_NUMBER = Say(b'{"jobs": [{"jobId": NaN}], "output": [{"name": "f", "size": Infinity}]}')
+TWICE = Say(b'{"jobs": [], "jobs": 7, "output": [], "output": 7}')
+TOO_LONG = Say.error(408, "Command execution timeout")
 JOB = {"jobId": "7", "name": "n", "status": {"state": "RUNNING", "exitCode": 0}}
 FILE = {"name": "f", "size": "3", "type": "-", "linkTarget": None}
 STAT = {"mode": 33188, "uid": 1, "gid": 2, "size": 3}
@@ -110,6 +123,43 @@ class TestOddAnswers:
                 assert len(set(server.asked)) == 1, odd
 
         call(through_all)
+
+    @pytest.mark.parametrize(
+        ("name", "odd"),
+        [
+            ("list", HUGE),
+            ("list", NO_NUMBER),
+            ("list", TWICE),
+            ("listing", NO_NUMBER),
+            ("listing", TWICE),
+            ("listing", Say.json({"jobs": [{"jobId": ""}]})),
+            ("listing", Say.json({"jobs": [{"jobId": 1, "status": {"exitCode": 2**80}}]})),
+            ("submit", Say.json({"jobId": ""}, 201)),
+            ("submit", Say.json({"jobId": "7"}, 200)),
+            ("submit", TOO_LONG),
+            ("write", TOO_LONG),
+        ],
+    )
+    def test_of_one_kind_is_waited_out_too(self, server, call, name, odd):
+        """What is odd only where it was asked for."""
+        ask, good = CALLS[name]
+        server.say(odd, good)
+        call(ask)
+        assert len(server.asked) == 2
+
+    def test_what_may_have_made_a_job_is_known(self, server, call):
+        """A submit after it is said to be one more, whatever the odd answer was."""
+        ask, good = CALLS["submit"]
+        for odd in TOO_LONG, PAGE, CUT, CUT_UNSEEN, BAD_GZIP, Say.error(500, "down"), Say(b"", 201):
+            server.say(odd, good)
+            assert call(ask).repeated
+
+    def test_half_a_character_is_none(self, server, call):
+        """JSON can say it; it can be written and recorded all the same."""
+        server.say(Say.json({"output": [{**FILE, "name": "a\ud800"}]}))
+        assert list(call(lambda c: c.files.list("/w"))) == ["a?"]
+        server.say(Say.json({"jobs": [{**JOB, "name": "n\ud800"}]}))
+        assert call(lambda c: c.jobs.ask("7")).name == "n?"
 
     @pytest.mark.parametrize("odd", ODD)
     def test_is_said_when_it_stays(self, server, call, odd):
@@ -228,15 +278,17 @@ class TestTokens:
         call(three)
         assert len(server.token_requests) == 3
 
-    def test_a_token_that_is_not_taken_is_replaced_once(self, server, call):
-        """Then the account is told to be refused."""
+    def test_a_token_that_is_not_taken_is_replaced(self, server, call):
+        """Again and again; then the account is told to be refused."""
         server.say(Say.error(401, "expired"), Say.json({"jobs": []}))
         call(lambda c: c.jobs.listing())
         assert len(server.token_requests) == 2
         server.say(Say.error(401, "expired"))
         with pytest.raises(errors.CredentialsRefused, match="expired"):
             call(lambda c: c.jobs.listing())
-        assert len(server.asked) == 2
+        assert len(server.asked) == 1 + SURE
+        server.say(*[Say.error(401, "expired")] * 3, Say.json({"jobs": []}))
+        call(lambda c: c.jobs.listing())
 
     def test_netrc_is_not_read(self, server, call, tmp_path, monkeypatch):
         """It may name somebody else, for every host."""

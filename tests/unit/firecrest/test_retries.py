@@ -11,18 +11,12 @@ import virtual_time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.errors import CredentialsRefused, NoSuchPath, Unreachable
+from fcx.errors import ConfigError, CredentialsRefused, NoSuchPath, RequestRefused, Unreachable
 from fcx.firecrest.answers import read_systems
+from fcx.firecrest.circuit import COMPLAINTS, LONGEST_PAUSE, OPENS, REMINDERS
 from fcx.firecrest.connection import Came
 from fcx.firecrest.failures import Odd, Passing, StaleToken
-from fcx.firecrest.retries import (
-    COMPLAINTS,
-    FIRST_CONTACT,
-    LAST_PATIENCE,
-    LONGEST_PAUSE,
-    Requests,
-    pause,
-)
+from fcx.firecrest.retries import FIRST_CONTACT, LAST_PATIENCE, SURE, Requests, pause
 
 LOG = logging.getLogger("fcx.test")
 
@@ -201,12 +195,59 @@ class TestTokens:
         assert virtual_time.run(lambda: ask(requests(line))).value == "well"
         assert line.forgotten == 1
 
-    def test_and_no_more_than_once(self):
-        """Then it is the account that is not accepted."""
+    def test_what_is_not_taken_again_and_again_is_refused(self):
+        """At first: then it is the account that is not accepted."""
         line = Script(StaleToken("HTTP 401"))
-        _, told = spent(line, requests(line), CredentialsRefused)
+        seconds, told = spent(line, requests(line), CredentialsRefused)
         assert "HTTP 401" in told
-        assert len(line.times) == 2
+        assert len(line.times) == 1 + SURE
+        assert line.forgotten == 1 + SURE
+        assert seconds < 5
+
+    def test_two_in_a_row_are_no_answer(self):
+        """The keys of the token endpoint may just be changing."""
+        line = Script(StaleToken("old"), StaleToken("old"), StaleToken("old"), "well")
+        answer = virtual_time.run(lambda: ask(requests(line)))
+        assert (answer.value, answer.doubtful) == ("well", False)
+
+    def test_later_they_pass(self):
+        """Who was let in once is let in again, within patience."""
+        line = Script("well", *[StaleToken("old")] * 20, "well")
+        made = requests(line)
+        virtual_time.run(lambda: ask(made))
+        assert virtual_time.run(lambda: ask(made)).value == "well"
+
+
+class TestMeaning:
+    """Passing.meaning: what comes again and again is taken at its word."""
+
+    @pytest.mark.parametrize("kind", [ConfigError, RequestRefused])
+    def test_what_comes_several_times_running(self, kind):
+        """It is what it seems to be, within seconds."""
+        line = Script(Passing("404", meaning=kind("the address is wrong")))
+        seconds, told = spent(line, requests(line), kind)
+        assert told == "the address is wrong"
+        assert len(line.times) == SURE
+        assert seconds < 5
+
+    def test_what_comes_now_and_then_is_nothing(self):
+        """A good answer, or another failure, lies between."""
+        meant = Passing("404", meaning=ConfigError("wrong"))
+        other = Passing("503")
+        line = Script(meant, meant, other, meant, meant, other, meant, "well")
+        assert virtual_time.run(lambda: ask(requests(line))).value == "well"
+
+    @pytest.mark.parametrize("early", [True, False])
+    def test_an_address_that_was_good_is_not_wrong(self, early):
+        """After a first success only what is a refusal at any time counts."""
+        meant = Passing("404", meaning=ConfigError("no"), early=early)
+        line = Script("well", *[meant] * 10, "well")
+        made = requests(line)
+        virtual_time.run(lambda: ask(made))
+        if early:
+            assert virtual_time.run(lambda: ask(made)).value == "well"
+        else:
+            spent(line, made, ConfigError)
 
 
 class TestLeaving:
@@ -215,7 +256,7 @@ class TestLeaving:
     def test_who_waits_is_woken_and_has_little_patience(self):
         """The pause under way ends; what fails then is given up."""
         made = requests(Script(Passing("down", after=300.0)))
-        made.reached = True
+        made._circuit.reached = True
 
         async def do():
             waiting = asyncio.ensure_future(ask(made))
@@ -238,15 +279,61 @@ class TestLeaving:
 class TestComplaints:
     """Who waits should know what for."""
 
-    def test_now_and_then_with_the_reason(self, caplog):
-        """One of each half minute, whatever number of requests fail."""
-        made = requests(Script(Passing("HTTP 503")), patience=300.0)
-        made.reached = True
+    def lines(self, caplog, line, seconds, patience=900.0, count=5):
+        """What is logged while ``count`` requests are made at once, after ``seconds`` of them."""
+        made = requests(line, patience)
+        made._circuit.reached = True
 
         async def do():
-            await asyncio.gather(*(ask(made) for _ in range(5)), return_exceptions=True)
+            work = [asyncio.ensure_future(ask(made)) for _ in range(count)]
+            await asyncio.sleep(seconds)
+            for one in work:
+                one.cancel()
+            await asyncio.gather(*work, return_exceptions=True)
 
         with caplog.at_level(logging.WARNING, LOG.name):
             virtual_time.run(do)
-        assert 2 <= len(caplog.messages) <= 300 / COMPLAINTS + 1
+        return caplog.messages
+
+    def test_single_failures_now_and_then(self, caplog):
+        """One line in half a minute, with the reason, whatever number of requests fail."""
+
+        class Every(Script):
+            async def once(self, what, ask):
+                await asyncio.sleep(1)
+                return await super().once(what, ask)
+
+        line = Every(*[Passing("HTTP 503"), "well"] * 200)
+
+        made = requests(line)
+
+        async def do():
+            for _ in range(100):
+                await ask(made)
+            return asyncio.get_running_loop().time()
+
+        with caplog.at_level(logging.WARNING, LOG.name):
+            seconds = virtual_time.run(do)
+        assert 2 <= len(caplog.messages) <= seconds / COMPLAINTS + 1
         assert set(caplog.messages) == {"Could not look: HTTP 503. Trying again"}
+
+    def test_one_line_when_the_circuit_opens(self, caplog):
+        """Since when, why, and what is done; then a reminder every ten minutes."""
+        first, opened, *reminders = self.lines(
+            caplog, Script(Passing("HTTP 503")), 3 * REMINDERS, patience=10 * REMINDERS
+        )
+        assert first == "Could not look: HTTP 503. Trying again"
+        assert opened.startswith("http://nowhere cannot be used since ")
+        assert f"repeated at most {LONGEST_PAUSE:.0f} s apart" in opened
+        assert len(reminders) == 2
+
+    def test_one_line_when_it_closes(self, caplog):
+        """And none for what failed for a moment."""
+        line = Script(*[Passing("HTTP 503")] * 8, "well")
+        *_, opened, closed = self.lines(caplog, line, 300.0, count=1)
+        assert "cannot be used" in opened
+        assert closed.startswith("http://nowhere can be used again, after ")
+        caplog.clear()
+        line = Script(Passing("HTTP 503"), Passing("HTTP 503"), "well")
+        (only,) = self.lines(caplog, line, OPENS - 1, count=1)
+        assert only.endswith("Trying again")

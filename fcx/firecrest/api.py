@@ -1,0 +1,19 @@
+"""pyfirecrest's client on a session of ours."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from firecrest.v2 import AsyncFirecrest
+
+
+class Api(AsyncFirecrest):  # type: ignore[misc]  # pyfirecrest has no types
+    """Makes each request with the session that it is given."""
+
+    def __init__(self, url: str, authorization: Any, session: Any, verify: Any) -> None:
+        # The last thing that it makes is a session of its own, which odd proxies in the environment
+        # keep from being made; it is not wanted.
+        with contextlib.suppress(Exception):
+            super().__init__(url, authorization, verify)
+        self._session = session
