@@ -22,6 +22,7 @@ from .. import errors
 from ..errors import FcxError, ResultError
 from ..payload import outcome as outcomes
 from .core.events import Trouble
+from .forks import left_in_children
 from .future import FirecrestFuture
 from .wire import Outcome
 
@@ -61,6 +62,7 @@ class Completion:
         self._thread: threading.Thread | None = None  # the one that takes from the queue
         self._since: float | None = None  # when it took what it is at
         self._closed = False
+        left_in_children(self)
 
     def put(self, delivery: Delivery) -> None:
         """Take an outcome in."""
@@ -93,6 +95,12 @@ class Completion:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def leave(self) -> None:
+        """In a forked child: nothing is delivered; a callback that forked is the thread's last."""
+        self._changed = threading.Condition()
+        self._waiting.clear()
+        self._thread = None
 
     def _begin(self) -> None:
         """A thread that takes from the queue from now on, in the place of any other."""

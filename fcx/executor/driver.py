@@ -58,6 +58,8 @@ class Driver:
 
     def settled(self, task: str, kept: bool) -> None:
         """The caller has an outcome."""
+        if self.mailbox.left:
+            return  # a callback has forked, and returns in the child
         self.mailbox.settled(task)
         first = not self._settled
         self._settled.append(Settled(task, kept))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import CancelledError, Future
 from typing import Protocol, TypeVar
 
@@ -50,6 +51,13 @@ class FirecrestFuture(Future[T]):
             return False
         self._owner.cancel_task(self.task_id)
         return True
+
+    def leave(self, error: BaseException) -> None:
+        """In a forked child: the parent's threads may hold the lock, and callbacks are theirs."""
+        self._condition = threading.Condition()
+        self._done_callbacks: list[object] = []
+        if not self.done():
+            self.set_exception(error)
 
     # What the run reports: the first two in its loop's thread, the last where user code may run.
 

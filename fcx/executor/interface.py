@@ -73,7 +73,6 @@ class FirecrestExecutor(Executor):
         self._intake = Intake(given, env, self._logger, first, include)
         self._run = self._intake.run
         self._lock = threading.Lock()
-        self._process = os.getpid()
         self._shut = False
         self._finalizer = weakref.finalize(self, self._run.close, abort=False)
         _live.add(self)
@@ -86,6 +85,7 @@ class FirecrestExecutor(Executor):
         """
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
+        self._run.refuse_if_inherited()
         data, needs = self._intake.prepare(fn, args, kwargs)
         self._refuse_if_broken()
         self._refuse_if_shut()
@@ -100,10 +100,6 @@ class FirecrestExecutor(Executor):
             raise _Broken(f"the executor is broken: {broken}") from broken
 
     def _refuse_if_shut(self) -> None:
-        if os.getpid() != self._process:
-            raise RuntimeError(
-                "this executor belongs to the process that forked this one; make one here"
-            )
         if self._shut or _exiting:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
@@ -133,6 +129,8 @@ class FirecrestExecutor(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; with ``wait`` until all are settled and the cluster is tidied up."""
+        if self._run.inherited:
+            return
         with self._lock:
             self._shut = True
         if cancel_futures:
@@ -151,6 +149,8 @@ class FirecrestExecutor(Executor):
 
     def abort(self) -> None:
         """Cancel all tasks and end all jobs, without waiting for either."""
+        if self._run.inherited:
+            return
         with self._lock:
             self._shut = True
         if not self._run.finished.is_set():

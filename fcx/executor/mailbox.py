@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import UsageError
 from .core.events import AnyEvent, CancelAsked, CloseAsked, Submitted, TaskInfo
+from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
 
 
@@ -38,6 +40,8 @@ class Mailbox:
         self._letters: deque[Letter] = deque()
         self._futures: dict[str, FirecrestFuture[Any]] = {}  # that have no outcome
         self._broken: BaseException | None = None
+        self._left = False  # this process was forked from the one whose run it is
+        left_in_children(self)
 
     # -- for everybody ----------------------------------------------------------------------
 
@@ -70,7 +74,24 @@ class Mailbox:
         """Why the run takes no more tasks."""
         return self._broken
 
+    @property
+    def left(self) -> bool:
+        """Whether the run is that of the process which forked this one."""
+        return self._left
+
+    def leave(self) -> None:
+        """In a forked child: nobody is woken, and no future will ever be settled but like this."""
+        self._left = True
+        self._lock = threading.Lock()
+        self.finished = threading.Event()
+        self.finished.set()
+        futures, self._futures = list(self._futures.values()), {}
+        for future in futures:
+            future.leave(UsageError(FOREIGN.format(what="future")))
+
     def _put(self, letter: Letter) -> None:
+        if self._left:
+            return
         quiet = not self._letters
         self._letters.append(letter)
         if quiet:

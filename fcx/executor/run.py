@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 
+from ..errors import UsageError
 from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate
@@ -17,6 +18,7 @@ from .core.events import AnyEvent, Attached, Began, Broke, Trouble
 from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
+from .forks import FOREIGN
 from .home import Home
 from .mailbox import Mailbox, NewTask
 from .performer import Performer
@@ -86,6 +88,16 @@ class Run:
         return list(self._driver.core.fleet.pilots)
 
     @property
+    def inherited(self) -> bool:
+        """Whether this process was forked from the one whose run it is."""
+        return self.mailbox.left
+
+    def refuse_if_inherited(self) -> None:
+        """Raise UsageError in a forked child."""
+        if self.inherited:
+            raise UsageError(FOREIGN.format(what="executor"))
+
+    @property
     def finished(self) -> threading.Event:
         """Set once it is over and the cluster is tidied up."""
         return self.mailbox.finished
@@ -102,6 +114,7 @@ class Run:
 
     def begin(self) -> None:
         """Recall what is known of the remote side, in the caller's thread, and begin."""
+        self.refuse_if_inherited()
         with self._begin_lock:
             if self._begun:
                 return
@@ -133,6 +146,8 @@ class Run:
 
     def close(self, *, abort: bool) -> None:
         """No more tasks. ``abort``: end the pilots now; otherwise when all tasks are settled."""
+        if self.inherited:
+            return  # it is the parent's, whose threads may have held the lock
         with self._begin_lock:
             begun = self._begun
             self._begun = True

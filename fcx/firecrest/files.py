@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
+import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,19 @@ class Entry:
     name: str
     size: int
     target: str = ""
+
+
+@contextlib.contextmanager
+def _scratch() -> Iterator[Path]:
+    """A folder of this machine for the length of a block.
+
+    Not a TemporaryDirectory: those of the parent are removed by a forked child when it exits.
+    """
+    folder = tempfile.mkdtemp(prefix="fcx-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Files:
@@ -64,8 +79,8 @@ class Files:
 
     async def download(self, path: str) -> bytes:
         """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""
-        with tempfile.TemporaryDirectory(prefix="fcx-") as scratch:
-            target = Path(scratch) / "download"
+        with _scratch() as folder:
+            target = folder / "download"
             await self._requests.make(
                 f"download {path}",
                 lambda api: api.download(self._system, path, target, account=self._account),
@@ -81,8 +96,8 @@ class Files:
 
     async def write(self, folder: str, name: str, data: bytes) -> None:
         """Upload a file of up to 5 MB, not empty; an existing one is overwritten. Not atomic."""
-        with tempfile.TemporaryDirectory(prefix="fcx-") as scratch:
-            path = Path(scratch) / "upload"
+        with _scratch() as scratch:
+            path = scratch / "upload"
             path.write_bytes(data)
             await self._requests.make(
                 f"write {posixpath.join(folder, name)}",

@@ -18,6 +18,7 @@ class LoopThread:
     """One event loop in one daemon thread, for every client of this process."""
 
     _shared: LoopThread | None = None
+    _inherited: LoopThread | None = None
     _lock = threading.Lock()
 
     def __init__(self) -> None:
@@ -39,8 +40,11 @@ class LoopThread:
 
     @classmethod
     def _forked(cls) -> None:
-        """A child has none of its parent's threads, and the lock may have been held just then."""
-        cls._shared, cls._lock = None, threading.Lock()
+        """A child has none of its parent's threads, and the lock may have been held just then.
+
+        The parent's loop is kept: what is under way on it would be broken off, as if it were ours.
+        """
+        cls._inherited, cls._shared, cls._lock = cls._shared, None, threading.Lock()
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run a coroutine on the loop, and wait for it in this thread."""

@@ -14,6 +14,7 @@ On both sides this file also goes by the name ``_fcx_pickling``, so that pickles
 import enum
 import importlib
 import io
+import os
 import pickle
 import sys
 import threading
@@ -113,6 +114,13 @@ class Cycles:
     """
 
     lock = threading.Lock()
+    globalvars_of_dill = dill.detect.globalvars
+
+    @classmethod
+    def leave(cls):
+        """In a forked child: a thread may have been at it that the child has not."""
+        cls.lock = threading.Lock()
+        dill.detect.globalvars = cls.globalvars_of_dill
 
     def __enter__(self):
         self.lock.acquire()
@@ -134,6 +142,10 @@ class Cycles:
             return self.own(func, recurse, builtin)
         finally:
             self.under_way.discard(place)
+
+
+if hasattr(os, "register_at_fork"):  # not before Python 3.7
+    os.register_at_fork(after_in_child=Cycles.leave)
 
 
 def _of_main(obj):
