@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from ..errors import ApiError
 from ..stage import routes as stage
 from . import compute, control, controller, status, token
+from .body_limit import BodyLimit
 from .filesystem import routes as filesystem
 from .middleware import VERSION, Middleware
 from .openapi.document import describe
@@ -34,7 +35,7 @@ def create_app(site: Site) -> ASGIApp:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(Exception, _unexpected)
-    return Middleware(app, site)
+    return Middleware(BodyLimit(app, site), site)
 
 
 async def _authenticate(request: Request) -> None:

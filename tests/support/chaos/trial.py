@@ -1,0 +1,170 @@
+"""One trial: a client behind the proxy, killed and started again until all of it is done.
+
+PYTHONPATH=tests/support python -m chaos.trial [--seeds 10] [--tasks 2000] [--kills 3]
+    [--share 0.3] [--scheduler process|slurm]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaos.proxy import chaos_proxy
+from fcx.local import Environment, cluster
+
+CLIENT = Path(__file__).with_name("client.py")
+LONGEST = 900.0  # seconds for a client's last life
+KILLED = 1.0, 10.0  # seconds after its start that a client is killed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is tried."""
+
+    seed: int
+    tasks: int
+    kills: int
+    share: float  # of the requests that go wrong
+
+
+@dataclass
+class Outcome:
+    """What became of it."""
+
+    seed: int
+    seconds: float = 0.0
+    kills: int = 0
+    requests: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    missing: list[int] = field(default_factory=list)  # never came back
+    wrong: list[int] = field(default_factory=list)  # came back with another value
+    twice: list[int] = field(default_factory=list)  # came back with two outcomes
+    errors: list[str] = field(default_factory=list)
+    resubmitted: int = 0  # had been submitted, and no earlier run knew them
+    more_than_once: int = 0  # runs beyond one for each task
+    ended: bool = False  # the last client by itself, and well
+    left: list[str] = field(default_factory=list)  # jobs that live, run directories
+
+    @property
+    def good(self) -> bool:
+        """Nothing lost, nothing wrong, nothing left."""
+        bad = self.missing or self.wrong or self.twice or self.errors or self.left
+        return self.ended and not bad
+
+    def __str__(self) -> str:
+        lost = f"missing {len(self.missing)}, wrong {len(self.wrong)}, twice {len(self.twice)}"
+        faults = sum(self.faults.values())
+        return (
+            f"seed {self.seed}: {lost}, errors {len(self.errors)}, submitted again "
+            f"{self.resubmitted}, runs beyond one {self.more_than_once}, kills {self.kills}, "
+            f"{faults} of {self.requests} requests faulted, {self.seconds:.0f} s"
+            f"{'' if self.ended else ', the last client did not end well'}"
+            f"{f', left: {self.left}' if self.left else ''}"
+            f"{f', first error: {self.errors[0]}' if self.errors else ''}"
+        )
+
+
+def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
+    """Run the client to its end, whatever becomes of it."""
+    outcome, began = Outcome(plan.seed), time.monotonic()
+    with chaos_proxy(env.url, plan.share, plan.seed) as proxy:
+        rng = random.Random(plan.seed)
+        surroundings = {**os.environ, **proxy.env(env), "FCX_STATE_DIR": str(folder / "state")}
+        for kill in [True] * plan.kills + [False]:
+            life = _begin(plan, folder, surroundings)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                life.wait(rng.uniform(*KILLED) if kill else LONGEST)
+            ended = life.poll()
+            life.kill()
+            said = life.communicate()[0].decode().splitlines()
+            left = next((int(line.split()[1]) for line in said if line.startswith("left")), 0)
+            outcome.resubmitted += left if outcome.kills else 0
+            outcome.kills += ended is None
+            outcome.ended = ended == 0
+            if ended == 0:
+                break
+        outcome.requests, outcome.faults = proxy.requests, proxy.faults
+    _judge(outcome, plan, folder)
+    outcome.left = _left(env, folder)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(CLIENT), str(folder), str(plan.tasks), str(plan.seed)]
+    with (folder / "stderr").open("ab") as errors:
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors)
+
+
+def _judge(outcome: Outcome, plan: Plan, folder: Path) -> None:
+    came: dict[int, set[str]] = {}
+    for line in _lines(folder / "results"):
+        _, number, *rest = line.split()
+        if number == "error":
+            outcome.errors.append(line)
+            continue
+        came.setdefault(int(number), set()).add(rest[1])
+        if int(rest[0]) != int(number) ** 2:
+            outcome.wrong.append(int(number))
+    outcome.missing = [number for number in range(plan.tasks) if number not in came]
+    outcome.twice = [number for number, tokens in came.items() if len(tokens) > 1]
+    ran = Counter(line.split()[0] for line in _lines(folder / "ran"))
+    outcome.more_than_once = sum(count - 1 for count in ran.values())
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _left(env: Environment, folder: Path) -> list[str]:
+    """What should have gone: run directories."""
+    return [path.name for path in folder.glob(".fcx-*/2*")]
+
+
+@contextlib.contextmanager
+def _back_end(name: str) -> Any:
+    with contextlib.ExitStack() as stack:
+        if name == "slurm":
+            from cluster.slurm import slurm_cluster
+
+            os.environ.update(stack.enter_context(slurm_cluster()).env)
+        yield stack.enter_context(cluster(scheduler=name, nodes=8))
+
+
+def main() -> int:
+    """Try seed after seed; the exit status says whether all were good."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--tasks", type=int, default=2000)
+    parser.add_argument("--kills", type=int, default=3)
+    parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--scheduler", choices=["process", "slurm"], default="process")
+    parser.add_argument("--keep", help="a folder in which everything is left")
+    given = parser.parse_args()
+    good = True
+    for seed in range(given.first, given.first + given.seeds):
+        with _back_end(given.scheduler) as env, contextlib.ExitStack() as stack:
+            scratch = given.keep or stack.enter_context(tempfile.TemporaryDirectory())
+            folder = Path(scratch) / f"seed-{seed}"
+            folder.mkdir()
+            outcome = attempt(Plan(seed, given.tasks, given.kills, given.share), env, folder)
+        print(outcome, flush=True)
+        good = good and outcome.good
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""A run whose requests fail by the dozen: nothing lost, nothing wrong, nothing left."""
+
+from __future__ import annotations
+
+import pytest
+from chaos.faults import KINDS
+from chaos.proxy import chaos_proxy
+from chaos.trial import Plan, attempt
+
+from fcx.local import cluster
+
+TASKS = 300
+
+
+@pytest.fixture(scope="module")
+def env():
+    """A cluster of this module's own."""
+    with cluster(scheduler="process", nodes=8) as served:
+        yield served
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_comes_through(env, tmp_path, seed):
+    """With nearly a third of the requests spoilt; each kind of fault occurs."""
+    outcome = attempt(Plan(seed, TASKS, kills=0, share=0.3), env, tmp_path)
+    assert outcome.good, str(outcome)
+    assert outcome.more_than_once == 0
+    assert sum(outcome.faults.values()) > 0.15 * outcome.requests
+
+
+@pytest.mark.slow
+def test_a_client_that_is_killed_takes_up_its_run(env, tmp_path):
+    """By attaching to it, through the same faults."""
+    outcome = attempt(Plan(3, TASKS, kills=1, share=0.3), env, tmp_path)
+    assert outcome.good, str(outcome)
+
+
+def test_without_faults_the_proxy_changes_nothing(env, tmp_path):
+    """A small run, and as many jobs as ever."""
+    outcome = attempt(Plan(0, 5, kills=0, share=0.0), env, tmp_path)
+    assert outcome.good, str(outcome)
+    assert not outcome.faults
+
+
+def test_all_kinds_occur():
+    """Drawn by the seed, in the given share."""
+    with chaos_proxy("http://127.0.0.1:9", 0.3, seed=7) as proxy:
+        drawn = [proxy._fault() for _ in range(4000)]
+    assert {fault.name for fault in drawn if fault} == {fault.name for fault in KINDS}
+    assert 0.25 < sum(fault is not None for fault in drawn) / 4000 < 0.35
