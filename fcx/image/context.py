@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import UsageError
-from .ignore import IGNORE_FILE, read_patterns, walk
+from .ignore import IGNORE_FILE, read_rules, walk
 
 RESERVED = ".fcx"
 """Folder at the context's top that fcx fills; one that is there already is left out."""
@@ -116,7 +116,7 @@ class Context:
 
 def _entries(folder: Path, without: Path | None) -> Iterator[Entry]:
     root = folder.resolve()
-    for name, found in walk(folder, read_patterns(folder)):
+    for name, found in walk(folder, read_rules(folder)):
         if name.split("/")[0] in (RESERVED, IGNORE_FILE):
             continue
         if without and (root / name).is_relative_to(without):

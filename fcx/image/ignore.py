@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import UsageError
+from .glob import SPECIAL, BadPattern, Takes, matcher
 
 IGNORE_FILE = ".dockerignore"
+MOST_SHOWN = 80  # characters of a pattern in a message
 
 
 @dataclass(frozen=True)
@@ -23,55 +24,92 @@ class Pattern:
     """One line of a ``.dockerignore``; ``keeps`` is true for a line that starts with ``!``."""
 
     text: str
-    regex: re.Pattern[str]
     keeps: bool
+    matches: Takes | None  # None: a path as it stands
 
     @classmethod
-    def from_line(cls, line: str) -> Pattern | None:
+    def from_line(cls, line: str, number: int = 1) -> Pattern | None:
         """Read one line; None for a comment or a blank one. Raises UsageError."""
         text = "" if line.startswith("#") else line.strip()
         keeps = text.startswith("!")
         text = text[1:].strip() if keeps else text
         if not text:
             if keeps:
-                raise UsageError(f"{IGNORE_FILE}: a `!` stands alone on a line; name what to keep.")
+                raise UsageError(
+                    f"{IGNORE_FILE}:{number}: a `!` stands alone on a line; name what to keep."
+                )
             return None
         text = posixpath.normpath(text).lstrip("/")
-        return cls(text, re.compile(_translate(text), re.DOTALL), keeps)
+        try:
+            return cls(text, keeps, matcher(text) if SPECIAL.intersection(text) else None)
+        except BadPattern as error:
+            shown = text if len(text) < MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+            shown = shown.encode("utf-8", "backslashreplace").decode()
+            raise UsageError(
+                f"{IGNORE_FILE}:{number}: `{shown}` {error}. Docker could not use it; correct the "
+                "line."
+            ) from None
 
 
-def read_patterns(context: Path) -> tuple[Pattern, ...]:
-    """The patterns of a context's ``.dockerignore``; none without such a file."""
+class Rules:
+    """All patterns of a file: the last that names a path, or a folder it lies in, counts."""
+
+    def __init__(self, patterns: Iterable[Pattern]) -> None:
+        self._keeps: list[bool] = []
+        self._plain: dict[str, int] = {}  # path -> number of its last line
+        self._above: set[str] = set()  # folders that lead to what is kept
+        others: dict[str, tuple[int, Takes]] = {}
+        for number, pattern in enumerate(patterns):
+            self._keeps.append(pattern.keeps)
+            if pattern.matches is None:
+                self._plain[pattern.text] = number
+            else:
+                others[pattern.text] = number, pattern.matches
+            if pattern.keeps:
+                self._above.update(_with_parents(pattern.text))
+        self._others = sorted(others.values(), key=lambda found: -found[0])
+
+    def ignores(self, path: str) -> bool:
+        """Whether a path does not belong to the context."""
+        last = max(self._plain.get(name, -1) for name in _with_parents(path))
+        for number, matches in self._others:
+            if number < last:
+                break
+            if matches(path):
+                last = number
+                break
+        return last >= 0 and not self._keeps[last]
+
+    def prunes(self, path: str) -> bool:
+        """Whether no ``!`` line reaches into an ignored folder: Docker does not look into it."""
+        return path not in self._above
+
+
+def _with_parents(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[: count + 1]) for count in range(len(parts)))
+
+
+def read_rules(context: Path) -> Rules:
+    """What a context's ``.dockerignore`` says; nothing without such a file."""
     path = context / IGNORE_FILE
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
-        return ()
+        return Rules(())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    patterns = (Pattern.from_line(line) for line in text.split("\n"))
-    return tuple(pattern for pattern in patterns if pattern)
+    lines = enumerate(text.split("\n"), 1)
+    patterns = (Pattern.from_line(line, number) for number, line in lines)
+    return Rules(pattern for pattern in patterns if pattern)
 
 
-def ignored(path: str, patterns: Sequence[Pattern]) -> bool:
-    """Whether the last pattern that names ``path`` or one of its parents ignores it."""
-    parts = path.split("/")
-    names = ["/".join(parts[: i + 1]) for i in range(len(parts))]
-    result = False
-    for pattern in patterns:
-        if result is pattern.keeps and any(pattern.regex.fullmatch(name) for name in names):
-            result = not pattern.keeps
-    return result
-
-
-def walk(context: Path, patterns: Sequence[Pattern]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def walk(context: Path, rules: Rules) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Every entry that is not ignored, as (path with slashes, entry); links are not followed."""
-    yield from _walk(str(context), "", patterns)
+    yield from _walk(str(context), "", rules)
 
 
-def _walk(
-    folder: str, below: str, patterns: Sequence[Pattern]
-) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _walk(folder: str, below: str, rules: Rules) -> Iterator[tuple[str, os.DirEntry[str]]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -81,56 +119,8 @@ def _walk(
         ) from error
     for entry in entries:
         path = below + entry.name
-        skipped = ignored(path, patterns)
+        skipped = rules.ignores(path)
         if not skipped:
             yield path, entry
-        if entry.is_dir(follow_symlinks=False) and not (skipped and _pruned(path, patterns)):
-            yield from _walk(entry.path, path + "/", patterns)
-
-
-def _pruned(path: str, patterns: Sequence[Pattern]) -> bool:
-    """Whether no ``!`` line reaches into an ignored folder: Docker then does not look into it."""
-    return not any(p.keeps and (p.text + "/").startswith(path + "/") for p in patterns)
-
-
-def _translate(pattern: str) -> str:
-    """Go's filepath.Match with ``**``, as a regular expression."""
-    out, i = "", 0
-    while i < len(pattern):
-        char = pattern[i]
-        i += 1
-        if pattern.startswith("**", i - 1):
-            suffix = i == 1 and not re.search(r"[*?\[\\/]", pattern[2:])  # Docker's `**a`
-            i += 2 if pattern.startswith("/", i + 1) else 1
-            out += ".*" if suffix or i == len(pattern) else "(?:.*/)?"
-        elif char == "*":
-            out += "[^/]*"
-        elif char == "?":
-            out += "[^/]"
-        elif char == "[":
-            text, i = _bracket(pattern, i)
-            out += text
-        elif char == "\\" and i < len(pattern):
-            out += re.escape(pattern[i])
-            i += 1
-        else:
-            out += re.escape(char)
-    return out
-
-
-def _bracket(pattern: str, start: int) -> tuple[str, int]:
-    """A class such as ``[^a-z]``, from behind its bracket; the position behind it."""
-    end, body = start, ""
-    if pattern.startswith("^", end):
-        body, end = "^", end + 1
-    first = end
-    while end < len(pattern) and (pattern[end] != "]" or end == first):
-        if pattern[end] == "\\" and end + 1 < len(pattern):
-            end += 1
-            body += re.escape(pattern[end])
-        else:
-            body += pattern[end] if pattern[end] == "-" else re.escape(pattern[end])
-        end += 1
-    if end >= len(pattern):
-        raise UsageError(f"{IGNORE_FILE}: `{pattern}` has a [ that is never closed.")
-    return f"(?!/)[{body}]", end + 1
+        if entry.is_dir(follow_symlinks=False) and not (skipped and rules.prunes(path)):
+            yield from _walk(entry.path, path + "/", rules)

@@ -11,7 +11,7 @@ import pytest
 
 from fcx.errors import UsageError
 from fcx.image.context import Context
-from fcx.image.ignore import Pattern, ignored
+from fcx.image.ignore import Pattern, Rules
 
 
 def fill(folder: Path, files: dict[str, str]) -> Path:
@@ -100,8 +100,8 @@ def test_newlines_in_names_do_not_fool_patterns():
     """A name with a line break is matched as a whole."""
     pattern = Pattern.from_line("a*")
     assert pattern
-    assert ignored("a\nb", [pattern])
-    assert not ignored("x\na", [pattern])
+    assert Rules([pattern]).ignores("a\nb")
+    assert not Rules([pattern]).ignores("x\na")
 
 
 def test_hostile_names_travel_unchanged(tmp_path: Path):
