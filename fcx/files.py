@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import UsageError
+from .errors import StateError, UsageError
 
 CONFIG_NAME = "fcx.toml"
 EDF_FOLDER = "edf"
@@ -21,13 +21,21 @@ _MANIFEST = ".manifest.json"
 
 
 def state_folder() -> Path:
-    """Where fcx keeps its state on this machine; ``FCX_STATE_DIR`` moves it."""
+    """Where fcx keeps its state on this machine; ``FCX_STATE_DIR`` moves it. Raises StateError."""
     given = os.environ.get("FCX_STATE_DIR")
     if given:
         return Path(given)
     import platformdirs
 
-    return platformdirs.user_state_path("fcx")
+    folder = None
+    with suppress(RuntimeError):  # that it knows no home; older ones give "~" back
+        folder = platformdirs.user_state_path("fcx")
+    if folder is None or not folder.is_absolute():
+        raise StateError(
+            "Nothing can be remembered on this machine: its user has no home directory and HOME is "
+            "not set. Set it, or name a folder with FCX_STATE_DIR."
+        )
+    return folder
 
 
 def project_root(start: Path | None = None) -> Path:

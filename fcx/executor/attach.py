@@ -12,8 +12,8 @@ from ..errors import UsageError
 from ..firecrest.loop import LoopThread
 from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
-from ..state.facts import Facts
 from ..state.journal import Journal, RunRecord
+from ..state.memory import Memory
 from .core.events import Attached, TaskInfo
 from .effects.context import Identity
 from .future import FirecrestFuture
@@ -86,9 +86,11 @@ def attach(
         edf=environment.name,
         edf_digest=environment.digest,
     )
-    gate = Gate(question, Facts())
+    memory = Memory(settings.logger)
+    gate = Gate(question, memory)
     gate.recall()
-    resumed = Run(make_context(settings, gate, Identity(record.id, record.key), record.directory))
+    identity = Identity(record.id, record.key)
+    resumed = Run(make_context(settings, gate, identity, memory, record.directory))
     sent = journal.tasks(record.id) or _sent(resumed)
     futures = {task: FirecrestFuture[Any](task, resumed) for task, *_ in sent}
     resumed.mailbox.expect(futures)

@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 
-from ..errors import FcxError, JobRefused, NoSuchPath, Unreachable, UsageError
+from ..errors import FcxError, JobRefused, NoSuchPath, Unreachable
 from ..firecrest.loop import LoopThread
 from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
@@ -170,7 +170,7 @@ class Driver:
         """So that the trouble can be replayed."""
         try:
             path = await asyncio.to_thread(keep, self.recorder.pack(), self.recorder.run)
-        except (OSError, UsageError) as error:
+        except (OSError, FcxError) as error:
             self.performer.log.info(f"The run's trace could not be kept: {error}")
         else:
             self.performer.log.info(f"The run's trace is kept in {path}: a report needs it")

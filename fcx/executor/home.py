@@ -8,7 +8,7 @@ import posixpath
 from ..config import Credentials
 from ..errors import ConfigError, NoSuchPath, RequestRefused
 from ..firecrest.client import Client
-from ..state.facts import Facts
+from ..parity.gate import Facts
 
 FACT_AGE = 7 * 86400.0  # seconds for which who we are there is remembered
 DIRECTORY_AGE = 86400.0  # seconds for which a working_dir that was fine is not looked at again
@@ -33,7 +33,7 @@ class Home:
         """Its path; made where it is not there. ``afresh``: remember nothing."""
         who = f"user {self._where} {self.credentials.client_id}"
         user = None if afresh else await asyncio.to_thread(self.facts.get, who, FACT_AGE)
-        if user is None:
+        if not isinstance(user, str):
             user = await self._ask_user()
             await asyncio.to_thread(self.facts.store, who, user)
         base = posixpath.join(self.working_dir, f".fcx-{user}")

@@ -14,7 +14,7 @@ from ..parity.gate import Gate
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
 from ..payload.needs import Needs, RequirementsCache
-from ..state.facts import Facts
+from ..state.memory import Memory
 from .core.events import TaskInfo
 from .effects.context import Identity
 from .future import FirecrestFuture
@@ -37,9 +37,10 @@ class Intake:
     ) -> None:
         first = payload.dump_initializer(*initializer) if initializer else b""
         self.settings, self.question = settle(given, env, logger, first)
-        self._gate = Gate(self.question, Facts())
+        memory = Memory(logger)
+        self._gate = Gate(self.question, memory)
         self._needs = RequirementsCache(tuple(include))
-        self.run = Run(make_context(self.settings, self._gate, Identity.new()))
+        self.run = Run(make_context(self.settings, self._gate, Identity.new(), memory))
         self._numbers = itertools.count(1)
 
     def prepare(

@@ -157,6 +157,16 @@ class FirecrestExecutor(Executor):
             self._logger.warning("Tasks and jobs are cancelled")
         self._run.close(abort=True)
 
+    @property
+    def run_directory(self) -> str:
+        """Where the run lies on the cluster; empty until its first task was taken in."""
+        return self._run.directory
+
+    @property
+    def run_key(self) -> str:
+        """With ``run_directory`` all that ``fcx.attach`` needs on any machine. Keep it secret."""
+        return self._run.key
+
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """Prove that the remote side is this environment, with one short job unless that is known.
 

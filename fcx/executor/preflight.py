@@ -17,7 +17,7 @@ from ..parity.gate import Gate, Question
 from ..parity.snapshot import Snapshot
 from ..parity.verdict import Verdict
 from ..protocol import mac
-from ..state.facts import Facts
+from ..state.memory import Memory
 from .core import fates
 from .core.events import JobSeen
 from .effects.context import Context, Identity
@@ -44,8 +44,8 @@ def preflight(settings: RunSettings, question: Question, *, fresh: bool = False)
     Credentials, system and working_dir are checked first, by requests alone. Raises what keeps the
     job from being run; a verdict that did not pass is an answer.
     """
-    gate = Gate(question, Facts())
-    context = make_context(settings, gate, Identity.new())
+    memory = Memory(settings.logger)
+    context = make_context(settings, Gate(question, memory), Identity.new(), memory)
     try:
         return LoopThread.shared().run(_answer(context, fresh=fresh))
     finally:

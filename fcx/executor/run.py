@@ -10,8 +10,7 @@ from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate
 from ..protocol.bundle import Item
-from ..state.facts import Facts
-from ..state.journal import Journal
+from ..state.memory import Memory
 from .completion import Completion
 from .core import Core
 from .core.events import AnyEvent, Attached, Began, Broke, Trouble
@@ -31,12 +30,12 @@ DOOR_PATIENCE = 15.0  # seconds for which the door itself repeats a request; the
 
 
 def make_context(
-    settings: RunSettings, gate: Gate, identity: Identity, directory: str = ""
+    settings: RunSettings, gate: Gate, identity: Identity, memory: Memory, directory: str = ""
 ) -> Context:
     """What the effects of one run work with. ``directory``: where it is known already."""
     credentials = settings.credentials
     client = Client(credentials, DOOR_PATIENCE, settings.logger)
-    home = Home(client, credentials, settings.table.working_dir, Facts())
+    home = Home(client, credentials, settings.table.working_dir, memory)
     return Context(
         settings,
         identity,
@@ -44,7 +43,7 @@ def make_context(
         client,
         home,
         gate,
-        Journal(),
+        memory,
         Scripts(settings, identity.id, identity.key),
         Store(),
         RequirementSets(),
@@ -81,6 +80,11 @@ class Run:
     def directory(self) -> str:
         """The run directory; empty while it is not known."""
         return self.context.place.directory
+
+    @property
+    def key(self) -> str:
+        """That from which all others derive, in hex."""
+        return self.context.identity.key.hex()
 
     @property
     def pilots(self) -> list[Pilot]:

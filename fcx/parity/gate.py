@@ -20,12 +20,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 from ..config import ParitySettings, check_policy
-from ..errors import ParityError
+from ..errors import ManifestError, ParityError
 from ..payload.requirements import Requirements
-from ..state.facts import Facts
 from .cache import Known, verdict_key
 from .compare import before_queue, compare
 from .manifest import Manifest
@@ -150,6 +149,19 @@ class Judgement:
         return self.known.remote
 
 
+class Facts(Protocol):
+    """What is remembered of remote sides."""
+
+    def get(self, key: str, max_age: float) -> Any:
+        """A value that is at most that many seconds old, or None."""
+
+    def store(self, key: str, value: Any) -> None:
+        """Remember it."""
+
+    def forget(self, key: str) -> None:
+        """Remember it no longer."""
+
+
 class Gate:
     """Holds payloads back until a verdict has passed. For one executor; any thread."""
 
@@ -187,7 +199,10 @@ class Gate:
         remembered = self.facts.get(question.key, question.rules.max_age_days * 86400)
         if remembered is None:
             return None
-        known = Known.from_json(remembered)
+        try:
+            known = Known.from_json(remembered)
+        except ManifestError:
+            return None  # damaged, or a newer fcx's: as good as none
         if not known.is_fresh(time.time(), question.rules.max_age_days):
             return None
         verdict = question.judge(known.remote)

@@ -18,7 +18,8 @@ from ..errors import StateError
 from ..files import state_folder
 
 NAME = "journal.sqlite3"
-PATIENCE = 30.0  # seconds to wait for another process
+PATIENCE = 30.0
+DAMAGED = ("not a database", "malformed", "no such column", "no such table", "has no column")
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL, stored REAL NOT NULL);
@@ -36,10 +37,19 @@ Values = Sequence[object]
 
 
 class Database:
-    """Rows of the file, in ``folder`` or where fcx keeps its state. Raises StateError."""
+    """Rows of the file, in ``folder`` or where fcx keeps its state. Raises StateError.
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.path = (folder or state_folder()) / NAME
+    ``patience``: seconds to wait for another process.
+    """
+
+    def __init__(self, folder: Path | None = None, patience: float = PATIENCE) -> None:
+        self._folder = folder
+        self.patience = patience
+
+    @property
+    def path(self) -> Path:
+        """The file. Raises StateError where there is no place for it."""
+        return (self._folder or state_folder()) / NAME
 
     def rows(self, query: str, values: Values = ()) -> list[tuple[Any, ...]]:
         """What a query finds."""
@@ -54,9 +64,10 @@ class Database:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
+        path = self.path
         try:
-            self._make()
-            connection = sqlite3.connect(self.path, timeout=PATIENCE)
+            self._make(path)
+            connection = sqlite3.connect(path, timeout=self.patience)
             try:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.executescript(SCHEMA)
@@ -65,14 +76,26 @@ class Database:
             finally:
                 connection.close()
         except (OSError, sqlite3.Error) as error:
-            raise StateError(
-                f"{self.path} cannot be used: {error}. Give it room and the rights to write there, "
-                "or name another folder with FCX_STATE_DIR."
-            ) from error
+            raise StateError(f"{path} cannot be used: {self._why(path, error)}") from error
 
-    def _make(self) -> None:
+    @staticmethod
+    def _why(path: Path, error: Exception) -> str:
+        """The reason, and what to do about it."""
+        told, other = str(error), "or name another folder with FCX_STATE_DIR."
+        if "locked" in told:
+            return f"{told}, by another process. End that (`fuser {path}` names it), {other}"
+        if any(word in told for word in DAMAGED):
+            return f"{told}. Move it away (`mv {path} {path}.damaged`), {other}"
+        if isinstance(error, (FileExistsError, NotADirectoryError)):
+            return f"{error.filename} is not what it should be: move it away, {other}"
+        if isinstance(error, OSError) and error.strerror:
+            told = f"{error.strerror}: {error.filename}"
+        return f"{told}. Give it room and the rights to write there, {other}"
+
+    @staticmethod
+    def _make(path: Path) -> None:
         """See to it that the file exists and is its user's alone, as are those beside it."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self.path, os.O_CREAT | os.O_RDONLY, 0o600))
-        if self.path.stat().st_mode & 0o077:
-            self.path.chmod(0o600)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .database import Database
+from .database import PATIENCE, Database
 
 
 class Facts:
     """Facts that several processes share; old ones are told by their age. Raises StateError."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._database = Database(folder)
+    def __init__(self, folder: Path | None = None, patience: float = PATIENCE) -> None:
+        self._database = Database(folder, patience)
 
     def get(self, key: str, max_age: float) -> Any:
         """What was stored under a key, None where it is older than ``max_age`` seconds."""
@@ -24,7 +24,10 @@ class Facts:
     def get_with_age(self, key: str) -> tuple[Any, float] | None:
         """What was stored under a key, and how many seconds ago."""
         rows = self._database.rows("SELECT value, stored FROM facts WHERE key = ?", (key,))
-        return (json.loads(rows[0][0]), max(0.0, time.time() - rows[0][1])) if rows else None
+        try:
+            return (json.loads(rows[0][0]), max(0.0, time.time() - rows[0][1])) if rows else None
+        except (ValueError, TypeError):
+            return None  # damaged: as good as none
 
     def store(self, key: str, value: Any) -> None:
         """Remember a JSON value."""

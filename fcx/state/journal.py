@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .database import Database
+from .database import PATIENCE, Database
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class RunRecord:
 class Journal:
     """Runs of this machine that were not collected to the end. Raises StateError."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._database = Database(folder)
+    def __init__(self, folder: Path | None = None, patience: float = PATIENCE) -> None:
+        self._database = Database(folder, patience)
 
     def open_run(self, record: RunRecord) -> None:
         """Remember a run that begins."""

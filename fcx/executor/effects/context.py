@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ...firecrest.client import Client
 from ...parity.gate import Gate
 from ...protocol import mac
-from ...state.journal import Journal
+from ...state.memory import Memory
 from ..home import Home
 from ..scripts import Scripts
 from ..settings import RunSettings
@@ -65,7 +65,7 @@ class Context:
     client: Client
     home: Home
     gate: Gate
-    journal: Journal
+    memory: Memory
     scripts: Scripts
     store: Store
     requirements: RequirementSets

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...errors import ParityError
@@ -63,7 +64,7 @@ class Errands:
             context.settings.to_record(),
         )
         with contextlib.suppress(JournalLost):
-            await self._remembered(context.journal.open_run, record)
+            await self._remembered(context.memory.journal.open_run, record)
         return Prepared(action.id, context.place.directory)
 
     async def tasks(self, action: RecordTasks) -> AnyEvent:
@@ -71,12 +72,12 @@ class Errands:
         context = self.context
         name = context.store.payloads.name
         sent = [(task, name(task), attempt) for task, attempt in action.tasks]
-        await self._remembered(context.journal.add_tasks, context.identity.id, sent)
+        await self._remembered(context.memory.journal.add_tasks, context.identity.id, sent)
         return Done(action.id)
 
     async def pilot(self, action: RecordPilot) -> AnyEvent:
         """A pilot that is about to be submitted, or has a job now."""
-        add = self.context.journal.add_pilot
+        add = self.context.memory.journal.add_pilot
         await self._remembered(add, self.context.identity.id, action.pilot, action.job)
         return Done(action.id)
 
@@ -84,14 +85,13 @@ class Errands:
         """The run is over."""
 
         def end_run() -> None:
-            self.context.journal.end_run(self.context.identity.id, kept=action.kept)
+            self.context.memory.journal.end_run(self.context.identity.id, kept=action.kept)
 
         await self._remembered(end_run)
         return Done(action.id)
 
-    @staticmethod
-    async def _remembered(function: Callable[..., object], *arguments: Any) -> None:
-        work = asyncio.to_thread(function, *arguments)
+    async def _remembered(self, function: Callable[..., None], *arguments: Any) -> None:
+        work = asyncio.to_thread(self.context.memory.record, partial(function, *arguments))
         try:
             await asyncio.wait_for(work, JOURNAL_TIMEOUT)
         except Exception as error:

@@ -1,0 +1,106 @@
+"""What a run remembers on this machine and can do without: trouble is told once, in words.
+
+What the journal could not take down waits, and goes in as soon as it can, in the order in which it
+came: so a file that was locked for a while has everything in the end.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..errors import StateError
+from .facts import Facts
+from .journal import Journal
+
+T = TypeVar("T")
+
+PATIENCE = 1.0  # seconds that a task may wait for another process which holds the file
+PAUSE = 10.0  # seconds after trouble in which it is not tried again
+
+WITHOUT = (
+    "%s Until then this run goes on without: should this process end before its tasks do, only "
+    "fcx.attach(directory=..., key=...) can collect them, so keep the executor's run_directory and "
+    "run_key; and what a preflight finds counts for this run alone."
+)
+
+
+class Memory:
+    """Facts that may be missing, and the journal of one run. Any thread."""
+
+    def __init__(self, logger: logging.Logger, folder: Path | None = None) -> None:
+        self.journal = Journal(folder, PATIENCE)
+        self._facts = Facts(folder, PATIENCE)
+        self._logger = logger
+        self._lock = threading.Lock()
+        self._not_before = 0.0  # when it may be tried again
+        self._told = False
+        self._missed: deque[Callable[[], None]] = deque()  # that the journal has not taken down
+        self._retry: threading.Timer | None = None
+
+    # -- facts ------------------------------------------------------------------------------
+
+    def get(self, key: str, max_age: float) -> Any:
+        """As ``Facts.get``; None where it cannot be read."""
+        return self._tried(lambda: self._facts.get(key, max_age))
+
+    def store(self, key: str, value: Any) -> None:
+        """As ``Facts.store``, if that can be."""
+        self._tried(lambda: self._facts.store(key, value))
+
+    def forget(self, key: str) -> None:
+        """As ``Facts.forget``, if that can be."""
+        self._tried(lambda: self._facts.forget(key))
+
+    def _tried(self, work: Callable[[], T]) -> T | None:
+        if time.monotonic() < self._not_before:
+            return None
+        try:
+            return work()
+        except StateError as error:
+            self._lost(error)
+            return None
+
+    # -- journal ----------------------------------------------------------------------------
+
+    def record(self, work: Callable[[], None]) -> None:
+        """Have the journal take something down, after all that it could not take down before.
+
+        Raises StateError where it cannot now; it will be tried again.
+        """
+        with self._lock:
+            self._missed.append(work)
+            if time.monotonic() < self._not_before:
+                raise StateError("What this machine remembers could not be used a moment ago.")
+            self._take_down()
+
+    def _take_down(self) -> None:
+        try:
+            while self._missed:
+                self._missed[0]()
+                self._missed.popleft()
+        except StateError as error:
+            self._lost(error)
+            self._retry = threading.Timer(PAUSE, self._again)
+            self._retry.daemon = True
+            self._retry.start()
+            raise
+
+    def _again(self) -> None:
+        with self._lock:
+            try:
+                self._take_down()
+            except StateError:
+                return
+        self._logger.info("What this machine remembers can be used again: the journal is complete")
+
+    def _lost(self, error: StateError) -> None:
+        self._not_before = time.monotonic() + PAUSE
+        if not self._told:
+            self._told = True
+            self._logger.warning(WITHOUT, error)
