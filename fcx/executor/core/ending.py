@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from . import fates
 from .actions import (
     Broken,
     CancelJob,
@@ -23,13 +24,14 @@ from .actions import (
     RemoveDirectory,
     WriteClosed,
 )
-from .events import Failed, Trouble
-from .fleet import Fleet
+from .events import Failed, JobsListed, Trouble
+from .fleet import Fleet, job_of
 from .inbox import Inbox
 from .limits import Limits
 from .requests import Requests, nothing
 from .tasks import Tasks
 
+REST = 2.0  # seconds without a task that ended, after which it is not known who still is up
 STAGES = ("open", "waiting", "cancelling", "settling", "tidying", "recording", "over")
 RUNS_NOTHING = ("InitializerFailed", "ParityError")
 """Errors of an agent that runs nothing: only others may have left outcomes that nobody has read."""
@@ -72,7 +74,7 @@ class Ending:
         self.broken = trouble
         self.requests.note(Broken(trouble))
         self.requests.say(trouble.message.splitlines()[0], "error")
-        sent = any(task.bundle for task in self.tasks.unfinished.values())
+        sent = any(task.bundle or not task.info.size for task in self.tasks.unfinished.values())
         began = self.inbox.landed or any(pilot.may_have_begun for pilot in self.fleet.pilots)
         if sent and began and self._may_have_run(trouble):
             self.keep = self.left_open = True
@@ -157,7 +159,8 @@ class Ending:
 
     def _tidy(self) -> None:
         self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
-        if self.left_open or not (self.inbox.there or self.late):
+        may_be_there = self.inbox.there or any(pilot.jobs() for pilot in self.fleet.pilots)
+        if self.left_open or not (may_be_there or self.late):
             return
         stays = self.keep or self.late
         up = any(pilot.phase == "up" for pilot in self.fleet.pilots)
@@ -171,7 +174,19 @@ class Ending:
             self.requests.ask(MakeDirectory, then=write, failed=self._untidy)
 
     def _write_closed(self, word: str, _action: Any, _event: Any) -> None:
-        self.requests.ask(WriteClosed, word, then=nothing, failed=self._untidy)
+        then = self._who_removes if word == "remove" else nothing
+        self.requests.ask(WriteClosed, word, then=then, failed=self._untidy)
+
+    def _who_removes(self, _action: Any, _event: Any) -> None:
+        """The pilots that are up, when they end; after a long rest they may have ended before."""
+        if self.tasks.quiet() >= REST:
+            self.fleet.states.ask(self._unless_one_lives)
+
+    def _unless_one_lives(self, event: JobsListed) -> None:
+        jobs = {seen.job: seen for seen in event.jobs}
+        up = [pilot for pilot in self.fleet.pilots if pilot.phase == "up"]
+        if all(fates.ended(job_of(jobs, pilot)) for pilot in up):
+            self.requests.ask(RemoveDirectory, then=nothing, failed=self._untidy)
 
     def _untidy(self, _action: Any, event: Failed) -> None:
         """The results are safe; the rest is a warning."""

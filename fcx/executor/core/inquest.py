@@ -12,6 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from ...protocol.names import parse_claim
 from . import fates
 from .actions import CancelJob, Forget, ListFolder, ListLinks, ReadOutput
 from .events import Failed, FilesListed, LinksListed, OutputRead, Trouble
@@ -242,9 +243,5 @@ class Inquest:
 
     def _claimed(self, cursor: Cursor, claims: dict[str, str]) -> list[Task]:
         """Unfinished tasks of the portions that an agent had claimed."""
-        mine = []
-        for name, owner in claims.items():
-            bundle, _, portion = name.partition(".")
-            if owner == cursor.name and portion.isdigit():
-                mine.append((bundle, int(portion)))
-        return self.tasks.in_portions(mine)
+        mine = [parse_claim(name) for name, owner in claims.items() if owner == cursor.name]
+        return self.tasks.in_portions(portion for portion in mine if portion)

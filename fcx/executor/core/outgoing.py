@@ -76,7 +76,8 @@ class Outgoing:
 
     def number_from(self, number: int) -> None:
         """Bundles and orders are numbered past those of an earlier process."""
-        self.number = self.orders.number = number
+        self.number = max(number, self.number)
+        self.orders.number = max(number, self.orders.number)
 
     def arrival(self, tasks: list[Task]) -> None:
         """New tasks have come."""

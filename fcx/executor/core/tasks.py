@@ -117,6 +117,10 @@ class Tasks:
         function = task.info.function
         self.longest[function] = max(seconds, self.longest.get(function, 0.0))
 
+    def quiet(self) -> float:
+        """Seconds since a task has ended."""
+        return self.requests.now - self._progress
+
     def expected_seconds(self, looked: float) -> float | None:
         """Mean seconds of a task so far; None while nothing tells, or what told proves wrong.
 

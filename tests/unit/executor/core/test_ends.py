@@ -26,6 +26,7 @@ from fcx.executor.core.events import (
     Died,
     Done,
     FilesListed,
+    Finished,
     InboxRead,
     JobSeen,
     JobsListed,
@@ -129,6 +130,30 @@ def test_a_job_that_could_not_be_cancelled_finds_the_word_that_the_run_is_over()
     drive.done(WriteClosed)
     assert drive.last(RecordEnd).kept
     assert not drive.all(RemoveDirectory)
+
+
+def test_a_run_that_rests_before_its_end_asks_who_removes_its_directory():
+    """Its pilot may have ended long ago, unheard of: then nobody else removes it."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.wait(0.1)
+    drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
+    drive.tell(Settled("t1"))
+    drive.wait(60.0)
+    drive.tell(CloseAsked(abort=False))
+    assert drive.last(WriteClosed).word == "remove"
+    drive.done(WriteClosed)
+    drive.tell(JobsListed(drive.last(ListJobs).id, (JobSeen("7", "COMPLETED"),), 0.1))
+    drive.done(RemoveDirectory)
+    assert not drive.last(RecordEnd).kept
+
+
+def test_bundles_are_never_numbered_anew():
+    """What is read of the inbox may be older than what was sent meanwhile."""
+    drive = Drive()
+    drive.core.outgoing.number_from(7)
+    drive.core.outgoing.number_from(2)
+    assert drive.core.outgoing.number == drive.core.outgoing.orders.number == 7
 
 
 def _asked(drive, kind):
