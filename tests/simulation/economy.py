@@ -68,7 +68,7 @@ class Rhythm:
         """An answer to a look, or new work where there was none."""
         if isinstance(event, ev.Submitted | ev.Attached) and not self._works:
             self._news, self._streak = self.checks.world.now, 0
-        if asked is None or not _is_look(asked):
+        if asked is None or not is_look(asked):
             return
         if not (isinstance(event, ev.Failed) and event.kind == "passing" and core_repeats(core)):
             self._open.pop(asked.id, None)
@@ -78,7 +78,7 @@ class Rhythm:
 
     def asked(self, action: Any, event: Any, now: float, owed: float) -> None:
         """A look begins, or goes on."""
-        if not _is_look(action):
+        if not is_look(action):
             return
         if self._ended and isinstance(action, act.ListFolder):
             self.over(now)  # another follows at once
@@ -142,7 +142,8 @@ class Listings:
 
     def asked(self, action: Any, event: Any, now: float) -> None:
         """One is asked for, again perhaps."""
-        if isinstance(action, act.ListJobs) and self._asked is not None:
+        last = isinstance(event, ev.Done)  # of the run: whether nobody is left
+        if isinstance(action, act.ListJobs) and self._asked is not None and not last:
             since = now - self._asked
             fine = since >= self._pause - ROUNDING
             self.checks.demand(
@@ -234,7 +235,8 @@ class Repeats:
 CHARGED = (act.SubmitPilot, act.ListJobs, act.ListFolder, act.ReadLog, act.UploadBundle)
 
 
-def _is_look(action: Any) -> bool:
+def is_look(action: Any) -> bool:
+    """Whether it is part of a look into the logs."""
     if isinstance(action, act.ListFolder):
         return action.folder == "logs"
     return isinstance(action, act.ReadLog)

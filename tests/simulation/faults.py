@@ -307,6 +307,7 @@ LAST_WORDS = (
     "srun: error: execve(): python3: not found",
     "python3: error while loading shared libraries",
     "srun: error: environment file not found",
+    "",
 )
 PASSING_LIMITS = (
     *("AssocGrpJobsLimit", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "PartitionNodeLimit"),

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from .cluster import KILL_WAIT
+from .faults import beside_requests
 from .invariants import Checks
 
 BEGINS = 2.0  # seconds of a job's script and its workers' start
 SLOWEST = 10.0  # seconds until an agent has seen what is written: a look, and a slow file system
 UNTOLD = ("outage", "long_outage", "permission", "directory_removed")  # nobody could end them
 FOR_NOTHING = 12  # pilots that may come and go without a task, beside what faults explain
+UNKNOWN = (
+    "unloadable",
+    "hidden_job",
+    "long_hidden_job",
+    "forgotten_job",
+)  # what is wanted, who lives
+LONG_ENDED = 10.0  # seconds before the end of a run, of which the client then knows
 HELLO = 125.0  # seconds for which an agent waits for its workers
 
 
@@ -32,6 +40,18 @@ def _allowed(checks: Checks) -> float:
     waits = max(scenario.idle_timeout, scenario.gate_timeout)
     hangs = HELLO if "worker_hangs" in checks.struck else 0.0
     return waits + longest + hangs + BEGINS + SLOWEST + scenario.lag + KILL_WAIT
+
+
+def left_behind(checks: Checks) -> None:
+    """Where only jobs and agents were struck, nothing stays of a run that gave all it owed."""
+    session, only_jobs = checks.sessions[-1], beside_requests(checks.struck)
+    whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
+    told = not any(name in checks.struck for name in UNKNOWN) and not checks.scenario.dark
+    if whole and only_jobs and told and not any(job.doomed for job in checks.jobs()):
+        last = max((job.times.left for job in checks.jobs()), default=0.0)
+        long_ended = session.finished > last + LONG_ENDED or checks.world.now > session.finished
+        there = checks.cluster.directory.exists and long_ended
+        checks.demand(not there, "left behind", "the run directory")
 
 
 def for_nothing(checks: Checks, job: Any) -> None:

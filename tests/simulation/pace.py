@@ -7,9 +7,15 @@ from typing import Any
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
 
-from .economy import Allowance, Listings, Repeats, Rhythm
+from .cluster import ENDED
+from .economy import Allowance, Listings, Repeats, Rhythm, is_look
 from .invariants import Checks
 
+UNLISTED = frozenset(("long_hidden_job", "forgotten_job", "listing_without_job", "empty_listing"))
+GHOSTS = frozenset(
+    ("ghost_submit", "repeated_submit", "lost_answer")
+)  # jobs that run under two ids
+STUCK = ("PartitionTimeLimit", "PartitionConfig")  # reasons of jobs that never begin
 ONE_AT_A_TIME = (act.ListFolder, act.ListJobs, act.UploadOrder, act.ReadInbox)
 ONCE = (act.Prepare, act.UploadInitializer, act.UploadArchive, act.JudgeRequirements)
 
@@ -26,6 +32,8 @@ class Pace:
         self._ids: dict[int, Any] = {}  # all that were ever asked
         self._awaited: dict[int, Any] = {}
         self._done: dict[Any, None] = {}  # what need not be done again
+        self._there = False  # the run directory, as far as is known
+        self._ended = False  # an agent or a pilot, as far as is known
 
     def told(self, event: Any, core: Any, now: float) -> Any:
         """An answer, perhaps: the action that it answers."""
@@ -35,14 +43,46 @@ class Pace:
         asked = self._awaited.pop(event.action, None)
         if not isinstance(event, ev.Failed) and isinstance(asked, ONCE):
             self._done[_what(asked)] = None
+        self._known(event)
         self.repeats.told(event, asked, now)
         self._listings.told(event, asked, now)
         self._rhythm.told(event, asked, core)
         return asked
 
+    def _known(self, event: Any) -> None:
+        """What an answer tells of the directory and of ends."""
+        if isinstance(event, ev.LogRead):
+            kinds = {type(record) for record in event.records}
+            self._there = self._there or ev.Up in kinds
+            self._ended = self._ended or ev.Left in kinds
+        elif isinstance(event, ev.InboxRead):
+            self._there = self._ended = True  # whatever an earlier life knew
+        elif isinstance(event, ev.FilesListed):
+            names = [name.split(".") for name, _ in event.files]
+            again = any(len(parts) == 4 and parts[1] != "0" for parts in names)  # another life
+            self._ended = self._ended or again or any(parts[-1] == "exit" for parts in names)
+        elif isinstance(event, ev.JobsListed):
+            self._ended = self._ended or any(job.state in ENDED for job in event.jobs)
+
+    def _needed(self, action: Any) -> None:
+        """No directory is made where an agent works; claims matter once something has ended."""
+        again = isinstance(action, act.MakeDirectory) and self._there
+        again = again and "directory_removed" not in self.checks.struck
+        self.checks.demand(not again, "made again", f"{action}")
+        claims = isinstance(action, act.ListLinks) and not self._ended
+        missing = self.checks.struck.keys() & UNLISTED
+        self.checks.demand(not claims or bool(missing), "listed for nothing", f"{action}")
+        if isinstance(action, act.CancelJob) and self.checks.sessions[-1].open:
+            looks = [other for other in self._awaited.values() if is_look(other)]
+            stuck = self.checks.cluster.jobs[action.job].reason in STUCK
+            fine = not looks or stuck or bool(self.checks.struck.keys() & GHOSTS)
+            self.checks.demand(fine, "cancelled during a look", f"{action}: {looks}")
+
     def asked(self, action: Any, event: Any, now: float) -> None:
         """A request or an errand goes out."""
         demand = self.checks.demand
+        if action.id not in self._ids:
+            self._needed(action)
         known = self._ids.setdefault(action.id, action)
         fresh = action.id not in self._awaited
         demand(known == action and fresh, "id used twice", f"{action}")

@@ -12,9 +12,16 @@ from fcx.executor.core import events as ev
 
 from .faults import beside_requests
 from .invariants import Checks
+from .pace import STUCK
 
 AGAIN = 60.0  # seconds for which a pilot that could not be cancelled is left alone
 UNHEARD = 110.0  # seconds after which an agent's end must be known: silence, listings, unread logs
+
+
+def _reserved(core: Any, pilot: Any) -> list[str]:
+    """Tasks that this pilot alone may run."""
+    unfinished = core.tasks.unfinished.values() if pilot.reserved else ()
+    return [task.id for task in unfinished if task.bundle == pilot.reserved]
 
 
 class Promptness:
@@ -89,6 +96,13 @@ class Promptness:
         """Not while it works, nor soon after that was refused."""
         up = list(self._up.get(action.job, {}))
         self.checks.demand(not up, "cancelled at work", f"{action}: {up}")
+        script = self.checks.cluster.jobs[action.job].script
+        waits = [
+            task for p in core.fleet.pilots if p.job == action.job for task in _reserved(core, p)
+        ]
+        stuck = self.checks.cluster.jobs[action.job].reason in STUCK
+        fine = stuck or not (script.fresh and waits)
+        self.checks.demand(fine, "cancelled though reserved", f"{action} for {waits}")
         since = now - self._kept_alive.get(action.job, float("-inf"))
         self.checks.demand(since >= AGAIN, "cancelled again", f"{action} after {since:.1f} s")
 

@@ -24,6 +24,8 @@ class Reactions:
         self.expected, self.settled = expected, settled  # the session's
         self._sent: dict[str, int] = {}  # attempts, as last sent
         self._tidied = ""  # what the directory was left as
+        self._uncancelled: dict[str, None] = {}  # jobs that may yet begin, though the run is over
+        self._recorded = False  # that the run is over
         self._ambiguous = False  # a submit was repeated: another job may come
         self._landed = False  # an agent has been heard of
         self._listed: dict[str, None] = {}  # logs
@@ -48,7 +50,7 @@ class Reactions:
         if core.ending.broken is None and not core.ending.aborting:
             self._follows(event, actions, before)
             self._ordered(core, actions)
-        self._noted(core, event, actions)
+        self._noted(core, event, asked, actions)
 
     def _heard(self, agent: str, records: tuple[Any, ...]) -> None:
         for record in records:
@@ -137,11 +139,15 @@ class Reactions:
         if not ready:
             self._unordered = dict.fromkeys(self._unordered, now)
 
-    def _noted(self, core: Any, event: Any, actions: list[Any]) -> None:
+    def _noted(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
         if isinstance(event, ev.LogRead) and any(isinstance(r, ev.Up) for r in event.records):
             self._landed = True
         if isinstance(event, ev.JobMade) and event.repeated:
             self._ambiguous = True
+        if isinstance(asked, act.CancelJob) and core.ending.stage != "open":
+            self._uncancelled.pop(asked.job, None)
+            if isinstance(event, ev.Failed):
+                self._uncancelled[asked.job] = None
         if isinstance(event, ev.Attached):
             self._sent.update(
                 (info.id, attempt)
@@ -156,7 +162,10 @@ class Reactions:
                 self._tidy(core, action)
             elif isinstance(action, act.TellRunning):
                 self._ran[action.task] = None
+            elif isinstance(action, act.Finish):
+                self.checks.demand(self._recorded, "end not remembered", f"{action}")
             elif isinstance(action, act.RecordEnd):
+                self._recorded = True
                 fine = action.kept or self._tidied == "remove" or not self._landed
                 fine = fine or (bool(self.checks.struck) and self._tidied != "keep")
                 self.checks.demand(fine, "untrue", f"{action}, it was left to {self._tidied}")
@@ -167,11 +176,11 @@ class Reactions:
         self._tidied = "remove" if removes else action.word
         if self._tidied == "remove":
             self.checks.removed()
-            late = removes and self._ambiguous
+            late = (removes and self._ambiguous) or bool(self._uncancelled)
             self.checks.demand(not late, "removed before a late job", f"{action}")
         if removes and not self.checks.struck and core.ending.broken is None:
             jobs = self.checks.cluster.jobs  # those that were cancelled end by themselves
-            used = [name for name in self._alive if not jobs[name.partition(".")[0]].doomed]
+            used = [name for name in self._alive if _serves(jobs[name.partition(".")[0]])]
             fine = not used or core.ending.aborting
             self.checks.demand(fine, "removed under agents", f"{used}")
         if removes and core.ending.broken is not None and self._may_be_wanted(core):
@@ -187,6 +196,11 @@ class Reactions:
         """Whether the task's only trouble is that the run broke while it ran."""
         note = self.settled.get(task)
         return bool(note and note.trouble == core.ending.broken)
+
+
+def _serves(job: Any) -> bool:
+    """Whether a job works, and goes on to."""
+    return not job.doomed and not job.ended
 
 
 KNOWN_WORDS: dict[type, tuple[str, tuple[Any, ...]]] = {

@@ -50,6 +50,11 @@ class Session:
         """Why the run could not go on."""
         return self.causes.broken
 
+    @property
+    def open(self) -> bool:
+        """Whether tasks are still owed."""
+        return not self._closed or any(task not in self.settled for task in self.expected)
+
     def failed_itself(self, task: str) -> bool:
         """Whether the task's trouble is its own."""
         note = self.settled.get(task)
@@ -158,8 +163,7 @@ class Session:
         if note.trouble.error == "Unreachable":
             self._pace.repeats.gives_up(self.checks.world.now)
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
-        owed = not self._closed or any(task not in self.settled for task in self.expected)
-        fine = owed or len(self.checks.sessions) > 1  # it is not known what lies there
+        fine = self.open or len(self.checks.sessions) > 1  # it is not known what lies there
         self.checks.demand(fine, "broken after its end", f"{note}")
         self.causes.broke(note.trouble)
         self.broke_at = self.checks.world.now

@@ -13,7 +13,7 @@ from .client import Client, Journal
 from .cluster import Cluster, Job
 from .faults import Faults
 from .invariants import Checks, Violation
-from .leaving import for_nothing, outlived
+from .leaving import for_nothing, left_behind, outlived
 from .node import Agent
 from .scenario import Scenario
 from .session import Session
@@ -208,6 +208,7 @@ class Simulation:
     def _ended(self) -> None:
         if not self.journal.ended:  # else it was left open: its pilots go on
             outlived(self.checks)
+        left_behind(self.checks)
         over = self.client.session.finished is not None
         self.checks.demand(over, "liveness", f"asleep: {self._state()}")
         self.checks.demand(not self._jobs_left(), "agents asleep", f"{self._state()}")
