@@ -164,6 +164,13 @@ def read_text(answer: Any) -> bytes:
     return plain_text(text or "").encode()
 
 
+def read_content(content: Any, size: int) -> bytes:
+    """A file's bytes: of its size, for a page can stand in their place."""
+    if not isinstance(content, bytes) or len(content) != size:
+        raise Odd(f"what came is not the file, which has {size} bytes")
+    return content
+
+
 def read_stat(answer: Any) -> FileStat:
     """What stat tells of a path."""
     return _record(answer, FileStat)

@@ -79,14 +79,15 @@ class Files:
 
     async def download(self, path: str) -> bytes:
         """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""
-        with _scratch() as folder:
-            target = folder / "download"
-            await self._requests.make(
-                f"download {path}",
-                lambda api: api.download(self._system, path, target, account=self._account),
-                answers.read_nothing,
-            )
-            return target.read_bytes()
+        what = f"download {path}"
+        found = await self._requests.make(
+            what, lambda api: api.stat(self._system, path), answers.read_stat
+        )
+        return await self._requests.make(
+            what,
+            lambda api: api.content(self._system, path),
+            lambda content: answers.read_content(content, found.size),
+        )
 
     async def stat(self, path: str) -> FileStat:
         """Mode, owner and size; of a symlink itself. Raises NoSuchPath."""

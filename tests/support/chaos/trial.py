@@ -24,7 +24,7 @@ from fcx.local import Environment, cluster
 
 CLIENT = Path(__file__).with_name("client.py")
 LONGEST = 900.0  # seconds for a client's last life
-KILLED = 1.0, 10.0  # seconds after its start that a client is killed
+KILLED = 2.0, 12.0  # seconds after its start that a client is killed
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,8 @@ class TestOddAnswers:
         assert len(server.asked) == 5
         server.say(Say(b"<h1>default backend - 404</h1>", 404), stat, data)
         assert call(lambda c: c.files.download("/f")) == b"abc"
+        server.say(stat, PAGE, data)
+        assert call(lambda c: c.files.download("/f")) == b"abc"
         server.say(Say.error(404, "stat: cannot statx '/f': No such file or directory"))
         with pytest.raises(errors.NoSuchPath, match="download /f"):
             call(lambda c: c.files.download("/f"))
