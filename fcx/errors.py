@@ -97,7 +97,11 @@ class ClusterError(FcxError):
 
 
 class Unreachable(ClusterError):
-    """No usable answer within the time allowed."""
+    """No usable answer within the time allowed; ``after``: seconds that the server asks to wait."""
+
+    def __init__(self, message: str, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class CredentialsRefused(ClusterError):

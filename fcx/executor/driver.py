@@ -129,7 +129,8 @@ class Driver:
         if kind == "bug":
             self.performer.log.error("fcx failed", exc_info=error)
         trouble = Trouble(type(error).__name__, str(error), self.performer.keep_error(error))
-        return Failed(action.id, kind, trouble)
+        after = error.after if isinstance(error, Unreachable) else 0.0
+        return Failed(action.id, kind, trouble, after)
 
     # -- time -------------------------------------------------------------------------------
 

@@ -137,7 +137,9 @@ class Requests:
         if not self.reached:
             fix = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
         return Unreachable(
-            f"Could not {what} at {self._line.url}: {error}. It was tried for {spent:.0f} s; {fix}."
+            f"Could not {what} at {self._line.url}: {error}. It was tried for {spent:.0f} s; "
+            f"{fix}.",
+            error.after,
         )
 
     async def _nap(self, seconds: float) -> None:

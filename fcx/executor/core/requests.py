@@ -153,7 +153,7 @@ class Requests:
         waiting.again = self.now + min(pause, left)  # once more at the end of patience
         if self.now - self._complained > COMPLAINTS:
             self._complained = self.now
-            self.say(f"{event.trouble.message} Trying again", "warning")
+            self.say(f"{event.trouble.message} Trying again")  # the door warns, once
 
     # -- time -------------------------------------------------------------------------------
 

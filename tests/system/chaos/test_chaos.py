@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from chaos.faults import KINDS
 from chaos.proxy import chaos_proxy
 from chaos.trial import Plan, attempt
+from executors.deadline import WAIT
+from executors.fixtures import making
 
 from fcx.local import cluster
 
@@ -49,3 +53,16 @@ def test_all_kinds_occur():
         drawn = [proxy._fault() for _ in range(4000)]
     assert {fault.name for fault in drawn if fault} == {fault.name for fault in KINDS}
     assert 0.25 < sum(fault is not None for fault in drawn) / 4000 < 0.35
+
+
+@pytest.mark.slow
+def test_a_long_wait_that_the_server_asks_for_is_obeyed(env, tmp_path):
+    """Longer than the door's own patience: nobody asks again before."""
+    wait = 18
+    env.reset_counts()
+    env.faults.set("submit", times=1, rate=wait)
+    began = time.monotonic()
+    with making(env, tmp_path) as make, make(max_workers=1) as executor:
+        assert executor.submit(abs, -1).result(WAIT) == 1
+    assert time.monotonic() - began >= wait
+    assert env.counts()["submit"] == 2

@@ -167,6 +167,18 @@ class TestRepeating:
         virtual_time.run(lambda: ask(made))
         assert made.reached
 
+    def test_a_wait_that_is_asked_for_goes_along(self):
+        """Whoever repeats it later is not to come sooner."""
+        line = Script(Passing("slow down", after=120.0))
+
+        async def do():
+            with pytest.raises(Unreachable) as caught:
+                await ask(requests(line, patience=15.0))
+            return caught.value.after
+
+        assert virtual_time.run(do) == 120.0
+        assert len(line.times) == 1
+
 
 class TestDoubt:
     """Answer.doubtful: whether an earlier attempt may have been carried out."""
