@@ -1,7 +1,7 @@
 """A user's script that is killed now and then: run again, it takes up what it had begun.
 
 Arguments: folder, number of tasks, seed. What a task does it writes into ``ran``, what comes back
-into ``results``, one line each.
+into ``results``, and what it submits into ``sent``, one line each.
 """
 
 from __future__ import annotations
@@ -19,10 +19,19 @@ from typing import Any
 
 import fcx
 from fcx import FirecrestExecutor
+from fcx.errors import RunLost
 from fcx.executor.core import budget
 
 LONGEST = 0.3  # seconds of a task
+AT_ONCE, PAUSE = 50, 0.2  # tasks are submitted so many at once, and so many seconds apart
 OPTIONS = ["--time=00:10:00"]
+SETTINGS: dict[str, Any] = {
+    "max_workers": 8,
+    "workers_per_node": 4,
+    "sleep_interval": 1,
+    "idle_timeout": 10.0,
+    "gate_timeout": 30.0,
+}
 
 
 def work(folder: str, number: int, seconds: float) -> tuple[int, int, str]:
@@ -45,6 +54,8 @@ class Results:
     def note(self, future: Future[Any]) -> None:
         """A line of: life, number, value, token; or life and the error."""
         error = future.exception()
+        if isinstance(error, RunLost):
+            return  # never sent: it is submitted again
         told = (
             f"error {type(error).__name__}: {error}"
             if error
@@ -72,16 +83,14 @@ def main() -> None:
                 future.add_done_callback(results.note)
             wait(attached.futures.values())
     left = sorted(set(range(count)) - results.known())
-    print("left", len(left), flush=True)
     rng = random.Random(seed)
-    with FirecrestExecutor(
-        folder, OPTIONS, max_workers=8, workers_per_node=4, sleep_interval=1, idle_timeout=10.0
-    ) as executor:
+    with FirecrestExecutor(folder, OPTIONS, **SETTINGS) as executor:
         submit = functools.partial(executor.submit, work, str(folder))
-        for number in left:
-            submit(number, LONGEST * rng.random()).add_done_callback(results.note)
-        print("submitted", flush=True)
-    print("done", flush=True)
+        with (folder / "sent").open("a", buffering=1) as sent:
+            for place, number in enumerate(left):
+                submit(number, LONGEST * rng.random()).add_done_callback(results.note)
+                sent.write(f"{number}\n")
+                time.sleep(0 if (place + 1) % AT_ONCE else PAUSE)
 
 
 if __name__ == "__main__":

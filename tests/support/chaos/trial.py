@@ -50,15 +50,15 @@ class Outcome:
     wrong: list[int] = field(default_factory=list)  # came back with another value
     twice: list[int] = field(default_factory=list)  # came back with two outcomes
     errors: list[str] = field(default_factory=list)
-    resubmitted: int = 0  # had been submitted, and no earlier run knew them
+    resubmitted: int = 0  # submitted again, for no earlier run knew them
     more_than_once: int = 0  # runs beyond one for each task
     ended: bool = False  # the last client by itself, and well
-    left: list[str] = field(default_factory=list)  # jobs that live, run directories
+    left: list[str] = field(default_factory=list)  # run directories, of runs that are kept
 
     @property
     def good(self) -> bool:
-        """Nothing lost, nothing wrong, nothing left."""
-        bad = self.missing or self.wrong or self.twice or self.errors or self.left
+        """Nothing lost, nothing wrong."""
+        bad = self.missing or self.wrong or self.twice or self.errors
         return self.ended and not bad
 
     def __str__(self) -> str:
@@ -86,16 +86,14 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
                 life.wait(rng.uniform(*KILLED) if kill else LONGEST)
             ended = life.poll()
             life.kill()
-            said = life.communicate()[0].decode().splitlines()
-            left = next((int(line.split()[1]) for line in said if line.startswith("left")), 0)
-            outcome.resubmitted += left if outcome.kills else 0
+            life.wait()
             outcome.kills += ended is None
             outcome.ended = ended == 0
             if ended == 0:
                 break
         outcome.requests, outcome.faults = proxy.requests, proxy.faults
     _judge(outcome, plan, folder)
-    outcome.left = _left(env, folder)
+    outcome.left = [path.name for path in folder.glob(".fcx-*/2*")]
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -103,7 +101,7 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
 def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(CLIENT), str(folder), str(plan.tasks), str(plan.seed)]
     with (folder / "stderr").open("ab") as errors:
-        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors)
+        return subprocess.Popen(command, env=env, stderr=errors)
 
 
 def _judge(outcome: Outcome, plan: Plan, folder: Path) -> None:
@@ -118,17 +116,17 @@ def _judge(outcome: Outcome, plan: Plan, folder: Path) -> None:
             outcome.wrong.append(int(number))
     outcome.missing = [number for number in range(plan.tasks) if number not in came]
     outcome.twice = [number for number, tokens in came.items() if len(tokens) > 1]
-    ran = Counter(line.split()[0] for line in _lines(folder / "ran"))
-    outcome.more_than_once = sum(count - 1 for count in ran.values())
+    outcome.resubmitted = _beyond_one(folder / "sent")
+    outcome.more_than_once = _beyond_one(folder / "ran")
+
+
+def _beyond_one(path: Path) -> int:
+    """Lines that begin with the same word as an earlier one."""
+    return sum(count - 1 for count in Counter(line.split()[0] for line in _lines(path)).values())
 
 
 def _lines(path: Path) -> list[str]:
     return path.read_text().splitlines() if path.exists() else []
-
-
-def _left(env: Environment, folder: Path) -> list[str]:
-    """What should have gone: run directories."""
-    return [path.name for path in folder.glob(".fcx-*/2*")]
 
 
 @contextlib.contextmanager
