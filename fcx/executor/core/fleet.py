@@ -92,7 +92,7 @@ class Pilot(msgspec.Struct):
     def may_have_begun(self) -> bool:
         """Whether it may have run something: Slurm's last word is not that it waits."""
         waits = self.heard.state is not None and self.heard.state.state == "PENDING"
-        return self.phase != "ended" and bool(self.jobs()) and not waits
+        return self.phase != "ended" and not waits and (self.ambiguous or bool(self.jobs()))
 
     def jobs(self) -> list[str]:
         """All job ids it is known under: an ambiguous submit may have made another."""
@@ -269,6 +269,7 @@ class Fleet:
             pilot.phase = "ended"
             return
         pilot.submitted = self.requests.now
+        pilot.ambiguous = True  # until there is an answer
         self.requests.ask(
             SubmitPilot,
             pilot.name,
@@ -293,8 +294,8 @@ class Fleet:
         """A further pilot that is refused harms none that lives."""
         pilot.phase = "ended"
         if event.kind == "passing":  # the caller leaves; the job may yet begin
-            pilot.ambiguous = True
             return
+        pilot.ambiguous = False
         others = len(self.live())
         if not others:
             self.requests.give_up(event.trouble)

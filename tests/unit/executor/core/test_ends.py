@@ -7,17 +7,21 @@ from driving import Drive
 from fcx.executor.core.actions import (
     Broken,
     CancelJob,
+    Encode,
     Errand,
     ListFolder,
     ListJobs,
     ListLinks,
     MakeDirectory,
+    Prepare,
     ReadInbox,
     ReadLog,
     RecordEnd,
+    RecordPilot,
     RecordTasks,
     RemoveDirectory,
     Settle,
+    SubmitPilot,
     WriteClosed,
 )
 from fcx.executor.core.events import (
@@ -25,6 +29,7 @@ from fcx.executor.core.events import (
     CloseAsked,
     Died,
     Done,
+    Encoded,
     FilesListed,
     Finished,
     InboxRead,
@@ -32,9 +37,11 @@ from fcx.executor.core.events import (
     JobsListed,
     LinksListed,
     LogRead,
+    Prepared,
     Refused,
     Running,
     Settled,
+    Submitted,
     TaskInfo,
     Trouble,
     Up,
@@ -154,6 +161,25 @@ def test_bundles_are_never_numbered_anew():
     drive.core.outgoing.number_from(7)
     drive.core.outgoing.number_from(2)
     assert drive.core.outgoing.number == drive.core.outgoing.orders.number == 7
+
+
+def test_a_submit_that_is_never_answered_may_have_made_a_job():
+    """Its outcomes may lie there: the run is left open, not removed."""
+    drive = Drive(patience=40.0)
+    drive.tell(Submitted((TaskInfo("t1", "work", 10),)))
+    drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
+    drive.wait(0.05)
+    drive.done(RecordTasks)
+    drive.tell(Encoded(drive.last(Encode).id, 100))
+    drive.done(RecordPilot)
+    while not drive.all(Broken):
+        for action in _asked(drive, SubmitPilot):
+            drive.fails(action, "passing", "500: channel not open")
+        drive.wait(1.0)
+    drive.tell(Settled("t1"))
+    drive.done(RecordEnd)
+    assert drive.last(RecordEnd).kept
+    assert not drive.all(RemoveDirectory)
 
 
 def _asked(drive, kind):
