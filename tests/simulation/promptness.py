@@ -128,5 +128,8 @@ class Promptness:
         most = UNHEARD + 2 * scenario.limits.sleep_interval + 30 * scenario.latency
         for task, run in self._running.items():
             if run is not None and run.how in {"died", "stopped"} and run.agent.gone:
-                fine = now - max(run.ended, scenario.dark) <= most
+                job = run.agent.job
+                again = job.restart and job.state == "PENDING"  # its next life will tell
+                since = max(run.ended, scenario.dark, job.times.began)
+                fine = again or now - since <= most
                 self.checks.demand(fine, "runs no more", f"{task} on {run.agent.name}")
