@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -19,15 +20,34 @@ class Owner(Protocol):
         """Take a task back, or kill the worker that runs it."""
 
 
-class FirecrestFuture(Future[T]):
-    """The result of a task that runs elsewhere: a standard Future, with output and job id."""
+class Attempt(NamedTuple):
+    """One time that a task was begun; ``error``: why that was not the last, empty where it was."""
 
-    def __init__(self, task_id: str, owner: Owner) -> None:
+    number: int
+    job_id: str
+    error: str = ""
+
+
+class FirecrestFuture(Future[T]):
+    """The result of a task that runs elsewhere: a standard Future, with output and job id.
+
+    ``name`` is its function's; ``key``, where it has one, is how a later process asks for it.
+    """
+
+    def __init__(self, task_id: str, owner: Owner, name: str = "", key: str = "") -> None:
         super().__init__()
         self.task_id = task_id
+        self.name = name
+        self.key = key
         self.job_id: str | None = None  # of the Slurm job, once the task is known to run
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
+        self._attempts: dict[int, Attempt] = {}
+
+    @property
+    def attempts(self) -> tuple[Attempt, ...]:
+        """How often the task was begun, as far as is known: more than once after a failure."""
+        return tuple(self._attempts[number] for number in sorted(self._attempts))
 
     def stdout(self) -> str:
         """What the task has written to stdout: all of it once it is done, so far while it runs."""
@@ -59,7 +79,7 @@ class FirecrestFuture(Future[T]):
         if not self.done():
             self.set_exception(error)
 
-    # What the run reports: the first two in its loop's thread, the last where user code may run.
+    # What the run reports: the first three in its loop's thread, the last where user code may run.
 
     def report_running(self, job: str) -> None:
         """The task has begun in this job."""
@@ -67,6 +87,11 @@ class FirecrestFuture(Future[T]):
         with self._condition:
             if self._state == "PENDING":
                 self._state = "RUNNING"
+
+    def report_attempts(self, runs: Iterable[tuple[int, str, str]]) -> None:
+        """It was begun so often; more may become known later."""
+        found = {number: Attempt(number, job, error) for number, job, error in runs}
+        self._attempts = {**self._attempts, **found}
 
     def report_pending(self) -> None:
         """The task goes back to the queue."""
@@ -89,4 +114,4 @@ class FirecrestFuture(Future[T]):
         return True
 
 
-__all__ = ["CancelledError", "FirecrestFuture"]
+__all__ = ["Attempt", "CancelledError", "FirecrestFuture"]

@@ -59,6 +59,20 @@ class Home:
             return f"working_dir {self.working_dir} does not exist on {self.client.system}\n"
         return ""
 
+    async def claim(self, directory: str) -> bool:
+        """Make a run directory of a given name; False where something lies under that name.
+
+        An empty one is ours: we made it before, and did not hear the answer.
+        """
+        files = self.client.files
+        try:
+            await files.make_folder(directory, parents=False)
+        except RequestRefused as error:
+            if "File exists" not in str(error):
+                raise
+            return not await files.list(directory)
+        return True
+
     async def _ask_user(self) -> str:
         try:
             return await self.client.user()

@@ -6,52 +6,112 @@
 from __future__ import annotations
 
 import itertools
-import logging
+import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..parity.gate import Gate
+from ..parity.gate import Gate, Question
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
+from ..payload.key import Keys, NoKey, check_key, takes_key
 from ..payload.needs import Needs, RequirementsCache
-from ..state.memory import Memory
 from .core.events import TaskInfo
-from .effects.context import Identity
 from .future import FirecrestFuture
 from .mailbox import NewTask
 from .preflight import preflight
-from .run import Run, make_context
-from .settings import settle
+from .run import Run
+from .settings import RunSettings
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A task that is about to be submitted."""
+
+    fn: Callable[..., Any]
+    data: bytes
+    needs: Needs
+    key: str
+    named: bool = False  # the key is the caller's
 
 
 class Intake:
-    """What stands between an executor's interface and its run."""
+    """What stands between an interface and its run.
+
+    ``again``: the run goes on with tasks of an earlier process, so its own have other ids.
+    """
 
     def __init__(
-        self,
-        given: Mapping[str, object],
-        env: Mapping[str, str | None] | None,
-        logger: logging.Logger,
-        initializer: tuple[Callable[..., Any], tuple[Any, ...]] | None,
-        include: Sequence[Any],
+        self, run: Run, gate: Gate, include: Sequence[Any] = (), *, again: bool, keyed: bool
     ) -> None:
-        first = payload.dump_initializer(*initializer) if initializer else b""
-        self.settings, self.question = settle(given, env, logger, first)
-        memory = Memory(logger)
-        self._gate = Gate(self.question, memory)
+        self.run = run
+        self._gate = gate
         self._needs = RequirementsCache(tuple(include))
-        self.run = Run(make_context(self.settings, self._gate, Identity.new(), memory))
+        self._prefix = f"u{int(time.time()):08x}{secrets.token_hex(2)}-" if again else "t"
         self._numbers = itertools.count(1)
+        manifest = gate.question.manifest
+        build = manifest.build_id if manifest else ""
+        self._keys = Keys(build or "") if keyed else None
+        self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
+        self._said: dict[str, None] = {}  # functions without a key
+
+    @property
+    def settings(self) -> RunSettings:
+        """What the run is made with."""
+        return self.run.context.settings
+
+    @property
+    def question(self) -> Question:
+        """What its verdict is about."""
+        return self._gate.question
+
+    def preflight(self, *, fresh: bool) -> Verdict:
+        """The verdict on the remote side."""
+        return preflight(self.settings, self.question, fresh=fresh).verdict
 
     def prepare(
-        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[bytes, Needs]:
-        """The pickle of a call and what that needs.
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        key: Any = "",
+    ) -> Draft:
+        """The pickle of a call, what that needs, and its key.
 
+        ``key``, or an argument of that name which the function does not take, is the caller's.
         Raises PayloadError for what cannot be pickled.
         """
+        if not callable(fn):
+            raise TypeError(f"{fn!r} is not callable")
+        if key == "" and "key" in kwargs and not takes_key(fn):
+            key = kwargs["key"]
+            kwargs = {name: value for name, value in kwargs.items() if name != "key"}
+            check_key(key)
+        named = bool(key) and bool(check_key(key))
         data = payload.dump(fn, args, kwargs)
-        return data, self._needs.needs(fn, data)
+        needs = self._needs.needs(fn, data)
+        return Draft(fn, data, needs, key if named else self._key(fn, args, kwargs), named)
+
+    def _key(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> str:
+        """The usual key; what has none is said once, and runs at each start."""
+        if self._keys is None:
+            return ""
+        try:
+            return self._keys.of(fn, args, kwargs)
+        except NoKey as error:
+            name = payload.name_of(fn)
+            if name not in self._said:
+                self._said[name] = None
+                self.run.context.settings.logger.warning(
+                    f"{name} has no key of its own ({error}): it runs anew at each start of this "
+                    "run, unless submit(..., key=) names it."
+                )
+            return ""
+
+    def expect(self, futures: Mapping[str, FirecrestFuture[Any]]) -> None:
+        """Futures that are asked for by these keys."""
+        self._named.update(futures)
 
     def judge(self, needs: Needs) -> None:
         """Begin the run, which recalls what is known of the remote side, and judge by that.
@@ -61,25 +121,33 @@ class Intake:
         self.run.begin()
         self._gate.refuse_task(needs.requirements)
 
-    def submit(self, fn: Callable[..., Any], data: bytes, needs: Needs) -> FirecrestFuture[Any]:
-        """Hand a task to the run."""
+    def submit(self, draft: Draft) -> FirecrestFuture[Any]:
+        """Hand a task to the run, unless it has one of that key already."""
+        known = self._named.get(draft.key) if draft.key else None
+        if known is not None:
+            return known
+        info, archive = self._info(draft)
+        future: FirecrestFuture[Any] = FirecrestFuture(info.id, self.run, info.name, info.key)
+        if draft.named:
+            self._named[draft.key] = future
+        archives = ((archive, draft.needs.archive),) if archive else ()
+        self.run.submit(NewTask(info, draft.data, future, archives))
+        return future
+
+    def _info(self, draft: Draft) -> tuple[TaskInfo, str]:
+        """What decisions need of a task, and the name of the modules that travel with it."""
+        fn, needs = draft.fn, draft.needs
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
         walltime = getattr(fn, "walltime", None)
         info = TaskInfo(
-            f"t{next(self._numbers):07d}",
+            f"{self._prefix}{next(self._numbers):07d}",
             payload.name_of(fn),
-            len(data),
+            len(draft.data),
             payload.function_key(fn),
             float(walltime) if isinstance(walltime, (int, float)) else None,
             ((archive, len(needs.archive)),) if archive else (),
             self.run.context.requirements.number(needs.requirements),
+            draft.key,
         )
-        future: FirecrestFuture[Any] = FirecrestFuture(info.id, self.run)
-        archives = ((archive, needs.archive),) if archive else ()
-        self.run.submit(NewTask(info, data, future, archives))
-        return future
-
-    def preflight(self, *, fresh: bool) -> Verdict:
-        """The verdict on the remote side."""
-        return preflight(self.settings, self.question, fresh=fresh).verdict
+        return info, archive

@@ -37,7 +37,8 @@ class FirecrestExecutor(Executor):
     max_workers: tasks at the same time (default: min(32, CPUs of this machine + 4)).
     sleep_interval: longest pause between two looks, in seconds (30). task_retries: how often a
     task is run again when a node fails or a job is cancelled (3). env: the six FIRECREST
-    variables, instead of the environment's. What is not given is taken from ``fcx.toml``.
+    variables, instead of the environment's. run: a name, under which the same script run again
+    goes on with what is queued, running and done. What is not given is taken from ``fcx.toml``.
     Raises ConfigError or OptionError for what can be told without asking the cluster.
     """
 
@@ -64,13 +65,16 @@ class FirecrestExecutor(Executor):
         include: Sequence[Any] = (),
         inline: bool | None = None,
         python: str | None = None,
+        run: str | None = None,
     ) -> None:
         given = dict(locals())  # each setting of the table is an argument of the same name
-        from .intake import Intake
+        from ..payload.dump import dump_initializer
+        from .resumption import open_run
 
         self._logger = _logger(logger, logger_level)
         first = _initializer(initializer, initargs)
-        self._intake = Intake(given, env, self._logger, first, include)
+        initial = dump_initializer(*first) if first else b""
+        self._intake = open_run(given, env, self._logger, initial, include, run)
         self._run = self._intake.run
         self._lock = threading.Lock()
         self._shut = False
@@ -80,19 +84,30 @@ class FirecrestExecutor(Executor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """Have ``fn(*args, **kwargs)`` run on the cluster.
 
-        Raises PayloadError at once for what cannot be pickled, ParityError for what the remote side
-        is known to lack, RuntimeError after shutdown.
+        ``key="..."`` names the task for later starts of the run, unless the function itself takes
+        an argument ``key``: then it is the function's, and ``submit_as`` names the task. Raises
+        PayloadError at once for what cannot be pickled, ParityError for what the remote side is
+        known to lack, RuntimeError after shutdown.
         """
-        if not callable(fn):
-            raise TypeError(f"{fn!r} is not callable")
+        return self._submit("", fn, args, kwargs)
+
+    def submit_as(
+        self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> FirecrestFuture[T]:
+        """``submit`` under a key: the same key again is the same task, also at a later start."""
+        return self._submit(key, fn, args, kwargs)
+
+    def _submit(
+        self, key: str, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> FirecrestFuture[T]:
         self._run.refuse_if_inherited()
-        data, needs = self._intake.prepare(fn, args, kwargs)
+        draft = self._intake.prepare(fn, args, kwargs, key)
         self._refuse_if_broken()
         self._refuse_if_shut()
-        self._intake.judge(needs)  # may begin the run: what breaks it then is the future's error
+        self._intake.judge(draft.needs)  # may begin the run: what breaks it then is the future's
         with self._lock:
             self._refuse_if_shut()
-            return cast("FirecrestFuture[T]", self._intake.submit(fn, data, needs))
+            return cast("FirecrestFuture[T]", self._intake.submit(draft))
 
     def _refuse_if_broken(self) -> None:
         broken = self._run.broken

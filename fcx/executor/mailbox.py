@@ -6,6 +6,7 @@ Letters are taken out in the order in which they were put in, by the loop's thre
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,7 +40,10 @@ class Mailbox:
         self._lock = threading.Lock()
         self._letters: deque[Letter] = deque()
         self._futures: dict[str, FirecrestFuture[Any]] = {}  # that have no outcome
+        self._done: weakref.WeakValueDictionary[str, FirecrestFuture[Any]]
+        self._done = weakref.WeakValueDictionary()  # that somebody still has
         self._broken: BaseException | None = None
+        self._on_found: Callable[[tuple[TaskInfo, ...]], None] | None = None
         self._left = False  # this process was forked from the one whose run it is
         left_in_children(self)
 
@@ -99,10 +103,15 @@ class Mailbox:
 
     # -- for the loop's thread --------------------------------------------------------------
 
-    def expect(self, futures: dict[str, FirecrestFuture[Any]]) -> None:
-        """Futures of tasks that an earlier process has sent."""
+    def expect(
+        self,
+        futures: dict[str, FirecrestFuture[Any]],
+        found: Callable[[tuple[TaskInfo, ...]], None] | None = None,
+    ) -> None:
+        """Futures of tasks that an earlier process has sent; ``found`` hears of further ones."""
         with self._lock:
             self._futures.update(futures)
+            self._on_found = found or self._on_found
 
     def take(self) -> list[Letter]:
         """All letters, the oldest first."""
@@ -111,6 +120,11 @@ class Mailbox:
             self._letters.clear()
         return letters
 
+    def found(self, tasks: tuple[TaskInfo, ...]) -> None:
+        """Tasks of an earlier process that no journal had: whoever attached waits for them, too."""
+        if self._on_found is not None:
+            self._on_found(tasks)
+
     def future(self, task: str) -> FirecrestFuture[Any] | None:
         """The future of a task that has no outcome yet."""
         return self._futures.get(task)
@@ -118,7 +132,21 @@ class Mailbox:
     def settled(self, task: str) -> None:
         """It has one."""
         with self._lock:
-            self._futures.pop(task, None)
+            future = self._futures.pop(task, None)
+            if future is not None:
+                self._done[task] = future
+
+    def done(self, task: str) -> FirecrestFuture[Any] | None:
+        """The future of a task that has its outcome, if somebody still has it."""
+        return self._done.get(task)
+
+    def rename(self, task: str, to: str) -> None:
+        """A task is known under another id now."""
+        with self._lock:
+            future = self._futures.pop(task, None)
+            if future is not None:
+                future.task_id = to
+                self._futures[to] = future
 
     def break_off(self, error: BaseException) -> None:
         """No more tasks are taken."""

@@ -13,8 +13,10 @@ from .core.actions import (
     Discard,
     DropBundle,
     Forget,
+    Found,
     Hurry,
     Note,
+    Same,
     Say,
     Settle,
     TellPending,
@@ -44,6 +46,8 @@ class Notes:
             Forget: self._forget,
             Broken: self._broken,
             Hurry: self._hurry,
+            Same: self._same,
+            Found: self._found,
         }
 
     def take(self, note: Note) -> None:
@@ -70,6 +74,7 @@ class Notes:
         future = self.mailbox.future(note.task)
         if future is not None:
             original = self._original(note.trouble)
+            future.report_attempts(note.runs)
             delivery = Delivery(note.task, future, note.job, outcome, note.trouble, original)
             self.completion.put(delivery)
 
@@ -78,6 +83,16 @@ class Notes:
 
     def _discard(self, note: Discard) -> None:
         self.context.store.outcomes.pop((note.task, note.attempt), None)
+        future = self.mailbox.future(note.task) or self.mailbox.done(note.task)
+        if future is not None and note.job:
+            future.report_attempts([(note.attempt, note.job, "")])
+
+    def _same(self, note: Same) -> None:
+        self.context.store.payloads.rename(note.task, note.earlier)
+        self.mailbox.rename(note.task, note.earlier)
+
+    def _found(self, note: Found) -> None:
+        self.mailbox.found(note.tasks)
 
     def _drop_bundle(self, note: DropBundle) -> None:
         self.context.store.bundles.pop(note.bundle, None)

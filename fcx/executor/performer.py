@@ -7,13 +7,14 @@ import logging
 from collections.abc import Iterable
 
 from .completion import Completion
-from .core.actions import Answered, JudgeRequirements, Note, SubmitPilot
+from .core.actions import Answered, JudgeRequirements, Note, ReadInbox, SubmitPilot
 from .core.events import AnyEvent
 from .effects.context import Context
 from .effects.errands import Errands
 from .effects.files import FileEffects
 from .effects.jobs import JobEffects
 from .effects.keeping import Keeping
+from .effects.sent import SentTasks
 from .effects.table import Table
 from .mailbox import Mailbox, NewTask
 from .notes import Notes
@@ -28,10 +29,12 @@ class Performer:
         keeping = Keeping(context, completion)
         self.files = FileEffects(context, keeping)
         self.errands = Errands(context)
+        self.sent = SentTasks(context, self.files.expect_pilot)
         self._effects: Table = {
             **self.files.table,
             **JobEffects(context).table,
             **self.errands.table,
+            ReadInbox: self.sent.read,
         }
         self._notes = Notes(context, mailbox, completion)
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import secrets
 import threading
+import time
+from functools import partial
 
-from ..errors import UsageError
+from .. import spoken
+from ..errors import FcxError, StateError, UsageError
 from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate
-from ..protocol.bundle import Item
 from ..state.memory import Memory
 from .completion import Completion
 from .core import Core
-from .core.events import AnyEvent, Attached, Began, Broke, Trouble
+from .core.events import AnyEvent, Attached, Began, Broke, TaskInfo, Trouble
 from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
+from .effects.errands import record_of
 from .forks import FOREIGN
 from .home import Home
 from .mailbox import Mailbox, NewTask
@@ -25,6 +30,7 @@ from .recorder import Recorder
 from .scripts import Scripts
 from .settings import RunSettings
 from .store import RequirementSets, Store
+from .weight import weigh
 
 DOOR_PATIENCE = 15.0  # seconds for which the door itself repeats a request; then the core decides
 
@@ -55,8 +61,12 @@ class Run:
 
     def __init__(self, context: Context) -> None:
         settings = context.settings
+        identity = context.identity
         limits = settings.limits(
-            context.identity.id, context.scripts.prefix(), context.place.directory
+            identity.directory,
+            context.scripts.prefix(),
+            context.place.directory,
+            durable=bool(identity.name),
         )
         self.context = context
         self.recorder = Recorder(limits)
@@ -66,6 +76,8 @@ class Run:
         self._driver = Driver(Core(limits), self.mailbox, self._performer, self.recorder)
         self._begin_lock = threading.Lock()
         self._begun = False
+        self._earlier: Attached | None = None  # what this run goes on with
+        self._started = 0.0
         if settings.table.parity == "off":
             settings.logger.warning(
                 "parity off: whatever Python and packages are on the cluster will be used"
@@ -75,6 +87,11 @@ class Run:
     def id(self) -> str:
         """Its name."""
         return self.context.identity.id
+
+    @property
+    def name(self) -> str:
+        """The name of its directory: the user's, or else its id."""
+        return self.context.identity.directory
 
     @property
     def directory(self) -> str:
@@ -122,15 +139,35 @@ class Run:
         with self._begin_lock:
             if self._begun:
                 return
-            events = [self._began()]
+            earlier: list[AnyEvent] = [self._earlier] if self._earlier else []
+            events = [self._began(), *earlier]
             try:
                 self.context.gate.recall()
-                events = [self._began()]
+                events = [self._began(), *earlier]
             except Exception as error:  # noqa: BLE001 - it belongs to the futures, whatever it is
                 ref = self.context.store.keep_error(error)
                 events.append(Broke(Trouble(type(error).__name__, str(error), ref)))
             self._begun = True
+            if earlier:
+                self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
             self._driver.begin(*events)
+
+    def _goes_on(self, tasks: int) -> None:
+        """Remember that it is open again, and say with what."""
+        context = self.context
+        record = record_of(context, self._started)
+        with contextlib.suppress(StateError):  # said already
+            context.memory.record(partial(context.memory.journal.open_run, record))
+        said = f"Run {self.name} goes on: {tasks} task(s) of earlier starts, the first of them "
+        said += spoken.ago(time.time() - self._started)
+        asyncio.run_coroutine_threadsafe(self._say_size(said), LoopThread.shared().loop)
+
+    async def _say_size(self, said: str) -> None:
+        context = self.context
+        with contextlib.suppress(FcxError):
+            size = await weigh(context.client.files, context.place.directory)
+            said = f"{said}; {spoken.size(size)} in {context.place.directory}"
+        context.settings.logger.info(said)
 
     def attach(self, event: Attached) -> None:
         """Take over what another process began."""
@@ -138,6 +175,12 @@ class Run:
             self._begun = True
         self._performer.expect_pilots(name for name, _ in event.pilots)
         self._driver.begin(self._began(), event)
+
+    def resume(self, event: Attached, started: float) -> None:
+        """Go on with what another process began then, once this one submits something."""
+        self._performer.expect_pilots(name for name, _ in event.pilots)
+        self._earlier = event
+        self._started = started
 
     def _began(self) -> AnyEvent:
         return Began(secrets.randbits(63), self.context.gate.open)
@@ -172,6 +215,13 @@ class Run:
         """What a running task has written so far; waits for the cluster's answer."""
         return LoopThread.shared().run(self._driver.live_output(task, stream))
 
-    async def items_in_inbox(self) -> list[Item]:
-        """All tasks that lie in the run's bundles."""
-        return await self._performer.files.items()
+    def look(self) -> tuple[list[tuple[TaskInfo, int]], list[tuple[str, str]]]:
+        """What another process has sent, with attempts, and its pilots that have begun.
+
+        Raises UsageError where the key is not that of the run.
+        """
+        return LoopThread.shared().run(self._look())
+
+    async def _look(self) -> tuple[list[tuple[TaskInfo, int]], list[tuple[str, str]]]:
+        sent = self._performer.sent
+        return await sent.tasks(), await sent.pilots()

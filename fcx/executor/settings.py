@@ -78,7 +78,7 @@ class RunSettings:
             record["edf_option"] = self.environment.option
         return {**record, "python": self.python, "account": self.credentials.account}
 
-    def limits(self, run: str, pilots: str, directory: str) -> Limits:
+    def limits(self, run: str, pilots: str, directory: str, *, durable: bool = False) -> Limits:
         """As much of it as decisions need."""
         table = self.table
         return Limits(
@@ -90,6 +90,7 @@ class RunSettings:
             inline=table.inline,
             requeue=self.options.requeue,
             initializer=bool(self.initializer),
+            durable=durable,
             words=Words(
                 run=run,
                 pilots=pilots,

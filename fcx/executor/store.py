@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from msgspec.structs import replace
+
 from ..payload.requirements import Requirements
-from ..protocol.bundle import Bundle, Item
+from ..protocol.bundle import Bundle, Item, Meaning
 from .core.events import TaskInfo
 from .mailbox import NewTask
 from .wire import Outcome
@@ -28,9 +30,24 @@ class Payloads:
         """A task of an earlier process: its payload was found on the cluster."""
         archives = tuple((name, 0) for name in item.modules)
         size = max(1, len(item.payload))
-        info = TaskInfo(item.task, item.task, size, item.function, item.walltime, archives)
+        name = item.meaning.name or item.task
+        info = TaskInfo(
+            item.task, name, size, item.function, item.walltime, archives, 0, item.meaning.key
+        )
         self._tasks[item.task] = info, item.payload
         return info
+
+    def rename(self, task: str, to: str) -> None:
+        """A task is known under another id now: what it is made of is that one's."""
+        known = self._tasks.pop(task, None)
+        if known is not None:
+            info, payload = known
+            self._tasks[to] = replace(info, id=to), payload
+
+    def key(self, task: str) -> str:
+        """The key by which a later process asks for a task."""
+        known = self._tasks.get(task)
+        return known[0].key if known else ""
 
     def item(self, task: str, attempt: int) -> Item | None:
         """A task as it travels; None for one that was settled meanwhile."""
@@ -39,7 +56,8 @@ class Payloads:
             return None
         info, payload = known
         modules = tuple(name for name, _ in info.archives)
-        return Item(task, attempt, info.function, payload, info.walltime, modules)
+        meaning = Meaning(info.name, info.key)
+        return Item(task, attempt, info.function, payload, info.walltime, modules, meaning)
 
     def name(self, task: str) -> str:
         """A task's name for people."""

@@ -11,6 +11,7 @@ import hashlib
 import json
 
 from ..records import Struct
+from ..spoken import ago
 from .manifest import Manifest
 from .reading import parse, read, render
 from .snapshot import Snapshot, Text
@@ -64,12 +65,7 @@ class Known(Struct, frozen=True):
 
     def spoken_age(self, now: float) -> str:
         """``3 hours ago``."""
-        seconds = self.age(now)
-        for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-            count = int(seconds // size)
-            if count:
-                return f"{count} {unit}{'s' if count > 1 else ''} ago"
-        return "just now"
+        return ago(self.age(now))
 
     def to_json(self) -> str:
         """JSON that ``from_json`` reads."""

@@ -4,8 +4,8 @@ A bundle ``b000007`` is a body in chunks, each a file: ``b000007`` has the head 
 ``b000007.1`` and so on the others. The head is one line, ``fcx2 <MAC> <JSON>``, the MAC under the
 inbox's key; it names the length and the digest of each chunk, so that all of the bundle is
 authentic once it is whole. The body is made of portions, which agents claim one by one: a letter,
-then frames ``>IQ`` (length of meta, of payload; meta as JSON: t, a, f, w, m), as they are (``s``)
-or as a zlib stream (``z``).
+then frames ``>IQ`` (length of meta, of payload; meta as JSON: t, a, f, w, m, and for the client n,
+k), as they are (``s``) or as a zlib stream (``z``).
 
 An order ``o000002`` is one line, ``<MAC> <JSON>``: {"cancel": [task, ...]}.
 
@@ -34,6 +34,13 @@ MAGIC = b"fcx2"
 _FRAME = struct.Struct(">IQ")
 
 
+class Meaning(NamedTuple):
+    """What a task is to the client: agents have no use for it, a later client has."""
+
+    name: str = ""  # of its function
+    key: str = ""  # by which it is asked for again
+
+
 class Item(NamedTuple):
     """One task as it travels: what the agent must know of it, and its payload."""
 
@@ -43,6 +50,7 @@ class Item(NamedTuple):
     payload: bytes
     walltime: "Optional[float]" = None
     modules: "Tuple[str, ...]" = ()
+    meaning: Meaning = Meaning()
 
     def frame(self) -> bytes:
         """Length of meta, length of payload, meta, payload."""
@@ -51,6 +59,10 @@ class Item(NamedTuple):
             meta["w"] = self.walltime
         if self.modules:
             meta["m"] = list(self.modules)
+        if self.meaning.name:
+            meta["n"] = self.meaning.name
+        if self.meaning.key:
+            meta["k"] = self.meaning.key
         text = json.dumps(meta, separators=(",", ":")).encode("ascii")
         return _FRAME.pack(len(text), len(self.payload)) + text + self.payload
 
@@ -279,6 +291,7 @@ def _item(meta: bytes, payload: bytes) -> Item:
         payload,
         None if walltime is None else float(_typed(walltime, (int, float))),
         tuple(_typed(name, str) for name in _typed(known.get("m", []), list)),
+        Meaning(_typed(known.get("n", ""), str), _typed(known.get("k", ""), str)),
     )
 
 

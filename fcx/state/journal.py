@@ -1,4 +1,4 @@
-"""The journal of runs: what another process needs to collect one whose process is gone."""
+"""The journal of runs: what another process needs to go on with one whose process is gone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,13 @@ class RunRecord:
     directory: str
     key: bytes = field(repr=False)  # forging records with it would run code
     started: float
-    state: str  # open | closed | kept
+    state: str  # open | kept: it was left, and its directory is there
     settings: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name: that of its directory."""
+        return self.directory.rstrip("/").rpartition("/")[2]
 
 
 class Journal:
@@ -32,7 +37,7 @@ class Journal:
         self._database = Database(folder, patience)
 
     def open_run(self, record: RunRecord) -> None:
-        """Remember a run that begins."""
+        """Remember a run that begins, or goes on."""
         settings = json.dumps(dict(record.settings))
         place = (record.id, record.api_url, record.system, record.directory)
         row = (*place, record.key.hex(), record.started, record.state, settings)
@@ -40,10 +45,16 @@ class Journal:
             ("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row])
         )
 
-    def add_tasks(self, run: str, tasks: Iterable[tuple[str, str, int]]) -> None:
-        """Remember (id, name, attempt) of tasks that were sent."""
+    def add_tasks(
+        self, run: str, tasks: Iterable[tuple[str, str, int]], keys: Mapping[str, str] | None = None
+    ) -> None:
+        """Remember (id, name, attempt) of tasks that are about to be sent; ``keys`` by id."""
         rows = [(run, *task) for task in tasks]
-        self._database.change(("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", rows))
+        keyed = [(run, task, key) for task, key in (keys or {}).items()]
+        self._database.change(
+            ("INSERT OR REPLACE INTO tasks VALUES (?, ?, ?, ?)", rows),
+            ("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", keyed),
+        )
 
     def add_pilot(self, run: str, name: str, job: str) -> None:
         """Remember a job of a run."""
@@ -57,14 +68,19 @@ class Journal:
             return
         self._database.change(
             ("DELETE FROM tasks WHERE run = ?", [(run,)]),
+            ("DELETE FROM keys WHERE run = ?", [(run,)]),
             ("DELETE FROM pilots WHERE run = ?", [(run,)]),
             ("DELETE FROM runs WHERE id = ?", [(run,)]),
         )
 
     def run(self, run: str) -> RunRecord | None:
-        """One run."""
+        """One run, by its id."""
         rows = self._database.rows("SELECT * FROM runs WHERE id = ?", (run,))
         return _record(rows[0]) if rows else None
+
+    def named(self, name: str) -> list[RunRecord]:
+        """Runs of this name or id: one name may stand for runs on several clusters."""
+        return [record for record in self.runs() if name in {record.id, record.name}]
 
     def runs(self) -> list[RunRecord]:
         """All runs that are open or kept, the newest first."""
@@ -76,6 +92,10 @@ class Journal:
             (str(row[0]), str(row[1]), int(row[2])) for row in self._database.rows(_TASKS, (run,))
         ]
 
+    def keys(self, run: str) -> dict[str, str]:
+        """The keys by which tasks of a run are asked for again, by id."""
+        return {str(row[0]): str(row[1]) for row in self._database.rows(_KEYS, (run,))}
+
     def pilots(self, run: str) -> list[tuple[str, str]]:
         """(name, job) of the pilots of a run."""
         return [(str(row[0]), str(row[1])) for row in self._database.rows(_PILOTS, (run,))]
@@ -83,6 +103,7 @@ class Journal:
 
 _RUNS = "SELECT * FROM runs ORDER BY started DESC"
 _TASKS = "SELECT id, name, attempt FROM tasks WHERE run = ? ORDER BY id"
+_KEYS = "SELECT task, key FROM keys WHERE run = ?"
 _PILOTS = "SELECT name, job FROM pilots WHERE run = ?"
 
 

@@ -133,6 +133,12 @@ class Api:
         self.directory.inbox.put("closed", request.word, self.cluster.seen_by_agents())
         return ev.Done(request.id)
 
+    def reopen(self, _client: Any, request: act.Reopen) -> Any:
+        """Agents serve again."""
+        self._there()
+        self.directory.inbox.files.pop("closed", None)
+        return ev.Done(request.id)
+
     def remove_directory(self, _client: Any, request: act.RemoveDirectory) -> Any:
         """All of it is gone."""
         self._there()
@@ -178,16 +184,22 @@ class Api:
         """All tasks that lie there."""
         self._there()
         found: list[Any] = []
+        attempts: list[int] = []
         cancelled: list[str] = []
         for name, (content, _) in sorted(self.directory.inbox.files.items()):
             if name.startswith("b"):
-                found += [(client.known(task), name, portion) for task, portion in content.places()]
+                places = list(content.places())
+                found += [(client.known(task), name, portion) for task, _, portion in places]
+                attempts += [attempt for _, attempt, _ in places]
             elif name.startswith("o"):
                 cancelled += content
         last = max(map(number_of, self.directory.inbox.files), default=0)
         heads = [c.head for n, (c, _) in sorted(self.directory.inbox.files.items()) if n[0] == "b"]
         reserved = tuple((head.name, head.pilot) for head in heads if head.pilot)
-        return ev.InboxRead(request.id, tuple(found), tuple(cancelled), last, reserved)
+        closed = "closed" in self.directory.inbox.files
+        return ev.InboxRead(
+            request.id, tuple(found), tuple(cancelled), last, reserved, tuple(attempts), closed
+        )
 
     def fetch(self, _client: Any, request: act.Fetch) -> Any:
         """An outcome in parts."""
@@ -257,5 +269,6 @@ EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {
     act.ReadInbox: Api.read_inbox,
     act.Fetch: Api.fetch,
     act.WriteClosed: Api.write_closed,
+    act.Reopen: Api.reopen,
     act.RemoveDirectory: Api.remove_directory,
 }

@@ -27,12 +27,13 @@ class Journal:
         self.pilots: dict[str, str] = {}
         self.ended: bool | None = None  # kept
 
-    def attached(self, known: Callable[[str], ev.TaskInfo]) -> ev.Attached:
+    def attached(self, known: Callable[[str], ev.TaskInfo], *, by_key: bool) -> ev.Attached:
         """What the next client is told."""
         return ev.Attached(
             tuple(known(task) for task in self.tasks),
             tuple(self.tasks.values()),
             tuple(self.pilots.items()),
+            by_key,
         )
 
 
@@ -191,7 +192,10 @@ DOES: dict[type, Callable[[Client, Any], None]] = {
     act.DropBundle: Client.drop_bundle,
     act.Finish: Client.finish,
     **dict.fromkeys(
-        (act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken, act.Hurry),
+        (
+            *(act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken),
+            *(act.Hurry, act.Same, act.Found),
+        ),
         Client.nothing,
     ),
 }

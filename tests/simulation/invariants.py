@@ -15,6 +15,7 @@ from .table import Table
 from .world import World
 
 SAME = 1e-3  # seconds that count as the same time
+AGAIN = "-"  # in the id of a task that a later life of the client submits with the same key
 
 
 class Violation(AssertionError):
@@ -90,7 +91,14 @@ class Checks:
         plan: Plan = self.plans[task]
         archives = ((plan.archive, 5000),) if plan.archive else ()
         return ev.TaskInfo(
-            task, task, plan.size, plan.function, plan.walltime, archives, plan.requirements
+            task,
+            task,
+            plan.size,
+            plan.function,
+            plan.walltime,
+            archives,
+            plan.requirements,
+            task.partition(AGAIN)[0],
         )
 
     # -- what runs --------------------------------------------------------------------------

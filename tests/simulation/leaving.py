@@ -47,6 +47,7 @@ def left_behind(checks: Checks) -> None:
     session, only_jobs = checks.sessions[-1], beside_requests(checks.struck)
     whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
     told = not any(name in checks.struck for name in UNKNOWN) and not checks.scenario.dark
+    told = told and not checks.scenario.limits.durable
     if whole and only_jobs and told and not any(job.doomed for job in checks.jobs()):
         last = max((job.times.left for job in checks.jobs()), default=0.0)
         long_ended = session.finished > last + LONG_ENDED or checks.world.now > session.finished

@@ -46,11 +46,11 @@ class Parcel:
             made.pilot or None,
         )
 
-    def places(self) -> Iterator[tuple[str, int]]:
-        """Each task and its portion."""
+    def places(self) -> Iterator[tuple[str, int, int]]:
+        """Each task, its attempt and its portion."""
         for number, portion in enumerate(self.portions):
             for info in portion:
-                yield info.id, number
+                yield info.id, info.attempt, number
 
 
 def _info(task: str, attempt: int, plan: Plan) -> TaskInfo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 
 import msgspec
+from msgspec.structs import replace
 
 from fcx.executor.core import Limits, Words
 from fcx.executor.core.fleet import INLINE_BUNDLE
@@ -85,7 +86,7 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     tasks = _tasks(chance)
     last = tasks[-1].at
     idle = chance.choice((0.5, 2.0, 5.0, 10.0))
-    return Scenario(
+    scenario = Scenario(
         seed=seed,
         limits=_limits(chance),
         tasks=tasks,
@@ -107,6 +108,9 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         tasks_per_child=chance.choice((None, None, 1, 2)),
         probe=chance.random() < 0.2,
     )
+    if scenario.caller.dies is None or seed % 2:
+        return scenario
+    return replace(scenario, limits=replace(scenario.limits, durable=True))
 
 
 def _limits(chance: random.Random) -> Limits:

@@ -36,7 +36,7 @@ class Session:
         self.broke_at = float("inf")
         self.causes = Causes(checks)
         self._pace = Pace(checks)
-        self._letters = Letters(checks)
+        self.letters = Letters(checks)
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
         self._promptness = Promptness(checks)
@@ -72,7 +72,7 @@ class Session:
         self._reactions.step(client.core, event, asked, actions, before)
         self._promptness.step(client.core, event, asked, actions)
         self._places(client.core, event, actions)
-        self._staffing.step(client.core, event, actions, self._letters.open)
+        self._staffing.step(client.core, event, actions, self.letters.open)
         if client.core.ending.stage != "open":
             self._pace.repeats.leaves()
         self._states(client.core)
@@ -82,7 +82,8 @@ class Session:
     # -- told -------------------------------------------------------------------------------
 
     def _told(self, event: Any, core: Any, now: float) -> Any:
-        if isinstance(event, ev.Submitted | ev.Attached):
+        waited = isinstance(event, ev.Attached) and not event.by_key
+        if isinstance(event, ev.Submitted) or waited:
             self.expected.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.CancelAsked):
             self.checks.unwanted.setdefault(event.task, now)
@@ -95,7 +96,7 @@ class Session:
             if note.trouble is None and not note.cancelled and not event.kept:
                 self.checks.fetched[event.task] = None
         asked = self._pace.told(event, core, now)
-        self._letters.told(event, asked)
+        self.letters.told(event, asked)
         self.causes.told(event, asked)
         return asked
 
@@ -105,7 +106,7 @@ class Session:
         self.checks.demand(self.finished is None, "after the end", f"{action}")
         if not isinstance(action, act.Note):
             self._pace.asked(action, event, now)
-        self._letters.asked(action)
+        self.letters.asked(action)
         meaning = ASKED.get(type(action))
         if meaning is not None:
             meaning(self, action)
@@ -123,9 +124,23 @@ class Session:
             demand(run is not None, "no such outcome", f"{note}")
             assert run is not None
             demand(note.job == run.agent.job.id, "another job's", f"{note} ran in {run.agent.name}")
-            self._letters.ran(note.task)
+            self.letters.ran(note.task)
         else:
             self.causes.settled(note, note.trouble)
+
+    def same(self, note: act.Same) -> None:
+        """The caller waits for a task of an earlier life instead."""
+        demand = self.checks.demand
+        demand(note.task in self.expected, "unknown same", f"{note}")
+        plans = self.checks.plans
+        demand(plans[note.task] is plans[note.earlier], "another task", f"{note}")
+        del self.expected[note.task]
+        self.expected[note.earlier] = None
+        self.letters.same(note)
+
+    def found(self, note: act.Found) -> None:
+        """The caller waits for tasks that no journal had, too."""
+        self.expected.update(dict.fromkeys(info.id for info in note.tasks))
 
     def tell_running(self, note: act.TellRunning) -> None:
         """News of a task that has no outcome yet: it is true."""
@@ -257,6 +272,11 @@ class Letters:
         elif isinstance(action, act.SubmitPilot):
             self._submit(action)
 
+    def same(self, note: act.Same) -> None:
+        """The payload of the one serves for the other."""
+        if note.task in self._payloads:
+            self._payloads[note.earlier] = None
+
     def _encode(self, action: act.Encode) -> None:
         demand = self.checks.demand
         demand(action.bundle not in self._tasks, "bundle made twice", action.bundle)
@@ -335,5 +355,7 @@ ASKED: dict[type, Callable[[Session, Any], None]] = {
     act.Discard: Session.discard,
     act.Say: Session.say,
     act.Broken: Session.broke,
+    act.Same: Session.same,
+    act.Found: Session.found,
     act.Finish: Session.finish,
 }

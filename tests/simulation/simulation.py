@@ -12,7 +12,7 @@ from .calm import ended
 from .client import Client, Journal
 from .cluster import Cluster, Job
 from .faults import Faults
-from .invariants import Checks, Violation
+from .invariants import AGAIN, Checks, Violation
 from .leaving import for_nothing, left_behind, outlived
 from .node import Agent
 from .scenario import Scenario
@@ -151,14 +151,30 @@ class Simulation:
 
     def _attach(self) -> None:
         life = len(self.checks.sessions)
+        inbox = self.cluster.directory.inbox
+        if self.cluster.directory.exists and not self.scenario.seed % 5 and not self._jobs_left():
+            inbox.put("closed", "keep", self.world.now)  # so another collector has left it
         self.cluster.faults.note("client_attaches")
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
-        self.client.feed(self.journal.attached(self._recalled))
+        again = self.scenario.limits.durable
+        self.client.feed(self.journal.attached(self._recalled, by_key=again))
+        if again:
+            self._run_again(life)
         self.client.feed(ev.CloseAsked(False))
 
     def _recalled(self, task: str) -> ev.TaskInfo:
-        return ev.TaskInfo(task, task, 0)
+        return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0])
+
+    def _run_again(self, life: int) -> None:
+        """The same script submits its tasks once more, but for some."""
+        names = [name for name in self.checks.plans if AGAIN not in name]
+        names = [name for number, name in enumerate(names) if (number + life) % 4]
+        plans = self.checks.plans
+        plans.update((f"{name}{AGAIN}{life}", plans[name]) for name in names)
+        infos = tuple(self.checks.info(f"{name}{AGAIN}{life}") for name in names)
+        if infos:
+            self.client.feed(ev.Submitted(infos))
 
     # -- the end ----------------------------------------------------------------------------
 

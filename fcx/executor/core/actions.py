@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .events import Trouble
+from .events import TaskInfo, Trouble
 
 
 class Action(msgspec.Struct, frozen=True, tag=True):
@@ -57,8 +57,9 @@ class TellPending(Note, frozen=True):
 class Settle(Note, frozen=True):
     """Give the caller the outcome of this attempt, or ``trouble``, or (neither) a cancellation.
 
-    With ``trouble``, ``attempt`` >= 0 names what the task had written before. The caller has it
-    once ``Settled`` says so.
+    With ``trouble``, ``attempt`` >= 0 names what the task had written before. ``runs``: how often
+    it was begun, as far as is known, each with attempt, job, and why that was not the last. The
+    caller has it once ``Settled`` says so.
     """
 
     task: str
@@ -66,6 +67,20 @@ class Settle(Note, frozen=True):
     job: str = ""
     trouble: Trouble | None = None
     cancelled: bool = False
+    runs: tuple[tuple[int, str, str], ...] = ()
+
+
+class Same(Note, frozen=True):
+    """A task that was submitted is one of an earlier process: what comes of that is its outcome."""
+
+    task: str
+    earlier: str
+
+
+class Found(Note, frozen=True):
+    """Tasks of an earlier process that no journal had: they lie in the inbox."""
+
+    tasks: tuple[TaskInfo, ...]
 
 
 class Discard(Note, frozen=True):
@@ -73,6 +88,7 @@ class Discard(Note, frozen=True):
 
     task: str
     attempt: int
+    job: str = ""  # in which it ran once too often; empty: it is not that
 
 
 class DropBundle(Note, frozen=True):
@@ -260,6 +276,10 @@ class WriteClosed(Request, frozen=True):
     """Tell agents and late jobs that the run is over; ``word``: keep | remove. Answer: Done."""
 
     word: str
+
+
+class Reopen(Request, frozen=True):
+    """Take back the word that the run is over. Answer: Done."""
 
 
 class RemoveDirectory(Request, frozen=True):

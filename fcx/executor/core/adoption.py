@@ -2,48 +2,61 @@
 
 What lies in no bundle there may ride in the script of a pilot that has not begun: the inbox is
 read again whenever one has begun or ended. Once there is none left, it was never sent: its payload
-is gone with the process that had it. Until the first reading, nothing is done about the run.
+is gone with the process that had it, unless this one has it too. What lies there and stands in no
+journal is taken over as well. Until the first reading, nothing is done about the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .actions import ReadInbox
-from .events import Failed, InboxRead, Trouble
+from .actions import ReadInbox, Reopen
+from .earlier import Earlier
+from .events import Attached, Failed, InboxRead, Trouble
 from .outgoing import Outgoing
-from .requests import Requests
-from .tasks import Task, Tasks
+from .tasks import Task
 
 
 class Adoption:
     """Finds the tasks of an attached run; a run of our own has none to find."""
 
-    def __init__(
-        self, requests: Requests, tasks: Tasks, outgoing: Outgoing, keep: Callable[[], None]
-    ) -> None:
-        self.requests = requests
-        self.tasks = tasks
+    def __init__(self, outgoing: Outgoing, earlier: Earlier, keep: Callable[[], None]) -> None:
+        self.requests = outgoing.requests
+        self.tasks = outgoing.tasks
         self.outgoing = outgoing
-        self.inbox = outgoing.inbox
+        self.earlier = earlier
         self.keep = keep
         self.done = True
         self._busy = False
-        self._seen: tuple[tuple[str, str], ...] = ()  # name and phase of pilots, when last read
+        self._adopted = 0  # pilots of earlier processes
+        self._partly = False  # their scripts may bring tasks that are not known yet
+        self._seen: tuple[tuple[str, str], ...] = ()  # name and phase of those, when last read
 
-    def begin(self) -> None:
+    def begin(self, event: Attached) -> None:
         """The run is attached: read its inbox."""
+        self.earlier.expect(event.tasks, event.attempts, by_key=event.by_key)
+        self.outgoing.fleet.adopt(event.pilots)
+        self._adopted = len(event.pilots)
+        self._partly = event.partly
         self.done = False
         self._ask()
 
     def waiting(self) -> bool:
         """Whether tasks may still ride in scripts: until that is known, no pilot is submitted."""
-        return bool(self._unplaced())
+        return any(task.asked for task in self._unplaced())
+
+    def hopes(self) -> bool:
+        """Whether a pilot that has not begun may bring tasks that are not known yet."""
+        if not self._partly:
+            return False
+        adopted = self.outgoing.fleet.pilots[: self._adopted]
+        return self._busy or any(pilot.pending for pilot in adopted)
 
     def plan(self) -> None:
         """Read again, where a pilot has begun or ended since."""
-        if not self._busy and self._unplaced() and self._pilots() != self._seen:
+        if not self._busy and self._pilots() != self._seen:
             self._ask()
 
     def _ask(self) -> None:
@@ -52,16 +65,25 @@ class Adoption:
         self.requests.ask(ReadInbox, then=self._read, failed=self._nothing_there)
 
     def _pilots(self) -> tuple[tuple[str, str], ...]:
-        return tuple((pilot.name, pilot.phase) for pilot in self.outgoing.fleet.pilots)
+        """Adopted ones, and all while a task is missing."""
+        pilots = self.outgoing.fleet.pilots
+        relevant = pilots if self._unplaced() else pilots[: self._adopted]
+        return tuple((pilot.name, pilot.phase) for pilot in relevant)
 
     def _unplaced(self) -> list[Task]:
-        """Tasks that were found in no bundle: without a payload they have no size."""
-        return [task for task in self.tasks.unfinished.values() if not task.info.size]
+        """Tasks that were found in no bundle."""
+        return [task for task in self.tasks.unfinished.values() if task.sought]
 
     def _read(self, _action: Any, event: InboxRead) -> None:
         """Each task lies where its last attempt was sent."""
-        self.inbox.found()
+        self.outgoing.inbox.found(filled=bool(event.last))
         self.outgoing.number_from(event.last)
+        if event.closed:
+            self.requests.ask(Reopen, then=partial(self._reopened, event))
+        else:
+            self._placed(event)
+
+    def _reopened(self, event: InboxRead, _action: Any, _done: Any) -> None:
         self._placed(event)
 
     def _nothing_there(self, _action: Any, event: Failed) -> None:
@@ -73,32 +95,23 @@ class Adoption:
         else:
             self.requests.give_up(event.trouble)
 
-    def _keep_unknown(self, event: InboxRead) -> None:
-        """Tasks that were sent, yet could not be recorded: their outcomes must stay."""
-        left_out = dict.fromkeys((*self.tasks.unfinished, *event.cancelled))
-        unknown = {info.id for info, *_ in event.tasks} - left_out.keys()
-        if unknown:
-            self.keep()
-            self.requests.say(
-                f"{len(unknown)} task(s) of the run are in no journal: their outcomes stay in "
-                f"{self.inbox.directory}; attach with directory= and key= to collect them.",
-                "warning",
-            )
-
     def _placed(self, event: InboxRead) -> None:
-        if not self.done:
-            self._keep_unknown(event)
         self.done, self._busy = True, False
-        latest = {info.id: (info, bundle, portion) for info, bundle, portion in event.tasks}
+        attempts = event.attempts or (0,) * len(event.tasks)
+        rows = zip(event.tasks, attempts, strict=True)
+        latest = {row[0].id: (*row, attempt) for row, attempt in rows}
+        self.earlier.found([(info, attempt) for info, _, _, attempt in latest.values()])
         for task in self._unplaced():
             if task.id in latest:
-                task.info, bundle, portion = latest[task.id]
+                info, bundle, portion, attempt = latest[task.id]
+                task.info = task.info if task.info.size else info
+                task.attempt = max(task.attempt, attempt)
                 self.tasks.placed(task, bundle, portion)
         self._reserve(event)
         for name in event.cancelled:
             found = self.tasks.unfinished.get(name)
             if found is not None:
-                self.tasks.cancel(found)
+                self.earlier.cancelled(found)
         if not self.outgoing.fleet.live():
             self._never_sent()
 
@@ -113,6 +126,9 @@ class Adoption:
 
     def _never_sent(self) -> None:
         for task in self._unplaced():
+            if task.info.size:
+                self.tasks.back(task)
+                continue
             text = (
                 f"{task.info.name} was never sent: the process that had it ended before. "
                 "Submit it again."

@@ -31,7 +31,8 @@ class Doubts:
 
     def _doubtful(self, pilot: Pilot) -> bool:
         if pilot.phase == "up":
-            return self.requests.now >= self._last_sign(pilot) + SILENCE
+            silent = self.requests.now >= self._last_sign(pilot) + SILENCE
+            return silent or fates.ended(pilot.heard.state)
         return pilot.phase in {"queued", "leaving"}
 
     def _last_sign(self, pilot: Pilot) -> float:

@@ -52,7 +52,7 @@ class Ending:
         self.broken: Trouble | None = None
         self.closing = False  # no more tasks will come
         self.aborting = False
-        self.keep = False  # the directory holds what the caller may want
+        self.keep = limits.durable  # the directory holds what somebody may want
         self.left_open = False  # outcomes may lie there that were never fetched
         self.late = False  # a job may yet begin that could not be cancelled: it finds a word there
 
@@ -83,7 +83,7 @@ class Ending:
                 f"fcx.attach({self.limits.words.run!r}) collects what they finish.",
                 "warning",
             )
-        for task in list(self.tasks.unfinished.values()):
+        for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
 
@@ -101,7 +101,7 @@ class Ending:
     def _abort(self) -> None:
         self.aborting = True
         self.requests.note(Hurry())
-        for task in list(self.tasks.unfinished.values()):
+        for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.cancel(task)
 
     def keep_directory(self) -> None:
@@ -123,7 +123,7 @@ class Ending:
 
     def _ready(self) -> bool:
         if self.stage == "open":
-            return self.aborting or (self.closing and not self.tasks.unfinished)
+            return self.aborting or (self.closing and not self.tasks.wanted)
         if self.stage == "over" or not self.requests.idle():
             return False
         return self.stage != "settling" or not self.tasks.settling
@@ -142,16 +142,34 @@ class Ending:
             self.requests.note(Finish())
 
     def _cancel_jobs(self) -> None:
-        """All pilots that nobody waits for; idle ones that run end by themselves."""
+        """All pilots that nobody waits for; idle ones that run end by themselves.
+
+        No word tells those of a durable run that it is over, for it is not: they are cancelled.
+        """
         live = [pilot for pilot in self.fleet.live() if pilot.jobs()]
+        self._tell_unasked()
         if self.left_open:
             return
         if self.aborting and live:
             text = f"Cancelling {len(live)} job(s) of run {self.limits.words.run}"
             self.requests.say(text, "warning")
-        unwanted = [p for p in live if self.aborting or p.pending or p.ambiguous]
+        all_of_them = self.aborting or self.limits.durable
+        unwanted = [p for p in live if all_of_them or p.pending or p.ambiguous]
         for job in [job for pilot in unwanted for job in pilot.jobs()]:
             self.requests.ask(CancelJob, job, then=nothing, failed=self._not_cancelled)
+
+    def _tell_unasked(self) -> None:
+        """Tasks that nobody has asked for again go on, in the pilots that there are."""
+        unasked = self.tasks.unasked
+        count = len(unasked.unfinished) + len(unasked.held)
+        if not count:
+            return
+        self.left_open = self.left_open or (bool(unasked.unfinished) and not self.aborting)
+        self.requests.say(
+            f"{count} task(s) of run {self.limits.words.run} were not asked for again, "
+            f"{len(unasked.unfinished)} of them without an outcome yet: they stay, and "
+            f"`fcx runs show {self.limits.words.run}` lists them."
+        )
 
     def _not_cancelled(self, action: CancelJob, event: Failed) -> None:
         self.late = True
@@ -160,7 +178,7 @@ class Ending:
     def _tidy(self) -> None:
         self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
         may_be_there = self.inbox.there or any(pilot.jobs() for pilot in self.fleet.pilots)
-        if self.left_open or not (may_be_there or self.late):
+        if self.left_open or self.limits.durable or not (may_be_there or self.late):
             return
         stays = self.keep or self.late
         up = any(pilot.phase == "up" for pilot in self.fleet.pilots)

@@ -30,6 +30,7 @@ class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
     walltime: float | None = None  # seconds
     archives: tuple[tuple[str, int], ...] = ()  # (name, bytes) of the user's own modules
     requirements: int = 0  # number of a set of requirements; 0: none
+    key: str = ""  # by which a later process asks for it; empty: none does
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -49,12 +50,16 @@ class Began(Event, frozen=True):
 class Attached(Event, frozen=True):
     """The run was begun by another process: its tasks, and (name, job) of its pilots.
 
-    ``attempts``: of each task, as last recorded.
+    ``attempts``: of each task, as last recorded. ``by_key``: tasks wait until a task of the same
+    key is submitted, else somebody waits for all of them. ``partly``: no journal told, so that
+    pilots which have not begun may bring tasks that nobody knows of.
     """
 
     tasks: tuple[TaskInfo, ...]
     attempts: tuple[int, ...]
     pilots: tuple[tuple[str, str], ...]
+    by_key: bool = False
+    partly: bool = False
 
 
 class Submitted(Event, frozen=True):
@@ -189,7 +194,8 @@ class InboxRead(Event, frozen=True):
     """What lies in the inbox: each task with its bundle and portion; those that were cancelled.
 
     ``last``: the highest number of a bundle or an order there. ``reserved``: (bundle, pilot), for
-    bundles that only one pilot may claim from.
+    bundles that only one pilot may claim from. ``attempts``: of each task, where that is known.
+    ``closed``: so it was left, and no agent serves until that word is gone.
     """
 
     action: int
@@ -197,6 +203,8 @@ class InboxRead(Event, frozen=True):
     cancelled: tuple[str, ...] = ()
     last: int = 0
     reserved: tuple[tuple[str, str], ...] = ()
+    attempts: tuple[int, ...] = ()
+    closed: bool = False
 
 
 class Fetched(Event, frozen=True):

@@ -157,12 +157,15 @@ class Fleet:
         """Whether no pilot should be submitted now."""
         return self.requests.now < self.barren.until
 
-    def adopt(self, pilots: Iterable[tuple[str, str]]) -> None:
+    def adopt(self, pilots: Iterable[tuple[str, str]]) -> list[Pilot]:
         """Pilots of an earlier process."""
+        adopted = []
         for name, job in pilots:
             number = name.rpartition("-")[2]
             self._named = max(self._named, int(number) if number.isdigit() else 0)
-            self.pilots.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
+            adopted.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
+        self.pilots += adopted
+        return adopted
 
     # -- how many ---------------------------------------------------------------------------
 

@@ -43,9 +43,13 @@ class Inbox:
         """Whether there is a directory that something can be written to."""
         return self.landed or self.made
 
-    def found(self) -> None:
-        """An earlier process has made it, or an agent of it: nobody knows which."""
-        self.landed = self.initializer = True
+    def found(self, *, filled: bool) -> None:
+        """An earlier process has made it, or an agent of it: nobody knows which.
+
+        Where bundles lie in it (``filled``), so does what had to be there before them.
+        """
+        self.landed = True
+        self.initializer = self.initializer or filled
 
     def prepared(self, directory: str) -> None:
         """It will lie there."""

@@ -28,6 +28,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     initializer: bool = False  # workers run one first
     words: Words = Words()
     patience: float = 900.0  # without any usable answer of the server
+    durable: bool = False  # the run has a name: what it leaves is there for the next process
 
     def workers(self) -> tuple[int, ...]:
         """How many workers the agent of each node of a pilot drives: never too many in all."""

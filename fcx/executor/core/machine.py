@@ -10,6 +10,7 @@ from .adoption import Adoption
 from .audit import Audit
 from .budget import Budget
 from .doubts import Doubts
+from .earlier import Earlier
 from .ending import Ending
 from .events import (
     Answer,
@@ -56,7 +57,8 @@ class Core:
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
-        self.adoption = Adoption(self.requests, self.tasks, self.outgoing, keep)
+        earlier = Earlier(self.tasks, self.gate, self.outcomes)
+        self.adoption = Adoption(self.outgoing, earlier, keep)
         self._prepared: bool | None = None  # None: not asked for yet
 
     def handle(self, event: AnyEvent, now: float) -> list[Action]:
@@ -76,7 +78,7 @@ class Core:
         times = [self.requests.due()]
         if self._works():
             times.append(self.outgoing.due())
-            if self.tasks.unfinished:
+            if self.tasks.wanted or self.adoption.hopes():
                 times += [self._look_due(), self._ramp_due(), self.doubts.due()]
         return min((time for time in times if time is not None), default=None)
 
@@ -100,7 +102,7 @@ class Core:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
             self.outgoing.plan()
-            unfinished = len(self.tasks.unfinished)
+            unfinished = self.tasks.wanted
             seconds = self.tasks.expected_seconds(self.logs.looked)
             unsent = self.outgoing.unsent
             self.adoption.plan()
@@ -109,10 +111,10 @@ class Core:
                 self.fleet.plan(
                     unfinished, seconds, self.audit.passed, unsent=unsent, looking=looking
                 )
-            if unfinished:
+            if unfinished or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
-        if self.adoption.done or self.ending.aborting:
+        if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
 
     # -- events -----------------------------------------------------------------------------
@@ -124,21 +126,22 @@ class Core:
 
     def attached(self, event: Attached) -> None:
         """It was begun by another process."""
-        self.tasks.expect(event.tasks, event.attempts)
-        self.fleet.adopt(event.pilots)
         self.logs.attach()
         self.logs.hurry()
         self._prepared = True
-        self.adoption.begin()
+        self.adoption.begin(event)
 
     def submitted(self, event: Submitted) -> None:
         """New tasks."""
         if self.ending.broken is not None:
             self._refuse(event.tasks, self.ending.broken)
             return
-        if not self.tasks.unfinished:
+        if not self.tasks.wanted:
             self.logs.hurry()
-        self.outgoing.arrival(self.tasks.add(event.tasks))
+        earlier = self.adoption.earlier
+        new = [info for info in event.tasks if not earlier.takes(info)]
+        if new:
+            self.outgoing.arrival(self.tasks.add(new))
         if self._prepared is None:
             self._prepared = False
             self.requests.ask(Prepare, then=self._on_prepared)
@@ -155,7 +158,7 @@ class Core:
 
     def cancel_asked(self, event: CancelAsked) -> None:
         """The caller has cancelled a task; agents that may have it are told."""
-        task = self.tasks.unfinished.get(event.task)
+        task = self.tasks.unfinished.get(self.adoption.earlier.id_of(event.task))
         if task is not None:
             if task.bundle:
                 self.outgoing.orders.cancel(task.id)

@@ -73,8 +73,8 @@ class Outcomes:
 
     def _up(self, cursor: Cursor, record: Up) -> None:
         pilot = self.fleet.named(record.pilot)
-        if pilot is None:
-            return
+        if pilot is None:  # of an earlier process, whose journal does not have it
+            pilot = self.fleet.adopt([(record.pilot, cursor.incarnation.job)])[0]
         pilot.agents[cursor.name] = None
         if pilot.live:
             pilot.phase = "up"
@@ -109,16 +109,20 @@ class Outcomes:
     # -- tasks ------------------------------------------------------------------------------
 
     def _running(self, cursor: Cursor, record: Running) -> None:
+        job = cursor.incarnation.job
         task = self.tasks.current(record.task, record.attempt)
         if task is not None:
-            job = cursor.incarnation.job
             self.tasks.running(task, cursor.name, job, record.slot, first=record.first)
+        else:
+            self.tasks.ran_beside(record.task, record.attempt, job, "")
 
     def _finished(self, cursor: Cursor, record: Finished) -> None:
         """An outcome of any attempt will do: the first that comes counts."""
         task = self.tasks.unfinished.get(record.task)
         if task is None:
-            self.tasks.discard(record.task, record.attempt)
+            self.tasks.discard(record.task, record.attempt, cursor.incarnation.job)
+        elif not task.asked:
+            self.tasks.hold(task, cursor, record)
         elif not record.whole:
             self._not_whole(task.info.name, record.task, record.attempt)
         elif record.parts:
@@ -128,6 +132,7 @@ class Outcomes:
 
     def _settle(self, cursor: Cursor, record: Finished) -> None:
         task = self.tasks.unfinished[record.task]
+        task.runs[record.attempt] = cursor.incarnation.job, ""
         self.tasks.ran(task, record.seconds)
         self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
 
@@ -172,11 +177,13 @@ class Outcomes:
     def _died(self, cursor: Cursor, record: Died) -> None:
         """The worker ended before its task did: say how, or run it again."""
         task = self.tasks.current(record.task, record.attempt)
+        job = cursor.incarnation.job
+        self.tasks.ran_beside(record.task, record.attempt, job, record.text)
         if task is None:
             self.tasks.discard(record.task, record.attempt)
             return
         task.agent, task.first = cursor.name, record.first
-        pilot = self.fleet.of_job(cursor.incarnation.job)
+        pilot = self.fleet.of_job(job)
         if record.outside and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began
         elif record.parts:

@@ -88,7 +88,7 @@ class Outgoing:
     @property
     def unsent(self) -> bool:
         """Whether tasks wait that will ride in the first pilot's script."""
-        return self.limits.inline and (self.busy or bool(self.tasks.outbox))
+        return self.limits.inline and (self.busy or any(task.asked for task in self.tasks.outbox))
 
     def plan(self) -> None:
         """Send what is due."""
@@ -106,7 +106,7 @@ class Outgoing:
     def due(self) -> float | None:
         """When a bundle should leave."""
         waits = self.busy or not self.gate.open or self.gate.asking or self._no_pilot_yet()
-        if waits or not any(task.info.size for task in self.tasks.outbox):
+        if waits or not any(task.asked and task.info.size for task in self.tasks.outbox):
             return None
         return self.window.end(saving=self._saving())
 
@@ -126,7 +126,8 @@ class Outgoing:
             task = outbox.popleft()
             if task.id not in self.tasks.unfinished or self.gate.refuse(task):
                 continue
-            if task.info.size and self.gate.lets_out(task):  # else its payload is in the inbox
+            ready = task.asked and task.info.size  # else its payload is in the inbox
+            if ready and self.gate.lets_out(task):
                 taken.append(task)
                 size += task.info.size
             else:
@@ -140,8 +141,12 @@ class Outgoing:
         taken: list[Task] = []
         while self.tasks.fresh and len(taken) < sum(self.limits.workers()):
             task = self.tasks.fresh.popleft()
-            if task.id in self.tasks.unfinished:
+            if task.id not in self.tasks.unfinished:
+                continue
+            if task.asked and task.info.size:
                 taken.append(task)
+            else:
+                self.tasks.outbox.append(task)
         return taken
 
     def _send(self, tasks: list[Task], pilot: str = "") -> None:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
 from .actions import Discard, Settle, TellPending, TellRunning
-from .events import TaskInfo, Trouble
+from .events import Finished, TaskInfo, Trouble
 from .fates import SHORT_WORK, Fate
 from .requests import Requests
+from .unasked import Unasked
 
 MOST_RETURNS = 20  # times a task may go back uncharged before something is called wrong
 
@@ -35,6 +37,9 @@ class Task(msgspec.Struct):
     slot: int = 0
     first: bool = False  # it is its worker's first in that pilot
     fetching: bool = False  # it has ended, and what came of it is on its way
+    asked: bool = True  # somebody waits for it in this process
+    sought: bool = False  # an earlier process has sent it, and where it lies is not known yet
+    runs: dict[int, tuple[str, str]] = {}  # by attempt: its job, and why it was not the last
 
     @property
     def id(self) -> str:
@@ -57,6 +62,7 @@ class Tasks:
         self._seconds = 0.0  # that tasks took, all together
         self._progress = 0.0  # when a task last ended, or the first of many came
         self._by_bundle: dict[str, dict[str, Task]] = {}
+        self.unasked = Unasked()
 
     # -- in ---------------------------------------------------------------------------------
 
@@ -70,11 +76,20 @@ class Tasks:
             self.outbox.append(task)
         return added
 
-    def expect(self, infos: Iterable[TaskInfo], attempts: Iterable[int]) -> None:
-        """Tasks that an earlier process has sent."""
+    def expect(
+        self, infos: Iterable[TaskInfo], attempts: Iterable[int], *, by_key: bool = False
+    ) -> None:
+        """Tasks that an earlier process has sent; ``by_key``: nobody has asked for them yet."""
         self._progress = self.requests.now
         for info, attempt in zip(infos, attempts, strict=True):
-            self.unfinished[info.id] = Task(info, attempt)
+            task = self.unfinished[info.id] = Task(info, attempt, sought=True)
+            if by_key:
+                self.unasked.add(task)
+
+    @property
+    def wanted(self) -> int:
+        """How many of those without an outcome somebody waits for."""
+        return len(self.unfinished) - len(self.unasked.unfinished)
 
     def current(self, task: str, attempt: int) -> Task | None:
         """An unfinished task, if this is the attempt that counts."""
@@ -86,7 +101,7 @@ class Tasks:
     def placed(self, task: Task, bundle: str, portion: int) -> None:
         """The task lies in this portion of a bundle."""
         self._leave_bundle(task)
-        task.bundle, task.portion = bundle, portion
+        task.bundle, task.portion, task.sought = bundle, portion, False
         self._by_bundle.setdefault(bundle, {})[task.id] = task
 
     def in_bundle(self, bundle: str) -> list[Task]:
@@ -107,7 +122,19 @@ class Tasks:
     def running(self, task: Task, agent: str, job: str, slot: int, *, first: bool) -> None:
         """A worker has begun it."""
         task.agent, task.slot, task.first = agent, slot, first
-        self.requests.note(TellRunning(task.id, job))
+        task.runs.setdefault(task.attempt, (job, ""))
+        self.tell(task)
+
+    def tell(self, task: Task) -> None:
+        """Somebody who waits for it may see that it runs."""
+        if task.asked and task.agent and task.id in self.unfinished:
+            self.requests.note(TellRunning(task.id, task.agent.partition(".")[0]))
+
+    def ran_beside(self, task: str, attempt: int, job: str, how: str) -> None:
+        """A worker had this attempt, too; it ended so, as far as is known."""
+        found = self.unfinished.get(task)
+        if found is not None:
+            found.runs[attempt] = job, how
 
     def ran(self, task: Task, seconds: float) -> None:
         """Note how long a task took."""
@@ -136,9 +163,29 @@ class Tasks:
     ) -> None:
         """Its outcome is known: the caller's thread takes it from here."""
         job = job or task.agent.partition(".")[0]
+        if not self._drop(task):
+            return
+        if not task.asked:
+            self.unasked.hold(task, trouble=trouble)
+            return
+        self.settling[task.id] = None
+        runs = tuple((number, *task.runs[number]) for number in sorted(task.runs))
+        self.requests.note(Settle(task.id, attempt, job, trouble, runs=runs))
+
+    def hold(self, task: Task, cursor: Any, record: Finished) -> None:
+        """An outcome that nobody has asked for."""
         if self._drop(task):
-            self.settling[task.id] = None
-            self.requests.note(Settle(task.id, attempt, job, trouble))
+            self.unasked.hold(task, cursor=cursor, record=record)
+
+    def forget(self, task: Task) -> None:
+        """An earlier process called it back, and nobody has asked for it since."""
+        self._drop(task)
+        self.unasked.take(task.id)
+
+    def rejoin(self, task: Task) -> None:
+        """It had ended without anybody waiting for it; somebody does now."""
+        task.asked = True
+        self.unfinished[task.id] = task
 
     def cancel(self, task: Task) -> None:
         """Nobody wants it any more."""
@@ -146,9 +193,9 @@ class Tasks:
             self.settling[task.id] = None
             self.requests.note(Settle(task.id, -1, cancelled=True))
 
-    def discard(self, task: str, attempt: int) -> None:
-        """An outcome came that nobody waits for."""
-        self.requests.note(Discard(task, attempt))
+    def discard(self, task: str, attempt: int, job: str = "") -> None:
+        """An outcome came that nobody waits for; ``job``: where it ran once too often."""
+        self.requests.note(Discard(task, attempt, job))
 
     def _drop(self, task: Task) -> bool:
         self._leave_bundle(task)
@@ -161,7 +208,19 @@ class Tasks:
             if not of_bundle:
                 del self._by_bundle[task.bundle]
 
+    def unqueue(self, tasks: Iterable[Task]) -> None:
+        """They are not to be sent."""
+        gone = {id(task): None for task in tasks}
+        if gone:
+            self.outbox = deque(task for task in self.outbox if id(task) not in gone)
+
     # -- again ------------------------------------------------------------------------------
+
+    def again(self, task: Task) -> None:
+        """It failed with the infrastructure before somebody asked for it once more."""
+        task.charged = task.returned = 0
+        self._again(task)
+        self.outbox.append(task)
 
     def back(self, task: Task) -> None:
         """The task goes back untouched, uncharged; called wrong once that happens too often."""
@@ -184,6 +243,8 @@ class Tasks:
         if not task.agent and why.kind != "time":
             self.back(task)
             return
+        job = task.agent.partition(".")[0]
+        task.runs[task.attempt] = job, why.trouble.message
         if why.kind == "time" and not task.first:
             task.returned += 1
             self._again(task)
@@ -202,5 +263,7 @@ class Tasks:
         self._leave_bundle(task)
         task.attempt += 1
         task.bundle, task.portion = "", -1
+        task.sought = task.sought and not task.info.size  # else we have its payload
         task.agent, task.first = "", False
-        self.requests.note(TellPending(task.id))
+        if task.asked:
+            self.requests.note(TellPending(task.id))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 import secrets
 import time
@@ -19,15 +20,25 @@ from ..store import RequirementSets, Store
 
 @dataclass(frozen=True)
 class Identity:
-    """A run's id, and the key from which all others are derived: it stays with the client."""
+    """A run's id and name, and the key from which all others derive: it stays with the client."""
 
     id: str
     key: bytes = field(repr=False)
+    name: str = ""  # of its directory, where that is not the id
 
     @classmethod
-    def new(cls) -> Identity:
-        """Of a run that begins."""
-        return cls(time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4), secrets.token_bytes(32))
+    def new(cls, name: str = "", place: str = "") -> Identity:
+        """Of a run that begins; one with a name of the user's has an id for each ``place``."""
+        if name:
+            unique = f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:8]}"
+        else:
+            unique = time.strftime("%Y%m%d-%H%M%S-") + secrets.token_hex(4)
+        return cls(unique, secrets.token_bytes(32), name)
+
+    @property
+    def directory(self) -> str:
+        """The name of its directory."""
+        return self.name or self.id
 
 
 class Place:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ...errors import ParityError
+from ...errors import ParityError, UsageError
 from ...protocol import bundle as bundles
 from ...state.journal import RunRecord
 from ..core.actions import (
@@ -51,28 +51,36 @@ class Errands:
         """Find the folder of our runs; open this one in the journal."""
         context = self.context
         base = await context.home.find()
-        context.place.found(base, context.identity.id)
-        credentials = context.settings.credentials
-        record = RunRecord(
-            context.identity.id,
-            credentials.api_url,
-            credentials.system,
-            context.place.directory,
-            context.identity.key,
-            time.time(),
-            "open",
-            context.settings.to_record(),
-        )
+        context.place.found(base, context.identity.directory)
         with contextlib.suppress(JournalLost):
-            await self._remembered(context.memory.journal.open_run, record)
+            await self._remembered(context.memory.journal.open_run, record_of(context, time.time()))
+        if context.identity.name:
+            await self._claim_name()
         return Prepared(action.id, context.place.directory)
+
+    async def _claim_name(self) -> None:
+        """Make the directory that has the run's name; one of another process is left alone."""
+        context = self.context
+        if await context.home.claim(context.place.directory):
+            return
+        forget = partial(context.memory.journal.end_run, context.identity.id, kept=False)
+        with contextlib.suppress(JournalLost):
+            await self._remembered(forget)
+        name, directory = context.identity.name, context.place.directory
+        raise UsageError(
+            f"There is a run {name!r} in {directory}, and this machine does not have its key. On "
+            f"the machine that began it, `fcx runs show {name} --key` prints the key; here, "
+            f"`fcx runs attach --directory {directory} --key KEY` goes on with it. Or choose "
+            "another name."
+        )
 
     async def tasks(self, action: RecordTasks) -> AnyEvent:
         """Tasks that are about to be sent."""
         context = self.context
-        name = context.store.payloads.name
-        sent = [(task, name(task), attempt) for task, attempt in action.tasks]
-        await self._remembered(context.memory.journal.add_tasks, context.identity.id, sent)
+        known = context.store.payloads
+        sent = [(task, known.name(task), attempt) for task, attempt in action.tasks]
+        keys = {task: known.key(task) for task, _ in action.tasks if known.key(task)}
+        await self._remembered(context.memory.journal.add_tasks, context.identity.id, sent, keys)
         return Done(action.id)
 
     async def pilot(self, action: RecordPilot) -> AnyEvent:
@@ -138,6 +146,21 @@ class Errands:
 
     def _trouble(self, error: ParityError) -> Trouble:
         return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+
+
+def record_of(context: Context, started: float) -> RunRecord:
+    """The run as the journal has it while it is open."""
+    credentials = context.settings.credentials
+    return RunRecord(
+        context.identity.id,
+        credentials.api_url,
+        credentials.system,
+        context.place.directory,
+        context.identity.key,
+        started,
+        "open",
+        context.settings.to_record(),
+    )
 
 
 def _without_gaps(items: list[Any], sizes: tuple[int, ...]) -> list[int]:

@@ -14,9 +14,9 @@ from ..core.actions import (
     ListFolder,
     ListLinks,
     MakeDirectory,
-    ReadInbox,
     ReadLog,
     RemoveDirectory,
+    Reopen,
     UploadArchive,
     UploadBundle,
     UploadConfig,
@@ -24,7 +24,7 @@ from ..core.actions import (
     UploadOrder,
     WriteClosed,
 )
-from ..core.events import AnyEvent, Done, Fetched, FilesListed, InboxRead, LinksListed, LogRead
+from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, LogRead
 from ..wire import Stretch, assemble, read
 from .context import Context
 from .keeping import Keeping
@@ -53,9 +53,9 @@ class FileEffects:
             ListFolder: self.folder,
             ListLinks: self.links,
             ReadLog: self.log,
-            ReadInbox: self.inbox,
             Fetch: self.fetch,
             WriteClosed: self.close,
+            Reopen: self.reopen,
             RemoveDirectory: self.remove,
         }
 
@@ -157,50 +157,6 @@ class FileEffects:
         """A pilot whose agents may write logs."""
         self._pilots[pilot] = mac.pilot_key(self.context.identity.key, pilot)
 
-    async def inbox(self, action: ReadInbox) -> AnyEvent:
-        """The bundles that lie there, with all their tasks."""
-        recall = self.context.store.payloads.recall
-        read = await self._bundles()
-        found = [
-            (recall(item), bundle.name, number)
-            for bundle, _ in read
-            for number, portion in enumerate(bundle.portions)
-            for item in portion
-        ]
-        path = self.context.place.path("inbox")
-        entries = await self.files.list(path)
-        last = max(map(names.number_of, entries), default=0)
-        cancelled = await self._cancelled(path, [name for name in entries if names.is_order(name)])
-        reserved = tuple((bundle.name, pilot) for bundle, pilot in read if pilot)
-        return InboxRead(action.id, tuple(found), tuple(cancelled), last, reserved)
-
-    async def _cancelled(self, path: str, orders: list[str]) -> list[str]:
-        """Tasks that orders in the inbox have called back."""
-        key = self.context.inbox_key
-        found: list[str] = []
-        for name in sorted(orders):
-            order = bundles.decode_order(await self.files.download(f"{path}/{name}"), key)
-            found += (order or {}).get("cancel", [])
-        return found
-
-    async def items(self) -> list[bundles.Item]:
-        """All tasks that lie in the inbox, as they were sent."""
-        found = await self._bundles()
-        return [item for bundle, _ in found for portion in bundle.portions for item in portion]
-
-    async def _bundles(self) -> list[tuple[bundles.Bundle, str | None]]:
-        entries = await self.files.list(self.context.place.path("inbox"))
-        heads = sorted(name for name in entries if names.is_bundle(name))
-        return [await self._read_bundle(name) for name in heads]
-
-    async def _read_bundle(self, name: str) -> tuple[bundles.Bundle, str | None]:
-        key, path = self.context.inbox_key, self.context.place.path("inbox", name)
-        head = await self.files.download(path)
-        known, _ = bundles.read_head(head, key)
-        rest = range(1, len(known.chunks))
-        chunks = [await self.files.download(names.chunk(path, index)) for index in rest]
-        return bundles.decode(name, [head, *chunks], key), known.pilot
-
     async def fetch(self, action: Fetch) -> AnyEvent:
         """The parts of an outcome, side by side; first those that wait are let go of."""
         outcome = self.context.store.outcomes[action.task, action.attempt]
@@ -229,6 +185,11 @@ class FileEffects:
         """Agents and jobs that start late find this word."""
         word = {"keep": names.KEEP, "remove": names.REMOVE}[action.word]
         await self._write_file("inbox", names.CLOSED, word)
+        return Done(action.id)
+
+    async def reopen(self, action: Reopen) -> AnyEvent:
+        """Agents and jobs that start late serve again."""
+        await self.files.remove(self.context.place.path("inbox", names.CLOSED))
         return Done(action.id)
 
     async def remove(self, action: RemoveDirectory) -> AnyEvent:

@@ -1,0 +1,148 @@
+"""What lies in the inbox of a run that another process began, and whether our key fits it.
+
+A bundle does not change once it is whole: each is fetched once, however often the inbox is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ...errors import NoSuchPath, UsageError
+from ...protocol import bundle as bundles
+from ...protocol import names
+from ...protocol.config import Config
+from ..core.actions import ReadInbox
+from ..core.events import AnyEvent, InboxRead, TaskInfo
+from .context import Context
+
+
+class Sent(NamedTuple):
+    """One bundle: its tasks with their portions and attempts, and the only pilot that may claim."""
+
+    tasks: tuple[tuple[TaskInfo, str, int], ...]
+    attempts: tuple[int, ...]
+    pilot: str | None
+
+
+class SentTasks:
+    """Reads the inbox."""
+
+    def __init__(self, context: Context, expect_pilot: Callable[[str], None]) -> None:
+        self.context = context
+        self.files = context.client.files
+        self.expect_pilot = expect_pilot
+        self._known: dict[str, Sent] = {}
+
+    async def read(self, action: ReadInbox) -> AnyEvent:
+        """The bundles that lie there, with all their tasks; what was called back."""
+        path = self.context.place.path("inbox")
+        entries = await self.files.list(path)
+        found = await self._bundles(sorted(name for name in entries if names.is_bundle(name)))
+        await self.pilots()
+        last = max(map(names.number_of, entries), default=0)
+        cancelled = await self._cancelled(path, [name for name in entries if names.is_order(name)])
+        return InboxRead(
+            action.id,
+            tuple(task for sent in found.values() for task in sent.tasks),
+            tuple(cancelled),
+            last,
+            tuple((name, sent.pilot) for name, sent in found.items() if sent.pilot),
+            tuple(attempt for sent in found.values() for attempt in sent.attempts),
+            names.CLOSED in entries,
+        )
+
+    async def tasks(self) -> list[tuple[TaskInfo, int]]:
+        """Tasks that were sent, with their attempts. Raises UsageError where the key is wrong."""
+        try:
+            entries = await self.files.list(self.context.place.path("inbox"))
+        except NoSuchPath:
+            return []
+        heads = sorted(name for name in entries if names.is_bundle(name))
+        if not heads:
+            await self._check_pilots()
+        found = await self._bundles(heads)
+        return [
+            (task[0], attempt)
+            for sent in found.values()
+            for task, attempt in zip(sent.tasks, sent.attempts, strict=True)
+        ]
+
+    async def pilots(self) -> list[tuple[str, str]]:
+        """(name, job) of the pilots that have begun: each has a lock."""
+        try:
+            entries = await self.files.list(self.context.place.path("locks"))
+        except NoSuchPath:
+            return []
+        found = [(name, entry.target) for name, entry in sorted(entries.items()) if entry.target]
+        for name, _ in found:
+            self.expect_pilot(name)  # its agents sign with a key of its own
+        return found
+
+    async def _bundles(self, heads: list[str]) -> dict[str, Sent]:
+        foreign = 0
+        for name in heads:
+            if name not in self._known:
+                foreign += not await self._read_bundle(name)
+        if foreign and not self._known:
+            raise self._wrong_key()
+        return {name: self._known[name] for name in heads if name in self._known}
+
+    async def _read_bundle(self, name: str) -> bool:
+        """Take a bundle in; False for one that is whole and not ours. Half a one does not count."""
+        key, path = self.context.inbox_key, self.context.place.path("inbox", name)
+        head = await self.files.download(path)
+        try:
+            known, _ = bundles.read_head(head, key)
+            rest = range(1, len(known.chunks))
+            chunks = [await self.files.download(names.chunk(path, index)) for index in rest]
+            bundle = bundles.decode(name, [head, *chunks], key)
+        except NoSuchPath:
+            return True
+        except ValueError:
+            return b"\n" not in head[: bundles.LARGEST_HEAD]
+        recall = self.context.store.payloads.recall
+        placed = [
+            (number, item) for number, portion in enumerate(bundle.portions) for item in portion
+        ]
+        self._known[name] = Sent(
+            tuple((recall(item), name, number) for number, item in placed),
+            tuple(item.attempt for _, item in placed),
+            known.pilot,
+        )
+        return True
+
+    async def _check_pilots(self) -> None:
+        """Without a bundle, a pilot's configuration tells whether the key fits."""
+        try:
+            path = self.context.place.path("pilots")
+            entries = await self.files.list(path)
+        except NoSuchPath:
+            return
+        for name in sorted(entries)[:1]:
+            try:
+                config = Config.decode(await self.files.download(f"{path}/{name}"))
+            except (ValueError, NoSuchPath):
+                return
+            if config.inbox_key != self.context.inbox_key:
+                raise self._wrong_key()
+
+    def _wrong_key(self) -> UsageError:
+        directory = self.context.place.directory
+        name = directory.rpartition("/")[2]
+        return UsageError(
+            f"The key does not fit the run in {directory}: nothing in it was signed with it. "
+            f"`fcx runs show {name} --key` on the machine that began the run prints the right one."
+        )
+
+    async def _cancelled(self, path: str, orders: list[str]) -> list[str]:
+        """Tasks that orders in the inbox have called back."""
+        key = self.context.inbox_key
+        found: list[str] = []
+        for name in sorted(orders):
+            try:
+                order = bundles.decode_order(await self.files.download(f"{path}/{name}"), key)
+            except ValueError:
+                continue
+            found += (order or {}).get("cancel", [])
+        return found

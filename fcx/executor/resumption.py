@@ -1,0 +1,233 @@
+"""Runs that go on: found again in the journal, by their name, or by their directory and key."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from ..config import Credentials, ExecutorSettings
+from ..errors import StateError, UsageError
+from ..firecrest.loop import LoopThread
+from ..jobscript.options import Options
+from ..parity.gate import Gate, Question
+from ..state.journal import Journal, RunRecord
+from ..state.memory import Memory
+from .core.events import Attached, TaskInfo
+from .effects.context import Context, Identity
+from .future import FirecrestFuture
+from .intake import Intake
+from .run import Run, make_context
+from .settings import RunEnvironment, RunSettings, settle
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def check_name(name: Any) -> str:
+    """A name for a run. Raises UsageError for what cannot be one: it names a directory and jobs."""
+    if not isinstance(name, str) or not NAME.fullmatch(name) or name.startswith("programs-"):
+        raise UsageError(
+            f"run={name!r} cannot name a run: take up to 64 letters, digits, - and _, beginning "
+            "with a letter or a digit."
+        )
+    return name
+
+
+def identify(
+    name: str | None, credentials: Credentials, working_dir: str, journal: Journal
+) -> tuple[Identity, RunRecord | None]:
+    """Who a run is, and what the journal has of it; a run without a name is always new."""
+    if name is None:
+        return Identity.new(), None
+    place = f"{credentials.api_url} {credentials.system} {working_dir}"
+    new = Identity.new(check_name(name), place)
+    try:
+        record = journal.run(new.id) or _elsewhere(name, credentials, working_dir, journal)
+    except StateError:
+        return new, None  # the run says so once it begins
+    if record is None:
+        return new, None
+    return identity_of(record), record
+
+
+def _elsewhere(
+    name: str, credentials: Credentials, working_dir: str, journal: Journal
+) -> RunRecord | None:
+    """A run of this name that was begun under another spelling of the same place."""
+    for record in journal.named(name):
+        here = (record.api_url, record.system) == (credentials.api_url, credentials.system)
+        if here and record.directory.partition("/.fcx-")[0] == working_dir:
+            return record
+    return None
+
+
+def identity_of(record: RunRecord) -> Identity:
+    """Who a remembered run is; its directory has a name of the user's where that is not its id."""
+    return Identity(record.id, record.key, record.name if record.name != record.id else "")
+
+
+def find(journal: Journal, run: str) -> RunRecord:
+    """One run by its name or id. Raises UsageError where there is none, or several."""
+    found = journal.named(run)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(f"{record.id} ({record.directory})" for record in found)
+        raise UsageError(f"Several runs are called {run!r}: take the id of one: {places}.")
+    known = ", ".join(record.name for record in journal.runs()) or "none"
+    raise UsageError(
+        f"This machine remembers no run {run!r}; it remembers: {known}. On another machine give "
+        "the run's directory= and key= (`fcx runs show NAME --key` on the machine that began it "
+        "prints both)."
+    )
+
+
+def given(directory: str, key: str, credentials: Credentials) -> RunRecord:
+    """A run of another machine. Raises UsageError for what cannot be a run directory or a key."""
+    directory = directory.rstrip("/")
+    working_dir, _, rest = directory.partition("/.fcx-")
+    name = rest.partition("/")[2]
+    if not directory.startswith("/") or not name or "/" in name:
+        raise UsageError(
+            f"{directory!r} is no run directory: these are called <working_dir>/.fcx-<user>/<run>."
+        )
+    try:
+        secret = bytes.fromhex(key.strip())
+    except ValueError:
+        secret = b""
+    if len(secret) != KEY_BYTES:
+        raise UsageError(
+            f"The key of a run has {2 * KEY_BYTES} hexadecimal digits: "
+            f"`fcx runs show {name} --key` on the machine that began the run prints it."
+        )
+    generated = re.fullmatch(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{8}", name)
+    place = f"{credentials.api_url} {credentials.system} {working_dir}"
+    known = Identity(name, secret) if generated else Identity.new(name, place)
+    where = (credentials.api_url, credentials.system, directory)
+    return RunRecord(known.id, *where, secret, 0.0, "open", {"working_dir": working_dir})
+
+
+KEY_BYTES = 32
+
+
+def attached(
+    journal: Journal,
+    run: str,
+    found: list[tuple[TaskInfo, int]],
+    pilots: list[tuple[str, str]],
+    *,
+    by_key: bool,
+    partly: bool = False,
+) -> Attached:
+    """What the core is told: what the journal has, what lies in the inbox, and what has begun."""
+    keys = journal.keys(run)
+    sent = {
+        task: (TaskInfo(task, name, 0, key=keys.get(task, "")), attempt)
+        for task, name, attempt in journal.tasks(run)
+    }
+    for info, attempt in found:
+        known, before = sent.get(info.id, (None, 0))
+        name = known.name if known else info.name
+        key = (known.key if known else "") or info.key
+        sent[info.id] = TaskInfo(info.id, name, 0, key=key), max(attempt, before)
+    jobs = {**dict(pilots), **{name: job for name, job in journal.pilots(run) if job}}
+    jobs = {**dict.fromkeys((name for name, _ in journal.pilots(run)), ""), **jobs}
+    return Attached(
+        tuple(info for info, _ in sent.values()),
+        tuple(attempt for _, attempt in sent.values()),
+        tuple(sorted(jobs.items())),
+        by_key,
+        partly,
+    )
+
+
+def queued_pilots(context: Context) -> list[tuple[str, str]]:
+    """(name, job) of the run's pilots by what Slurm calls its jobs: those that have not begun."""
+    listing = LoopThread.shared().run(context.client.jobs.listing())
+    name = re.compile(rf".*-{re.escape(context.identity.id)}-[0-9]+")
+    return [(job.name, job.job) for job in listing.jobs if name.fullmatch(job.name)]
+
+
+def open_run(
+    given: Mapping[str, object],
+    env: Mapping[str, str | None] | None,
+    logger: logging.Logger,
+    first: bytes,
+    include: Sequence[Any],
+    name: str | None,
+) -> Intake:
+    """The intake of an executor: of a new run, or of one that goes on because it has a name.
+
+    ``first``: the pickled initializer, or nothing. Raises UsageError for what cannot be.
+    """
+    settings, question = settle(given, env, logger, first)
+    memory = Memory(logger)
+    gate, journal = Gate(question, memory), memory.journal
+    table = settings.table
+    identity, record = identify(name, settings.credentials, table.working_dir, journal)
+    directory = record.directory if record else ""
+    run = Run(make_context(settings, gate, identity, memory, directory))
+    if record is not None:
+        run.resume(attached(journal, record.id, [], [], by_key=True), record.started)
+    return Intake(run, gate, include, again=record is not None, keyed=bool(name))
+
+
+def collect(
+    record: RunRecord, journal: Journal, credentials: Credentials, logger: logging.Logger | None
+) -> tuple[Run, Intake, dict[str, FirecrestFuture[Any]]]:
+    """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
+    settings = _settings_of(record, credentials, logger)
+    environment = settings.environment
+    question = Question(
+        settings.table.parity,
+        f"{credentials.api_url} {credentials.system}",
+        python=settings.python,
+        edf=environment.name,
+        edf_digest=environment.digest,
+    )
+    memory = Memory(settings.logger)
+    gate = Gate(question, memory)
+    gate.recall()
+    run = Run(make_context(settings, gate, identity_of(record), memory, record.directory))
+    found, pilots = run.look()
+    known = journal.run(record.id) is not None
+    pilots = pilots if known else [*queued_pilots(run.context), *pilots]
+    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known)
+    with contextlib.suppress(StateError):  # said already
+        memory.record(partial(journal.open_run, record))
+    futures: dict[str, FirecrestFuture[Any]] = {}
+
+    def expect(infos: tuple[TaskInfo, ...]) -> None:
+        new = {info.id: FirecrestFuture[Any](info.id, run, info.name, info.key) for info in infos}
+        futures.update(new)
+        run.mailbox.expect(new, expect)
+
+    expect(event.tasks)
+    intake = Intake(run, gate, again=True, keyed=bool(run.context.identity.name))
+    intake.expect({future.key: future for future in futures.values() if future.key})
+    run.attach(event)
+    return run, intake, futures
+
+
+def _settings_of(
+    record: RunRecord, credentials: Credentials, logger: logging.Logger | None
+) -> RunSettings:
+    """What the run was begun with."""
+    known = record.settings
+    table = ExecutorSettings.from_record(known)
+    edf = known.get("edf")
+    environment = RunEnvironment()
+    if edf:
+        option = known.get("edf_option", "--environment")
+        environment = RunEnvironment(edf[0], edf[1].encode("ascii"), option)
+    return RunSettings(
+        table,
+        credentials,
+        Options.check(table.sbatch_options, table.srun_options),
+        environment,
+        table.python or "python3",
+        logger or logging.getLogger("fcx"),
+    )

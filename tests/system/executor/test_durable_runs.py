@@ -1,0 +1,253 @@
+"""Runs that outlive their process: killed at any step, attached to, or gone on with by name."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from executors.mortal import Mortal
+
+SETTINGS = """["--time=00:05:00"], max_workers=4, sleep_interval=1, idle_timeout=3, parity="off\""""
+
+UNNAMED = f"""
+import time
+from fcx import FirecrestExecutor
+with FirecrestExecutor(FOLDER, {SETTINGS}) as executor:
+    futures = []
+    for burst in range(3):
+        futures += [executor.submit(work, FOLDER, 10 * burst + n + 100) for n in range(10)]
+        time.sleep(0.4)
+    print(sum(future.result() for future in futures), flush=True)
+"""
+
+ATTACH = """
+import fcx, json
+found = fcx.runs()
+told = {"runs": len(found)}
+if found:
+    with fcx.attach(found[0].id) as run:
+        futures = list(run.futures.values())
+    errors = [type(future.exception()).__name__ for future in futures if future.exception()]
+    values = [future.result() for future in futures if not future.exception()]
+    told.update(errors=errors, values=values, names=sorted(run.by_name), left=len(fcx.runs()))
+print(json.dumps(told))
+"""
+
+NAMED = f"""
+import json, logging, sys, time
+from fcx import FirecrestExecutor
+logging.basicConfig(level=logging.INFO, format="%(message)s")
+with FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep") as executor:
+    futures = [executor.submit(work, FOLDER, n, SECONDS) for n in range(COUNT)]
+    if SLEEP:
+        time.sleep(SLEEP)
+        os.kill(os.getpid(), signal.SIGKILL)
+    errors = [str(future.exception()) for future in futures if future.exception()]
+    values = [future.result() for future in futures if not future.exception()]
+    runs = [len(future.attempts) for future in futures]
+print(json.dumps(dict(errors=errors, values=values, runs=runs)))
+"""
+
+
+def named(count: int, seconds: float = 0.0, sleep: float = 0.0, text: str = NAMED) -> str:
+    """The script that gives its run a name; with ``sleep`` it dies after so many seconds."""
+    return f"COUNT, SECONDS, SLEEP = {count}, {seconds}, {sleep}\n{text}"
+
+
+@pytest.fixture
+def mortal(tmp_path, site):
+    """A script's folder, on the local cluster."""
+    return Mortal(tmp_path, site)
+
+
+def last(done) -> dict:
+    """What a script has printed last."""
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class TestKilledAtEachStep:
+    """What was sent comes back, what was not says so; nothing runs twice."""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("at", [1, 5, 7, 9, 11, 12, 13, 16, 19, 22, 25, 28, 31, 34, 37, 41])
+    def test_and_attached_to(self, mortal, at):
+        """The journal first, then the request: whichever was the last."""
+        done = mortal.run(UNNAMED, at)
+        told = last(mortal.run(ATTACH, prelude=False))
+        ran = mortal.ran()
+        if not told["runs"]:  # it died before it began, or with all its results
+            assert bool(done.stdout) == bool(ran)
+            return
+        assert all(often == 1 for often in ran.values())
+        assert sorted(told.get("values", [])) == sorted(n * n for n in ran)
+        assert set(told.get("errors", [])) <= {"RunLost"}
+        assert told.get("names", []) in ([], ["work"])
+
+    def test_before_anything_was_sent(self, mortal):
+        """Such a run has no tasks: collecting it forgets it."""
+        mortal.run(UNNAMED, "before add_tasks")
+        told = last(mortal.run(ATTACH, prelude=False))
+        assert told == {"runs": 1, "errors": [], "values": [], "names": [], "left": 0}
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("at", [4, 8, 10, 12, 15, 20, 26])
+    def test_and_run_again(self, mortal, at):
+        """The same script, with a name: every task comes back, and runs once."""
+        mortal.run(named(20), at)
+        told = last(mortal.run(named(20)))
+        assert told["values"] == [n * n for n in range(20) if n != 7]
+        assert told["errors"] == ["seven"]
+        assert set(mortal.ran().values()) == {1}
+
+
+class TestByName:
+    """Running the script again continues with what is queued, running and done."""
+
+    def test_killed_in_the_middle_twice(self, mortal):
+        """What ran twice is known."""
+        for sleep in (1.5, 1.5):
+            done = mortal.run(named(60, 0.1, sleep), 1_000_000)
+            assert done.returncode < 0
+        told = last(mortal.run(named(60, 0.1)))
+        assert told["values"] == [n * n for n in range(60) if n != 7]
+        ran = mortal.ran()
+        assert sorted(ran) == list(range(60))
+        assert [ran[n] for n in range(60)] == told["runs"]
+
+    def test_done_work_is_not_done_again(self, mortal):
+        """A user's exception is an outcome; a longer sweep adds what is new; no job is needed."""
+        first = mortal.run(named(10))
+        again = mortal.run(named(10))
+        assert last(first) == last(again)
+        assert "submitted" not in again.stderr
+        assert re.search(r"Run sweep goes on: 10 task\(s\) .* just now; [0-9.]+ kB", again.stderr)
+        assert len(last(mortal.run(named(12)))["values"]) == 11
+        assert set(mortal.ran().values()) == {1}
+
+    def test_what_is_not_asked_for_is_said(self, mortal):
+        """It stays, and is there for the next start."""
+        mortal.run(named(10))
+        fewer = mortal.run(named(4))
+        assert "6 task(s) of run sweep were not asked for again, 0 of them without" in fewer.stderr
+        mortal.run(named(10))
+        assert set(mortal.ran().values()) == {1}
+
+    def test_other_code_is_another_task(self, mortal):
+        """A comment is not."""
+        mortal.run(named(3))
+        mortal.run(named(3, text="# said before\n" + NAMED))
+        assert set(mortal.ran().values()) == {1}
+        changed = "def work(folder, n, s, old=work):\n    return old(folder, n, s) + 1\n"
+        assert last(mortal.run(named(3, text=changed + NAMED)))["values"] == [1, 2, 5]
+
+    def test_keys_of_the_callers(self, mortal):
+        """By them a task is found whatever its arguments; a function's own ``key`` is its own."""
+        text = f"""
+        from fcx import FirecrestExecutor
+        import random
+        with FirecrestExecutor(FOLDER, {SETTINGS}, run="keys") as executor:
+            one = executor.submit(work, FOLDER, random.randrange(100, 1000), key="one")
+            assert executor.submit(work, FOLDER, 5, key="one") is one
+            two = executor.submit_as("two", sorted, [3, 1, 2], key=lambda n: -n)
+            print([one.result(), two.result(), one.key, two.name])
+        """
+        first, again = (mortal.run(text).stdout for _ in range(2))
+        assert first == again
+        assert "[3, 2, 1], 'one', 'sorted'" in first
+        assert sum(mortal.ran().values()) == 1
+
+    def test_what_has_no_key_is_said_once(self, mortal):
+        """It runs at each start."""
+        text = f"""
+        import random
+        from fcx import FirecrestExecutor
+        class Odd:
+            def __reduce_ex__(self, protocol):
+                if protocol == 4 and sys._getframe(1).f_code.co_name == "_object":
+                    raise TypeError("of this process only")
+                return (Odd, ())
+        with FirecrestExecutor(FOLDER, {SETTINGS}, run="none") as executor:
+            futures = [executor.submit(work, FOLDER, n, Odd() and 0.0 or 0.0) for n in range(2)]
+            futures += [executor.submit(type, Odd()) for n in range(3)]
+            [future.result() for future in futures]
+        """
+        done = mortal.run(text)
+        assert done.stderr.count("type has no key of its own (a __main__.Odd: of this proc") == 1
+
+    @pytest.mark.parametrize("name", ["a/b", "", "programs-x"])
+    def test_names_that_cannot_be(self, mortal, name):
+        """Said at once."""
+        text = f"""
+        import fcx
+        try:
+            fcx.FirecrestExecutor(FOLDER, run={name!r})
+        except fcx.errors.UsageError as error:
+            print(error)
+        """
+        assert "cannot name a run" in mortal.run(text).stdout
+
+
+class TestFromAnotherMachine:
+    """With the run's directory and key."""
+
+    KEY = """
+    import fcx
+    print(fcx.runs()[0].directory, fcx.runs()[0].key.hex())
+    """
+
+    def attach(self, directory: str, key: str) -> str:
+        """A script that collects the run, and asks for one task more."""
+        return f"""
+        import fcx, json
+        with fcx.attach(directory={directory!r}, key={key!r}) as run:
+            more = run.submit(pow, 2, 10)
+            futures = list(run.futures.values())
+        values = [future.result() for future in futures if not future.exception()]
+        print(json.dumps([len(values), more.result(), run.name]))
+        """
+
+    def test_everything_is_there(self, mortal):
+        """And the script goes on there, too."""
+        mortal.run(named(30, 0.1, 1.5), 1_000_000)
+        directory, key = mortal.run(self.KEY, prelude=False).stdout.split()
+        elsewhere = Mortal(mortal.folder, mortal.env, state="another")
+        assert json.loads(elsewhere.run(self.attach(directory, key)).stdout) == [30, 1024, "sweep"]
+        told = last(elsewhere.run(named(30, 0.1)))
+        assert told["values"] == [n * n for n in range(30) if n != 7]
+        assert set(mortal.ran().values()) == {1}
+
+    def test_a_wrong_key_is_refused_at_once(self, mortal, site):
+        """In words, and no pilot is submitted."""
+        mortal.run(named(3))
+        directory, key = mortal.run(self.KEY, prelude=False).stdout.split()
+        before = len(site.submissions())
+        elsewhere = Mortal(mortal.folder, mortal.env, state="another")
+        wrong = f"{(int(key, 16) ^ 1):064x}"
+        text = f"""
+        import fcx
+        try:
+            fcx.attach(directory={directory!r}, key={wrong!r})
+        except fcx.errors.UsageError as error:
+            print(error)
+        """
+        told = elsewhere.run(text, prelude=False).stdout
+        assert "The key does not fit the run in" in told
+        assert len(site.submissions()) == before
+
+    def test_a_name_without_its_key_is_refused(self, mortal, site):
+        """The directory is somebody else's start: it is left as it is."""
+        mortal.run(named(3))
+        elsewhere = Mortal(mortal.folder, mortal.env, state="another")
+        text = f"""
+        import fcx
+        executor = fcx.FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep")
+        print(executor.submit(pow, 2, 2).exception())
+        print(fcx.runs())
+        executor.shutdown()
+        """
+        told = elsewhere.run(text).stdout
+        assert "this machine does not have its key" in told
+        assert "fcx runs show sweep --key" in told
+        assert told.splitlines()[-1] == "[]"
+        assert last(mortal.run(named(3)))["values"] == [0, 1, 4]

@@ -1,0 +1,194 @@
+"""A run that goes on: what is asked for again is the task that there is."""
+
+from __future__ import annotations
+
+from driving import Drive
+
+from fcx.executor.core.actions import (
+    CancelJob,
+    Fetch,
+    Found,
+    ListFolder,
+    ReadInbox,
+    ReadLog,
+    RecordEnd,
+    RecordTasks,
+    RemoveDirectory,
+    Reopen,
+    Same,
+    Say,
+    Settle,
+    SubmitPilot,
+    WriteClosed,
+)
+from fcx.executor.core.events import (
+    Attached,
+    CloseAsked,
+    Done,
+    FilesListed,
+    Finished,
+    InboxRead,
+    LogRead,
+    Settled,
+    Submitted,
+    TaskInfo,
+    Up,
+)
+
+PILOTS = (("fcx-001", "7"),)
+
+
+def info(task: str, key: str = "", size: int = 10) -> TaskInfo:
+    """A task as it is submitted, or (with no size) as the journal has it."""
+    return TaskInfo(task, "work", size, key=key)
+
+
+def resumed(*tasks: TaskInfo, pilots=PILOTS, **limits) -> Drive:
+    """A named run that goes on with these tasks."""
+    drive = Drive(durable=True, **limits)
+    drive.tell(Attached(tasks, (0,) * len(tasks), pilots, by_key=True))
+    return drive
+
+
+def inbox(drive: Drive, *tasks: TaskInfo, **more) -> None:
+    """All tasks lie in one bundle."""
+    rows = tuple((task, "b000001", number) for number, task in enumerate(tasks))
+    attempts = (0,) * len(tasks)
+    drive.tell(InboxRead(drive.last(ReadInbox).id, rows, last=1, attempts=attempts, **more))
+
+
+def look(drive: Drive, *records) -> None:
+    """The log of the only agent says so."""
+    before = len(drive.all(ListFolder))
+    while len(drive.all(ListFolder)) == before:
+        drive.wait(0.1)
+    drive.tell(FilesListed(drive.last(ListFolder).id, (("7.0.0.0", 300),)))
+    drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), *records), 300))
+
+
+def leave(drive: Drive) -> None:
+    """The caller has its outcomes and leaves; nothing else is answered any more."""
+    drive.tell(CloseAsked(abort=False))
+    for waiting in list(drive.core.requests.under_way.values()):
+        drive.fails(waiting.action, "missing")
+
+
+def test_an_outcome_waits_until_it_is_asked_for():
+    """It is given at once then, under the id that the task has."""
+    drive = resumed(info("t1", "a", 0), info("t2", "b", 0))
+    drive.tell(Submitted((info("u2", "b"),)))
+    assert drive.last(Same) == Same("u2", "t2")
+    inbox(drive, info("t1", "a"), info("t2", "b"))
+    look(drive, Finished("t1", 0, 0.1), Finished("t2", 0, 0.1))
+    assert [note.task for note in drive.all(Settle)] == ["t2"]
+    drive.tell(Submitted((info("u1", "a"),)))
+    assert [note.task for note in drive.all(Settle)] == ["t2", "t1"]
+    assert not drive.all(SubmitPilot)
+    assert not drive.all(RecordTasks)
+
+
+def test_a_large_outcome_is_fetched_once_it_is_asked_for():
+    """Nobody may want it."""
+    drive = resumed(info("t1", "a", 0), info("t2", "b", 0))
+    drive.tell(Submitted((info("u2", "b"),)))
+    inbox(drive, info("t1", "a"), info("t2", "b"))
+    look(drive, Finished("t1", 0, 0.1, parts=3))
+    assert not drive.all(Fetch)
+    drive.tell(Submitted((info("u1", "a"),)))
+    assert drive.last(Fetch).task == "t1"
+
+
+def test_another_key_is_another_task():
+    """So is the same key once more."""
+    drive = resumed(info("t1", "a", 0), pilots=())
+    inbox(drive, info("t1", "a"))
+    drive.tell(Submitted((info("u1", "a"), info("u2", "c"), info("u3", "a"))))
+    drive.wait(0.1)
+    assert drive.last(RecordTasks).tasks == (("u2", 0), ("u3", 0))
+
+
+def test_what_was_never_sent_is_sent_now():
+    """The journal comes first: its task may have got no further."""
+    drive = resumed(info("t1", "a", 0), pilots=())
+    drive.tell(Submitted((info("u1", "a"),)))
+    drive.fails(drive.last(ReadInbox), "missing")
+    drive.wait(0.1)
+    assert drive.last(RecordTasks).tasks == (("t1", 1),)
+    assert not drive.all(Settle)
+
+
+def test_what_no_journal_had_is_found_in_the_inbox():
+    """Even where it was asked for before the inbox was read."""
+    drive = resumed(pilots=PILOTS)
+    drive.tell(Submitted((info("u1", "a"), info("u2", "b"))))
+    inbox(drive, info("t1", "a"))
+    assert drive.last(Same) == Same("u1", "t1")
+    drive.wait(0.1)
+    assert drive.last(RecordTasks).tasks == (("u2", 0),)
+
+
+def test_what_was_called_back_is_a_new_task_for_who_asks_again():
+    """Agents have dropped its old id for good."""
+    drive = resumed(info("t1", "a", 0), pilots=())
+    drive.tell(Submitted((info("u1", "a"),)))
+    inbox(drive, info("t1", "a"), cancelled=("t1",))
+    drive.wait(0.1)
+    assert drive.all(Same) == [Same("u1", "t1"), Same("t1", "u1")]
+    assert drive.last(RecordTasks).tasks == (("u1", 0),)
+
+
+def test_tasks_that_nobody_asks_for_keep_their_pilots():
+    """They are said, not cancelled, and nothing is removed."""
+    drive = resumed(info("t1", "a", 0), info("t2", "b", 0))
+    drive.tell(Submitted((info("u2", "b"),)))
+    inbox(drive, info("t1", "a"), info("t2", "b"))
+    look(drive, Finished("t2", 0, 0.1))
+    drive.tell(Settled("t2"))
+    leave(drive)
+    assert "1 task(s) of run run were not asked for again" in drive.last(Say).text
+    assert not any(drive.all(kind) for kind in (CancelJob, WriteClosed, RemoveDirectory))
+    assert drive.last(RecordEnd).kept
+
+
+def test_leaving_ends_the_pilots_and_keeps_the_outcomes():
+    """No word is left that would turn later pilots away."""
+    drive = resumed(info("t1", "a", 0))
+    drive.tell(Submitted((info("u1", "a"),)))
+    inbox(drive, info("t1", "a"))
+    look(drive, Finished("t1", 0, 0.1))
+    drive.tell(Settled("t1"))
+    leave(drive)
+    assert drive.last(CancelJob).job == "7"
+    drive.done(CancelJob)
+    assert not drive.all(WriteClosed)
+    assert not drive.all(RemoveDirectory)
+    assert drive.last(RecordEnd).kept
+
+
+def test_a_word_that_the_run_is_over_is_taken_back_first():
+    """Pilots that begin later would leave at once."""
+    drive = Drive()
+    drive.tell(Attached((info("t1", size=0),), (0,), ()))
+    inbox(drive, info("t1"), closed=True)
+    assert not drive.core.adoption.done
+    drive.tell(Done(drive.last(Reopen).id))
+    assert drive.core.adoption.done
+
+
+def test_whoever_attached_hears_of_tasks_that_no_journal_had():
+    """They are waited for like the others."""
+    drive = Drive()
+    drive.tell(Attached((), (), PILOTS))
+    inbox(drive, info("t1"))
+    assert [task.id for task in drive.last(Found).tasks] == ["t1"]
+    look(drive, Finished("t1", 0, 0.1))
+    assert drive.last(Settle).task == "t1"
+
+
+def test_a_pilot_that_no_journal_had_counts():
+    """Its log says who it is."""
+    drive = resumed(info("t1", "a", 0), pilots=())
+    drive.tell(Submitted((info("u1", "a"),)))
+    inbox(drive, info("t1", "a"))
+    look(drive)
+    assert [pilot.name for pilot in drive.core.fleet.pilots if pilot.phase == "up"] == ["fcx-001"]
