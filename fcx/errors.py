@@ -16,6 +16,7 @@
     │   ├── RequestRefused        4  the API said no to this request; has ``status``
     │   │   └── NoSuchPath        4  a file or directory that is not there
     │   └── JobRefused            4  sbatch said no; its own words are in the message
+    │       └── SubmitLimit       4  for now: a limit on submitted jobs, a partition that is closed
     ├── EngineError               5  no container engine, or it failed
     │   ├── EngineUnavailable     5
     │   ├── BuildFailed           5
@@ -122,6 +123,10 @@ class NoSuchPath(RequestRefused):
 
 class JobRefused(ClusterError):
     """Slurm refused the job script; its own words are in the message."""
+
+
+class SubmitLimit(JobRefused):
+    """Slurm takes no further job for now: a limit on submitted jobs, or a closed partition."""
 
 
 class EngineError(FcxError):

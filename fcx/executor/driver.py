@@ -16,7 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable
 
-from ..errors import FcxError, JobRefused, NoSuchPath, Unreachable
+from ..errors import FcxError, JobRefused, NoSuchPath, SubmitLimit, Unreachable
 from ..firecrest.loop import LoopThread
 from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
@@ -185,6 +185,7 @@ class Driver:
 KINDS: tuple[tuple[type[Exception], str], ...] = (
     (Unreachable, "passing"),
     (NoSuchPath, "missing"),
+    (SubmitLimit, "limit"),
     (JobRefused, "job"),
     (JournalLost, "journal"),
     (FcxError, "refused"),

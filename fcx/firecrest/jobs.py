@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import JobRefused, RequestRefused
+from ..errors import JobRefused, RequestRefused, SubmitLimit
 from ..jobscript.states import TERMINAL
 from . import answers
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:  # what a job's state is can be known without the machinery of
 
 # Words of a cancel that came too late, or to nothing: the job does not run, which is what counts.
 DONE = ("already complet", "Invalid job id", "not found")
+# Words of an sbatch that is refused for now: so many jobs are submitted already, by whomever, or
+# the partition takes none until somebody opens it again.
+FOR_NOW = re.compile(
+    r"(Assoc|QOS)\w*Submit\w*Limit|Required partition not available|"
+    r"partition configuration not available now|temporarily unable to accept|in standby mode"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Jobs:
     async def submit(self, working_dir: str, script: str) -> Submitted:
         """Submit a job. A lost answer is followed by the same script again: it must bear that.
 
-        Raises JobRefused with the words of sbatch.
+        Raises JobRefused with the words of sbatch; SubmitLimit where they name what passes.
         """
         try:
             answer = await self._requests.answer(
@@ -93,7 +100,7 @@ class Jobs:
             )
         except RequestRefused as error:
             if error.status in {500, 400}:
-                raise JobRefused(_refusal(str(error))) from error
+                raise _refusal(str(error)) from error
             raise
         return Submitted(answer.value, answer.doubtful)
 
@@ -145,11 +152,13 @@ class Jobs:
                 raise
 
 
-def _refusal(message: str) -> str:
+def _refusal(message: str) -> JobRefused:
     """What sbatch itself said, and what to do."""
     at = message.find("sbatch: ")
     words = message[at:].rsplit(" (HTTP", 1)[0].strip() if at >= 0 else message
-    return (
+    if FOR_NOW.search(words):
+        return SubmitLimit(f"Slurm takes no further job for now: {words}.")
+    return JobRefused(
         f"Slurm refused the job: {words}. Check sbatch_options and FIRECREST_ACCOUNT "
         "against what the site allows; it was not tried again."
     )

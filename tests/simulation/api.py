@@ -238,6 +238,11 @@ class Api:
         jobs = [job for job in self.cluster.jobs.values() if job.hidden_until <= now]
         return ev.JobsListed(request.id, tuple(_seen(job) for job in jobs), 0.1)
 
+    def ask_job(self, _client: Any, request: act.AskJob) -> Any:
+        """What Slurm says of one: also of those that a listing leaves out."""
+        job = self.cluster.jobs.get(request.job)
+        return ev.JobAnswered(request.id, _seen(job) if job is not None else None)
+
     def read_output(self, _client: Any, request: act.ReadOutput) -> Any:
         """The end of what it wrote."""
         job = self.cluster.jobs.get(request.job)
@@ -265,6 +270,7 @@ EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {
     act.ListLinks: Api.list_links,
     act.ListJobs: Api.list_jobs,
     act.ReadLog: Api.read_log,
+    act.AskJob: Api.ask_job,
     act.ReadOutput: Api.read_output,
     act.ReadInbox: Api.read_inbox,
     act.Fetch: Api.fetch,

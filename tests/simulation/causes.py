@@ -24,7 +24,7 @@ JOBS = (
     *("requeued", "barren_job", "boot_fails", "cancelled_waiting", "job_memory", "flush_fails"),
 )
 LOST_SIGHT = (
-    *("long_hidden_job", "forgotten_job", "listing_without_job", "empty_listing", "lost_answer"),
+    "lost_answer",
     *("ghost_submit", "repeated_submit", "damaged_line", "directory_removed", "early_record"),
     *("spoilt_read", "half_read"),
 )
@@ -65,20 +65,11 @@ CAUSES: dict[str, tuple[str, ...]] = {
     ),
     "NoSuchPath": ("directory_removed",),
     "JobFailed": (*JOBS, *LOST_SIGHT, "removed"),
-    "NodeFailed": (*JOBS, *LOST_SIGHT),
+    "NodeFailed": ("node_fails", "boot_fails", "agent_vanishes"),  # never a preemption
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
     "TimeLimitExceeded": ("time", "deadline", "preempted", "cancelled_outside"),
-    "WorkerDied": (
-        "killed",
-        "no_room",
-        "preempted",
-        "cancelled_outside",
-        "deadline",
-        "time",
-        "requeued",
-        "cancelled_waiting",
-    ),
+    "WorkerDied": ("killed", "no_room"),
     "ResultError": ("fetch_refused", "permission", "directory_removed", "driver_bug"),
 }
 

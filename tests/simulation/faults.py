@@ -213,6 +213,15 @@ def submit_refused(api: Any, client: Any, request: Any) -> Any:
     return Failed(request.id, "job", Trouble("JobRefused", "sbatch: invalid account."))
 
 
+@fault("request", 0.1, 0.7)
+def submit_limited(api: Any, client: Any, request: Any) -> Any:
+    """sbatch takes no further job for now."""
+    if not isinstance(request, act.SubmitPilot):
+        return None
+    limit = api.world.random.choice(("QOSMaxSubmitJobPerUserLimit", "AssocMaxSubmitJobLimit"))
+    return Failed(request.id, "limit", Trouble("SubmitLimit", f"sbatch: error: {limit}."))
+
+
 @fault("slow", 0.02, 0.2)
 def slow_answer(api: Any, client: Any, request: Any) -> Any:
     """An answer that takes its time."""
@@ -323,6 +332,15 @@ def waits_for_limit(cluster: Any, job: Any) -> Any:
     """A limit that passes by itself holds it for a while."""
     job.reason = cluster.world.random.choice(PASSING_LIMITS)
     cluster.queue(job, cluster.world.between(30.0, 600.0))
+    return True
+
+
+@fault("job", 0.05, 0.5)
+def thinks_again(cluster: Any, job: Any) -> Any:
+    """Slurm says for a moment that it never runs: its accounts are being read anew."""
+    job.reason = cluster.world.random.choice(("InvalidAccount", "InvalidQOS", "BadConstraints"))
+    cluster.world.after(cluster.world.between(0.5, 9.0), setattr, job, "reason", "Priority")
+    cluster.queue(job, cluster.world.between(10.0, 100.0))
     return True
 
 

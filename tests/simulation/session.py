@@ -256,6 +256,9 @@ class Letters:
         elif isinstance(event, ev.InboxRead):
             self._sent_before.update(dict.fromkeys(info.id for info, *_ in event.tasks))
             self._payloads.update(self._sent_before)
+        elif isinstance(event, ev.Failed) and isinstance(asked, act.SubmitPilot):
+            if event.kind in {"limit", "job"}:
+                self.checks.pilots.pop(asked.pilot, None)  # it may be submitted again
         elif isinstance(event, ev.Encoded):
             self._sizes[asked.bundle] = event.size
         elif isinstance(asked, act.RecordTasks):

@@ -254,6 +254,12 @@ class ReadLog(Request, frozen=True):
     skip: bool = False
 
 
+class AskJob(Request, frozen=True):
+    """Ask Slurm for one job: a listing may leave some out. Answer: JobAnswered."""
+
+    job: str
+
+
 class ReadOutput(Request, frozen=True):
     """The end of a job's output. Answer: OutputRead."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from ...protocol.names import Incarnation
 from . import fates
-from .events import JobSeen, JobsListed
-from .fleet import REFUSED_PAUSE, Fleet, Pilot, job_of
+from .actions import AskJob
+from .events import Failed, JobAnswered, JobSeen, JobsListed
+from .fleet import REFUSED_PAUSE, STUCK, Fleet, Pilot, job_of
 from .inquest import UNREAD, Inquest
 from .logs import Logs, Sink
 from .requests import Requests
@@ -24,6 +26,7 @@ class Doubts:
         self.fleet = fleet
         self.logs = logs
         self.inquest = inquest
+        self._asked: dict[str, None] = {}  # pilots that are asked for by the ids of their jobs
 
     def pilots(self) -> list[Pilot]:
         """Pilots of which only Slurm can say what they do."""
@@ -87,8 +90,32 @@ class Doubts:
         for pilot, state in states:
             if state is not None:
                 self._act(sink, pilot, state)
-            elif pilot.heard.missing(self.requests.now):
-                self.inquest.pilot(sink, pilot)
+            elif pilot.heard.missing(self.requests.now) and pilot.name not in self._asked:
+                self._asked[pilot.name] = None
+                self._ask_by_id(sink, pilot, pilot.jobs())
+
+    def _ask_by_id(self, sink: Sink, pilot: Pilot, jobs: list[str]) -> None:
+        """A listing may leave out what the server knows: one job after the other is asked for."""
+        if not jobs:
+            del self._asked[pilot.name]
+            self.inquest.pilot(sink, pilot)
+            return
+        told = partial(self._told, sink, pilot, jobs[1:])
+        self.requests.ask(AskJob, jobs[0], then=told, failed=told)
+
+    def _told(
+        self, sink: Sink, pilot: Pilot, jobs: list[str], _action: Any, event: JobAnswered | Failed
+    ) -> None:
+        if isinstance(event, Failed):  # nothing is known of it: to be asked again, later
+            del self._asked[pilot.name]
+            pilot.heard.unknown_answers = 0
+        elif event.state is None:
+            self._ask_by_id(sink, pilot, jobs)
+        else:
+            del self._asked[pilot.name]
+            if self._doubtful(pilot):
+                self._note(pilot, event.state)
+                self._act(sink, pilot, event.state)
 
     def _recognise(self, event: JobsListed) -> None:
         """A pilot whose submit nobody heard the answer of has the name of its job."""
@@ -110,7 +137,8 @@ class Doubts:
         elif pilot.phase == "leaving":
             return
         elif fates.stuck(state):
-            self._never_runs(pilot, state)
-        elif state.state == "PENDING" and state.reason not in {"", "None", pilot.heard.reason}:
+            if self.requests.now - (pilot.heard.stuck or self.requests.now) >= STUCK:
+                self._never_runs(pilot, state)
+        elif state.state == "PENDING":
+            self.fleet.waits.heard(pilot.job, state, pilot.heard.reason)
             pilot.heard.reason = state.reason
-            self.requests.say(f"Job {pilot.job} waits: {state.reason}")

@@ -103,8 +103,8 @@ class Failed(Event, frozen=True):
     """It was not done, or nobody knows. ``kind`` says what that means.
 
     passing: no usable answer; the same may succeed later. missing: a file or directory is not
-    there. job: sbatch refused the script. refused: any other lasting refusal. journal: this
-    machine cannot remember it. bug: an error of ours.
+    there. job: sbatch refused the script. limit: sbatch takes no further job for now. refused: any
+    other lasting refusal. journal: this machine cannot remember it. bug: an error of ours.
     """
 
     action: int
@@ -166,6 +166,13 @@ class JobsListed(Event, frozen=True):
     action: int
     jobs: tuple[JobSeen, ...]
     seconds: float
+
+
+class JobAnswered(Event, frozen=True):
+    """What Slurm says of the job that was asked for; None where it does not know it."""
+
+    action: int
+    state: JobSeen | None
 
 
 class OutputRead(Event, frozen=True):
@@ -322,6 +329,7 @@ Answer = (
     | FilesListed
     | LinksListed
     | JobsListed
+    | JobAnswered
     | OutputRead
     | Judged
     | RequirementsJudged

@@ -8,6 +8,7 @@ from ...jobscript.states import TERMINAL
 from .events import JobSeen, Trouble
 
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
+KILLS = (9, 15)  # SIGKILL, SIGTERM
 DISK_FULL = 75  # exit code of an agent that cannot write any more
 NEVER_RUNS = (
     "PartitionTimeLimit",
@@ -20,26 +21,34 @@ NEVER_RUNS = (
     "AssocMaxWallDurationPerJobLimit",
     "QOSMaxWallDurationPerJobLimit",
     "DependencyNeverSatisfied",
-    "JobHeldAdmin",
 )
 """Reasons for which a job is pending that do not go away by waiting."""
+WAITS_AGAIN = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+"""States of a job that has run and is to run again."""
 
 
 class Fate(msgspec.Struct, frozen=True):
     """Why a pilot, an agent or a worker ended, as the trouble of a task that it ran."""
 
-    kind: str  # time | memory | node | cancelled | failed | own
+    kind: str  # time | memory | node | preempted | cancelled | failed | own
     trouble: Trouble
 
     @property
     def retried(self) -> bool:
-        """Infrastructure's fault: the task is repeated, within task_retries."""
-        return self.kind in {"node", "cancelled", "failed"}
+        """Infrastructure's fault: the task is repeated, a preempted one without end."""
+        return self.kind in {"node", "preempted", "cancelled", "failed"}
 
 
 def ended(state: JobSeen | None) -> bool:
     """Whether Slurm calls the job ended."""
     return state is not None and state.state in TERMINAL
+
+
+def killed(state: JobSeen | None) -> bool:
+    """Whether somebody ended the job's processes, whatever they were at: they did not fail."""
+    if state is None:
+        return False
+    return state.signal in KILLS or state.exit_code in {128 + signal for signal in KILLS}
 
 
 def stuck(state: JobSeen) -> bool:
@@ -55,9 +64,12 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     if word == "OUT_OF_MEMORY":
         text = f"Job {job} ran out of memory. Ask for more with --mem."
         return Fate("memory", Trouble("OutOfMemory", text))
-    if word in {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED"}:
-        text = f"Job {job} ended as {word}: its node failed or was taken"
+    if word in {"NODE_FAIL", "BOOT_FAIL"}:
+        text = f"Job {job} ended as {word}: its node failed"
         return Fate("node", Trouble("NodeFailed", text))
+    if word == "PREEMPTED":
+        text = f"Job {job} was preempted: another job took its nodes"
+        return Fate("preempted", Trouble("NodeFailed", text))
     if word == "CANCELLED":
         return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside"))
     if state is not None and state.exit_code == DISK_FULL:
@@ -82,6 +94,12 @@ def time_limit(job: str) -> Fate:
         "Ask for more with --time."
     )
     return Fate("time", Trouble("TimeLimitExceeded", text))
+
+
+def requeued(job: str) -> Fate:
+    """Slurm, or somebody, has put the job back into the queue in good order."""
+    text = f"Job {job} was requeued while the task ran"
+    return Fate("preempted", Trouble("NodeFailed", text))
 
 
 def never_runs(job: str, state: JobSeen) -> Trouble:

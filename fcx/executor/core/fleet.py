@@ -16,12 +16,14 @@ from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
 from .requests import Requests, nothing
+from .waits import Waits
 
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
 RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
 GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone
 GRACE_ANSWERS = 3  # and in how many answers
-REFUSED_PAUSE = 60.0  # seconds until a further pilot is tried again after one was refused
+REFUSED_PAUSE = 60.0  # seconds until a pilot is tried again that Slurm does not take for now
+STUCK = 10.0  # seconds for which Slurm must say that a job never runs: it may think again
 SHORTEST_STATES_PAUSE, LONGEST_STATES_PAUSE = 2.0, 30.0  # seconds between listings of jobs,
 STATES_SHARE = 0.02  # which may take this share of the time
 
@@ -34,6 +36,7 @@ class Heard(msgspec.Struct):
     unknown_since: float = 0.0
     unknown_answers: int = 0
     ended: float | None = None  # since when it has called the job ended
+    stuck: float | None = None  # since when it has said that it never runs
 
     def missing(self, now: float) -> bool:
         """Note another answer without it; True once that means that it is gone."""
@@ -47,6 +50,10 @@ class Heard(msgspec.Struct):
         """Note what it said."""
         self.state = state
         self.unknown_answers = 0
+        if not fates.stuck(state):
+            self.stuck = None
+        elif self.stuck is None:
+            self.stuck = now
         if not fates.ended(state):
             self.ended = None
         elif self.ended is None:
@@ -71,6 +78,7 @@ class Pilot(msgspec.Struct):
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
     stays: float = 0.0  # not cancelled as surplus before this time: that was refused
+    again: float = 0.0  # when it is submitted again, having been refused for now
 
     @property
     def live(self) -> bool:
@@ -133,6 +141,7 @@ class Fleet:
         self._named = 0
         self.barren = Barren()
         self.states = States(requests)
+        self.waits = Waits(requests)
 
     # -- what there is ----------------------------------------------------------------------
 
@@ -186,6 +195,7 @@ class Fleet:
         first_rides = not live and self.gate.open and unsent  # with the first bundle
         if not unfinished or self.holds_off() or first_rides:
             return
+        self._try_again()
         running = sum(pilot.phase == "up" for pilot in live)
         ramping = not live or self.requests.now - live[0].submitted < RAMP
         demand = Demand(
@@ -203,6 +213,13 @@ class Fleet:
             for pilot in surplus[: len(live) - wanted]:
                 self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
                 self.cancel(pilot)
+
+    def _try_again(self) -> None:
+        """Pilots that Slurm did not take a while ago."""
+        for pilot in self.live():
+            if pilot.again and pilot.again <= self.requests.now:
+                pilot.again = 0.0
+                self._submit_now(pilot, None, None)
 
     def ramp_ends(self) -> float | None:
         """When a second pilot may follow the first."""
@@ -294,21 +311,24 @@ class Fleet:
         self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
 
     def _refused(self, pilot: Pilot, _action: SubmitPilot, event: Failed) -> None:
-        """A further pilot that is refused harms none that lives."""
-        pilot.phase = "ended"
+        """A further pilot that is refused harms none that lives; what passes is waited out."""
+        others = sum(bool(other.jobs()) for other in self.live())
         if event.kind == "passing":  # the caller leaves; the job may yet begin
+            pilot.phase = "ended"
             return
         pilot.ambiguous = False
-        others = len(self.live())
-        if not others:
+        if not others and event.kind != "limit":
+            pilot.phase = "ended"
             self.requests.give_up(event.trouble)
-            return
-        self.barren.wait_until(self.requests.now + REFUSED_PAUSE)
-        self.requests.say(
-            f"A further pilot was refused: {event.trouble.message} The {others} that there are go "
-            f"on; another is tried in {REFUSED_PAUSE:.0f} s.",
-            "warning",
-        )
+        else:
+            pilot.again = self.requests.now + REFUSED_PAUSE
+            self.barren.wait_until(pilot.again)
+            goes_on = f"The {others} that there are go on; it" if others else "It"
+            self.waits.remind(
+                "refused",
+                f"A pilot was refused: {event.trouble.message} {goes_on} is tried again every "
+                f"{REFUSED_PAUSE:.0f} s.",
+            )
 
     # -- cancelling -------------------------------------------------------------------------
 

@@ -158,7 +158,8 @@ class Inquest:
         self.requests.note(Forget("verdict"))
         code = pilot.heard.state.exit_code if pilot.heard.state else 0
         complains = code != fates.DISK_FULL and bool(told or code)
-        if not pilot.opened and why.kind == "failed" and complains:
+        failed = why.kind == "failed" and not fates.killed(pilot.heard.state)
+        if not pilot.opened and failed and complains:
             pilot.phase = "ended"
             self.requests.give_up(fates.not_started(pilot.job, self.limits.words.python, told))
         elif self._hopeless(why):

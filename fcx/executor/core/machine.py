@@ -9,6 +9,7 @@ from .actions import Action, Prepare
 from .adoption import Adoption
 from .audit import Audit
 from .budget import Budget
+from .cuts import Cuts
 from .doubts import Doubts
 from .earlier import Earlier
 from .ending import Ending
@@ -53,7 +54,8 @@ class Core:
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
-        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit)
+        self.cuts = Cuts(self.requests, self.tasks)
+        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit, self.cuts)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
@@ -79,7 +81,7 @@ class Core:
         if self._works():
             times.append(self.outgoing.due())
             if self.tasks.wanted or self.adoption.hopes():
-                times += [self._look_due(), self._ramp_due(), self.doubts.due()]
+                times += [self._look_due(), self._ramp_due(), self.doubts.due(), self.cuts.due()]
         return min((time for time in times if time is not None), default=None)
 
     def place(self, task: str) -> tuple[str, int] | None:
@@ -114,6 +116,7 @@ class Core:
             if unfinished or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
+                self.cuts.plan()
         if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
 

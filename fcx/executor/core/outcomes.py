@@ -9,6 +9,7 @@ from typing import Any
 from . import fates
 from .actions import Fetch
 from .audit import Audit
+from .cuts import Cuts
 from .events import (
     AnyRecord,
     Died,
@@ -38,7 +39,13 @@ class Outcomes:
     """The sink of all records."""
 
     def __init__(
-        self, limits: Limits, tasks: Tasks, gate: Gate, inquest: Inquest, audit: Audit
+        self,
+        limits: Limits,
+        tasks: Tasks,
+        gate: Gate,
+        inquest: Inquest,
+        audit: Audit,
+        cuts: Cuts,
     ) -> None:
         self.requests = tasks.requests
         self.limits = limits
@@ -46,6 +53,7 @@ class Outcomes:
         self.gate = gate
         self.inquest = inquest
         self.audit = audit
+        self.cuts = cuts
         self.fleet = inquest.fleet
         self.inbox = inquest.inbox
         self._meanings: dict[type, Callable[[Cursor, Any], None]] = {
@@ -186,16 +194,28 @@ class Outcomes:
         pilot = self.fleet.of_job(job)
         if record.outside and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began
-        elif record.parts:
-            self._fetch(cursor, record, self._died_fetched)
+            return
+        why = self._why(cursor, record)
+        lost = partial(self._lost, cursor, record)
+        if record.outside and record.signal == SIGTERM and why.kind != "time":
+            self.cuts.hold(cursor, (record.task, record.attempt), why, lost)
         else:
-            self.tasks.lost(task, self._why(cursor, record), record.attempt)
+            lost(why)
 
-    def _died_fetched(self, cursor: Cursor, record: Died, _action: Any, _event: Fetched) -> None:
+    def _lost(self, cursor: Cursor, record: Died, why: Fate) -> None:
+        """What it had written by then is fetched first, where it lies in files."""
+        if record.parts:
+            self._fetch(cursor, record, partial(self._died_fetched, why))
+        else:
+            self.tasks.lost(self.tasks.unfinished[record.task], why, record.attempt)
+
+    def _died_fetched(
+        self, why: Fate, _cursor: Cursor, record: Died, _action: Any, _event: Fetched
+    ) -> None:
         task = self.tasks.current(record.task, record.attempt)
         if task is not None:
             task.fetching = False
-            self.tasks.lost(task, self._why(cursor, record), record.attempt)
+            self.tasks.lost(task, why, record.attempt)
 
     def _why(self, cursor: Cursor, record: Died) -> Fate:
         job = cursor.incarnation.job

@@ -249,6 +249,9 @@ class Tasks:
             task.returned += 1
             self._again(task)
             self.fresh.append(task)  # it is owed a whole time limit
+        elif why.kind == "preempted":  # no fault of the task, however often it comes
+            self._again(task)
+            self.outbox.append(task)
         elif why.retried and task.charged < self.retries:
             task.charged += 1
             self._again(task)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...errors import FcxError
+from ...firecrest.jobs import JobState
 from ...jobscript.render import File
-from ..core.actions import CancelJob, ListJobs, ReadOutput, SubmitPilot
-from ..core.events import AnyEvent, Done, JobMade, JobSeen, JobsListed, OutputRead
+from ..core.actions import AskJob, CancelJob, ListJobs, ReadOutput, SubmitPilot
+from ..core.events import AnyEvent, Done, JobAnswered, JobMade, JobSeen, JobsListed, OutputRead
 from .context import Context
 from .table import Table
 
@@ -21,6 +22,7 @@ class JobEffects:
             SubmitPilot: self.submit,
             CancelJob: self.cancel,
             ListJobs: self.listing,
+            AskJob: self.ask,
             ReadOutput: self.output,
         }
 
@@ -49,11 +51,12 @@ class JobEffects:
     async def listing(self, action: ListJobs) -> AnyEvent:
         """All of the user's recent jobs, and how long the answer took."""
         listing = await self.context.client.jobs.listing()
-        jobs = tuple(
-            JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal, job.name)
-            for job in listing.jobs
-        )
-        return JobsListed(action.id, jobs, listing.seconds)
+        return JobsListed(action.id, tuple(map(_seen, listing.jobs)), listing.seconds)
+
+    async def ask(self, action: AskJob) -> AnyEvent:
+        """One job, which a listing need not have."""
+        state = await self.context.client.jobs.ask(action.job)
+        return JobAnswered(action.id, _seen(state) if state else None)
 
     async def output(self, action: ReadOutput) -> AnyEvent:
         """The end of it; without any, the usual reason is a working_dir that is gone."""
@@ -67,3 +70,7 @@ class JobEffects:
             await context.home.forget(context.place.base)
             text = await context.home.complaint()
         return OutputRead(action.id, text)
+
+
+def _seen(job: JobState) -> JobSeen:
+    return JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal, job.name)
