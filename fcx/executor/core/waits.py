@@ -19,7 +19,7 @@ HEED = (  # (reasons, what is the matter, what to do)
         "Ask for more, or name another account (FIRECREST_ACCOUNT) in a new run",
     ),
     (
-        r"job ?held\w*|.*requeued held",
+        r"job ?held\w*|.*requeued.* held.*",
         "it is held",
         "Ask the site why, and release it with `scontrol release {job}`",
     ),

@@ -1,0 +1,92 @@
+"""A worker that was told to end from outside: what Slurm calls the end of its job is what counts."""
+
+from __future__ import annotations
+
+import pytest
+from driving import Drive
+
+from fcx.executor.core.actions import AskJob, ReadLog, Say, Settle
+from fcx.executor.core.events import (
+    Died,
+    Failed,
+    JobAnswered,
+    JobSeen,
+    LogRead,
+    Running,
+    Trouble,
+    Up,
+)
+
+
+def cut(attempt: int = 0, **limits: int) -> Drive:
+    """A task whose worker dies of a SIGTERM that somebody sent."""
+    drive = Drive(max_workers=1, **limits)
+    drive.serve("t0")
+    while not drive.all(ReadLog):
+        drive.wait(0.1)
+    text = "was ended by SIGTERM"
+    died = Died("t0", attempt, True, 3000.0, text, signal=15, memory=False, outside=True)
+    records = (Up("nid001", "fcx-001"), Running("t0", attempt, 0, True), died)
+    drive.tell(LogRead(drive.last(ReadLog).id, records, 300))
+    return drive
+
+
+def answered(drive: Drive, state: str) -> None:
+    """Slurm says this of the job."""
+    drive.tell(JobAnswered(drive.last(AskJob).id, JobSeen("7", state)))
+
+
+def words(drive: Drive) -> str:
+    """All that was said."""
+    return "\n".join(say.text for say in drive.all(Say))
+
+
+@pytest.mark.parametrize("state", ["PREEMPTED", "PENDING", "REQUEUED", "REQUEUE_HOLD"])
+def test_what_is_no_fault_of_the_task_is_not_charged(state: str) -> None:
+    """Preempted or requeued: it runs again, though it has no retries."""
+    drive = cut(task_retries=0)
+    answered(drive, state)
+    assert not drive.all(Settle)
+    assert "will run again" in words(drive)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [("CANCELLED", "JobCancelled"), ("NODE_FAIL", "NodeFailed"), ("OUT_OF_MEMORY", "OutOfMemory")],
+)
+def test_the_end_of_the_job_is_the_reason(state: str, error: str) -> None:
+    """Not that a worker died of it."""
+    drive = cut(task_retries=0)
+    answered(drive, "RUNNING")
+    drive.wait(2.5)
+    answered(drive, "COMPLETING")
+    assert not drive.all(Settle)
+    drive.wait(2.5)
+    answered(drive, state)
+    trouble = drive.last(Settle).trouble
+    assert trouble is not None
+    assert trouble.error == error
+
+
+def test_a_worker_that_alone_was_ended_has_died() -> None:
+    """Its job goes on: somebody ended this one process."""
+    drive = cut(task_retries=0)
+    for _ in range(3):
+        answered(drive, "RUNNING")
+        drive.wait(2.5)
+    answered(drive, "RUNNING")
+    trouble = drive.last(Settle).trouble
+    assert trouble is not None
+    assert trouble.error == "WorkerDied"
+
+
+def test_without_an_answer_it_is_decided_all_the_same() -> None:
+    """The server refuses to tell of the job, for good."""
+    drive = cut(task_retries=0)
+    for _ in range(4):
+        asked = drive.last(AskJob)
+        drive.tell(Failed(asked.id, "refused", Trouble("RequestRefused", "403")))
+        drive.wait(2.5)
+    trouble = drive.last(Settle).trouble
+    assert trouble is not None
+    assert trouble.error == "WorkerDied"
