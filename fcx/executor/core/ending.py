@@ -25,7 +25,7 @@ from .actions import (
     WriteClosed,
 )
 from .events import Failed, JobsListed, Trouble
-from .fleet import Fleet, Pilot, job_of
+from .fleet import Fleet, job_of
 from .inbox import Inbox
 from .limits import Limits
 from .requests import Requests, nothing
@@ -75,9 +75,10 @@ class Ending:
         self.requests.note(Broken(trouble))
         self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle or not task.info.size for task in self.tasks.unfinished.values())
-        unseen = _unseen if trouble.error == "Unreachable" else _seen_to_begin
-        began = self.inbox.landed or any(map(unseen, self.fleet.pilots))
-        if sent and began and self._may_have_run(trouble):
+        outage = trouble.error == "Unreachable"  # what Slurm last said is no news
+        pilots = self.fleet.pilots
+        unseen = any(p.may_be_about if outage else p.may_have_begun for p in pilots)
+        if sent and (self.inbox.landed or unseen) and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
                 f"Run {self.limits.words.run} is left open: its pilots go on, and "
@@ -212,13 +213,3 @@ class Ending:
         if event.kind != "missing":
             text = f"Run {self.limits.words.run} was not tidied up: {event.trouble.message}"
             self.requests.say(text, "warning")
-
-
-def _seen_to_begin(pilot: Pilot) -> bool:
-    return pilot.may_have_begun
-
-
-def _unseen(pilot: Pilot) -> bool:
-    """After an outage what Slurm last said of it is no news: it may have run all the time."""
-    submitting = pilot.phase == "submitting" and not pilot.again
-    return pilot.phase != "ended" and (submitting or pilot.ambiguous or bool(pilot.jobs()))

@@ -100,7 +100,12 @@ class Pilot(msgspec.Struct):
     def may_have_begun(self) -> bool:
         """Whether it may have run something: Slurm's last word is not that it waits."""
         waits = self.heard.state is not None and self.heard.state.state == "PENDING"
-        return self.phase != "ended" and not waits and (self.ambiguous or bool(self.jobs()))
+        return self.may_be_about and not waits
+
+    @property
+    def may_be_about(self) -> bool:
+        """Whether there may be a job of it that has not ended."""
+        return self.phase != "ended" and (self.ambiguous or bool(self.jobs()))
 
     def jobs(self) -> list[str]:
         """All job ids it is known under: an ambiguous submit may have made another."""
