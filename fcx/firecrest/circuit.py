@@ -30,21 +30,22 @@ class Circuit:
 
     def fail(self, now: float, what: str, error: Exception) -> None:
         """A request has failed, and will be repeated."""
+        told = str(error).rstrip(".")
         self._failures += 1
         self._since = now if self._since is None else self._since
         if self._open or (now - self._since >= OPENS and self._failures >= LEAST):
-            self._opened(now, self._since, error)
+            self._opened(now, self._since, told)
         elif now - self._said > COMPLAINTS:
             self._said = now
-            self._log.warning(f"Could not {what}: {error}. Trying again")
+            self._log.warning(f"Could not {what}: {told}. Trying again")
 
-    def _opened(self, now: float, since: float, error: Exception) -> None:
+    def _opened(self, now: float, since: float, told: str) -> None:
         if self._open and now - self._said < REMINDERS:
             return
         self._open, self._said = True, now
         begun = time.strftime("%H:%M:%S", time.localtime(time.time() - (now - since)))
         self._log.warning(
-            f"{self._url} cannot be used since {begun} ({now - since:.0f} s): {error}. Requests "
+            f"{self._url} cannot be used since {begun} ({now - since:.0f} s): {told}. Requests "
             f"are repeated at most {LONGEST_PAUSE:.0f} s apart; what runs on the cluster goes on"
         )
 

@@ -100,6 +100,12 @@ class TestSize:
         assert listing(server.env) == ["7"]
         assert len(server.asked) == 2
 
+    def test_more_than_was_announced_is_left(self, server):
+        """And is not taken for the next answer."""
+        server.say(Say(JOBS + JOBS, length=len(JOBS), headers=JSON))
+        assert listing(server.env) == ["7"]
+        assert listing(server.env) == ["7"]
+
     def test_what_it_was_is_said(self, server):
         """When it stays."""
         server.say(Say(JOBS, length=1 << 40))
