@@ -191,8 +191,14 @@ def worded(response: Any) -> str | None:
     with suppress(*STUMBLES):
         found = response.json()
         message = found["message"] if isinstance(found["errorType"], str) else None
-        return message[:LONGEST_WORDS] if isinstance(message, str) else None
+        return _readable(message) if isinstance(message, str) else None
     return None
+
+
+def _readable(message: str) -> str:
+    """Of a length that can be read, and with nothing in it that a terminal would obey."""
+    shown = message[:LONGEST_WORDS]
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in shown)
 
 
 def retry_after(response: Any, default: float = REST) -> float:
@@ -216,5 +222,6 @@ def _described(response: Any) -> str:
     told = f"HTTP {response.status_code}, {kind}"
     if not kind.startswith("text/"):
         return told
-    begins = " ".join(response.text[: 4 * SHOWN].split())[:SHOWN]
+    text = response.content[: 4 * SHOWN].decode("utf-8", "replace")  # whatever charset it names
+    begins = " ".join(text.split())[:SHOWN]
     return f"{told}, {begins!r}"
