@@ -24,6 +24,7 @@ VERBS = {
     "image": "Build, inspect, run, push and pack the one image.",
     "edf": "Write, check and render the EDF for `srun --environment`.",
     "preflight": "Prove that the remote side is the environment of the client.",
+    "runs": "Runs whose process is gone: list, show, attach, cancel, clean.",
     "local": "A FirecREST v2 cluster on this machine.",
 }
 

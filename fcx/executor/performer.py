@@ -78,5 +78,6 @@ class Performer:
     async def close(self) -> None:
         """Let go of threads and connections."""
         self.completion.close()
+        self.context.presence.release()
         with contextlib.suppress(Exception):
             await self.context.client.close()

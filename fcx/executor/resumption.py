@@ -179,19 +179,10 @@ def collect(
     record: RunRecord, journal: Journal, credentials: Credentials, logger: logging.Logger | None
 ) -> tuple[Run, Intake, dict[str, FirecrestFuture[Any]]]:
     """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
-    settings = _settings_of(record, credentials, logger)
-    environment = settings.environment
-    question = Question(
-        settings.table.parity,
-        f"{credentials.api_url} {credentials.system}",
-        python=settings.python,
-        edf=environment.name,
-        edf_digest=environment.digest,
-    )
-    memory = Memory(settings.logger)
-    gate = Gate(question, memory)
+    context = context_of(record, credentials, logger)
+    gate, memory = context.gate, context.memory
     gate.recall()
-    run = Run(make_context(settings, gate, identity_of(record), memory, record.directory))
+    run = Run(context)
     found, pilots = run.look()
     known = journal.run(record.id) is not None
     pilots = pilots if known else [*queued_pilots(run.context), *pilots]
@@ -210,6 +201,24 @@ def collect(
     intake.expect({future.key: future for future in futures.values() if future.key})
     run.attach(event)
     return run, intake, futures
+
+
+def context_of(
+    record: RunRecord, credentials: Credentials, logger: logging.Logger | None = None
+) -> Context:
+    """What the effects of a remembered run work with."""
+    settings = _settings_of(record, credentials, logger)
+    environment = settings.environment
+    question = Question(
+        settings.table.parity,
+        f"{credentials.api_url} {credentials.system}",
+        python=settings.python,
+        edf=environment.name,
+        edf_digest=environment.digest,
+    )
+    memory = Memory(settings.logger)
+    gate = Gate(question, memory)
+    return make_context(settings, gate, identity_of(record), memory, record.directory)
 
 
 def _settings_of(

@@ -15,6 +15,7 @@ from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate
 from ..state.memory import Memory
+from ..state.presence import Presence
 from .completion import Completion
 from .core import Core
 from .core.events import AnyEvent, Attached, Began, Broke, TaskInfo, Trouble
@@ -22,7 +23,7 @@ from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
 from .effects.errands import record_of
-from .forks import FOREIGN
+from .forks import FOREIGN, left_in_children
 from .home import Home
 from .mailbox import Mailbox, NewTask
 from .performer import Performer
@@ -53,6 +54,7 @@ def make_context(
         Scripts(settings, identity.id, identity.key),
         Store(),
         RequirementSets(),
+        Presence(identity.id),
     )
 
 
@@ -69,6 +71,7 @@ class Run:
             durable=bool(identity.name),
         )
         self.context = context
+        left_in_children(context.presence)
         self.recorder = Recorder(limits)
         self.mailbox = Mailbox(self._wake)
         completion = Completion(self._settled)
@@ -148,6 +151,7 @@ class Run:
                 ref = self.context.store.keep_error(error)
                 events.append(Broke(Trouble(type(error).__name__, str(error), ref)))
             self._begun = True
+            self.context.presence.hold()
             if earlier:
                 self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
             self._driver.begin(*events)
@@ -173,6 +177,7 @@ class Run:
         """Take over what another process began."""
         with self._begin_lock:
             self._begun = True
+        self.context.presence.hold()
         self._performer.expect_pilots(name for name, _ in event.pilots)
         self._driver.begin(self._began(), event)
 

@@ -12,6 +12,7 @@ from ...firecrest.client import Client
 from ...parity.gate import Gate
 from ...protocol import mac
 from ...state.memory import Memory
+from ...state.presence import Presence
 from ..home import Home
 from ..scripts import Scripts
 from ..settings import RunSettings
@@ -80,6 +81,7 @@ class Context:
     scripts: Scripts
     store: Store
     requirements: RequirementSets
+    presence: Presence
 
     @property
     def inbox_key(self) -> bytes:

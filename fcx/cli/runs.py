@@ -1,0 +1,255 @@
+"""``fcx runs``: what this machine remembers of runs, and what may become of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import FcxError, UsageError
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ..executor.survey import TaskView
+    from ..executor.upkeep import Cleaning, RunView
+
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Runs, their tasks and jobs.")
+
+Name = Annotated[str, typer.Argument(help="The run's name, or its id.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+DAY = 86400.0
+
+
+@app.command("list")
+def list_runs(
+    local: Annotated[bool, typer.Option("--local", help="Do not ask the cluster.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Runs that were not collected to their end, or have a name; the newest first."""
+    from ..executor.upkeep import Upkeep
+
+    upkeep = Upkeep()
+    views = upkeep.views(upkeep.journal.runs(), ask=not local)
+    if as_json:
+        typer.echo(json.dumps([_record(view) for view in views], indent=2))
+        return
+    _table(
+        ("RUN", "STATE", "BEGUN", "TASKS", "SIZE", "JOBS", "DIRECTORY"),
+        [_row(view) for view in views],
+        "This machine remembers no run.",
+    )
+
+
+@app.command()
+def show(
+    run: Name,
+    key: Annotated[
+        bool, typer.Option("--key", help="Print the directory and the key, and no more.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one run and what becomes of its tasks; nothing is fetched or changed.
+
+    Whoever has the key of a run can have its workers run code: pass it on as you would a password.
+    """
+    from ..executor.upkeep import Upkeep
+
+    upkeep = Upkeep()
+    record = upkeep.named(run)
+    if key:
+        told = {"directory": record.directory, "key": record.key.hex()}
+        typer.echo(json.dumps(told, indent=2) if as_json else " ".join(told.values()))
+        return
+    view, tasks = upkeep.views([record])[0], upkeep.tasks(record)
+    if as_json:
+        told_all = {**_record(view), "each_task": [vars(task) for task in tasks]}
+        typer.echo(json.dumps(told_all, indent=2))
+        return
+    _table(("RUN", "STATE", "BEGUN", "TASKS", "SIZE", "JOBS", "DIRECTORY"), [_row(view)], "")
+    typer.echo()
+    _table(
+        ("TASK", "FUNCTION", "STATE", "JOB", "RUNS", "KEY"),
+        [_task_row(task) for task in tasks],
+        "No task of it was sent.",
+    )
+
+
+@app.command()
+def attach(
+    run: Annotated[str, typer.Argument(help="The run's name, or its id.")] = "",
+    directory: Annotated[str, typer.Option(help="Its directory, on another machine.")] = "",
+    key: Annotated[str, typer.Option(help="Its key, on another machine.")] = "",
+    save: Annotated[
+        Path | None, typer.Option(help="Wait for all tasks, and pickle what came of them here.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a run over on this machine, with its directory and key; or collect it into a file.
+
+    From then on the machine knows the run: `fcx runs` and fcx.attach() find it by its name, and a
+    script with that name goes on with it.
+    """
+    from ..executor.upkeep import Upkeep
+
+    _quiet()
+    upkeep = Upkeep()
+    if bool(directory) != bool(key) or bool(directory) == bool(run):
+        raise UsageError("Give the name of a run, or its --directory and --key.")
+    record = upkeep.named(run) if run else upkeep.adopt(directory, key)
+    told: dict[str, Any] = {"run": record.name, "directory": record.directory}
+    if save is not None:
+        told.update(_collect(record.id, save))
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+    elif save is not None:
+        typer.echo(f"{told['tasks']} task(s), {told['failed']} of them failed: {save}")
+    else:
+        typer.echo(f"Run {record.name}: fcx.attach({record.name!r}) collects it.")
+
+
+@app.command()
+def cancel(run: Name, dry_run: DryRun = False, as_json: JsonOption = False) -> None:
+    """End the jobs of a run whose process is gone; outcomes stay, and the run may go on later."""
+    from ..executor.upkeep import Upkeep
+
+    upkeep = Upkeep()
+    jobs = upkeep.cancel(upkeep.named(run), dry_run=dry_run).jobs or []
+    if as_json:
+        typer.echo(json.dumps({"run": run, "cancelled": jobs, "dry_run": dry_run}, indent=2))
+        return
+    what = "would be cancelled" if dry_run else "cancelled"
+    typer.echo(f"{len(jobs)} job(s) of run {run} {what}{': ' if jobs else ''}{', '.join(jobs)}")
+
+
+@app.command()
+def clean(
+    runs: Annotated[list[str] | None, typer.Argument(help="Names or ids.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All that do not live.")] = False,
+    older_than: Annotated[float, typer.Option(help="Days since the run began.")] = 0.0,
+    uncollected: Annotated[
+        bool, typer.Option("--uncollected", help="Even outcomes that nobody has collected.")
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove what runs have left: their directories, their jobs' slurm-*.out, their entries here.
+
+    A run that lives is never touched: one with a job that has not ended, or a process of this
+    machine. Ends with 1 if a run that was named is not removed.
+    """
+    from ..executor.upkeep import Upkeep
+
+    upkeep = Upkeep()
+    if bool(runs) == every:
+        raise UsageError("Name the runs to be removed, or give --all.")
+    records = upkeep.journal.runs() if every else [upkeep.named(name) for name in runs or ()]
+    plans = upkeep.plan(records, uncollected=uncollected)
+    plans = [plan for plan in plans if plan.view.age >= older_than * DAY]
+    for plan in plans if not dry_run else ():
+        upkeep.clean(plan)
+    if as_json:
+        typer.echo(json.dumps([_cleaned(plan, dry_run) for plan in plans], indent=2))
+    else:
+        _say_cleaned(plans, dry_run)
+    if runs and any(plan.refused for plan in plans):
+        raise typer.Exit(FcxError.exit_code)
+
+
+# -- words -----------------------------------------------------------------------------------
+
+
+def _record(view: RunView) -> dict[str, Any]:
+    record = view.record
+    return {
+        "run": record.name,
+        "id": record.id,
+        "state": view.state,
+        "started": record.started,
+        "age": round(view.age, 1),
+        "tasks": view.tasks,
+        "bytes": view.size,
+        "jobs": view.jobs,
+        "process": view.process or None,
+        "system": record.system,
+        "directory": record.directory,
+    }
+
+
+def _row(view: RunView) -> tuple[str, ...]:
+    from .. import spoken
+
+    size = "?" if view.size is None else spoken.size(view.size)
+    jobs = "?" if view.jobs is None else str(len(view.jobs))
+    begun = spoken.ago(view.age) if view.record.started else "?"
+    name, directory = view.record.name, view.record.directory
+    return name, view.state, begun, str(view.tasks), size, jobs, directory
+
+
+def _task_row(task: TaskView) -> tuple[str, ...]:
+    return task.id, task.name, task.state, task.job or "-", str(task.runs), task.key or "-"
+
+
+def _cleaned(plan: Cleaning, dry_run: bool) -> dict[str, Any]:
+    return {
+        **_record(plan.view),
+        "removed": not plan.refused and not dry_run,
+        "refused": plan.refused or None,
+        "outputs": plan.outputs,
+    }
+
+
+def _say_cleaned(plans: list[Cleaning], dry_run: bool) -> None:
+    from .. import spoken
+
+    for plan in plans:
+        view = plan.view
+        if plan.refused:
+            typer.echo(f"{view.record.name}: left alone. {plan.refused}")
+            continue
+        what = "would be removed" if dry_run else "removed"
+        outputs = f", and {len(plan.outputs)} slurm-*.out" if plan.outputs else ""
+        size = spoken.size(view.size or 0)
+        typer.echo(f"{view.record.name}: {what}: {size} in {view.record.directory}{outputs}")
+    if not plans:
+        typer.echo("There is nothing to remove.")
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], empty: str) -> None:
+    """Columns as wide as what stands in them."""
+    if not rows:
+        typer.echo(empty)
+        return
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _quiet() -> None:
+    logging.getLogger("fcx").setLevel(logging.WARNING)
+
+
+def _collect(run: str, path: Path) -> dict[str, Any]:
+    """Wait for all tasks; what cannot be pickled here is kept as its text."""
+    from ..executor.attach import attach as take_over
+
+    with take_over(run) as attached:
+        futures = list(attached.futures.values())
+        found = [_outcome(future) for future in futures]
+        path.write_bytes(pickle.dumps(found))
+    return {"tasks": len(found), "failed": sum("error" in each for each in found)}
+
+
+def _outcome(future: Any) -> dict[str, Any]:
+    told = {"task": future.task_id, "name": future.name, "key": future.key}
+    error = future.exception()
+    told["error" if error else "value"] = error or future.result()
+    try:
+        pickle.dumps(told)
+    except Exception:  # noqa: BLE001 - whatever an object's pickling raises
+        told.update({name: repr(told[name]) for name in ("error", "value") if name in told})
+    return told

@@ -1,0 +1,239 @@
+"""The runs that this machine remembers: what they are, their jobs, and what they leave behind.
+
+A run lives while a job of it does, or the process that serves it. One that lives is never cleaned,
+and outcomes that nobody has collected are only removed by who says so.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..config import Credentials
+from ..errors import NoSuchPath, UsageError
+from ..firecrest.client import Client
+from ..firecrest.jobs import JobState
+from ..firecrest.loop import LoopThread
+from ..state.journal import Journal, RunRecord
+from ..state.presence import Presence
+from .resumption import context_of, find, given
+from .survey import Survey, TaskView
+from .weight import weigh
+
+PATIENCE = 30.0  # seconds for which a request is repeated: a person waits
+
+
+@dataclass
+class RunView:
+    """One run. ``size`` and ``jobs`` are as the cluster says; None where it was not asked."""
+
+    record: RunRecord
+    tasks: int
+    process: int  # that serves it on this machine; 0: none
+    size: int | None = None
+    there: bool = True  # its directory
+    jobs: list[str] | None = None  # those that have not ended
+
+    @property
+    def state(self) -> str:
+        """served | running | open (nobody has collected it) | kept | gone."""
+        if self.process:
+            return "served"
+        if self.jobs:
+            return "running"
+        return self.record.state if self.there else "gone"
+
+    @property
+    def age(self) -> float:
+        """Seconds since it began."""
+        return max(0.0, time.time() - self.record.started)
+
+
+@dataclass
+class Cleaning:
+    """What is removed of one run, or why nothing is."""
+
+    view: RunView
+    refused: str = ""
+    outputs: list[str] = field(default_factory=list)  # of its jobs, as Slurm calls them by default
+
+
+class Upkeep:
+    """Looks after runs with the credentials that there are."""
+
+    def __init__(self, env: Mapping[str, str | None] | None = None) -> None:
+        self.journal = Journal()
+        self._env = env
+
+    @property
+    def _credentials(self) -> Credentials:
+        return Credentials.from_env(self._env)
+
+    def _run(self, work: Callable[[Client], Coroutine[Any, Any, None]]) -> None:
+        """Do something that takes requests."""
+
+        async def done() -> None:
+            client = Client(self._credentials, PATIENCE)
+            try:
+                await work(client)
+            finally:
+                await client.close()
+
+        LoopThread.shared().run(done())
+
+    def named(self, name: str) -> RunRecord:
+        """One run. Raises UsageError where this machine does not remember it."""
+        return find(self.journal, name)
+
+    def views(self, records: list[RunRecord], *, ask: bool = True) -> list[RunView]:
+        """What these runs are; with ``ask``, of those on our cluster, what that says."""
+        views = [
+            RunView(record, len(self.journal.tasks(record.id)), Presence(record.id).holder())
+            for record in records
+        ]
+        if ask and views:
+            credentials = self._credentials
+            mine = [view for view in views if _on(view.record, credentials)]
+            if mine:
+                self._run(lambda client: _ask_all(mine, client))
+        return views
+
+    def tasks(self, record: RunRecord) -> list[TaskView]:
+        """What becomes of the tasks of one run."""
+        context = context_of(record, self._credentials)
+        try:
+            return LoopThread.shared().run(Survey(context).tasks())
+        finally:
+            LoopThread.shared().run(context.client.close())
+
+    def adopt(self, directory: str, key: str) -> RunRecord:
+        """Remember a run of another machine. Raises UsageError for a wrong key or directory."""
+        record = given(directory, key, self._credentials)
+        self._run(lambda client: _is_there(record, client))
+        self.tasks(record)
+        self.journal.open_run(record)
+        return record
+
+    def cancel(self, record: RunRecord, *, dry_run: bool = False) -> RunView:
+        """End the jobs of a run; its outcomes stay. What was there before is the answer."""
+        view = self.views([record])[0]
+        if view.jobs is None:
+            raise UsageError(_elsewhere(record))
+        if view.process:
+            raise UsageError(
+                f"Run {record.name} is served by process {view.process} of this machine, which "
+                "would submit other jobs: end that process first (Ctrl-C cancels its jobs, too)."
+            )
+        if not dry_run:
+            jobs = view.jobs
+            self._run(lambda client: _cancel(jobs, client))
+        return view
+
+    def plan(self, records: list[RunRecord], *, uncollected: bool) -> list[Cleaning]:
+        """What cleaning them would do."""
+        plans = [Cleaning(view, _refusal(view, uncollected)) for view in self.views(records)]
+        self._run(lambda client: self._outputs(plans, client))
+        return plans
+
+    async def _outputs(self, plans: list[Cleaning], client: Client) -> None:
+        """Files of jobs that the journal has, under the names that Slurm gives by default."""
+        folders: dict[str, set[str]] = {}
+        for plan in plans:
+            if plan.refused:
+                continue
+            folder = plan.view.record.directory.partition("/.fcx-")[0]
+            if folder not in folders:
+                folders[folder] = set(await _names(client, folder))
+            jobs = [job for _, job in self.journal.pilots(plan.view.record.id) if job]
+            names = [f"slurm-{job}.out" for job in jobs]
+            there = [name for name in names if name in folders[folder]]
+            plan.outputs = [posixpath.join(folder, name) for name in there]
+
+    def clean(self, plan: Cleaning) -> None:
+        """Carry one out: the directory, the jobs' outputs, and what the journal has of it."""
+        if plan.refused:
+            return
+        paths = [*plan.outputs, plan.view.record.directory]
+        self._run(lambda client: _remove(paths, client))
+        self.journal.end_run(plan.view.record.id, kept=False)
+
+
+def _on(record: RunRecord, credentials: Credentials) -> bool:
+    return (record.api_url, record.system) == (credentials.api_url, credentials.system)
+
+
+def _elsewhere(record: RunRecord) -> str:
+    return (
+        f"Run {record.name} lies on {record.system} behind {record.api_url}: set the FIRECREST "
+        "variables to that."
+    )
+
+
+def _refusal(view: RunView, uncollected: bool) -> str:
+    """Why a run is not to be cleaned; empty where it may be."""
+    name = view.record.name
+    if view.jobs is None:
+        return _elsewhere(view.record)
+    if view.process:
+        return f"Run {name} is served by process {view.process} of this machine."
+    if view.jobs:
+        jobs = ", ".join(view.jobs)
+        return (
+            f"Run {name} has jobs that have not ended: {jobs}. `fcx runs cancel {name}` ends them."
+        )
+    if view.record.state == "open" and view.tasks and view.there and not uncollected:
+        return (
+            f"Run {name} was not collected to its end: there may be outcomes that nobody has. "
+            f"fcx.attach({name!r}) collects them; with --uncollected they are removed."
+        )
+    return ""
+
+
+async def _ask_all(views: list[RunView], client: Client) -> None:
+    """Live jobs from one listing, and the weight of each directory."""
+    jobs = (await client.jobs.listing()).jobs
+    for view in views:
+        view.jobs = [job.job for job in jobs if _lives(job, view.record.id)]
+        try:
+            await client.files.list(view.record.directory)
+        except NoSuchPath:
+            view.there, view.size = False, 0
+        else:
+            view.size = await weigh(client.files, view.record.directory)
+
+
+def _lives(job: JobState, run: str) -> bool:
+    ours = re.fullmatch(rf".*-{re.escape(run)}-[0-9]+", job.name)
+    return bool(ours) and not job.terminal
+
+
+async def _is_there(record: RunRecord, client: Client) -> None:
+    try:
+        await client.files.list(record.directory)
+    except NoSuchPath:
+        raise UsageError(
+            f"There is no run in {record.directory} on {client.system}: look at the directory that "
+            "`fcx runs show NAME --key` prints."
+        ) from None
+
+
+async def _cancel(jobs: list[str], client: Client) -> None:
+    for job in jobs:
+        await client.jobs.cancel(job)
+
+
+async def _names(client: Client, folder: str) -> list[str]:
+    try:
+        return list(await client.files.list(folder))
+    except NoSuchPath:
+        return []
+
+
+async def _remove(paths: list[str], client: Client) -> None:
+    """A path that is not there any more is fine."""
+    for path in paths:
+        await client.files.remove(path)

@@ -1,0 +1,195 @@
+"""``fcx runs``: what a killed process has left, seen, ended and removed from the command line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster.project import Project
+from executors.deadline import WAIT, eventually
+from executors.mortal import Mortal
+
+SCRIPT = """
+import time
+from fcx import FirecrestExecutor
+with FirecrestExecutor(FOLDER, ["--time=00:05:00"], max_workers=2, sleep_interval=1,
+                       idle_timeout={idle}, parity="off", run={name!r}) as executor:
+    futures = [executor.submit(work, FOLDER, n, {seconds}) for n in range(3)]
+    futures.append(executor.submit(work, FOLDER, 7, key="seven"))
+    {then}
+    [future.exception() for future in futures]
+"""
+KILL = "futures[0].result(); os.kill(os.getpid(), signal.SIGKILL)"
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, site) -> Mortal:
+    """A script's folder, on the local cluster."""
+    return Mortal(tmp_path, site)
+
+
+@pytest.fixture
+def project(tmp_path: Path, site) -> Project:
+    """The same machine, for the command."""
+    return Project(tmp_path, {**site, "FCX_STATE_DIR": str(tmp_path / "state")})
+
+
+def killed(mortal: Mortal, name: str | None = "sweep", *, idle=1, seconds=0.0) -> None:
+    """A run whose process was killed once it had a result."""
+    mortal.run(SCRIPT.format(name=name, idle=idle, seconds=seconds, then=KILL), 1_000_000)
+
+
+def told(project: Project, *words: str, code: int = 0):
+    """What a verb says with --json."""
+    return json.loads(project.fcx("runs", *words, "--json", code=code).stdout)
+
+
+def rested(project: Project) -> None:
+    """Its pilots have ended."""
+    eventually(lambda: told(project, "list")[0]["jobs"] == [], WAIT)
+
+
+def test_a_machine_without_runs(project):
+    """Says so; nothing is named, nothing removed."""
+    assert "remembers no run" in project.fcx("runs", "list").stdout
+    assert told(project, "list") == []
+    assert told(project, "clean", "--all") == []
+    assert "remembers no run 'x'" in project.fcx("runs", "show", "x", code=2).stderr
+    assert "--all" in project.fcx("runs", "clean", code=2).stderr
+
+
+def test_what_was_left_is_listed_and_shown(mortal, project):
+    """Age, state, bytes and jobs; each task with its outcome; no value is fetched."""
+    killed(mortal)
+    rested(project)
+    (run,) = told(project, "list")
+    assert (run["run"], run["state"], run["tasks"]) == ("sweep", "open", 4)
+    assert run["bytes"] > 1000
+    assert 0 < run["age"] < 10 * WAIT
+    assert run["directory"] == f"{mortal.folder}/work/.fcx-{run['directory'].split('/.fcx-')[1]}"
+    shown = told(project, "show", "sweep")["each_task"]
+    assert [task["state"] for task in shown] == ["done", "done", "done", "raised"]
+    assert shown[3]["key"] == "seven"
+    assert {task["name"] for task in shown} == {"work"}
+    lines = project.fcx("runs", "show", "sweep").stdout.splitlines()
+    assert re.match(r"sweep +open +just now +4 +[0-9.]+ kB +0 +/", lines[1])
+    assert told(project, "list", "--local")[0]["bytes"] is None
+
+
+def test_the_key_is_printed_on_demand_alone(mortal, project):
+    """With it another machine takes the run over, and knows it by its name."""
+    killed(mortal)
+    key = told(project, "show", "sweep", "--key")
+    for words in (("list",), ("show", "sweep")):
+        assert key["key"] not in project.fcx("runs", *words).stdout
+    elsewhere = Project(project.root, {**project.env, "FCX_STATE_DIR": str(project.root / "other")})
+    wrong = f"{int(key['key'], 16) ^ 1:064x}"
+    refused = ("attach", "--directory", key["directory"], "--key", wrong)
+    assert "does not fit" in elsewhere.fcx("runs", *refused, code=2).stderr
+    assert told(elsewhere, "list") == []
+    nowhere = ("attach", "--directory", key["directory"] + "x", "--key", key["key"])
+    assert "There is no run in" in elsewhere.fcx("runs", *nowhere, code=2).stderr
+    given = ("attach", "--directory", key["directory"], "--key", key["key"])
+    assert told(elsewhere, *given)["run"] == "sweep"
+    assert told(elsewhere, "list")[0]["run"] == "sweep"
+    again = Mortal(mortal.folder, mortal.env, state="other")
+    again.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))
+    assert set(mortal.ran().values()) == {1}
+
+
+def test_outcomes_go_into_a_file(mortal, project):
+    """For a run without a name that is the end of it: nothing is left, here or there."""
+    killed(mortal, None)
+    (run,) = told(project, "list")
+    saved = project.root / "results.pickle"
+    assert told(project, "attach", run["run"], "--save", str(saved))["tasks"] == 4
+    found = pickle.loads(saved.read_bytes())
+    assert [each.get("value") for each in found] == [0, 1, 4, None]
+    assert str(found[3]["error"]) == "seven"
+    assert told(project, "list") == []
+
+
+def test_jobs_are_cancelled_and_outcomes_stay(mortal, project):
+    """The script goes on later."""
+    killed(mortal, idle=600, seconds=0.1)
+    jobs = told(project, "list")[0]["jobs"]
+    assert jobs
+    assert told(project, "clean", "sweep", "--uncollected", code=1)[0]["refused"]
+    assert told(project, "cancel", "sweep", "--dry-run")["cancelled"] == jobs
+    assert told(project, "cancel", "sweep")["cancelled"] == jobs
+    rested(project)
+    mortal.run(SCRIPT.format(name="sweep", idle=1, seconds=0.1, then=""))
+    ran = mortal.ran()
+    assert ran[7] == ran[0] == 1
+
+
+def test_cleaning_takes_what_is_ours_alone(mortal, project):
+    """Directory, slurm-*.out and entry; not before it is collected, unless that is said."""
+    killed(mortal)
+    rested(project)
+    work = mortal.folder / "work"
+    (work / "slurm-1.out").write_text("somebody else's")
+    outputs = set(work.glob("slurm-*.out")) - {work / "slurm-1.out"}
+    assert outputs
+    refused = project.fcx("runs", "clean", "sweep", code=1).stdout
+    assert "was not collected to its end" in refused
+    assert told(project, "clean", "--all")[0]["removed"] is False
+    plan = told(project, "clean", "--all", "--uncollected", "--dry-run")[0]
+    assert set(map(Path, plan["outputs"])) == outputs
+    assert told(project, "clean", "--all", "--uncollected", "--older-than", "1") == []
+    assert Path(plan["directory"]).is_dir()
+    assert told(project, "clean", "sweep", "--uncollected")[0]["removed"] is True
+    assert not Path(plan["directory"]).exists()
+    assert list(work.glob("slurm-*.out")) == [work / "slurm-1.out"]
+    assert told(project, "list") == []
+
+
+def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
+    """Its outcomes were had."""
+    mortal.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))
+    rested(project)
+    assert told(project, "list")[0]["state"] == "kept"
+    assert told(project, "clean", "--all")[0]["removed"] is True
+
+
+def test_what_a_process_serves_is_left_alone(mortal, project):
+    """Even when it has no jobs at the moment."""
+    text = SCRIPT.format(name="sweep", idle=0, seconds=0.0, then="futures[0].result(); input()")
+    path = mortal.folder / "served.py"
+    from executors.mortal import PRELUDE
+
+    path.write_text(PRELUDE + text)
+    (mortal.folder / "work").mkdir()
+    env = {**project.environment(), "WORKING_DIR": str(mortal.folder / "work")}
+    process = subprocess.Popen(
+        [sys.executable, str(path)], env=env, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        eventually(lambda: told(project, "list", "--local"), WAIT)
+        rested(project)
+        (run,) = told(project, "list")
+        assert (run["state"], run["process"]) == ("served", process.pid)
+        for verb in ("clean", "cancel"):
+            code = {"clean": 1, "cancel": 2}[verb]
+            done = project.fcx("runs", verb, "sweep", code=code)
+            assert f"served by process {process.pid}" in done.stdout + done.stderr
+        process.communicate(b"\n", timeout=WAIT)
+        assert told(project, "list")[0]["state"] == "kept"
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+
+
+def test_a_run_on_another_cluster(mortal, project):
+    """It is listed, and left alone with the reason; a cluster that is not there is said."""
+    killed(mortal)
+    other = Project(project.root, {**project.env, "FIRECREST_SYSTEM": "elsewhere"})
+    assert [run["jobs"] for run in told(other, "list")] == [None]
+    assert "set the FIRECREST variables" in other.fcx("runs", "cancel", "sweep", code=2).stderr
