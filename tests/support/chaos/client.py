@@ -1,7 +1,8 @@
-"""A user's script that is killed now and then: run again, it takes up what it had begun.
+"""A user's script that is killed now and then: run again, it goes on with what it had begun.
 
-Arguments: folder, number of tasks, seed. What a task does it writes into ``ran``, what comes back
-into ``results``, and what it submits into ``sent``, one line each.
+Arguments: folder, number of tasks, seed. Each time that a task runs it leaves a line in ``ran``; what
+comes back is a line in ``results``: life, number, value, the token of that time. A life that ends
+well leaves ``attempts``: each number, and how often it is known to have been begun.
 """
 
 from __future__ import annotations
@@ -13,14 +14,12 @@ import random
 import sys
 import time
 import uuid
-from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
-import fcx
 from fcx import FirecrestExecutor
-from fcx.errors import RunLost
 from fcx.executor.core import budget
+from fcx.executor.future import FirecrestFuture
 
 LONGEST = 0.3  # seconds of a task
 AT_ONCE, PAUSE = 50, 0.2  # tasks are submitted so many at once, and so many seconds apart
@@ -43,54 +42,32 @@ def work(folder: str, number: int, seconds: float) -> tuple[int, int, str]:
     return number, number * number, token
 
 
-class Results:
-    """What came back, in this life and in earlier ones."""
-
-    def __init__(self, folder: Path) -> None:
-        self._life = os.getpid()
-        self._path = folder / "results"
-        self._file = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
-
-    def note(self, future: Future[Any]) -> None:
-        """A line of: life, number, value, token; or life and the error."""
-        error = future.exception()
-        if isinstance(error, RunLost):
-            return  # never sent: it is submitted again
-        told = (
-            f"error {type(error).__name__}: {error}"
-            if error
-            else " ".join(map(str, future.result()))
-        )
-        line = " ".join(f"{self._life} {told}".split())
-        os.write(self._file, f"{line}\n".encode("utf-8", "replace"))
-
-    def known(self) -> set[int]:
-        """The numbers that have come back."""
-        rows = [line.split() for line in self._path.read_text().splitlines()]
-        return {int(row[1]) for row in rows if len(row) == 4 and row[1] != "error"}
+def note(results: int, future: FirecrestFuture[Any]) -> None:
+    """A line; of an error its words."""
+    error = future.exception()
+    words = " ".join(map(str, () if error else future.result()))
+    told = f"error {type(error).__name__}: {error}" if error else words
+    line = " ".join(f"{os.getpid()} {told}".split())
+    os.write(results, f"{line}\n".encode("utf-8", "replace"))
 
 
 def main() -> None:
-    """Take up the runs of earlier lives; then submit what none of them has."""
+    """Submit everything; what earlier lives have submitted is not sent again."""
     folder, count, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     logging.basicConfig(filename=folder / "log", format="%(asctime)s %(process)d %(message)s")
     logging.getLogger("fcx").setLevel(logging.INFO)
     budget.RATE = 50.0  # requests are not what is scarce here
-    results = Results(folder)
-    for run in fcx.runs():
-        with fcx.attach(run.id) as attached:
-            for future in attached.futures.values():
-                future.add_done_callback(results.note)
-            wait(attached.futures.values())
-    left = sorted(set(range(count)) - results.known())
-    rng = random.Random(seed)
-    with FirecrestExecutor(folder, OPTIONS, **SETTINGS) as executor:
-        submit = functools.partial(executor.submit, work, str(folder))
-        with (folder / "sent").open("a", buffering=1) as sent:
-            for place, number in enumerate(left):
-                submit(number, LONGEST * rng.random()).add_done_callback(results.note)
-                sent.write(f"{number}\n")
-                time.sleep(0 if (place + 1) % AT_ONCE else PAUSE)
+    results = os.open(folder / "results", os.O_CREAT | os.O_APPEND | os.O_WRONLY)
+    rng, futures = random.Random(seed), []
+    with FirecrestExecutor(folder, OPTIONS, run="chaos", **SETTINGS) as executor:
+        for number in range(count):
+            seconds = LONGEST * rng.random()
+            future = executor.submit_as(str(number), work, str(folder), number, seconds)
+            future.add_done_callback(functools.partial(note, results))
+            futures.append(future)
+            time.sleep(0 if (number + 1) % AT_ONCE else PAUSE)
+    told = [f"{number} {len(future.attempts)}\n" for number, future in enumerate(futures)]
+    (folder / "attempts").write_text("".join(told))
 
 
 if __name__ == "__main__":

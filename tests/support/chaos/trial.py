@@ -50,26 +50,23 @@ class Outcome:
     wrong: list[int] = field(default_factory=list)  # came back with another value
     twice: list[int] = field(default_factory=list)  # came back with two outcomes
     errors: list[str] = field(default_factory=list)
-    resubmitted: int = 0  # submitted again, for no earlier run knew them
     more_than_once: int = 0  # runs beyond one for each task
+    untold: list[int] = field(default_factory=list)  # begun more often than ``attempts`` says
     ended: bool = False  # the last client by itself, and well
-    left: list[str] = field(default_factory=list)  # run directories, of runs that are kept
 
     @property
     def good(self) -> bool:
         """Nothing lost, nothing wrong."""
-        bad = self.missing or self.wrong or self.twice or self.errors
+        bad = self.missing or self.wrong or self.twice or self.errors or self.untold
         return self.ended and not bad
 
     def __str__(self) -> str:
         lost = f"missing {len(self.missing)}, wrong {len(self.wrong)}, twice {len(self.twice)}"
         faults = sum(self.faults.values())
         return (
-            f"seed {self.seed}: {lost}, errors {len(self.errors)}, submitted again "
-            f"{self.resubmitted}, runs beyond one {self.more_than_once}, kills {self.kills}, "
-            f"{faults} of {self.requests} requests faulted, {self.seconds:.0f} s"
+            f"seed {self.seed}: {lost}, errors {len(self.errors)}, runs beyond one "
+            f"{self.more_than_once} ({len(self.untold)} untold), kills {self.kills}, {faults} of {self.requests} requests faulted, {self.seconds:.0f} s"
             f"{'' if self.ended else ', the last client did not end well'}"
-            f"{f', left: {self.left}' if self.left else ''}"
             f"{f', first error: {self.errors[0]}' if self.errors else ''}"
         )
 
@@ -93,7 +90,6 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
                 break
         outcome.requests, outcome.faults = proxy.requests, proxy.faults
     _judge(outcome, plan, folder)
-    outcome.left = [path.name for path in folder.glob(".fcx-*/2*")]
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -105,24 +101,27 @@ def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[by
 
 
 def _judge(outcome: Outcome, plan: Plan, folder: Path) -> None:
-    came: dict[int, set[str]] = {}
+    came: dict[int, list[tuple[str, str]]] = {}  # life and token
     for line in _lines(folder / "results"):
-        _, number, *rest = line.split()
+        life, number, *rest = line.split()
         if number == "error":
             outcome.errors.append(line)
             continue
-        came.setdefault(int(number), set()).add(rest[1])
+        came.setdefault(int(number), []).append((life, rest[1]))
         if int(rest[0]) != int(number) ** 2:
             outcome.wrong.append(int(number))
     outcome.missing = [number for number in range(plan.tasks) if number not in came]
-    outcome.twice = [number for number, tokens in came.items() if len(tokens) > 1]
-    outcome.resubmitted = _beyond_one(folder / "sent")
-    outcome.more_than_once = _beyond_one(folder / "ran")
+    outcome.twice = [number for number, found in came.items() if _twice(found)]
+    ran = Counter(int(line.split()[0]) for line in _lines(folder / "ran"))
+    outcome.more_than_once = sum(ran.values()) - len(ran)
+    known = dict(map(int, line.split()) for line in _lines(folder / "attempts"))
+    outcome.untold = [number for number, times in ran.items() if times > known.get(number, 0)]
 
 
-def _beyond_one(path: Path) -> int:
-    """Lines that begin with the same word as an earlier one."""
-    return sum(count - 1 for count in Counter(line.split()[0] for line in _lines(path)).values())
+def _twice(found: list[tuple[str, str]]) -> bool:
+    """Two outcomes of one task, or one that came twice in the same life."""
+    lives, tokens = zip(*found, strict=True)
+    return len(set(tokens)) > 1 or len(set(lives)) < len(lives)
 
 
 def _lines(path: Path) -> list[str]:

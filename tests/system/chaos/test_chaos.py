@@ -35,7 +35,7 @@ def test_a_run_comes_through(env, tmp_path, seed):
 
 @pytest.mark.slow
 def test_a_client_that_is_killed_takes_up_its_run(env, tmp_path):
-    """By attaching to it, through the same faults."""
+    """By being run again, through the same faults."""
     outcome = attempt(Plan(3, TASKS, kills=1, share=0.3), env, tmp_path)
     assert outcome.good, str(outcome)
 
