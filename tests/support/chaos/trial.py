@@ -1,7 +1,7 @@
 """One trial: a client behind the proxy, killed and started again until all of it is done.
 
 PYTHONPATH=tests/support python -m chaos.trial [--seeds 10] [--tasks 2000] [--kills 3]
-    [--share 0.3] [--scheduler process|slurm]
+    [--share 0.3] [--strikes] [--scheduler process|slurm]
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fcx.local import Environment, cluster
 
 CLIENT = Path(__file__).with_name("client.py")
 LONGEST = 900.0  # seconds for a client's last life
-KILLED = 2.0, 12.0  # seconds after its start that a client is killed
+KILLED = 1.0, 6.0  # seconds, twice, until a client is killed
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Plan:
     tasks: int
     kills: int
     share: float  # of the requests that go wrong
+    strikes: bool = False  # a job is struck in each life, as by a failing node
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Outcome:
     seed: int
     seconds: float = 0.0
     kills: int = 0
+    strikes: int = 0
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     missing: list[int] = field(default_factory=list)  # never came back
@@ -65,7 +67,9 @@ class Outcome:
         faults = sum(self.faults.values())
         return (
             f"seed {self.seed}: {lost}, errors {len(self.errors)}, runs beyond one "
-            f"{self.more_than_once} ({len(self.untold)} untold), kills {self.kills}, {faults} of {self.requests} requests faulted, {self.seconds:.0f} s"
+            f"{self.more_than_once} ({len(self.untold)} untold), kills {self.kills}, "
+            f"strikes {self.strikes}, {faults} of {self.requests} requests faulted, "
+            f"{self.seconds:.0f} s"
             f"{'' if self.ended else ', the last client did not end well'}"
             f"{f', first error: {self.errors[0]}' if self.errors else ''}"
         )
@@ -79,8 +83,10 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
         surroundings = {**os.environ, **proxy.env(env), "FCX_STATE_DIR": str(folder / "state")}
         for kill in [True] * plan.kills + [False]:
             life = _begin(plan, folder, surroundings)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                life.wait(rng.uniform(*KILLED) if kill else LONGEST)
+            _wait(life, rng.uniform(*KILLED))
+            if plan.strikes:
+                outcome.strikes += _strike(env, rng)
+            _wait(life, rng.uniform(*KILLED) if kill else LONGEST)
             ended = life.poll()
             life.kill()
             life.wait()
@@ -92,6 +98,21 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
     _judge(outcome, plan, folder)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _wait(life: subprocess.Popen[bytes], seconds: float) -> None:
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        life.wait(seconds)
+
+
+def _strike(env: Environment, rng: random.Random) -> bool:
+    """Something befalls one of the last jobs, if it has not ended."""
+    jobs = [submission["jobId"] for submission in env.submissions()[-2:]]
+    befall = rng.choice([env.faults.fail_node, env.faults.preempt, env.faults.requeue])
+    with contextlib.suppress(RuntimeError):
+        befall(rng.choice(jobs or [""]))
+        return True
+    return False
 
 
 def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -148,6 +169,7 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.3)
+    parser.add_argument("--strikes", action="store_true", help="a job is struck in each life")
     parser.add_argument("--scheduler", choices=["process", "slurm"], default="process")
     parser.add_argument("--keep", help="a folder in which everything is left")
     given = parser.parse_args()
@@ -157,7 +179,8 @@ def main() -> int:
             scratch = given.keep or stack.enter_context(tempfile.TemporaryDirectory())
             folder = Path(scratch) / f"seed-{seed}"
             folder.mkdir()
-            outcome = attempt(Plan(seed, given.tasks, given.kills, given.share), env, folder)
+            plan = Plan(seed, given.tasks, given.kills, given.share, given.strikes)
+            outcome = attempt(plan, env, folder)
         print(outcome, flush=True)
         good = good and outcome.good
     return 0 if good else 1
