@@ -56,7 +56,17 @@ class Attempts:
     failures: int = 0
     doubtful: bool = False
     renewed: bool = False  # the token was, since the API last took one
-    alike: int = 0  # failures running that have a meaning
+    meant: str = ""  # by the last failure
+    alike: int = 0  # failures running that meant the same
+
+    def count(self, error: Passing) -> bool:
+        """One failure more; whether its meaning is sure by now."""
+        self.failures += 1
+        self.doubtful = self.doubtful or error.sent
+        meant = str(error.meaning or "")
+        self.alike = self.alike + 1 if meant == self.meant else 1
+        self.meant = meant
+        return bool(meant) and self.alike >= SURE
 
 
 class Requests:
@@ -109,10 +119,8 @@ class Requests:
     async def _again(self, so_far: Attempts, what: str, error: Passing) -> None:
         """A pause before the next attempt. Raises if there is to be none."""
         now = self._now()
-        so_far.failures += 1
-        so_far.doubtful = so_far.doubtful or error.sent
-        so_far.alike = so_far.alike + 1 if error.meaning else 0
-        if error.meaning and so_far.alike >= SURE and not (error.early and self.reached):
+        sure = so_far.count(error)
+        if error.meaning is not None and sure and not (error.early and self.reached):
             raise error.meaning from error
         rest = pause(so_far.failures, error.after, self._rng)
         if now + rest > so_far.began + self._allowed():

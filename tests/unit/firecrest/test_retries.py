@@ -242,6 +242,12 @@ class TestMeaning:
         assert len(line.times) == SURE
         assert seconds < 5
 
+    def test_what_means_now_this_now_that_is_nothing(self):
+        """Somebody in between is not well."""
+        one, other = (Passing("no", meaning=ConfigError(text)) for text in ("this", "that"))
+        line = Script(one, other, one, other, one, "well")
+        assert virtual_time.run(lambda: ask(requests(line))).value == "well"
+
     def test_what_comes_now_and_then_is_nothing(self):
         """A good answer, or another failure, lies between."""
         meant = Passing("404", meaning=ConfigError("wrong"))
