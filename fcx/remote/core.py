@@ -20,7 +20,7 @@ from .guard import Gate
 from .offers import Offers
 from .queue import Queue
 from .slots import Slots
-from .timers import HEARTBEAT, LONGEST_LOOK, SLOW, Clock, Flushes, Looks
+from .timers import GONE, HEARTBEAT, LONGEST_LOOK, SLOW, Clock, Flushes, Looks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -409,6 +409,7 @@ class AgentCore:
             self.offers.add(head)
             if self.gate.guard is None:
                 self.gate.guard = head.guard
+        self.looks.missing(False, now)
         self._cancel(event.cancelled, now)
         self._looked(bool(event.heads or event.cancelled), now)
         if event.closed:
@@ -417,8 +418,13 @@ class AgentCore:
     def _on_look_failed(self, event: "events.LookFailed", now: float) -> None:
         """Tried again, but for a folder that is gone: then nobody is waiting any more."""
         self._looked(False, now)
-        if event.gone:
+        if self._is_gone(event.gone, now):
             self._leave("closed", now)
+
+    def _is_gone(self, gone: bool, now: float) -> bool:
+        """Whether the run is over; while tasks run, that is not believed at once."""
+        seconds = self.looks.missing(gone, now)
+        return gone and (seconds >= GONE or not self._working())
 
     def _looked(self, news: bool, now: float) -> None:
         self.offers.held = False
@@ -457,7 +463,7 @@ class AgentCore:
         self.log.done(now)
 
     def _on_flush_failed(self, event: "events.FlushFailed", now: float) -> None:
-        if event.gone:
+        if self._is_gone(event.gone, now):
             self.log.give_up()
             self._leave("closed", now)
         elif event.full:

@@ -11,6 +11,7 @@ NEARLY = 0.9  # of the time that the job was given
 FLUSH = 0.02  # seconds for which records gather
 FLUSH_AGAIN = 1.0  # seconds until records that could not be written are tried again
 PATIENCE = 600.0  # seconds for which they are
+GONE = 10.0  # seconds for which a folder must be gone, while tasks run, before the run is over
 
 
 class Clock:
@@ -45,6 +46,7 @@ class Looks:
         self.pause = QUICK
         self.under_way = False
         self.answered = -1.0
+        self._missing: "Optional[float]" = None  # since when the run directory is
 
     def wanted(self, now: float) -> bool:
         """Whether it is time for one."""
@@ -56,6 +58,15 @@ class Looks:
         self.under_way = False
         self.answered = now
         self.at = now + self.pause
+
+    def missing(self, gone: bool, now: float) -> float:
+        """For how long the run directory has been gone, by what a look or a write found."""
+        if not gone:
+            self._missing = None
+            return 0.0
+        if self._missing is None:
+            self._missing = now
+        return now - self._missing
 
     def due(self) -> "Optional[float]":
         """When the next one is."""

@@ -17,6 +17,7 @@ from .invariants import SAME, Checks, Spin
 from .parcel import GUARD
 
 SPIN = 1000  # steps at what is the same time
+GONE = 10.0  # seconds for which a directory may be gone while tasks run
 UNWRITTEN = 0.3  # seconds for which records may gather
 LATE = 0.6  # seconds that something may be late: a look, and the answer to it
 NEARLY = 0.9  # of the time that the job has: a worker's first task is owed so much
@@ -49,6 +50,7 @@ class Last:
 
     def __init__(self, now: float) -> None:
         self.beat = self.looked = self.busy = self.written = now
+        self.gone: float | None = None  # since when the run directory is
 
 
 class Conduct:
@@ -154,14 +156,22 @@ class Conduct:
         """What is new."""
         self._answered(bool(event.heads or event.cancelled))
         self._closed = self._closed or event.closed
+        self._last.gone = None
         self.duties.cancelled(event.cancelled)
         self.offers.looked(event.heads)
 
     def on_look_failed(self, event: on.LookFailed) -> None:
         """It could not look."""
         self._answered(False)
-        self._closed = self._closed or event.gone
+        self._lacks(gone=event.gone)
         self.offers.held = False
+
+    def _lacks(self, *, gone: bool) -> None:
+        """While tasks run, a directory that is gone may come back for some seconds."""
+        now, works = self.checks.world.now, any(place.run for place in self.places)
+        self._last.gone = (now if self._last.gone is None else self._last.gone) if gone else None
+        if gone and (not works or now - self._last.gone >= GONE):
+            self._closed = True
 
     def _answered(self, news: bool) -> None:
         now = self.checks.world.now
@@ -184,7 +194,8 @@ class Conduct:
 
     def on_flush_failed(self, event: on.FlushFailed) -> None:
         """There may be nobody to write for."""
-        self._closed = self._closed or event.gone
+        if event.gone:
+            self._lacks(gone=True)
 
     def on_signalled(self, _event: on.Signalled) -> None:
         """It is told to end."""

@@ -522,6 +522,12 @@ def look_fails(agent: Any) -> Any:
     return True
 
 
+@fault("look", 0.01, 0.2)
+def looks_gone(agent: Any) -> Any:
+    """Somebody has moved the inbox away, for now."""
+    return "gone"
+
+
 @fault("claim", 0.01, 0.3)
 def claim_unanswered(agent: Any) -> Any:
     """The file system did not answer: nobody knows whose the portion is."""

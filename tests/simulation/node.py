@@ -148,7 +148,7 @@ class Agent:
     def look(self, _action: do.Look) -> None:
         """What is new in the inbox."""
         failed = self.cluster.faults.strike("look", self)
-        if self.papers.gone():
+        if self.papers.gone() or failed == "gone":
             self.feed(on.LookFailed(True))
         elif failed:
             self.feed(on.LookFailed(False))

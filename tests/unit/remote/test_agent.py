@@ -154,6 +154,20 @@ class TestAgent:
         subprocess.run(["rm", "-rf", str(pilot.run / "inbox"), str(pilot.run / "logs")], check=True)
         assert pilot.ended() == 0
 
+    @pytest.mark.parametrize("what", ["inbox", "."])
+    def test_a_running_task_outlives_a_folder_that_is_gone_for_a_moment(self, pilot, what):
+        """Moved away and back: somebody tidied up, or the file system lost it for a second."""
+        pilot.put(1, [(time.sleep, 5.0), (abs, -3)])
+        pilot.start()
+        pilot.wait("run")
+        folder = (pilot.run / what).resolve()
+        aside = folder.parent / "aside"
+        folder.rename(aside)
+        time.sleep(1.5)
+        aside.rename(folder)
+        assert pilot.value("t10") == (None, None)
+        assert pilot.value("t11") == (3, None)
+
     def test_goes_on_when_the_run_directory_does_not_answer_for_a_while(self, pilot):
         """An error is no proof that it is gone: here a link that leads to itself."""
         pilot.start()
