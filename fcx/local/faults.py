@@ -10,6 +10,7 @@ crash     500, done or not: nothing is done; the connection closes after the ans
 drop      the connection closes without an answer, and nothing is done
 lost      the request is carried out, but its answer never arrives
 ghost     (submit) the job is created, and the answer is a crash
+limit     (submit) sbatch refuses: the user has too many jobs in the queue
 half      (upload) half of the file is written, and the answer is a crash
 
 Effects that take a value, for each request until they are cleared:
@@ -37,7 +38,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half"})
+COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half", "limit"})
 VALUED = frozenset(
     {"latency", "status", "rate", "hang", "appears", "pending", "missing", "bogus", "lag"}
 )

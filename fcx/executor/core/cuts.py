@@ -50,6 +50,7 @@ class Cuts:
     ) -> None:
         """``then`` hears what the end of (task, attempt) means, once."""
         cut = Cut(*task, cursor, alone, then, self.requests.now)
+        self.tasks.unfinished[cut.task].fetching = True  # nobody else decides about it
         self._held.append(cut)
         self._ask(cut)
 
@@ -57,7 +58,7 @@ class Cuts:
         """Ask again what is due."""
         for cut in [cut for cut in self._held if cut.again is not None]:
             if self.tasks.current(cut.task, cut.attempt) is None:
-                self._held.remove(cut)  # its agent's end was looked into meanwhile
+                self._held.remove(cut)  # cancelled meanwhile
             elif cut.again is not None and cut.again <= self.requests.now:
                 self._ask(cut)
 
@@ -71,7 +72,8 @@ class Cuts:
         self.requests.ask(AskJob, cut.cursor.incarnation.job, then=told, failed=told)
 
     def _told(self, cut: Cut, _action: Any, event: JobAnswered | Failed) -> None:
-        if self.tasks.current(cut.task, cut.attempt) is None:
+        task = self.tasks.current(cut.task, cut.attempt)
+        if task is None:
             self._held.remove(cut)
             return
         why = self._why(cut, event)
@@ -79,6 +81,7 @@ class Cuts:
             cut.again = self.requests.now + PAUSE
         else:
             self._held.remove(cut)
+            task.fetching = False
             cut.then(why)
 
     def _why(self, cut: Cut, event: JobAnswered | Failed) -> Fate | None:

@@ -22,6 +22,13 @@ _NO_JOB_ID = 2**32 - 2  # what Slurm's numbers end at
 _UNIT_SECONDS = {"h": 3600, "d": 86400}
 
 
+LIMIT = (
+    "sbatch: error: QOSMaxSubmitJobPerUserLimit\n"
+    "sbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit "
+    "limit, user's size and/or time limits)"
+)
+
+
 class TimeWindow(str, Enum):
     """How far a listing looks back."""
 
@@ -46,6 +53,8 @@ async def submit(request: Request, system_name: str, body: SubmitBody) -> Respon
     if "appears" in faults:
         site.later.after(faults["appears"], appear(site, wanted))
         raise _ghost()
+    if "limit" in faults:
+        raise SchedulerError.of_command(1, LIMIT)
     job_id = await hand_in(site, wanted, faults.get("pending", 0.0))
     if "ghost" in faults:
         raise _ghost()

@@ -33,6 +33,27 @@ def slow_once(path, first=600.0):
     return len(calls.splitlines()) + 1
 
 
+def slow_until(path, times):
+    """Sleeps for long until it is called so often; notes the job of each call."""
+    with Path(path).open("a") as file:
+        print(os.environ["SLURM_JOB_ID"], file=file)
+    calls = len(Path(path).read_text().splitlines())
+    time.sleep(0 if calls >= times else 600.0)
+    return calls
+
+
+def nth(path, number):
+    """The job of the nth call of slow_until, once there is one."""
+    lines = path.read_text().splitlines()
+    return lines[number - 1] if len(lines) >= number else None
+
+
+def starting(executor):
+    """The job of the pilot that was submitted last, or None."""
+    jobs = [pilot.job for pilot in executor._run.pilots if pilot.job]
+    return jobs[-1] if jobs else None
+
+
 def begun(path):
     """Whether slow_once has been called with it: (job, pid of the agent)."""
     text = path.read_text() if path.exists() else ""
@@ -49,6 +70,14 @@ def patient():
     """Looks more often whether a silent agent is alive than one would on a real site."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fcx.executor.core.doubts.SILENCE", 8.0)
+        yield
+
+
+@pytest.fixture
+def quick_again():
+    """Tries a refused pilot again sooner than one would on a real site."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fcx.executor.core.fleet.REFUSED_PAUSE", 3.0)
         yield
 
 
@@ -467,7 +496,7 @@ class TestTrouble:
                 eventually(future.running)
                 slurm.run("scancel", job)
                 error = future.exception(WAIT)
-        assert isinstance(error, (errors.JobCancelled, errors.WorkerDied))
+        assert isinstance(error, errors.JobCancelled)
         assert job in str(error)
 
     @pytest.mark.slow
@@ -552,6 +581,70 @@ class TestTrouble:
             eventually(future.running)
             site.faults.preempt(job)
             assert future.result(WAIT) == 2
+
+    @pytest.mark.slow
+    def test_preempted_more_often_than_there_are_retries(self, make, site, tmp_path, patient):
+        """Another job takes its place again and again: no fault of the task, which has its day."""
+        mark = tmp_path / "mark"
+        mark.touch()
+        with make(max_workers=1, task_retries=1) as executor:
+            future = executor.submit(slow_until, str(mark), 5)
+            for times in range(1, 5):
+                job = eventually(lambda times=times: nth(mark, times))
+                eventually(future.running)
+                site.faults.preempt(job)
+            assert future.result(WAIT) == 5
+
+    @pytest.mark.slow
+    def test_a_submit_past_a_limit_is_waited_out(self, make, site, tmp_path, caplog, quick_again):
+        """Refused for now: one warning, and the task runs once Slurm takes its pilot."""
+        site.faults.set("submit", limit=3)
+        with make(max_workers=1) as executor:
+            assert executor.submit(abs, -3).result(WAIT) == 3
+        told = [one.message for one in caplog.records if "SubmitJobPerUserLimit" in one.message]
+        assert len(told) == 1
+        assert "tried again" in told[0]
+
+    @pytest.mark.slow
+    def test_a_further_pilot_past_a_limit_harms_nobody(self, make, site, tmp_path, quick_again):
+        """The first goes on; the second is taken later."""
+        mark = tmp_path / "mark"
+        with make(max_workers=2) as executor:
+            first = executor.submit(slow_once, str(mark), 3.0)
+            eventually(lambda: begun(mark))
+            site.faults.set("submit", limit=2)
+            others = [executor.submit(time.sleep, 1.0) for _ in range(4)]
+            assert first.result(WAIT) == 1
+            assert [other.result(WAIT) for other in others] == [None] * 4
+
+    @pytest.mark.slow
+    def test_a_job_that_listings_leave_out(self, make, site, tmp_path):
+        """It waits for longer than a job may be missing, and no other takes its place."""
+        before = len(site.submissions())
+        site.faults.set("submit", pending=50.0)
+        site.faults.set("jobs", missing=45.0)
+        try:
+            with make(max_workers=1) as executor:
+                assert executor.submit(abs, -3).result(WAIT) == 3
+        finally:
+            site.faults.clear()
+        assert len(site.submissions()) == before + 1
+
+    @pytest.mark.parametrize(
+        "scheduler", ["process", pytest.param("slurm", marks=pytest.mark.slurm)]
+    )
+    @pytest.mark.slow
+    def test_a_pilot_that_is_told_to_end_while_it_starts(self, scheduler, request, tmp_path):
+        """SIGTERM in its first moments is no word on the environment: another takes its place."""
+        env = request.getfixturevalue("site" if scheduler == "process" else "slurm_firecrest")
+        with making(env, tmp_path) as make, make(max_workers=1) as executor:
+            future = executor.submit(abs, -3)
+            for moment in (0.0, 0.1, 0.2):  # seconds
+                job = eventually(lambda: starting(executor))
+                time.sleep(moment)
+                cancel(env, job)
+                eventually(lambda job=job: future.done() or starting(executor) not in {None, job})
+            assert future.result(WAIT) == 3
 
     @pytest.mark.slow
     def test_out_of_memory(self, make, site, tmp_path, patient):

@@ -20,6 +20,16 @@ def listed(server: Server, name: str) -> list[dict[str, Any]]:
         return server.client.job_info(server.system, name=name)
 
 
+def test_a_limit_of_jobs_is_sbatchs_refusal(server, faults, place):
+    """An error with Slurm's own words, and no job; the next is taken."""
+    faults.set("submit", limit=1)
+    answer = attempt(lambda: server.submit(place, "true", "--job-name=limited"))
+    assert answer.status == 500
+    assert "QOSMaxSubmitJobPerUserLimit" in str(answer)
+    assert not listed(server, "limited")
+    server.submit(place, "true", "--job-name=limited")
+
+
 def test_a_ghost_submit_is_an_error_and_a_job(server, faults, place):
     """500, and yet the job runs; the next submit is an ordinary one."""
     faults.set("submit", ghost=1)

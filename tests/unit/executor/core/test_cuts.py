@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 from driving import Drive
 
-from fcx.executor.core.actions import AskJob, ReadLog, Say, Settle
+from fcx.executor.core.actions import AskJob, ListLinks, ReadLog, Say, Settle, TellPending
 from fcx.executor.core.events import (
     Died,
     Failed,
     JobAnswered,
     JobSeen,
+    Left,
+    LinksListed,
     LogRead,
     Running,
     Trouble,
@@ -18,15 +20,15 @@ from fcx.executor.core.events import (
 )
 
 
-def cut(attempt: int = 0, **limits: int) -> Drive:
-    """A task whose worker dies of a SIGTERM that somebody sent."""
+def cut(*more: Left, **limits: int) -> Drive:
+    """A task whose worker dies of a SIGTERM that somebody sent; what else its agent says."""
     drive = Drive(max_workers=1, **limits)
     drive.serve("t0")
     while not drive.all(ReadLog):
         drive.wait(0.1)
     text = "was ended by SIGTERM"
-    died = Died("t0", attempt, True, 3000.0, text, signal=15, memory=False, outside=True)
-    records = (Up("nid001", "fcx-001"), Running("t0", attempt, 0, True), died)
+    died = Died("t0", 0, True, 3000.0, text, signal=15, memory=False, outside=True)
+    records = (Up("nid001", "fcx-001"), Running("t0", 0, 0, True), died, *more)
     drive.tell(LogRead(drive.last(ReadLog).id, records, 300))
     return drive
 
@@ -78,6 +80,21 @@ def test_a_worker_that_alone_was_ended_has_died() -> None:
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
+
+
+def test_that_its_agent_has_left_decides_nothing() -> None:
+    """An agent that is told to end leaves behind a claim without an outcome: that is known."""
+    drive = cut(Left("signal"), task_retries=0)
+    for _ in range(5):
+        answered(drive, "RUNNING")
+        for links in drive.all(ListLinks)[-1:]:
+            drive.tell(LinksListed(links.id, (("b000001.0", "7.0.0"),)))
+        drive.wait(2.5)
+    assert not drive.all(TellPending)
+    answered(drive, "CANCELLED")
+    trouble = drive.last(Settle).trouble
+    assert trouble is not None
+    assert trouble.error == "JobCancelled"
 
 
 def test_without_an_answer_it_is_decided_all_the_same() -> None:
