@@ -541,13 +541,27 @@ class TestLeaving:
         assert case.did(actions.Exit) == [actions.Exit(0)]
 
     def test_when_the_run_directory_is_gone(self):
-        """Whether it is seen by a look or by a flush."""
+        """Whether it is seen by a look or by a flush; a running task gives it time to come back."""
         case = Case().serving()
         case.wait(1.0, {actions.Look: events.LookFailed(gone=True)})
         assert case.did(actions.Exit) == [actions.Exit(0)]
         case = Case().serving(head("b000001")).running("t1")
-        case.wait(1.0, {actions.Flush: events.FlushFailed(gone=True, full=False, error="")})
+        gone = {
+            actions.Flush: events.FlushFailed(gone=True, full=False, error=""),
+            actions.Look: events.LookFailed(gone=True),
+        }
+        case.wait(5.0, gone)
+        assert case.core.phase == core.SERVING
+        case.wait(10.0, gone)
         assert case.did(actions.Exit) == [actions.Exit(0)]
+
+    def test_not_when_the_run_directory_comes_back(self):
+        """Time is counted anew."""
+        case = Case().serving(head("b000001")).running("t1")
+        for _ in range(5):
+            case.wait(5.0, {actions.Look: events.LookFailed(gone=True)})
+            case.wait(1.0)
+        assert case.core.phase == core.SERVING
 
     def test_not_when_it_does_not_answer(self):
         """Looks go on, and so does the work."""
