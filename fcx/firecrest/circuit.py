@@ -28,6 +28,12 @@ class Circuit:
         self._said = float("-inf")
         self._open = False
 
+    def rest(self, now: float) -> float:
+        """Seconds that any request should wait: none at first, more in a longer outage."""
+        if not self._open or self._since is None:
+            return 0.0
+        return min(LONGEST_PAUSE, (now - self._since) / 2)
+
     def fail(self, now: float, what: str, error: Exception) -> None:
         """A request has failed, and will be repeated."""
         told = str(error).rstrip(".")

@@ -123,6 +123,7 @@ class Requests:
         if error.meaning is not None and sure and not (error.early and self.reached):
             raise error.meaning from error
         rest = pause(so_far.failures, error.after, self._rng)
+        rest = max(rest, self._circuit.rest(now) * self._rng.uniform(0.5, 1.0))
         if now + rest > so_far.began + self._allowed():
             raise self._unreachable(what, error, now - so_far.began) from error
         self._circuit.fail(now, what, error)

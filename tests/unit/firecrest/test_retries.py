@@ -345,6 +345,24 @@ class TestComplaints:
         assert f"repeated at most {LONGEST_PAUSE:.0f} s apart" in opened
         assert len(reminders) == 2
 
+    def test_whoever_comes_in_an_outage_waits_at_once(self):
+        """A request that begins then is not repeated as if all were well."""
+        line = Script(Passing("HTTP 503"))
+        made = requests(line, patience=15.0)
+        made._circuit.reached = True
+
+        async def do():
+            for _ in range(20):
+                with pytest.raises(Unreachable):
+                    await ask(made)
+            began = len(line.times)
+            for _ in range(20):
+                with pytest.raises(Unreachable):
+                    await ask(made)
+            return len(line.times) - began
+
+        assert virtual_time.run(do) <= 2 * 20
+
     def test_one_line_when_it_closes(self, caplog):
         """And none for what failed for a moment."""
         line = Script(*[Passing("HTTP 503")] * 8, "well")
