@@ -222,7 +222,9 @@ class Fleet:
     def _try_again(self) -> None:
         """Pilots that Slurm did not take a while ago."""
         for pilot in self.live():
-            if pilot.again and pilot.again <= self.requests.now:
+            if pilot.again and pilot.jobs():
+                pilot.again = 0.0  # an earlier try made a job, though nobody heard of it
+            elif pilot.again and pilot.again <= self.requests.now:
                 pilot.again = 0.0
                 self._submit_now(pilot, None, None)
 
@@ -294,6 +296,7 @@ class Fleet:
             pilot.phase = "ended"
             return
         pilot.submitted = self.requests.now
+        before = pilot.ambiguous
         pilot.ambiguous = True  # until there is an answer
         self.requests.ask(
             SubmitPilot,
@@ -302,26 +305,26 @@ class Fleet:
             pilot.bundles,
             tuple(name for name, _ in pilot.archives),
             pilot.opened,
-            then=partial(self._submitted, pilot),
-            failed=partial(self._refused, pilot),
+            then=partial(self._submitted, pilot, before),
+            failed=partial(self._refused, pilot, before),
         )
 
-    def _submitted(self, pilot: Pilot, action: SubmitPilot, event: JobMade) -> None:
+    def _submitted(self, pilot: Pilot, before: bool, action: SubmitPilot, event: JobMade) -> None:
         pilot.job = pilot.job or event.job
-        pilot.ambiguous = event.repeated or self.requests.tries(action.id) > 0
+        pilot.ambiguous = before or event.repeated or self.requests.tries(action.id) > 0
         if pilot.phase == "submitting":
             pilot.phase = "queued"
         self.states.asked()
         self.requests.say(f"Job {event.job} submitted as {pilot.name}")
         self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
 
-    def _refused(self, pilot: Pilot, _action: SubmitPilot, event: Failed) -> None:
+    def _refused(self, pilot: Pilot, before: bool, action: SubmitPilot, event: Failed) -> None:
         """A further pilot that is refused harms none that lives; what passes is waited out."""
         others = sum(bool(other.jobs()) for other in self.live())
         if event.kind == "passing":  # the caller leaves; the job may yet begin
             pilot.phase = "ended"
             return
-        pilot.ambiguous = False
+        pilot.ambiguous = before or self.requests.tries(action.id) > 1  # each may have made a job
         if not others and event.kind != "limit":
             pilot.phase = "ended"
             self.requests.give_up(event.trouble)

@@ -128,13 +128,13 @@ class Requests:
         if event.kind == "passing" and not self.leaving:
             self._again(waiting, event)
             return
-        del self.under_way[event.action]
         if event.kind != "passing" and isinstance(waiting.action, Request):
             self._contact, self._failing = self.now, None
         if waiting.failed is not None:
             waiting.failed(waiting.action, event)
         elif event.kind != "passing":  # else the caller leaves, and nobody waits for it
             self.give_up(event.trouble)
+        del self.under_way[event.action]
 
     def _again(self, waiting: UnderWay, event: Failed) -> None:
         """Try later, unless no answer has been usable for too long."""

@@ -20,6 +20,7 @@ from fcx.executor.core.events import (
     Encoded,
     Failed,
     JobAnswered,
+    JobMade,
     JobSeen,
     JobsListed,
     Prepared,
@@ -155,6 +156,33 @@ def test_a_first_pilot_that_is_refused_for_now_is_tried_again() -> None:
     assert "QOSMaxSubmitJobPerUserLimit" in warnings(drive)[0]
     assert len({submit.pilot for submit in drive.all(SubmitPilot)}) == 1
     assert not drive.all(Broken)
+
+
+def test_a_pilot_that_came_though_it_was_refused_at_last_is_not_submitted_again() -> None:
+    """The first try has made a job, though nobody heard of it: it is found by its name."""
+    drive = refused(0)
+    drive.fails(drive.last(SubmitPilot), "passing")
+    drive.wait(1.0)
+    drive.fails(drive.last(SubmitPilot), "limit")
+    fleet = drive.core.fleet
+    assert fleet.pilots[0].may_have_begun
+    fleet.states.ask(lambda event: drive.core.doubts.heed(drive.core.outcomes, event))
+    drive.wait(1.0)
+    job = JobSeen("7", "PENDING", "Priority", name=fleet.pilots[0].name)
+    drive.tell(JobsListed(drive.last(ListJobs).id, (job,), 0.1))
+    drive.wait(61.0)
+    assert len(drive.all(SubmitPilot)) == 2
+    assert (fleet.pilots[0].job, fleet.pilots[0].phase) == ("7", "queued")
+
+
+def test_a_job_of_an_earlier_try_may_begin_late_whatever_came_of_the_last() -> None:
+    """The directory is not removed before it."""
+    drive = refused(0)
+    for kind in ("passing", "limit"):
+        drive.fails(drive.last(SubmitPilot), kind)
+        drive.wait(62.0)
+    drive.tell(JobMade(drive.last(SubmitPilot).id, "7", repeated=False))
+    assert drive.core.fleet.pilots[0].ambiguous
 
 
 def refused(times: int) -> Drive:
