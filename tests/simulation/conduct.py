@@ -43,6 +43,7 @@ class Place:
         self.first = False  # its task is the first, and is owed the whole time
         self.run: tuple[str, int] | None = None
         self.began = 0.0
+        self.ends = 0  # of processes before any had said hello
 
 
 class Last:
@@ -71,7 +72,7 @@ class Conduct:
         self._glances = Glances(checks, agent)
         self._place: dict[str, Any] = {}  # what it was told that this place is
         self._first_hello: on.Hello | None = None
-        self._broke = False  # a process ended before any had said hello
+        self._broke = False  # no process ever said hello, as far as its core was to wait for one
         self._hopeless = ""  # why no worker can serve
         self.told: tuple[float, float] | None = None  # when the time is over, how much it was
 
@@ -131,8 +132,12 @@ class Conduct:
 
     def on_died(self, event: on.Died) -> None:
         """A process is gone."""
-        self.duties.died(self.places[event.rank].run)
-        self._broke = self._broke or self._first_hello is None
+        place = self.places[event.rank]
+        self.duties.died(place.run)
+        if self._first_hello is None:
+            place.ends += 1
+            passes = event.how.outside and place.ends < phases.START_TRIES
+            self._broke = self._broke or not passes
         self._empty(event.rank)
 
     def on_finished(self, event: on.Finished) -> None:
@@ -226,7 +231,7 @@ class Conduct:
         """No process is there."""
         before, self.places[rank] = self.places[rank], Place()
         self.places[rank].calls, self.places[rank].first = before.calls, before.first
-        self.places[rank].unread = before.unread
+        self.places[rank].unread, self.places[rank].ends = before.unread, before.ends
 
     def configure(self, action: do.Configure) -> None:
         """Only a process that has said hello, has none, and is not busy."""
