@@ -43,13 +43,13 @@ class Pace:
         asked = self._awaited.pop(event.action, None)
         if not isinstance(event, ev.Failed) and isinstance(asked, ONCE):
             self._done[_what(asked)] = None
-        self._known(event)
+        self._known(event, asked)
         self.repeats.told(event, asked, now)
         self._listings.told(event, asked, now)
         self._rhythm.told(event, asked, core)
         return asked
 
-    def _known(self, event: Any) -> None:
+    def _known(self, event: Any, asked: Any) -> None:
         """What an answer tells of the directory and of ends."""
         if isinstance(event, ev.LogRead):
             kinds = {type(record) for record in event.records}
@@ -57,6 +57,8 @@ class Pace:
             self._ended = self._ended or ev.Left in kinds
         elif isinstance(event, ev.InboxRead):
             self._there = self._ended = True  # whatever an earlier life knew
+        elif isinstance(asked, act.ReadInbox):
+            self._ended = True  # its pilots may have
         elif isinstance(event, ev.FilesListed):
             names = [name.split(".") for name, _ in event.files]
             again = any(len(parts) == 4 and parts[1] != "0" for parts in names)  # another life

@@ -142,7 +142,10 @@ class Reactions:
     def _noted(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
         if isinstance(event, ev.LogRead) and any(isinstance(r, ev.Up) for r in event.records):
             self._landed = True
-        if isinstance(event, ev.JobMade) and event.repeated:
+        unheard = isinstance(asked, act.SubmitPilot) and isinstance(event, ev.Failed)
+        if (unheard and event.kind == "passing") or (
+            isinstance(event, ev.JobMade) and event.repeated
+        ):
             self._ambiguous = True
         if isinstance(asked, act.CancelJob) and core.ending.stage != "open":
             self._uncancelled.pop(asked.job, None)

@@ -257,8 +257,12 @@ class Letters:
             self._sent_before.update(dict.fromkeys(info.id for info, *_ in event.tasks))
             self._payloads.update(self._sent_before)
         elif isinstance(event, ev.Failed) and isinstance(asked, act.SubmitPilot):
-            if event.kind in {"limit", "job"}:
+            if event.kind != "passing":
                 self.checks.pilots.pop(asked.pilot, None)  # it may be submitted again
+        elif isinstance(event, ev.LogRead):
+            came = [record.pilot for record in event.records if isinstance(record, ev.Up)]
+            mine = self.checks.pilots
+            mine.update((name, (self, 0)) for name in came if name not in mine)  # it has a job
         elif isinstance(event, ev.Encoded):
             self._sizes[asked.bundle] = event.size
         elif isinstance(asked, act.RecordTasks):
