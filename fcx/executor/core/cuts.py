@@ -89,6 +89,8 @@ class Cuts:
         job, state = cut.cursor.incarnation.job, None
         if isinstance(event, JobAnswered):
             state = event.state
+        if state is not None and state.state == "COMPLETED":
+            return cut.alone  # it has ended in good order: that took no worker with it
         if fates.ended(state):
             return fates.of_job(job, state)
         if state is not None and state.state in fates.WAITS_AGAIN:

@@ -107,3 +107,12 @@ def test_without_an_answer_it_is_decided_all_the_same() -> None:
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
+
+
+def test_a_job_that_has_completed_took_no_worker_with_it() -> None:
+    """Its agent found nothing more to do and left: the one process had been ended before."""
+    drive = cut(task_retries=0)
+    answered(drive, "COMPLETED")
+    trouble = drive.last(Settle).trouble
+    assert trouble is not None
+    assert trouble.error == "WorkerDied"
