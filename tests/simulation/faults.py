@@ -320,7 +320,7 @@ LAST_WORDS = (
 )
 PASSING_LIMITS = (
     *("AssocGrpJobsLimit", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit", "PartitionNodeLimit"),
-    *("ReqNodeNotAvail", "PartitionDown", "Resources"),
+    *("ReqNodeNotAvail", "PartitionDown", "Resources", "JobHeldAdmin", "AssocGrpCPUMinutesLimit"),
 )
 
 

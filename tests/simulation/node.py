@@ -389,6 +389,8 @@ def _end_of(plan: Plan, rank: int, before: int) -> Any:
         return on.Died(rank, on.How("ended with exit code 3", 0, 3))
     if plan.how == "memory":
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, True, True))
+    if plan.how == "killed" and not before and plan.seconds % 0.1 > 0.05:  # the worker alone
+        return on.Died(rank, on.How("was ended by SIGTERM", 15, 0, False, True))
     if plan.how == "stubborn" or (plan.how == "killed" and not before):
         return on.Died(rank, on.How("was killed by SIGKILL", 9, 0, False, True))
     return on.Finished(rank, plan.how == "stale")

@@ -22,7 +22,7 @@ class Reactions:
     ) -> None:
         self.checks = checks
         self.expected, self.settled = expected, settled  # the session's
-        self._sent: dict[str, int] = {}  # attempts, as last sent
+        self.sent: dict[str, int] = {}  # attempts, as last sent
         self._tidied = ""  # what the directory was left as
         self._uncancelled: dict[str, None] = {}  # jobs that may yet begin, though the run is over
         self._recorded = False  # that the run is over
@@ -45,7 +45,7 @@ class Reactions:
             self._well_formed(action)
             if isinstance(action, act.ReadLog):
                 self._readable(core, action)
-        if isinstance(event, ev.CancelAsked) and event.task in self._sent:
+        if isinstance(event, ev.CancelAsked) and event.task in self.sent:
             self._unordered.setdefault(event.task, self.checks.world.now)
         if core.ending.broken is None and not core.ending.aborting:
             self._follows(event, actions, before)
@@ -109,7 +109,7 @@ class Reactions:
             self.checks.demand(judged, "not judged", f"{record}")
         if task not in self.expected or task in before:
             return
-        current = self._sent.get(task) == record.attempt
+        current = self.sent.get(task) == record.attempt
         if isinstance(record, ev.Running) and current:
             told = any(isinstance(a, act.TellRunning) and a.task == task for a in actions)
             self.checks.demand(told or task in self.settled, "not told", f"{record}")
@@ -152,15 +152,15 @@ class Reactions:
             if isinstance(event, ev.Failed):
                 self._uncancelled[asked.job] = None
         if isinstance(event, ev.Attached):
-            self._sent.update(
+            self.sent.update(
                 (info.id, attempt)
                 for info, attempt in zip(event.tasks, event.attempts, strict=True)
             )
         for action in actions:
             if isinstance(action, act.Encode):
-                self._sent.update(action.tasks)
+                self.sent.update(action.tasks)
             elif isinstance(action, act.TellPending):
-                self._sent.pop(action.task, None)
+                self.sent.pop(action.task, None)
             elif isinstance(action, act.WriteClosed | act.RemoveDirectory):
                 self._tidy(core, action)
             elif isinstance(action, act.TellRunning):

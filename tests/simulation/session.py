@@ -12,11 +12,13 @@ from fcx.executor.core.outgoing import BUNDLE
 
 from .calm import calm
 from .causes import Causes
+from .cuts import Cuts
 from .invariants import SAME, Checks, Spin
 from .pace import Pace
 from .promptness import Promptness
 from .reactions import Reactions
 from .staffing import Staffing
+from .words import Words
 
 PHASES = ("submitting", "queued", "up", "leaving", "ended")
 CUT = ("TIMEOUT", "DEADLINE")  # a job's time was over
@@ -40,6 +42,8 @@ class Session:
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
         self._promptness = Promptness(checks)
+        self._cuts = Cuts(checks, self._reactions.sent, self.settled)
+        self._words = Words(checks)
         self._spin = Spin()
         self._closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
@@ -71,6 +75,8 @@ class Session:
             self._asked(action, event, now)
         self._reactions.step(client.core, event, asked, actions, before)
         self._promptness.step(client.core, event, asked, actions)
+        self._cuts.step(client.core, event, asked, actions)
+        self._words.step(client.core, event, actions)
         self._places(client.core, event, actions)
         self._staffing.step(client.core, event, actions, self.letters.open)
         if client.core.ending.stage != "open":
