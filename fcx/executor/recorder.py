@@ -37,7 +37,7 @@ class Trace(msgspec.Struct, kw_only=True):
         """Read a packed trace. Raises UsageError for what is none, or of another format."""
         try:
             trace = msgspec.json.decode(data, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise UsageError(
                 f"No trace that this fcx can read: {error}. Take the file as it was written."
             ) from error

@@ -247,7 +247,7 @@ def read(data: bytes, key: bytes, *, skip: bool = False) -> Stretch:
     for body in found.bodies:
         try:
             records.append(_decoder.decode(body))
-        except (msgspec.MsgspecError, RecursionError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             strange += 1
     return Stretch(records, found.used, found.spoilt, strange)
 

@@ -59,7 +59,7 @@ class Index(NamedTuple):
         try:
             known = json.loads(text.decode("ascii"))
             found = cls(known["parts"], known["sha256"])
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError("not the index of a file in parts: %s" % error) from None
         if type(found.parts) is not int or not 0 < found.parts <= MOST:
             raise ValueError("not the index of a file in parts: %r parts" % (found.parts,))

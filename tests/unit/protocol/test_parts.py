@@ -73,7 +73,7 @@ class TestFiles:
         [
             b"", b"{", b"[]", b"3", b"{}", b'{"parts": 1}', b'{"parts": 0, "sha256": ""}', b"\xff",
             b'{"parts": 1000000000, "sha256": ""}', b'{"parts": true, "sha256": ""}',
-            b'{"parts": "1", "sha256": ""}',
+            b'{"parts": "1", "sha256": ""}', b"[" * 100_000,
         ],
     )  # fmt: skip
     def test_an_index_that_is_none(self, text):
