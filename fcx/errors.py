@@ -33,6 +33,7 @@
         ├── JobFailed             1  the pilot ended without doing its work
         ├── JobNeverRuns          4  pending for a reason that never ends
         ├── RunLost               1  the run directory is gone or unreadable
+        ├── RunTaken              1  another client serves the run now: its tasks go on there
         └── InitializerFailed     1  (also a BrokenExecutor)
 
 Only the command line catches FcxError as a whole. A message says what failed, why, and what to do.
@@ -211,6 +212,10 @@ class JobNeverRuns(TaskError):
 
 class RunLost(TaskError):
     """The run directory is gone or cannot be read."""
+
+
+class RunTaken(TaskError):
+    """Another client has taken the run over: its tasks go on, and that one has their outcomes."""
 
 
 class InitializerFailed(TaskError, BrokenExecutor):

@@ -182,6 +182,7 @@ ERRORS: dict[str, type[FcxError]] = {
         errors.ParityError,
         errors.ResultError,
         errors.RunLost,
+        errors.RunTaken,
         errors.TimeLimitExceeded,
         errors.Unreachable,
         errors.WorkerDied,

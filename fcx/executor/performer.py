@@ -7,13 +7,14 @@ import logging
 from collections.abc import Iterable
 
 from .completion import Completion
-from .core.actions import Answered, JudgeRequirements, Note, ReadInbox, SubmitPilot
+from .core.actions import Answered, JudgeRequirements, Note, ReadInbox, SubmitPilot, TakeOver
 from .core.events import AnyEvent
 from .effects.context import Context
 from .effects.errands import Errands
 from .effects.files import FileEffects
 from .effects.jobs import JobEffects
 from .effects.keeping import Keeping
+from .effects.ownership import Ownership
 from .effects.sent import SentTasks
 from .effects.table import Table
 from .mailbox import Mailbox, NewTask
@@ -30,11 +31,13 @@ class Performer:
         self.files = FileEffects(context, keeping)
         self.errands = Errands(context)
         self.sent = SentTasks(context, self.files.expect_pilot)
+        self.ownership = Ownership(context)
         self._effects: Table = {
             **self.files.table,
             **JobEffects(context).table,
             **self.errands.table,
             ReadInbox: self.sent.read,
+            TakeOver: self.ownership.take_over,
         }
         self._notes = Notes(context, mailbox, completion)
 

@@ -121,6 +121,7 @@ def attached(
     *,
     by_key: bool,
     partly: bool = False,
+    epoch: int = 0,
 ) -> Attached:
     """What the core is told: what the journal has, what lies in the inbox, and what has begun."""
     keys = journal.keys(run)
@@ -141,6 +142,7 @@ def attached(
         tuple(sorted(jobs.items())),
         by_key,
         partly,
+        epoch,
     )
 
 
@@ -184,9 +186,10 @@ def collect(
     gate.recall()
     run = Run(context)
     found, pilots = run.look()
+    epoch = run.take_over()
     known = journal.run(record.id) is not None
     pilots = pilots if known else [*queued_pilots(run.context), *pilots]
-    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known)
+    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known, epoch=epoch)
     with contextlib.suppress(StateError):  # said already
         memory.record(partial(journal.open_run, record))
     futures: dict[str, FirecrestFuture[Any]] = {}

@@ -10,7 +10,7 @@ import time
 from functools import partial
 
 from .. import spoken
-from ..errors import FcxError, StateError, UsageError
+from ..errors import FcxError, NoSuchPath, StateError, UsageError
 from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate
@@ -219,6 +219,13 @@ class Run:
     def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far; waits for the cluster's answer."""
         return LoopThread.shared().run(self._driver.live_output(task, stream))
+
+    def take_over(self) -> int:
+        """Become the client that the run belongs to: which one of those that it had."""
+        try:
+            return LoopThread.shared().run(self._performer.ownership.take())
+        except NoSuchPath:
+            return 2  # without a directory there is nothing to fight for
 
     def look(self) -> tuple[list[tuple[TaskInfo, int]], list[tuple[str, str]]]:
         """What another process has sent, with attempts, and its pilots that have begun.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NoSuchPath
+from ..errors import NoSuchPath, RequestRefused
 from . import answers
 from .answers import FileStat
 from .retries import Requests
@@ -113,6 +113,20 @@ class Files:
             lambda api: api.mkdir(self._system, path, create_parents=parents),
             answers.read_nothing,
         )
+
+    async def link(self, path: str, target: str) -> bool:
+        """Make a symbolic link; False where something has that name already."""
+        try:
+            await self._requests.make(
+                f"link {path}",
+                lambda api: api.symlink(self._system, target, path),
+                answers.read_nothing,
+            )
+        except RequestRefused as error:
+            if "File exists" not in str(error):
+                raise
+            return False
+        return True
 
     async def set_mode(self, path: str, mode: str) -> None:
         """chmod, with the mode as digits."""

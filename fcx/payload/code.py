@@ -1,12 +1,21 @@
-"""Code without its place: the same for the same source in another file, cell or line."""
+"""Code without its place: the same for the same source in another file, cell or line.
+
+Instructions are taken rather than bytes: Python compiles ``time.sleep`` in two ways, by whether the
+same file or cell imports ``time`` beside the function.
+"""
 
 from __future__ import annotations
 
 import dis
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import CodeType
 
+SILENT = frozenset({"CACHE", "EXTENDED_ARG", "NOP", "PRECALL", "PUSH_NULL", "RESUME"})
+SAME = {"LOAD_METHOD": "LOAD_ATTR", "CALL_METHOD": "CALL_FUNCTION"}
+JUMPS = frozenset((*dis.hasjrel, *dis.hasjabs))
+NAMED = frozenset((*dis.hasname, *dis.haslocal, *dis.hasfree, *dis.hascompare))
 GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 IMPORTS = frozenset({"IMPORT_NAME"})
 ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "STORE_ATTR"})
@@ -22,15 +31,30 @@ def canonical_code(code: CodeType, digest: Callable[[object], bytes]) -> bytes:
         *(code.co_flags, code.co_nlocals),
     )
     named = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    parts = [code.co_name.encode(), repr(numbers).encode(), repr(named).encode(), code.co_code]
-    parts.append(_exceptions(code))
+    parts = [code.co_name.encode(), repr(numbers).encode(), repr(named).encode()]
+    parts.append(_instructions(code))
     parts += [digest(constant) for constant in code.co_consts]
     return b"".join(b"%d:%s" % (len(part), part) for part in parts)
 
 
-def _exceptions(code: CodeType) -> bytes:
-    """Where exceptions lead, in Pythons that keep a table of it."""
-    return bytes(getattr(code, "co_exceptiontable", b""))
+@lru_cache(maxsize=4096)
+def _instructions(code: CodeType) -> bytes:
+    """What is done in which order, and where jumps and exceptions lead, by numbers of steps."""
+    kept = [each for each in dis.get_instructions(code) if each.opname not in SILENT]
+    offsets = [each.offset for each in kept]
+    steps = [(SAME.get(each.opname, each.opname), _argument(each, offsets)) for each in kept]
+    caught = [
+        (*(bisect_left(offsets, place) for place in entry[:3]), *entry[3:])
+        for entry in vars(dis.Bytecode(code)).get("exception_entries", ())  # from Python 3.11 on
+    ]
+    return repr((steps, caught)).encode()
+
+
+def _argument(each: dis.Instruction, offsets: list[int]) -> object:
+    """A jump's target as a step, a name as itself, anything else by number."""
+    if each.opcode in JUMPS:
+        return bisect_left(offsets, each.argval)
+    return each.argval if isinstance(each.argval, str) and each.opcode in NAMED else each.arg
 
 
 @lru_cache(maxsize=4096)

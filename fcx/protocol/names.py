@@ -10,9 +10,11 @@
         initializer   pickled (fn, args), where there is one
         modules/      <digest>/ (or .zip): the user's own modules
         edf/          EDFs, named by their content
+        clients/      <epoch> -> who serves the run since; the highest counts
         inbox/        b<n>[.<chunk>] bundles, o<n> orders, closed          client -> agents
         claims/       <bundle>.<portion> -> <job>.<restart>.<node>
         logs/         <job>.<restart>.<node>.<segment>, .beat, .exit       agents -> client
+                      client-<epoch>: as in clients/, where an older client sees it
         parts/        <task>.<attempt>.<n>: data too large for a record, in base64
         output/       <job>.<restart>.<node>.<worker>.out, .err: what running tasks have written
 """
@@ -30,6 +32,7 @@ FOLDERS = (
     "locks",
     "modules",
     "edf",
+    "clients",
     "inbox",
     "claims",
     "logs",
@@ -39,9 +42,11 @@ FOLDERS = (
 CLOSED = "closed"  # in the inbox: the run is over; its content says what becomes of the folder
 KEEP, REMOVE = b"keep", b"remove"  # that content
 INITIALIZER = "initializer"
+EPOCH = 10**8  # numbers of bundles and orders that each client of a run has for itself
 
 _BUNDLE = re.compile("b([0-9]{6,12})")
 _ORDER = re.compile("o([0-9]{6,12})")
+_CLIENT = re.compile("client-([0-9]{1,9})")
 _CLAIM = re.compile(r"(b[0-9]{6,12})\.([0-9]{1,9})")
 _INCARNATION = re.compile(r"([0-9A-Za-z+_-]+)\.([0-9]{1,9})\.([0-9]{1,9})")
 _LOG = re.compile(r"(.+)\.([0-9]{1,9}|beat|exit)")
@@ -109,6 +114,22 @@ def is_order(name: str) -> bool:
 def number_of(name: str) -> int:
     """The number of a bundle or an order; 0 where it is neither."""
     match = _BUNDLE.fullmatch(name) or _ORDER.fullmatch(name)
+    return int(match.group(1)) if match else 0
+
+
+def epoch_of(name: str) -> int:
+    """Which client of the run has sent a bundle or an order: the first is 1."""
+    return number_of(name) // EPOCH + 1
+
+
+def client(epoch: int) -> str:
+    """The link in ``logs/`` that tells older clients."""
+    return "client-%d" % epoch
+
+
+def epoch_of_client(name: str) -> int:
+    """From that link's name; 0 for any other name."""
+    match = _CLIENT.fullmatch(name)
     return int(match.group(1)) if match else 0
 
 

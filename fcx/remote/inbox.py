@@ -90,6 +90,7 @@ class Inbox:
         self.bundles: "Dict[str, Bundle]" = {}
         self.orders: "Dict[str, bool]" = {}
         self.looked = 0.0
+        self.epoch = 0  # the newest client that has sent anything; 0: nobody has yet
 
     def look(self) -> "Tuple[List[Head], List[str], bool]":
         """The heads of new bundles, tasks that are cancelled anew, whether the run is closed.
@@ -102,7 +103,10 @@ class Inbox:
         self.looked = now
         heads, cancelled = [], []  # type: List[Head], List[str]
         listed = sorted(os.listdir(self.folder))
+        oldest = self.epoch  # what lay there before the first look counts, whoever sent it
         for name in listed:
+            if names.number_of(name) and names.epoch_of(name) < oldest:
+                continue  # from a client that another has taken the run from
             if names.is_bundle(name) and name not in self.bundles:
                 heads += self._take(name)
             elif names.is_order(name) and name not in self.orders:
@@ -132,6 +136,7 @@ class Inbox:
         except OSError:
             return []
         self.bundles[name] = bundle
+        self.epoch = max(self.epoch, names.epoch_of(name))
         return [bundle.head]
 
     def _order(self, name: str) -> "List[str]":
@@ -143,6 +148,7 @@ class Inbox:
         if order is None:
             return []
         self.orders[name] = True
+        self.epoch = max(self.epoch, names.epoch_of(name))
         return [str(task) for task in order.get("cancel", ())]
 
     def claim(self, name: str, portion: int) -> "Optional[Tuple[Item, ...]]":

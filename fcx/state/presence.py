@@ -1,10 +1,11 @@
-"""Whether the process that serves a run is alive: it holds a lock that dies with it.
+"""Whether processes that serve a run are alive: each holds a lock that dies with it.
 
 The kernel lets go of it when the process ends, however that ends. A forked child must ``leave``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -13,7 +14,7 @@ from ..files import state_folder
 
 
 class Presence:
-    """The lock of one run; only processes of this machine see it."""
+    """The locks of one run; only processes of this machine see them."""
 
     def __init__(self, run: str, folder: Path | None = None) -> None:
         self._run = run
@@ -22,47 +23,51 @@ class Presence:
 
     @property
     def path(self) -> Path:
-        """Where it lies."""
+        """Where they lie: one for each process, under its number."""
         return (self._folder or state_folder()) / "live" / self._run
 
     def hold(self) -> None:
-        """Take it, for as long as this process serves the run. Without a place for it, do without.
-
-        Where another process has it, that one is left with it.
-        """
-        try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(self.path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        """Take one while this process serves the run; do without where there is no place."""
+        with contextlib.suppress(OSError):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd = os.open(self.path / str(os.getpid()), os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(self._fd, 0)
-            os.write(self._fd, str(os.getpid()).encode())
-        except OSError:
-            self.release()
 
     def release(self) -> None:
-        """The run is over, or another serves it."""
+        """The run is over, or another client serves it."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
+            with contextlib.suppress(OSError):
+                (self.path / str(os.getpid())).unlink()
             os.close(fd)
 
     def leave(self) -> None:
         """In a forked child: it is the parent that serves the run."""
-        self.release()
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
 
     def holder(self) -> int:
-        """The process that serves the run; 0 where none of this machine does."""
-        if self._fd >= 0:
-            return os.getpid()
-        try:
-            fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            return 0
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            text = os.read(fd, 20).decode("ascii", "replace")
-            return int(text) if text.isdigit() else -1
-        else:
-            return 0
-        finally:
-            os.close(fd)
+        """A process that serves the run; 0 where none of this machine does."""
+        with contextlib.suppress(OSError):
+            for path in sorted(self.path.iterdir()):
+                if path.name.isdigit() and _is_locked(path):
+                    return int(path.name)
+        return 0
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether the process still lives; what a dead one has left is removed."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except OSError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(fd)

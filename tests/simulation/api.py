@@ -133,6 +133,12 @@ class Api:
         self.directory.inbox.put("closed", request.word, self.cluster.seen_by_agents())
         return ev.Done(request.id)
 
+    def take_over(self, _client: Any, request: act.TakeOver) -> Any:
+        """The run belongs to this life of the client."""
+        self._there()
+        self.directory.clients += 1
+        return ev.Owned(request.id, self.directory.clients)
+
     def reopen(self, _client: Any, request: act.Reopen) -> Any:
         """Agents serve again."""
         self._there()
@@ -275,6 +281,7 @@ EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {
     act.ReadInbox: Api.read_inbox,
     act.Fetch: Api.fetch,
     act.WriteClosed: Api.write_closed,
+    act.TakeOver: Api.take_over,
     act.Reopen: Api.reopen,
     act.RemoveDirectory: Api.remove_directory,
 }

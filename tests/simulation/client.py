@@ -34,6 +34,7 @@ class Journal:
             tuple(self.tasks.values()),
             tuple(self.pilots.items()),
             by_key,
+            epoch=0,
         )
 
 

@@ -69,6 +69,7 @@ class RunDirectory:
         self.modules: dict[str, None] = {}
         self.configs: dict[str, Any] = {}
         self.initializer = False
+        self.clients = 1  # that it has belonged to
 
     def make(self) -> None:
         """Make it where it is missing."""

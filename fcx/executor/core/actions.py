@@ -266,6 +266,10 @@ class ReadOutput(Request, frozen=True):
     job: str
 
 
+class TakeOver(Request, frozen=True):
+    """Become the client that the run belongs to, whoever it was before. Answer: Owned."""
+
+
 class ReadInbox(Request, frozen=True):
     """The bundles that lie there. Answer: InboxRead."""
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .actions import ReadInbox, Reopen
+from .actions import ReadInbox, Reopen, TakeOver
 from .earlier import Earlier
-from .events import Attached, Failed, InboxRead, Trouble
+from .events import Attached, Failed, InboxRead, Owned, Trouble
 from .outgoing import Outgoing
 from .tasks import Task
 
@@ -41,7 +41,23 @@ class Adoption:
         self._adopted = len(event.pilots)
         self._partly = event.partly
         self.done = False
+        if event.epoch:
+            self.outgoing.belongs(event.epoch)
+            self._ask()
+        else:
+            self.requests.ask(TakeOver, then=self._owned, failed=self._not_owned)
+
+    def _owned(self, _action: Any, event: Owned) -> None:
+        self.outgoing.belongs(event.epoch)
         self._ask()
+
+    def _not_owned(self, action: Any, event: Failed) -> None:
+        """Without a directory there is nothing that two clients could fight for."""
+        if event.kind == "missing":
+            self.outgoing.belongs(2)
+            self._ask()
+        else:
+            self._nothing_there(action, event)
 
     def waiting(self) -> bool:
         """Whether tasks may still ride in scripts: until that is known, no pilot is submitted."""

@@ -2,7 +2,8 @@
 
 ::
 
-    open ──> waiting (for answers) ──> cancelling ──> settling ──> tidying ──> recording ──> over
+    open ──> waiting (for answers) ──> checking (whose it is) ──> cancelling ──> settling
+                                            over <── recording <── tidying <──┘
 
 Each stage begins when everything that the one before it asked for has been answered. An outcome
 that the caller does not have is never deleted: what ends a run early leaves it open.
@@ -19,12 +20,13 @@ from .actions import (
     CancelJob,
     Finish,
     Hurry,
+    ListFolder,
     MakeDirectory,
     RecordEnd,
     RemoveDirectory,
     WriteClosed,
 )
-from .events import Failed, JobsListed, Trouble
+from .events import Failed, FilesListed, JobsListed, Trouble
 from .fleet import Fleet, job_of
 from .inbox import Inbox
 from .limits import Limits
@@ -32,7 +34,8 @@ from .requests import Requests, nothing
 from .tasks import Tasks
 
 REST = 2.0  # seconds without a task that ended, after which it is not known who still is up
-STAGES = ("open", "waiting", "cancelling", "settling", "tidying", "recording", "over")
+STAGES = ("open", "waiting", "checking", "cancelling", "settling", "tidying", "recording", "over")
+MAY_BE_TAKEN = 60.0  # seconds of a run after which another client may have found it
 RUNS_NOTHING = ("InitializerFailed", "ParityError")
 """Errors of an agent that runs nothing: only others may have left outcomes that nobody has read."""
 
@@ -78,13 +81,15 @@ class Ending:
         outage = trouble.error == "Unreachable"  # what Slurm last said is no news
         pilots = self.fleet.pilots
         unseen = any(p.may_be_about if outage else p.may_have_begun for p in pilots)
-        if sent and (self.inbox.landed or unseen) and self._may_have_run(trouble):
+        began = (self.inbox.landed or unseen) and not self.inbox.taken
+        if sent and began and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
                 f"Run {self.limits.words.run} is left open: its pilots go on, and "
                 f"fcx.attach({self.limits.words.run!r}) collects what they finish.",
                 "warning",
             )
+        self.left_open = self.left_open or self.inbox.taken
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
@@ -133,15 +138,30 @@ class Ending:
     def _enter(self, stage: str) -> None:
         if stage == "waiting":
             self.requests.leave()
+        elif stage == "checking":
+            self._check()
         elif stage == "cancelling":
             self._cancel_jobs()
         elif stage == "tidying":
             self._tidy()
-        elif stage == "recording":
+        elif stage == "recording" and not self.inbox.taken:
             kept = self.keep or self.late  # the word must stay for as long as the job may come
             self.requests.ask(RecordEnd, kept, then=nothing, failed=nothing)
         elif stage == "over":
             self.requests.note(Finish())
+
+    def _check(self) -> None:
+        """Whether the run is still ours: what another client has taken over is left alone."""
+        pilots = self.fleet.pilots
+        old = bool(pilots) and self.requests.now - pilots[0].submitted >= MAY_BE_TAKEN
+        if self.inbox.there and (self.limits.durable or self.inbox.epoch > 1 or old):
+            self.requests.ask(ListFolder, "logs", then=self._checked, failed=nothing)
+
+    def _checked(self, _action: Any, event: FilesListed) -> None:
+        self.inbox.see_clients(name for name, _ in event.files)
+        if self.inbox.taken and self.broken is None:
+            taken = fates.run_taken(self.limits.words.run, self.inbox.newest)
+            self.requests.say(taken.message, "warning")
 
     def _cancel_jobs(self) -> None:
         """All pilots that nobody waits for; idle ones that run end by themselves.
@@ -150,7 +170,7 @@ class Ending:
         """
         live = [pilot for pilot in self.fleet.live() if pilot.jobs()]
         self._tell_unasked()
-        if self.left_open:
+        if self.left_open or self.inbox.taken:
             return
         if self.aborting and live:
             text = f"Cancelling {len(live)} job(s) of run {self.limits.words.run}"
@@ -180,6 +200,8 @@ class Ending:
     def _tidy(self) -> None:
         self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
         may_be_there = self.inbox.there or any(pilot.jobs() for pilot in self.fleet.pilots)
+        if self.inbox.taken:
+            return
         if self.left_open or self.limits.durable or not (may_be_there or self.late):
             return
         stays = self.keep or self.late

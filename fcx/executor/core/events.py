@@ -52,7 +52,8 @@ class Attached(Event, frozen=True):
 
     ``attempts``: of each task, as last recorded. ``by_key``: tasks wait until a task of the same
     key is submitted, else somebody waits for all of them. ``partly``: no journal told, so that
-    pilots which have not begun may bring tasks that nobody knows of.
+    pilots which have not begun may bring tasks that nobody knows of. ``epoch``: which client of
+    the run this one is; 0: it has yet to take the run over.
     """
 
     tasks: tuple[TaskInfo, ...]
@@ -60,6 +61,7 @@ class Attached(Event, frozen=True):
     pilots: tuple[tuple[str, str], ...]
     by_key: bool = False
     partly: bool = False
+    epoch: int = 2
 
 
 class Submitted(Event, frozen=True):
@@ -118,6 +120,13 @@ class Prepared(Event, frozen=True):
 
     action: int
     directory: str
+
+
+class Owned(Event, frozen=True):
+    """The run belongs to this client, the ``epoch``-th that it has."""
+
+    action: int
+    epoch: int
 
 
 class Encoded(Event, frozen=True):
@@ -324,6 +333,7 @@ Answer = (
     Done
     | Failed
     | Prepared
+    | Owned
     | Encoded
     | JobMade
     | FilesListed

@@ -111,6 +111,15 @@ def never_runs(job: str, state: JobSeen) -> Trouble:
     )
 
 
+def run_taken(run: str, epoch: int) -> Trouble:
+    """Another client serves the run."""
+    return Trouble(
+        "RunTaken",
+        f"Run {run} was taken over by another client (the {epoch}. that it has): its tasks go on, "
+        "and their outcomes are there. This one stops; it has cancelled and removed nothing.",
+    )
+
+
 def run_lost(directory: str) -> Trouble:
     """The trouble of all tasks once the run directory is gone."""
     return Trouble(

@@ -167,6 +167,10 @@ class Fleet:
         self._named += 1
         return f"{self.limits.words.pilots}-{self._named:03d}"
 
+    def named_from(self, number: int) -> None:
+        """Pilots are numbered past those of an earlier client."""
+        self._named = max(self._named, number)
+
     def holds_off(self) -> bool:
         """Whether no pilot should be submitted now."""
         return self.requests.now < self.barren.until

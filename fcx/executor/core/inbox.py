@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ...protocol.names import epoch_of_client
 from .actions import DropBundle, MakeDirectory, UploadArchive, UploadBundle, UploadInitializer
 from .limits import Limits
 from .requests import Requests
@@ -35,8 +36,19 @@ class Inbox:
         self.landed = False  # an agent has come up: the directory is there
         self.made = False  # we made it ourselves
         self.initializer = not limits.initializer  # it is there, or there is none
+        self.epoch = 1  # which client of the run this is
+        self.newest = 1  # that was seen
         self.kept: dict[str, Bundle] = {}  # not known to have arrived
         self._archives: dict[str, None] = {}  # that have arrived
+
+    @property
+    def taken(self) -> bool:
+        """Whether another client has taken the run over."""
+        return self.newest > self.epoch
+
+    def see_clients(self, files: Iterable[str]) -> None:
+        """Look for newer clients among the names in ``logs/``."""
+        self.newest = max([self.newest, *map(epoch_of_client, files)])
 
     @property
     def there(self) -> bool:

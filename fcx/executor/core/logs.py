@@ -16,12 +16,13 @@ from ...protocol.names import Incarnation, LogFile
 from .actions import ListFolder, ReadLog
 from .budget import Budget
 from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Up
-from .fates import run_lost
+from .fates import run_lost, run_taken
 from .fleet import Fleet
 from .inbox import Inbox
 from .limits import Limits
 from .requests import Requests
 
+LISTED_AFTER = 60.0  # seconds without a listing, which would tell of another client
 LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
 SPOILT_LOOKS, SPOILT_SECONDS = 5, 3.0  # of damage at one place, before it is left out
 
@@ -94,6 +95,7 @@ class Logs:
         self.look = Look()
         self.looked = 0.0
         self.blind = False  # the logs could not be listed: what they hold is not known
+        self.listed_at = 0.0
 
     def attach(self) -> None:
         """Find the logs by listings alone."""
@@ -122,7 +124,8 @@ class Logs:
             self.looked = self.requests.now
             return
         cursor = self._only_log()
-        if cursor is None or self.budget.pause(self.looked) >= LISTED_FROM:
+        seldom = self.requests.now - self.listed_at >= LISTED_AFTER
+        if cursor is None or seldom or self.budget.pause(self.looked) >= LISTED_FROM:
             self.look_at_all(sink)
         else:
             self.look.begin(None)
@@ -162,7 +165,13 @@ class Logs:
 
     def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
         self.blind = False
+        self.listed_at = self.requests.now
         sizes = dict(event.files)
+        self.inbox.see_clients(sizes)
+        if self.inbox.taken:
+            self.requests.give_up(run_taken(self.limits.words.run, self.inbox.newest))
+            self._maybe_over(sink)
+            return
         for name in sizes:
             log = LogFile.parse(name)
             if log and log.what == "0" and log.incarnation not in self.cursors:

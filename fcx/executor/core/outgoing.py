@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ...protocol.bundle import portion_sizes
+from ...protocol.names import EPOCH
 from .actions import Encode, RecordTasks, UploadOrder
 from .events import Encoded, Failed
 from .fleet import INLINE_BUNDLE, Fleet
@@ -18,6 +19,7 @@ from .tasks import Task, Tasks
 WINDOW = 0.003  # seconds without a new task after which a bundle leaves
 LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while tasks keep coming
 SAVING_WINDOW = 2.0  # seconds for which it gathers while requests must be saved
+PILOTS = 1000  # numbers that each client of a run has for its pilots
 BUNDLE = 64 << 20  # bytes of payload in one bundle
 
 
@@ -73,6 +75,12 @@ class Outgoing:
         self.busy = False  # a bundle is on its way
         self.orders = Orders(requests, inbox)
         self.number = 0  # of the last bundle
+
+    def belongs(self, epoch: int) -> None:
+        """What this client sends has numbers of its own, and its pilots names."""
+        self.inbox.epoch = epoch
+        self.number_from((epoch - 1) * EPOCH)
+        self.fleet.named_from((epoch - 1) * PILOTS)
 
     def number_from(self, number: int) -> None:
         """Bundles and orders are numbered past those of an earlier process."""

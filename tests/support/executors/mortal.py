@@ -5,12 +5,13 @@ A step is a request, or an entry into the journal: before it is made, or when it
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +92,31 @@ class Mortal:
         fine = done.returncode == (-signal.SIGKILL if die_at else 0)
         assert fine or (die_at and done.returncode == 0), done.stdout + done.stderr
         return done
+
+    @contextlib.contextmanager
+    def start(self, text: str) -> Iterator[subprocess.Popen[str]]:
+        """A script that goes on beside the test; it is ended with it."""
+        path = self.folder / "beside.py"
+        path.write_text(PRELUDE + textwrap.dedent(text))
+        (self.folder / "work").mkdir(exist_ok=True)
+        variables = {
+            "WORKING_DIR": str(self.folder / "work"),
+            "FCX_STATE_DIR": str(self.folder / self.state),
+        }
+        process = subprocess.Popen(
+            [sys.executable, str(path)],
+            env={**os.environ, **self.env, **variables},
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
     def ran(self) -> dict[int, int]:
         """How often each task was begun."""

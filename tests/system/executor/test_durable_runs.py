@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from executors.deadline import WAIT
 from executors.mortal import Mortal
 
 SETTINGS = """["--time=00:05:00"], max_workers=4, sleep_interval=1, idle_timeout=3, parity="off\""""
@@ -76,8 +77,8 @@ class TestKilledAtEachStep:
         done = mortal.run(UNNAMED, at)
         told = last(mortal.run(ATTACH, prelude=False))
         ran = mortal.ran()
-        if not told["runs"]:  # it died before it began, or with all its results
-            assert bool(done.stdout) == bool(ran)
+        if done.stdout or not told["runs"]:  # it died with all its results, or before it began
+            assert len(ran) == (30 if done.stdout else 0)
             return
         assert all(often == 1 for often in ran.values())
         assert sorted(told.get("values", [])) == sorted(n * n for n in ran)
@@ -251,3 +252,44 @@ class TestFromAnotherMachine:
         assert "fcx runs show sweep --key" in told
         assert told.splitlines()[-1] == "[]"
         assert last(mortal.run(named(3)))["values"] == [0, 1, 4]
+
+
+class TestTwoClients:
+    """The older one is told, and harms nothing."""
+
+    OLDER = f"""
+    from fcx import FirecrestExecutor
+    with FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep") as executor:
+        futures = [executor.submit(work, FOLDER, n, 0.2) for n in range(60)]
+        futures[0].result()
+        print("began", flush=True)
+        errors = [future.exception() for future in futures]
+    told = {{type(error).__name__ for error in errors if error}}
+    print(sorted(told), max(errors, key=lambda error: len(str(error))), flush=True)
+    """
+
+    @pytest.mark.slow
+    def test_the_script_is_started_again_while_it_runs(self, mortal):
+        """The newer has every outcome, each from one run; the older stops with a typed error."""
+        with mortal.start(self.OLDER) as older:
+            assert older.stdout.readline() == "began\n"
+            newer = last(mortal.run(named(60, 0.2)))
+            told = older.communicate(timeout=WAIT)[0]
+        assert newer["values"] == [n * n for n in range(60) if n != 7]
+        assert newer["errors"] == ["seven"]
+        assert "RunTaken" in told
+        assert "Run sweep was taken over by another client" in told
+        assert set(mortal.ran().values()) == {1}
+        assert last(mortal.run(named(60, 0.2)))["values"] == newer["values"]
+
+    @pytest.mark.slow
+    def test_a_run_without_a_name_is_collected_while_it_runs(self, mortal):
+        """Its own process removes nothing under the other."""
+        older_text = self.OLDER.replace(', run="sweep"', "")
+        with mortal.start(older_text) as older:
+            assert older.stdout.readline() == "began\n"
+            told = last(mortal.run(ATTACH, prelude=False))
+            older.communicate(timeout=WAIT)
+        assert sorted(told["values"]) == [n * n for n in range(60) if n != 7]
+        assert told["errors"] == ["ValueError"]
+        assert set(mortal.ran().values()) == {1}

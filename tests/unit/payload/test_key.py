@@ -129,6 +129,11 @@ class TestAnotherProcess:
         moved = SCRIPT.replace("def helper", "# what follows adds\n\ndef helper")
         assert printed(moved) == keys
 
+    def test_imports_what_the_function_imports_too(self):
+        """Python compiles a call of a module's function otherwise then."""
+        source = "def work(n):\n    import time\n    for i in range(n):\n        time.sleep(i)\n"
+        assert key(source, "work, (1,), {}") == key("import time\n" + source, "work, (1,), {}")
+
     def test_equal_and_same_strings_are_one(self, keys):
         """They differ in a pickle; the second is the same call once more."""
         first, second = keys[9], keys[10]

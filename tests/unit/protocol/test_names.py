@@ -108,3 +108,12 @@ def test_the_other_names():
     assert names.time_left("7", 0) == "7.0.left"
     assert "locks" in names.FOLDERS
     assert "seats" not in names.FOLDERS
+
+
+def test_each_client_of_a_run_has_numbers_of_its_own():
+    """Bundles and orders tell who has sent them; a link tells who serves the run."""
+    assert [names.epoch_of(name) for name in ("b000001", "o000009", "b100000001")] == [1, 1, 2]
+    assert names.is_bundle(names.bundle(3 * names.EPOCH + 7))
+    assert names.epoch_of(names.bundle(3 * names.EPOCH + 7)) == 4
+    assert names.epoch_of_client(names.client(12)) == 12
+    assert names.epoch_of_client("1.0.0.0") == 0

@@ -222,3 +222,24 @@ class TestLook:
         for name in (".look-2.0.0", "b000001~7", "x", "o1"):
             (run / "inbox" / name).write_bytes(b"stray")
         assert Agent(run).look() == ([], False)
+
+
+class TestClients:
+    """Another may have taken the run over."""
+
+    def test_what_an_older_one_sends_is_left_alone(self, run):
+        """Its bundles and its orders, once a newer one has sent anything."""
+        agent = Agent(run)
+        put(run, sent("b100000001", items(1)))
+        agent.look()
+        put(run, sent("b000009", items(1)))
+        (run / "inbox" / "o000009").write_bytes(bundle.encode_order({"cancel": ["t0"]}, KEY))
+        heads, cancelled, _ = agent.inbox.look()
+        assert (heads, cancelled) == ([], [])
+        assert "b000009" not in agent.inbox.bundles
+
+    def test_what_lay_there_before_counts(self, run):
+        """Whoever sent it: the newer client goes on with it."""
+        put(run, sent("b000009", items(1)))
+        put(run, sent("b100000001", items(1)))
+        assert len(Agent(run).inbox.look()[0]) == 2

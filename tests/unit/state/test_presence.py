@@ -41,13 +41,15 @@ def test_it_dies_with_its_process(tmp_path: Path):
     assert presence.holder() == 0
 
 
-def test_the_first_keeps_it(tmp_path: Path):
-    """Another that would serve the run, too, does without."""
+def test_each_process_has_its_own(tmp_path: Path):
+    """One that takes a run over is there when the older one has gone."""
     process = holder(tmp_path)
     second = Presence("r", tmp_path)
     second.hold()
-    assert Presence("r", tmp_path).holder() == process.pid
     process.communicate()
+    assert Presence("r", tmp_path).holder() == os.getpid()
+    second.release()
+    assert Presence("r", tmp_path).holder() == 0
 
 
 def test_it_is_let_go(tmp_path: Path):

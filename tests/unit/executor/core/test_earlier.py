@@ -6,6 +6,7 @@ from driving import Drive
 
 from fcx.executor.core.actions import (
     CancelJob,
+    Encode,
     Fetch,
     Found,
     ListFolder,
@@ -19,6 +20,7 @@ from fcx.executor.core.actions import (
     Say,
     Settle,
     SubmitPilot,
+    TakeOver,
     WriteClosed,
 )
 from fcx.executor.core.events import (
@@ -29,6 +31,7 @@ from fcx.executor.core.events import (
     Finished,
     InboxRead,
     LogRead,
+    Owned,
     Settled,
     Submitted,
     TaskInfo,
@@ -46,7 +49,8 @@ def info(task: str, key: str = "", size: int = 10) -> TaskInfo:
 def resumed(*tasks: TaskInfo, pilots=PILOTS, **limits) -> Drive:
     """A named run that goes on with these tasks."""
     drive = Drive(durable=True, **limits)
-    drive.tell(Attached(tasks, (0,) * len(tasks), pilots, by_key=True))
+    drive.tell(Attached(tasks, (0,) * len(tasks), pilots, by_key=True, epoch=0))
+    drive.tell(Owned(drive.last(TakeOver).id, 2))
     return drive
 
 
@@ -69,8 +73,10 @@ def look(drive: Drive, *records) -> None:
 def leave(drive: Drive) -> None:
     """The caller has its outcomes and leaves; nothing else is answered any more."""
     drive.tell(CloseAsked(abort=False))
-    for waiting in list(drive.core.requests.under_way.values()):
-        drive.fails(waiting.action, "missing")
+    for _ in range(2):  # what was under way, and then a last look
+        for waiting in list(drive.core.requests.under_way.values()):
+            if not isinstance(waiting.action, CancelJob | RecordEnd):
+                drive.fails(waiting.action, "missing")
 
 
 def test_an_outcome_waits_until_it_is_asked_for():
@@ -192,3 +198,63 @@ def test_a_pilot_that_no_journal_had_counts():
     inbox(drive, info("t1", "a"))
     look(drive)
     assert [pilot.name for pilot in drive.core.fleet.pilots if pilot.phase == "up"] == ["fcx-001"]
+
+
+def taken(drive: Drive) -> None:
+    """The next listing of the logs shows that another client has come."""
+    before = len(drive.all(ListFolder))
+    while len(drive.all(ListFolder)) == before:
+        drive.wait(1.0)
+    drive.tell(FilesListed(drive.last(ListFolder).id, (("7.0.0.0", 300), ("client-3", 0))))
+
+
+def test_a_client_that_another_follows_stops_and_harms_nothing():
+    """Its tasks go on there."""
+    drive = resumed(info("t1", "a", 0), info("t2", "b", 0))
+    drive.tell(Submitted((info("u1", "a"), info("u2", "b"))))
+    inbox(drive, info("t1", "a"), info("t2", "b"))
+    look(drive, Finished("t1", 0, 0.1))
+    taken(drive)
+    settled = {note.task: note.trouble for note in drive.all(Settle)}
+    assert settled["t1"] is None
+    assert settled["t2"].error == "RunTaken"
+    drive.tell(Settled("t1"))
+    drive.tell(Settled("t2"))
+    leave(drive)
+    assert drive.core.ending.stage == "over"
+    harm = (CancelJob, WriteClosed, RemoveDirectory, RecordEnd)
+    assert not any(drive.all(kind) for kind in harm)
+
+
+def test_it_looks_once_more_before_it_removes_anything():
+    """A run that was begun without a name may have been collected, too."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.wait(0.1)
+    drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
+    drive.tell(Settled("t1"))
+    drive.wait(100.0)
+    drive.tell(CloseAsked(abort=False))
+    drive.tell(FilesListed(drive.last(ListFolder).id, (("client-2", 0),)))
+    assert drive.core.ending.stage == "over"
+    assert "was taken over by another client" in drive.last(Say).text
+    assert not any(drive.all(kind) for kind in (WriteClosed, RemoveDirectory, RecordEnd))
+
+
+def test_what_each_client_sends_has_numbers_of_its_own():
+    """So neither writes over what the other has sent, and agents see which is the newer."""
+    drive = resumed(pilots=PILOTS)
+    drive.tell(Submitted((info("u1", "a"),)))
+    inbox(drive)
+    drive.wait(0.1)
+    drive.done(RecordTasks)
+    assert drive.last(Encode).bundle == "b100000001"
+    assert drive.core.fleet.take_name() == "fcx-1001"
+
+
+def test_a_run_without_a_directory_belongs_to_whoever_asks():
+    """Nobody has sent anything."""
+    drive = Drive(durable=True)
+    drive.tell(Attached((), (), (), by_key=True, epoch=0))
+    drive.fails(drive.last(TakeOver), "missing")
+    assert drive.all(ReadInbox)

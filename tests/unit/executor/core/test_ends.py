@@ -148,6 +148,7 @@ def test_a_run_that_rests_before_its_end_asks_who_removes_its_directory():
     drive.tell(Settled("t1"))
     drive.wait(60.0)
     drive.tell(CloseAsked(abort=False))
+    drive.tell(FilesListed(drive.last(ListFolder).id, ()))
     assert drive.last(WriteClosed).word == "remove"
     drive.done(WriteClosed)
     drive.tell(JobsListed(drive.last(ListJobs).id, (JobSeen("7", "COMPLETED"),), 0.1))
