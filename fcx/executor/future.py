@@ -21,7 +21,11 @@ class Owner(Protocol):
 
 
 class Attempt(NamedTuple):
-    """One time that a task was begun; ``error``: why that was not the last, empty where it was."""
+    """One time that a task was begun; ``error``: why that was not the last, empty where it was.
+
+    An agent that died without a word may have begun what it had claimed: that counts, and
+    ``error`` says "perhaps".
+    """
 
     number: int
     job_id: str

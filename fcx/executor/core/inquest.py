@@ -79,10 +79,17 @@ class Inquest:
             text = f"Job {job}: {how} while the task ran"
             why = fates.Fate("failed", Trouble("JobFailed", text))
         for task in self._claimed(cursor, claims):
-            self.tasks.lost(task, why)
+            self._lost(task, cursor, why)
         del self._open[cursor.name]
         if "requeued" not in how:
             self.maybe_over(pilot)
+
+    def _lost(self, task: Task, cursor: Cursor, why: fates.Fate) -> None:
+        """One of its agent's. Without a word that it had begun, it may have, a moment before."""
+        if not task.agent:
+            job, how = cursor.incarnation.job, f"Claimed, perhaps begun: {why.trouble.message}"
+            self.tasks.ran_beside(task.id, task.attempt, job, how)
+        self.tasks.lost(task, why)
 
     # -- a pilot ----------------------------------------------------------------------------
 
@@ -137,7 +144,7 @@ class Inquest:
                 if pilot.phase == "leaving":
                     self.tasks.back(task)  # we cancelled it: that is not to be charged to the task
                 else:
-                    self.tasks.lost(task, why)
+                    self._lost(task, cursor, why)
         self._conclude(pilot)
 
     def _conclude(self, pilot: Pilot) -> None:

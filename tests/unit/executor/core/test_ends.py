@@ -187,3 +187,27 @@ def _asked(drive, kind):
     """What is asked for and not answered."""
     under_way = drive.core.requests.under_way.values()
     return [u.action for u in under_way if u.again is None and isinstance(u.action, kind)]
+
+
+def test_what_a_dead_agent_had_claimed_may_have_begun():
+    """Its word that it had was not written yet: the attempt is told of all the same."""
+    drive = Drive(max_workers=1)
+    drive.serve("t1")
+    drive.wait(0.1)
+    drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"),), 100))
+    for _ in range(200):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            drive.tell(JobsListed(action.id, (JobSeen("7", "NODE_FAIL"),), 0.1))
+        for action in _asked(drive, ListFolder):
+            drive.tell(FilesListed(action.id, (("7.0.0.0", 100),)))
+        for action in _asked(drive, ReadLog):
+            drive.tell(LogRead(action.id, (), 0))
+        for action in _asked(drive, ListLinks):
+            drive.tell(LinksListed(action.id, (("b000001.0", "7.0.0"),)))
+    task = drive.core.tasks.unfinished["t1"]
+    assert task.attempt == 1
+    assert task.charged == 0
+    job, how = task.runs[0]
+    assert job == "7"
+    assert "perhaps begun" in how
