@@ -373,7 +373,8 @@ class Conduct:
 
     def _written(self, now: float) -> None:
         """What it has to say stands in the log soon, unless that cannot be written."""
-        if not self.agent.papers.waiting or "flush_fails" in self.checks.struck:
+        papers = self.agent.papers
+        if not papers.waiting or papers.gone() or "flush_fails" in self.checks.struck:
             self._last.written = now
         fine = now - self._last.written < UNWRITTEN or self.agent.core.phase == phases.STARTING
         self.demand(fine, "written late", f"{self.agent.papers.waiting}")

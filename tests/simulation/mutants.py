@@ -41,7 +41,10 @@ CORES = (
 )
 SECONDS = 60.0  # of a processor, after which a mutant counts as hanging, that is, as killed
 KILLED, SURVIVED, HANGS, NO_CODE = 0, 1, 2, 3
-WORDLESS = ('"info"', '"warning"', '"error"', '""', '"-inf"', '"inf"')  # whose case nobody reads
+WORDLESS = (
+    *('"info"', '"warning"', '"error"', '""', '"-inf"', '"inf"'),  # whose case nobody reads
+    *('"memory"', '"own"'),  # kinds of fates that are retried no more, which nobody tells apart
+)
 WORDS = {KILLED: "killed", SURVIVED: "survived", HANGS: "hangs", NO_CODE: "same code"}
 
 
@@ -138,6 +141,10 @@ def _in_texts(module: cst.Module) -> dict[cst.CSTNode, None]:
     found: dict[cst.CSTNode, None] = {}
 
     class Finder(cst.CSTVisitor):
+        def visit_IfExp(self, node: cst.IfExp) -> None:  # noqa: N802
+            if isinstance(node.body, cst.FormattedString) and " " in _told(module, node.body):
+                found[node] = None  # whether words for people are said
+
         def visit_FormattedString(self, node: cst.FormattedString) -> None:  # noqa: N802
             parts = [p.value for p in node.parts if isinstance(p, cst.FormattedStringText)]
             if any(" " in part for part in parts):
@@ -161,6 +168,8 @@ def _counts(mutation: Mutation) -> bool:
     code = cst.Module([]).code_for_node(node)
     if isinstance(node, cst.Assign) and code.endswith(("= False", "] = None")):
         return False  # it becomes None, which is as false; or a mark whose value nobody reads
+    if code.endswith("RATE"):
+        return False  # which is 1: to multiply by it is to divide by it
     return not (
         code.startswith(("text =", "text %=", "told =", "fix =", "notes =")) or ".say(" in code
     )

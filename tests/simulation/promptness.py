@@ -15,6 +15,7 @@ from .invariants import Checks
 from .pace import STUCK
 
 AGAIN = 60.0  # seconds for which a pilot that could not be cancelled is left alone
+LOOKS = (act.ListFolder, act.ReadLog, act.ListLinks, act.ReadOutput)
 UNHEARD = 110.0  # seconds after which an agent's end must be known: silence, listings, unread logs
 
 
@@ -34,11 +35,14 @@ class Promptness:
         self._brings: dict[str, tuple[str, ...]] = {}  # bundles of scripts, by pilot
         self._dropped: dict[str, None] = {}
         self._kept_alive: dict[str, float] = {}  # jobs that could not be cancelled, and when
+        self._attached = False
+        self._logs: dict[str, None] = {}  # jobs of which there are any
         self._running: dict[str, Any] = {}  # the run that the caller was told of, by task
 
     def step(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
         """After each step."""
         now = self.checks.world.now
+        self._attached = self._attached or isinstance(event, ev.Attached)
         for action in actions:
             self._note(action)
             if isinstance(action, act.CancelJob) and core._works() and not core.ending.aborting:
@@ -46,8 +50,15 @@ class Promptness:
         if core.ending.broken is not None or core.ending.aborting:
             return
         if isinstance(event, ev.LogRead):
+            self._logs[asked.log.partition(".")[0]] = None
             for record in event.records:
                 self._heard(core, asked.log, record)
+        elif isinstance(event, ev.FilesListed):
+            self._logs.update((name.partition(".")[0], None) for name, _ in event.files)
+        elif isinstance(event, ev.InboxRead):
+            self._unclaimable(core, event)
+        elif isinstance(event, ev.JobsListed) and core._works():
+            self._failed_at_once(core, event)
         elif isinstance(asked, act.UploadBundle) and isinstance(event, ev.Done):
             fine = asked.bundle in self._dropped
             self.checks.demand(fine, "bytes kept", f"{asked.bundle} has arrived")
@@ -59,6 +70,8 @@ class Promptness:
     def _note(self, action: Any) -> None:
         if isinstance(action, act.SubmitPilot):
             self._brings[action.pilot] = action.bundles
+        elif isinstance(action, act.ReadInbox):
+            self.checks.demand(self._attached, "read for nothing", f"{action}")
         elif isinstance(action, act.DropBundle):
             self._dropped[action.bundle] = None
         elif isinstance(action, act.TellRunning):
@@ -89,6 +102,23 @@ class Promptness:
         pilot = core.fleet.of_job(job)
         fine = pilot is None or not pilot.live
         self.checks.demand(fine, "counts on", f"job {job}, whose agents have left: {left}")
+
+    def _failed_at_once(self, core: Any, event: ev.JobsListed) -> None:
+        """A job that failed before any agent wrote a word is looked into without delay."""
+        looked = any(isinstance(w.action, LOOKS) for w in core.requests.under_way.values())
+        for seen in event.jobs:
+            pilot, failed = core.fleet.of_job(seen.job), seen.exit_code or seen.signal
+            if seen.state == "FAILED" and failed and pilot is not None and pilot.job == seen.job:
+                fine = looked or seen.job in self._logs or pilot.phase not in {"queued", "leaving"}
+                self.checks.demand(fine or pilot.ambiguous, "not looked into", f"{seen}")
+
+    def _unclaimable(self, core: Any, event: ev.InboxRead) -> None:
+        """What only a pilot that is gone could claim goes back at once."""
+        for bundle, name in event.reserved:
+            pilot = core.fleet.named(name)
+            if pilot is None or not pilot.live:
+                left = [task.id for task in core.tasks.in_bundle(bundle) if task.asked]
+                self.checks.demand(not left, "cannot be claimed", f"{left} in {bundle}")
 
     # -- pilots that are cancelled ----------------------------------------------------------
 

@@ -13,6 +13,7 @@ from fcx.executor.core.outgoing import BUNDLE
 from .calm import calm
 from .causes import Causes
 from .cuts import Cuts
+from .givenup import given_up, left_lying
 from .invariants import SAME, Checks, Spin
 from .pace import Pace
 from .promptness import Promptness
@@ -24,6 +25,7 @@ PHASES = ("submitting", "queued", "up", "leaving", "ended")
 CUT = ("TIMEOUT", "DEADLINE")  # a job's time was over
 SOON = 15.0  # seconds before a job's time is over that count as its end
 ARCHIVES = 10_000  # bytes of all modules
+REFUSED = 59.9  # seconds after which a pilot that was refused is tried again
 SPIN = 30  # steps at what is the same time
 
 
@@ -77,6 +79,8 @@ class Session:
         self._promptness.step(client.core, event, asked, actions)
         self._cuts.step(client.core, event, asked, actions)
         self._words.step(client.core, event, actions)
+        given_up(checks, client.core, event, asked, actions)
+        left_lying(checks, client.core)
         self._places(client.core, event, actions)
         self._staffing.step(client.core, event, actions, self.letters.open)
         if client.core.ending.stage != "open":
@@ -171,7 +175,7 @@ class Session:
         quiet = note.level == "info" or not calm(self.checks) or self._rough()
         self.checks.demand(quiet, "complains in the calm", f"{note}")
         fine = len(note.text) > 2 and ("None" not in note.text or "differs" in note.text)
-        self.checks.demand(fine, "nothing said", f"{note}")
+        self.checks.demand(fine and ".. " not in note.text, "nothing said", f"{note}")
         self._pace.repeats.said(note, self.checks.world.now)
 
     def _rough(self) -> bool:
@@ -247,6 +251,7 @@ class Letters:
         self._sizes: dict[str, int] = {}
         self._recorded: dict[Any, None] = {}  # tasks with attempts, pilots
         self._sent_before: dict[str, None] = {}  # by an earlier life
+        self._refused: dict[str, float] = {}  # pilots that Slurm did not take, and when
         self._payloads: dict[str, None] = {}  # of tasks that were submitted, or read in the inbox
 
     def told(self, event: Any, asked: Any) -> None:
@@ -265,6 +270,7 @@ class Letters:
         elif isinstance(event, ev.Failed) and isinstance(asked, act.SubmitPilot):
             if event.kind != "passing":
                 self.checks.pilots.pop(asked.pilot, None)  # it may be submitted again
+                self._refused[asked.pilot] = self.checks.world.now
         elif isinstance(event, ev.LogRead):
             came = [record.pilot for record in event.records if isinstance(record, ev.Up)]
             mine = self.checks.pilots
@@ -341,6 +347,8 @@ class Letters:
         demand(action.workers == limits.workers(), "workers", f"{action}")
         demand(action.pilot in self._recorded, "not remembered", f"{action}")
         self._first_script(action)
+        since = self.checks.world.now - self._refused.pop(action.pilot, float("-inf"))
+        demand(since >= REFUSED, "tried again at once", f"{action} after {since:.1f} s")
         mine = self, action.id
         first = self.checks.pilots.setdefault(action.pilot, mine)
         fine = first == mine or "journal_lost" in self.checks.struck

@@ -8,6 +8,7 @@ from typing import Any
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
 
+from .faults import beside_requests
 from .invariants import Checks
 
 REMIND = 600.0  # seconds after which what needs somebody is said again
@@ -17,6 +18,10 @@ PASSES = ("AssocGrpJobsLimit", "AssocGrpCpuLimit", "QOSMaxJobsPerUserLimit")  # 
 NEVER = ("PartitionTimeLimit", "PartitionConfig", "InvalidAccount", "InvalidQOS", "BadConstraints")
 WAITS = re.compile(r"Job ([0-9]+) waits: (\w+)")
 STATE = re.compile(r"Job ([0-9]+): ([A-Z_]+)")
+ENDED = re.compile(r"Job [0-9]+ ended \(([A-Z_]+), ")
+UNKNOWN = re.compile(r"Job ([0-9]+) ended \(the server no longer knows it\)")
+NAMED = ("DEADLINE", "TIMEOUT", "PREEMPTED", "CANCELLED", "NODE_FAIL", "BOOT_FAIL", "OUT_OF_MEMORY")
+FINAL = (*NAMED, "COMPLETED", "FAILED")
 
 
 class Words:
@@ -25,8 +30,11 @@ class Words:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self._said: dict[str, float] = {}  # why jobs wait, and when that was said
+        self._cancelled: dict[str, None] = {}  # pilots, by the client
         self._reasons: dict[str, str] = {}  # of each job, as last heard
         self._states: dict[str, str] = {}  # as last said
+        self._ended: dict[str, str] = {}  # states of jobs that Slurm has called ended
+        self._running: dict[str, str] = {}  # jobs of tasks that were told to run
         self._queued: dict[str, None] = {}  # jobs of pilots that were queued before this step
 
     def step(self, core: Any, event: Any, actions: list[Any]) -> None:
@@ -37,8 +45,12 @@ class Words:
             heard = {seen.job: seen for seen in event.jobs}
         elif isinstance(event, ev.JobAnswered) and event.state is not None:
             heard = {event.state.job: event.state}
+        self._ended.update((s.job, s.state) for s in heard.values() if s.state in FINAL)
+        self._silently(core, actions, says)
         for note in says:
-            self._true(note, heard)
+            self._true(core, note, heard)
+            if "is left open" in note.text:
+                self._left_open(core, note)
         if isinstance(event, ev.JobsListed) and core._works():
             for job in self._queued:
                 if job in heard:
@@ -47,8 +59,38 @@ class Words:
         pilots = [p for p in core.fleet.pilots if p.phase == "queued" and not p.ambiguous]
         self._queued = dict.fromkeys(p.job for p in pilots if len(p.jobs()) == 1)
 
-    def _true(self, note: act.Say, heard: dict[str, ev.JobSeen]) -> None:
+    def _silently(self, core: Any, actions: list[Any], says: list[act.Say]) -> None:
+        """What ran and was lost is said to run again, and why; what we cancelled goes back."""
+        easy = beside_requests(self.checks.struck) and len(self.checks.sessions) == 1
+        for action in actions:
+            if isinstance(action, act.TellRunning):
+                self._running[action.task] = action.job
+            elif isinstance(action, act.TellPending) and action.task in self._running:
+                pilot = core.fleet.of_job(self._running.pop(action.task))
+                ours = pilot is None or pilot.name in self._cancelled
+                told = any(s.text.startswith(f"{action.task} will run again: ") for s in says)
+                self.checks.demand(told or ours or not easy, "lost in silence", f"{action}")
+        self._cancelled.update((p.name, None) for p in core.fleet.pilots if p.phase == "leaving")
+
+    def _left_open(self, core: Any, note: act.Say) -> None:
+        """A run in which nothing can have run leaves nothing to collect."""
+        limits, broken = self.checks.scenario.limits, core.ending.broken
+        fetches = [w for w in core.requests.under_way.values() if isinstance(w.action, act.Fetch)]
+        if broken is None or broken.error not in {"InitializerFailed", "ParityError"} or fetches:
+            return
+        several = limits.nodes > 1 or limits.requeue or len(self.checks.jobs()) > 1
+        up = any(pilot.phase == "up" for pilot in core.fleet.pilots)
+        fine = several or (up and broken.error == "ParityError") or len(self.checks.sessions) > 1
+        self.checks.demand(fine, "left open for nothing", f"{note}, {broken}")
+
+    def _true(self, core: Any, note: act.Say, heard: dict[str, ev.JobSeen]) -> None:
         """It was just heard, and is not said again too soon."""
+        called = ENDED.search(note.text)
+        fine = called is None or called.group(1) not in NAMED
+        self.checks.demand(fine, "called a failure", f"{note}")
+        unknown = UNKNOWN.search(note.text)
+        fine = unknown is None or unknown.group(1) not in self._ended
+        self.checks.demand(fine, "called unknown", f"{note}: {self._ended}")
         waits, state = WAITS.match(note.text), STATE.fullmatch(note.text)
         if waits:
             job, reason = waits.groups()
@@ -58,6 +100,9 @@ class Words:
             fine = since >= (REMIND if reason in SOMEBODY else 0.0)
             fine = fine and not (reason in PASSES and reason in self._said)
             self.checks.demand(fine, "said again", f"{note} after {since:.0f} s")
+            pilot = core.fleet.of_job(job)
+            fine = pilot is None or pilot.phase != "leaving"
+            self.checks.demand(fine, "waits no more", f"{note}: {pilot}")
             level = "warning" if reason in SOMEBODY or reason in PASSES else "info"
             self.checks.demand(note.level == level, "said so loudly", f"{note}")
         elif state:
