@@ -123,7 +123,7 @@ class Doubts:
         for pilot in self.fleet.pilots:
             if pilot.live and not pilot.jobs() and pilot.name in names:
                 pilot.job = names[pilot.name]
-                if pilot.again:  # refused at last, though an earlier try had made it
+                if pilot.refused:  # refused at last, though an earlier try had made it
                     pilot.phase = "queued"
 
     def _note(self, pilot: Pilot, state: JobSeen) -> None:

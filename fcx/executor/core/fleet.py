@@ -77,8 +77,7 @@ class Pilot(msgspec.Struct):
     agents: dict[str, None] = {}  # incarnations that came up
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
-    stays: float = 0.0  # not cancelled as surplus before this time: that was refused
-    again: float = 0.0  # when it is submitted again, having been refused for now
+    held: float = 0.0  # until when its submit, or its cancel as surplus, is left: it was refused
 
     @property
     def live(self) -> bool:
@@ -101,6 +100,11 @@ class Pilot(msgspec.Struct):
         """Whether it may have run something: Slurm's last word is not that it waits."""
         waits = self.heard.state is not None and self.heard.state.state == "PENDING"
         return self.may_be_about and not waits
+
+    @property
+    def refused(self) -> bool:
+        """Whether its submit was refused, and is to be tried again."""
+        return self.phase == "submitting" and self.held > 0
 
     @property
     def may_be_about(self) -> bool:
@@ -218,7 +222,7 @@ class Fleet:
             self.launch(wanted - len(live), bundles, archives)
         elif running and wanted < len(live) and not looking:
             now = self.requests.now
-            surplus = [p for p in live if p.phase == "queued" and not p.reserved and p.stays <= now]
+            surplus = [p for p in live if p.phase == "queued" and not p.reserved and p.held <= now]
             for pilot in surplus[: len(live) - wanted]:
                 self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
                 self.cancel(pilot)
@@ -226,10 +230,10 @@ class Fleet:
     def _try_again(self) -> None:
         """Pilots that Slurm did not take a while ago."""
         for pilot in self.live():
-            if pilot.again and pilot.jobs():
-                pilot.again = 0.0  # an earlier try made a job, though nobody heard of it
-            elif pilot.again and pilot.again <= self.requests.now:
-                pilot.again = 0.0
+            if pilot.refused and pilot.jobs():
+                pilot.held = 0.0  # an earlier try made a job, though nobody heard of it
+            elif pilot.refused and pilot.held <= self.requests.now:
+                pilot.held = 0.0
                 self._submit_now(pilot, None, None)
 
     def ramp_ends(self) -> float | None:
@@ -333,8 +337,8 @@ class Fleet:
             pilot.phase = "ended"
             self.requests.give_up(event.trouble)
         else:
-            pilot.again = self.requests.now + REFUSED_PAUSE
-            self.barren.wait_until(pilot.again)
+            pilot.held = self.requests.now + REFUSED_PAUSE
+            self.barren.wait_until(pilot.held)
             goes_on = f"The {others} that there are go on; it" if others else "It"
             self.waits.remind(
                 "refused",
@@ -355,7 +359,7 @@ class Fleet:
         pilot = self.of_job(action.job)
         if pilot is not None and pilot.phase == "leaving":
             pilot.phase = "up" if pilot.agents else "queued"
-            pilot.stays = self.requests.now + REFUSED_PAUSE
+            pilot.held = self.requests.now + REFUSED_PAUSE
         text = f"Job {action.job} could not be cancelled: {event.trouble.message}"
         self.requests.say(text, "warning")
 

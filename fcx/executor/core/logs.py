@@ -151,7 +151,7 @@ class Logs:
 
     def _only_log(self) -> Cursor | None:
         """The log to read without a listing: one pilot of one node, begun or about to."""
-        live = [p for p in self.fleet.live() if p.ambiguous or not p.again]
+        live = [p for p in self.fleet.live() if p.ambiguous or not p.refused]
         if self.listed_only or len(live) != 1 or self.limits.nodes != 1 or not live[0].job:
             return None
         pilot = live[0]

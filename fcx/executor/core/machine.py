@@ -54,8 +54,8 @@ class Core:
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
-        self.cuts = Cuts(self.requests, self.tasks)
-        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit, self.cuts)
+        cuts = Cuts(self.requests, self.tasks)
+        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit, cuts)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
@@ -81,13 +81,14 @@ class Core:
         if self._works():
             times.append(self.outgoing.due())
             if self.tasks.wanted or self.adoption.hopes():
-                times += [self._look_due(), self._ramp_due(), self.doubts.due(), self.cuts.due()]
+                times += [self._look_due(), self._ramp_due(), self.doubts.due()]
+                times.append(self.outcomes.cuts.due())
         return min((time for time in times if time is not None), default=None)
 
     def place(self, task: str) -> tuple[str, int] | None:
         """Where a running task writes what it prints: (agent, slot)."""
         found = self.tasks.unfinished.get(task)
-        return (found.agent, found.slot) if found is not None and found.agent else None
+        return found.place if found is not None and found.agent else None
 
     def _works(self) -> bool:
         ready = self._prepared is True and self.adoption.done
@@ -116,7 +117,7 @@ class Core:
             if unfinished or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
-                self.cuts.plan()
+                self.outcomes.cuts.plan()
         if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
 

@@ -190,7 +190,7 @@ class Outcomes:
         if task is None:
             self.tasks.discard(record.task, record.attempt)
             return
-        task.agent, task.first = cursor.name, record.first
+        task.place, task.first = (cursor.name, task.place[1]), record.first
         pilot = self.fleet.of_job(job)
         if record.outside and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began

@@ -33,8 +33,7 @@ class Task(msgspec.Struct):
     returned: int = 0  # times it went back without having run
     bundle: str = ""
     portion: int = -1
-    agent: str = ""  # the incarnation that runs it
-    slot: int = 0
+    place: tuple[str, int] = ("", 0)  # the incarnation that runs it, and its slot there
     first: bool = False  # it is its worker's first in that pilot
     fetching: bool = False  # it has ended, and what came of it is on its way
     asked: bool = True  # somebody waits for it in this process
@@ -45,6 +44,11 @@ class Task(msgspec.Struct):
     def id(self) -> str:
         """Its name in the run."""
         return self.info.id
+
+    @property
+    def agent(self) -> str:
+        """The incarnation that runs it, empty where none is known to."""
+        return self.place[0]
 
 
 class Tasks:
@@ -121,7 +125,7 @@ class Tasks:
 
     def running(self, task: Task, agent: str, job: str, slot: int, *, first: bool) -> None:
         """A worker has begun it."""
-        task.agent, task.slot, task.first = agent, slot, first
+        task.place, task.first = (agent, slot), first
         task.runs.setdefault(task.attempt, (job, ""))
         self.tell(task)
 
@@ -267,6 +271,6 @@ class Tasks:
         task.attempt += 1
         task.bundle, task.portion = "", -1
         task.sought = task.sought and not task.info.size  # else we have its payload
-        task.agent, task.first = "", False
+        task.place, task.first = ("", 0), False
         if task.asked:
             self.requests.note(TellPending(task.id))

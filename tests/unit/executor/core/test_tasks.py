@@ -53,7 +53,7 @@ class TestLoss:
     def test_cut_short_though_not_first_goes_back_uncharged(self):
         """It is owed a whole time limit: it runs first in a fresh pilot."""
         ledger = Ledger(retries=0)
-        one = ledger.one(agent="7.0.0", first=False)
+        one = ledger.one(place=("7.0.0", 0), first=False)
         ledger.tasks.lost(one, time_limit("7"))
         assert not ledger.settled()
         assert (one.charged, list(ledger.tasks.fresh), list(ledger.tasks.outbox)) == (0, [one], [])
@@ -62,7 +62,7 @@ class TestLoss:
     def test_cut_short_as_the_first_is_its_own_failure(self):
         """It had all of it."""
         ledger = Ledger()
-        ledger.tasks.lost(ledger.one(agent="7.0.0", first=True), time_limit("7"))
+        ledger.tasks.lost(ledger.one(place=("7.0.0", 0), first=True), time_limit("7"))
         assert [trouble.error for trouble in ledger.settled()] == ["TimeLimitExceeded"]
 
     def test_infrastructure_is_charged_up_to_the_retries(self):
@@ -70,11 +70,11 @@ class TestLoss:
         ledger = Ledger(retries=2)
         one = ledger.one()
         for attempt in (1, 2):
-            one.agent = "7.0.0"
+            one.place = "7.0.0", 0
             ledger.tasks.lost(one, NODE)
             assert (one.charged, one.attempt) == (attempt, attempt)
             assert not ledger.settled()
-        one.agent = "7.0.0"
+        one.place = "7.0.0", 0
         ledger.tasks.lost(one, NODE)
         assert ledger.settled() == [NODE.trouble]
 
@@ -101,7 +101,7 @@ class TestLoss:
         """Out of memory, an exit: the same would happen again."""
         ledger = Ledger()
         why = Fate(kind, Trouble("WorkerDied", "x"))
-        ledger.tasks.lost(ledger.one(agent="7.0.0"), why)
+        ledger.tasks.lost(ledger.one(place=("7.0.0", 0)), why)
         assert ledger.settled() == [why.trouble]
 
 
