@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+import stat
 
 from ..config import Credentials
 from ..errors import ConfigError, NoSuchPath, RequestRefused
@@ -45,7 +46,7 @@ class Home:
         return base
 
     def _directory_fact(self, base: str) -> str:
-        return f"directory {self._where} {base}"
+        return f"private directory {self._where} {base}"
 
     async def forget(self, base: str) -> None:
         """The working_dir may not do any more."""
@@ -85,7 +86,48 @@ class Home:
                 f"{known}. Set FIRECREST_SYSTEM to one of them."
             ) from error
 
+    async def check(self, base: str) -> None:
+        """Raise ConfigError unless the folder is ours alone: what lies there is run as us."""
+        found = await self.client.files.stat(base)
+        uid = await self._ask_uid()
+        if stat.S_ISLNK(found.mode):
+            told = "is a symbolic link"
+        elif not stat.S_ISDIR(found.mode):
+            told = "is no folder"
+        elif uid is not None and found.uid != uid:
+            told = f"belongs to somebody else (user {found.uid}, not {uid})"
+        elif found.mode & (stat.S_IWGRP | stat.S_IWOTH):
+            told = f"may be written to by others (mode {stat.S_IMODE(found.mode):04o})"
+        else:
+            return
+        raise ConfigError(
+            f"{base} on {self.client.system} {told}: what others put there would run as you, so "
+            "nothing was sent. See who made it, remove it, or name another working_dir."
+        )
+
+    async def _ask_uid(self) -> int | None:
+        who = f"uid {self._where} {self.credentials.client_id}"
+        known = await asyncio.to_thread(self.facts.get, who, FACT_AGE)
+        if isinstance(known, int):
+            return known
+        uid = await self.client.uid()
+        if uid is not None:
+            await asyncio.to_thread(self.facts.store, who, uid)
+        return uid
+
     async def _make(self, base: str) -> None:
+        if not await self._made(base):
+            await self.check(base)
+        try:
+            await self.client.files.set_mode(base, "700")
+        except RequestRefused as error:
+            raise ConfigError(
+                f"{base} on {self.client.system} cannot be made private ({error}). See who made "
+                "it, remove it, or name another working_dir."
+            ) from error
+
+    async def _made(self, base: str) -> bool:
+        """Make it; False where something is there already."""
         try:
             await self.client.files.make_folder(base, parents=False)
         except NoSuchPath as error:
@@ -95,10 +137,14 @@ class Home:
             ) from error
         except RequestRefused as error:
             if "File exists" in str(error):
-                return
+                return False
             if error.status == 403 or "ermission denied" in str(error):
                 raise ConfigError(
                     f"working_dir {self.working_dir} cannot be written to on "
                     f"{self.client.system}: {error}. Name a directory of your own."
                 ) from error
-            raise ConfigError(f"working_dir {self.working_dir} cannot be used: {error}") from error
+            raise ConfigError(
+                f"working_dir {self.working_dir} cannot be used: {error}. Correct what it says, or "
+                "name another directory."
+            ) from error
+        return True

@@ -21,6 +21,7 @@ from ..state.memory import Memory
 from .core import fates
 from .core.events import JobSeen
 from .effects.context import Context, Identity
+from .effects.jobs import end_of_output
 from .run import make_context
 from .settings import RunSettings
 from .wire import UpLine, read
@@ -147,14 +148,21 @@ class Watch:
 
     async def _not_started(self) -> FcxError:
         """Why no agent came up, in the words of the job's output."""
-        jobs, files = self.context.client.jobs, self.context.client.files
-        told = ""
+        context, told, begun = self.context, "", True
         with contextlib.suppress(FcxError):
-            path = await jobs.output_path(self.job)
-            path = path or f"{self.context.settings.table.working_dir}/slurm-{self.job}.out"
-            told = (await files.read_end(path, 2000)).decode("utf-8", "replace")
-        fate = fates.of_job(self.job, self.heard, told)
-        if fate.kind != "failed":
+            working_dir = context.settings.table.working_dir
+            found = await end_of_output(context.client, working_dir, self.job)
+            told = await context.home.complaint() if found is None else found
+            begun = await self._begun()
+        judge = fates.of_job if begun else fates.not_begun
+        fate = judge(self.job, self.heard, told)
+        if not begun or not fates.complains(fate, self.heard, told):
             return JobFailed(fate.trouble.message)
-        python = self.context.settings.python
-        return ParityError(fates.not_started(self.job, python, told).message)
+        return ParityError(fates.not_started(self.job, context.settings.python, told).message)
+
+    async def _begun(self) -> bool:
+        """Whether the job's script has come to our lines, as the lock that it took says."""
+        try:
+            return bool(await self.context.client.files.list(self.context.place.path("locks")))
+        except NoSuchPath:
+            return False

@@ -12,6 +12,7 @@ from .failures import Odd
 
 T = TypeVar("T")
 
+MOST_DIGITS = 20  # of the number of a user
 SHOWN = 24  # characters of a wrong value that a message has
 
 Code = Annotated[int, Meta(ge=-(2**31), lt=2**31, description="a whole number")]
@@ -39,6 +40,7 @@ class JobPaths(Struct, frozen=True, rename="camel"):
     """One element of a job's metadata."""
 
     standard_output: str | None = None
+    standard_error: str | None = None
 
 
 class Accepted(Struct, frozen=True, rename="camel"):
@@ -71,15 +73,22 @@ class FileStat(Struct, frozen=True):
 
 
 class Named(Struct, frozen=True):
-    """A system, or a user."""
+    """A system."""
 
     name: str
+
+
+class User(Struct, frozen=True):
+    """A user; the number comes as text, or not at all."""
+
+    name: str
+    id: str | int | None = None
 
 
 class UserInfo(Struct, frozen=True):
     """Who jobs run as."""
 
-    user: Named
+    user: User
 
 
 class Token(Struct, frozen=True):
@@ -179,6 +188,12 @@ def read_stat(answer: Any) -> FileStat:
 def read_user(answer: Any) -> str:
     """The name of the user that jobs run as."""
     return plain_text(_record(answer, UserInfo).user.name)
+
+
+def read_uid(answer: Any) -> int | None:
+    """The number of that user, where the server tells it."""
+    number = str(_record(answer, UserInfo).user.id)
+    return int(number) if number.isdecimal() and len(number) < MOST_DIGITS else None
 
 
 def read_systems(answer: Any) -> list[str]:

@@ -65,6 +65,12 @@ class Client:
             "ask who we are", lambda api: api.userinfo(self.system), answers.read_user
         )
 
+    async def uid(self) -> int | None:
+        """The number of that user, where the server tells it."""
+        return await self.requests.make(
+            "ask who we are", lambda api: api.userinfo(self.system), answers.read_uid
+        )
+
     async def systems(self) -> list[str]:
         """Names of the systems behind this server."""
         return await self.requests.make(

@@ -169,7 +169,7 @@ def _nowhere(status: int, told: str, variable: str, url: str) -> ConfigError | N
 def _worded(response: Any, message: str, told: str, url: str) -> Exception:
     """What FirecREST's own words mean: a command failed, or the server is not well."""
     status = response.status_code
-    if "No such file or directory" in message:
+    if "No such file or directory" in message or "Not a directory" in message:
         return NoSuchPath(told, status)
     refused_by_slurm = "sbatch: " in message and not any(word in message for word in AMBIGUOUS)
     lasting = refused_by_slurm or any(word in message for word in LASTING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -123,8 +124,8 @@ class Jobs:
             raise
         return JobState.of(records[0]) if records else None
 
-    async def output_path(self, job: str) -> str:
-        """Where a job's standard output goes; empty where the server no longer knows."""
+    async def output_paths(self, job: str) -> tuple[str, ...]:
+        """Where a job's output and errors go, often the same; none where nobody knows any more."""
         try:
             found = await self._requests.make(
                 "ask for a job's files",
@@ -132,8 +133,9 @@ class Jobs:
                 answers.read_paths,
             )
         except RequestRefused:
-            return ""
-        return (found[0].standard_output or "") if found else ""
+            return ()
+        both = (found[0].standard_output, found[0].standard_error) if found else ()
+        return tuple(dict.fromkeys(path for path in both if path and path != os.devnull))
 
     async def cancel(self, job: str) -> None:
         """End a job; one that has ended, or that the server does not know, counts as done.

@@ -1,12 +1,14 @@
 """A pilot's shape -> the text that sbatch gets. Pure: every value is quoted, nothing is run.
 
-The script takes its lock, writes what is not there yet (programs, configuration, a first bundle),
-notes how much time the job has, compares the programs, and starts one agent per node with one srun.
+The script holds the folder of our runs open, which must be ours alone, and takes its lock. It
+writes what is not there yet (programs, configuration, a first bundle), notes how much time the job
+has, compares the programs, and starts one agent per node with one srun.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import posixpath
 import re
 import shlex
@@ -18,6 +20,10 @@ from . import programs
 from .options import Options
 
 JOB_NAME = re.compile(r"[^A-Za-z0-9-]+")
+FOREIGN = (
+    "is not yours alone: it belongs to somebody else, is a link or no folder, or others may write "
+    "there. Nothing in it was run. See who made it, remove it, or name another working_dir"
+)
 LONGEST_PREFIX = 40  # characters of the user's own job name in a pilot's
 
 
@@ -60,11 +66,19 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
             programs=shlex.quote(f"{posixpath.dirname(shape.run)}/{programs.name()}"),
             folders=" ".join(f'"$run"/{folder}' for folder in names.FOLDERS),
             pilot=pilot,
+            full=names.DISK_FULL,
+            refused=names.NOT_OURS,
+            foreign=FOREIGN,
         ),
         _put('"$programs".zip', programs.packed(), "unpack"),
         _put('"$programs".sh', programs.shell()),
         *(_put(f'"$run"/{shlex.quote(file.path)}', file.data) for file in files),
-        _START.format(digest=programs.digest(), srun=srun_line(shape, pilot)),
+        _START.format(
+            name=programs.name(),
+            zip=programs.digest(),
+            sh=hashlib.sha256(programs.shell()).hexdigest(),
+            srun=srun_line(shape, pilot),
+        ),
     ]
     return "\n".join(parts) + "\n"
 
@@ -74,7 +88,7 @@ def srun_line(shape: Shape, pilot: str) -> str:
     words = [shell_word(word) for word in shape.options.srun]
     edf = []
     if shape.edf:
-        edf = [f'{shape.edf_option}="$run"/{shlex.quote(shape.edf)}']
+        edf = [f'{shape.edf_option}="$where"/{shlex.quote(shape.edf)}']
     ours = [
         "--nodes=$SLURM_JOB_NUM_NODES",
         "--ntasks=$SLURM_JOB_NUM_NODES",
@@ -84,7 +98,8 @@ def srun_line(shape: Shape, pilot: str) -> str:
         "--kill-on-bad-exit=0",
     ]
     agent = [
-        'sh "$programs".sh',
+        f"sh -c {shlex.quote(_PIN.format(foreign=FOREIGN, refused=names.NOT_OURS))}",
+        '"$base" "$programs"',
         shlex.quote(shape.python),
         '"$programs".zip agent',
         '"$run"',
@@ -137,7 +152,27 @@ _LOCK = """\
 mask=$(umask); umask 077
 run={run}
 programs={programs}
-mkdir -p {folders} || exit 1
+base=${{run%/*}} where=$run
+fail() {{ # what it was, what was said of it
+  echo "fcx: $1: $2" >&2
+  case $2 in *"o space left"*|*uota*) exit {full};; esac
+  exit 1
+}}
+refuse() {{
+  echo "fcx: $1 {foreign}" >&2
+  exit {refused}
+}}
+private() {{ # ours, and nobody else may write there
+  [ -d "$1/." ] && [ -O "$1" ] && [ -z "$(find "$1/." -maxdepth 0 -perm /022)" ]
+}}
+mkdir -m 700 "$base" 2>/dev/null
+exec 9<"$base" || fail "$base cannot be opened" "working_dir may be gone"
+[ ! -L "$base" ] && private /proc/self/fd/9 || refuse "$base"
+told=$(LC_ALL=C chmod 700 /proc/self/fd/9/. 2>&1) || fail "$base cannot be made private" "$told"
+  run=/proc/self/fd/9/${{run##*/}}; programs=/proc/self/fd/9/${{programs##*/}}
+[ ! -L "$run" ] || refuse "$where"
+told=$(LC_ALL=C mkdir -p {folders} 2>&1) || fail "$where cannot be made" "$told"
+private "$run" || refuse "$where"
 chmod 700 "$run"
 ln -sn "$SLURM_JOB_ID" "$run"/locks/{pilot} 2>/dev/null
 [ "$(readlink "$run"/locks/{pilot})" = "$SLURM_JOB_ID" ] || exit 0
@@ -148,15 +183,22 @@ left="$run"/locks/$me.left
 put() {{ # path command...: its input becomes the file, whole or not at all
   [ -e "$1" ] && return
   f=$1; shift
-  "$@" >"$f~$SLURM_JOB_ID" && mv "$f~$SLURM_JOB_ID" "$f"
+  told=$(
+    export LC_ALL=C
+    exec 2>&1
+    "$@" >"$f~$SLURM_JOB_ID" && mv "$f~$SLURM_JOB_ID" "$f"
+  ) && return
+  rm -f "$f~$SLURM_JOB_ID"
+  fail "$base${{f#/proc/self/fd/9}} cannot be written" "$told"
 }}
 unpack() {{
   base64 -d | gzip -dc
 }}"""
 
 _START = """\
-if [ "$(sha256sum <"$programs".zip)" != "{digest}  -" ]; then
-  echo "fcx: the programs in $programs.zip are not those of this job: remove it, submit again" |
+if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
+    [ "$(sha256sum <"$programs".sh)" != "{sh}  -" ]; then
+  echo "fcx: the programs $base/{name}.* are not those of this job: remove it, submit again" |
     tee -a "$run"/logs/"$me".0.exit >&2
   exit 1
 fi
@@ -165,3 +207,12 @@ export FCX_UMASK=$mask
 code=$?
 [ -e "$run"/inbox/closed ] && [ "$(cat "$run"/inbox/closed)" = remove ] && rm -rf "$run"
 exit $code"""
+
+_PIN = """\
+exec 9<"$0"; programs=$1; shift
+[ -O /proc/self/fd/9/. ] && [ -O "$programs".sh ] && [ -O "$programs".zip ] || {{
+  echo "fcx: $0 {foreign}" >&2
+  exit {refused}
+}}
+exec sh "$programs".sh "$@\""""
+"""On each node too the folder is held open: whatever takes its name is not looked at."""

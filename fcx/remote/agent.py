@@ -16,10 +16,11 @@ from typing import ClassVar
 
 from ..protocol import frames, names
 from ..protocol.config import Config
-from ..protocol.names import Incarnation
+from ..protocol.names import DISK_FULL, NOT_OURS, Incarnation
 from . import actions, events, place
 from .clock import Clock
-from .core import DISK_FULL, AgentCore
+from .core import AgentCore
+from .folders import is_ours
 from .inbox import Inbox
 from .log import Log
 from .pool import Pool
@@ -315,6 +316,11 @@ def main(arguments: "Sequence[str]") -> int:
     os.umask(0o77)
     umask = int(os.environ.pop("FCX_UMASK", "022"), 8)
     me = incarnation()
+    if not is_ours(run):
+        sys.stderr.write(
+            "fcx: %s is not yours alone: nothing in it was run. Name another working_dir\n" % run
+        )
+        return NOT_OURS
     try:
         with open(path, "rb") as file:
             config = Config.decode(file.read())

@@ -15,6 +15,7 @@ events give the same actions. ``due`` names the time at which the core wants to 
 from typing import ClassVar
 
 from ..protocol import record
+from ..protocol.names import DISK_FULL
 from . import actions, events, slots
 from .guard import Gate
 from .offers import Offers
@@ -38,7 +39,6 @@ SERVING, LEAVING, CLOSING, ENDED = "serving", "leaving", "closing", "ended"
 MARGIN = 2.0  # seconds of the job's time that are not counted on
 PROMPT = 3.0  # seconds for which the go is looked for as quickly as tasks are
 START_TRIES = 3  # processes of a worker that may be ended from outside before it is ready
-DISK_FULL = 75  # exit code of an agent that cannot write any more; the client knows it
 NO_HELLO = "did not start in %d s" % slots.HELLO_TIMEOUT
 
 

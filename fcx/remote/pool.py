@@ -8,6 +8,7 @@ import sys
 
 from ..protocol import frames
 from .events import How
+from .folders import held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Process:
     """One worker process, from exec to its end."""
 
     def __init__(self, command: "List[str]", share: Share) -> None:
+        """The process starts with the folder that its paths lead through held open, too."""
         its_reader, self.write_fd = os.pipe()
         self.read_fd, its_writer = os.pipe()
         try:
@@ -91,7 +93,7 @@ class Process:
                 [*command, "worker", str(its_reader), str(its_writer), share.out, share.err],
                 env=share.environ(),
                 stdin=subprocess.DEVNULL,
-                pass_fds=(its_reader, its_writer),
+                pass_fds=(its_reader, its_writer, *held(share.out)),
                 start_new_session=True,
             )
         except OSError:

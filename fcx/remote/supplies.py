@@ -19,16 +19,19 @@ class Supplies:
         self.run, self.me = run, me
 
     def module(self, name: str) -> str:
-        """The archive itself, or the folder it is unpacked into where it must be."""
+        """The archive itself, or the folder it is unpacked into where it must be.
+
+        By its own path: processes that a task starts look for it too.
+        """
         if os.path.basename(name) != name:
             raise ValueError("%r is no name of a module's archive" % name)
         path = os.path.join(self.run, "modules", name)
         if not name.endswith(UNPACKED):
-            return self._whole(path)
+            return os.path.realpath(self._whole(path))
         folder = path[: -len(UNPACKED)]
         if not os.path.isdir(folder):
             self._unpack(self._whole(path), folder)
-        return folder
+        return os.path.realpath(folder)
 
     def initializer(self) -> bytes:
         """Pickled; nothing where there is none."""

@@ -16,6 +16,7 @@ import types
 
 from ..protocol import frames
 from ..protocol.frames import Frame, Reader
+from .folders import held
 from .outcome import describe, run
 from .surroundings import Output, Surroundings
 
@@ -151,7 +152,7 @@ def prepare() -> None:
 def main(arguments: "Sequence[str]") -> int:
     """Stand apart from ``__main__``, which is the caller's, and serve."""
     pipe = Pipe(int(arguments[0]), int(arguments[1]))
-    for fd in pipe.reader, pipe.writer:
+    for fd in [pipe.reader, pipe.writer] + held(arguments[2]):
         os.set_inheritable(fd, False)
     prepare()
     output = Output(arguments[2], arguments[3])

@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from ...jobscript.states import TERMINAL
+from ...protocol.names import DISK_FULL, NOT_OURS
 from .events import JobSeen, Trouble
 
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 KILLS = (9, 15)  # SIGKILL, SIGTERM
-DISK_FULL = 75  # exit code of an agent that cannot write any more
+NO_OUTPUT_FILE = 53  # the signal that Slurm says it was where it cannot open the output's file
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",
@@ -72,10 +73,51 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
         return Fate("preempted", Trouble("NodeFailed", text))
     if word == "CANCELLED":
         return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside"))
-    if state is not None and state.exit_code == DISK_FULL:
-        detail = "No space left on device, or over quota: the run directory cannot be written to"
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
-    text = f"Job {job} ended ({_how(state)}) without finishing its work.{told}"
+    text = f"Job {job} ended ({_how(state)}) without finishing its work.{_cause(state)}{told}"
+    own = state is not None and state.exit_code == NOT_OURS
+    return Fate("own" if own else "failed", Trouble("JobFailed", text))
+
+
+def _cause(state: JobSeen | None) -> str:
+    """What Slurm, or our own script, means by how the job ended."""
+    if state is not None and state.exit_code == DISK_FULL:
+        return (
+            " No space left on device, or over quota (of bytes or of files): the run directory "
+            "cannot be written to. Free some, or name another working_dir."
+        )
+    if state is not None and state.signal == NO_OUTPUT_FILE:
+        return (
+            " Slurm could not open the file for the job's output: the folder that --output or "
+            "--error names (else working_dir) does not exist, cannot be written to, or has no room "
+            "for a file more. Make it on the cluster, or correct sbatch_options."
+        )
+    return ""
+
+
+def complains(why: Fate, state: JobSeen | None, told: str) -> bool:
+    """Whether it is the environment in which no agent came up, as far as anything tells."""
+    code = state.exit_code if state else 0
+    passing = code == DISK_FULL or (state is not None and state.signal == NO_OUTPUT_FILE)
+    return why.kind == "failed" and not passing and not killed(state) and bool(told or code)
+
+
+def not_begun(job: str, state: JobSeen | None, told: str) -> Fate:
+    """The end of a job that has not even come to our lines of its script.
+
+    It has taken no lock, and the reasons that a script gives are not in its output.
+    """
+    codes = (DISK_FULL, NOT_OURS)
+    if state is None or state.state not in {"COMPLETED", "FAILED"} or state.signal:
+        return of_job(job, state, told)
+    if state.exit_code in codes or "fcx: " in told or "srun: " in told:
+        return of_job(job, state, told)
+    ending = f" Its output ends with:\n{told.rstrip()}" if told.strip() else ""
+    text = (
+        f"Job {job} ended ({_how(state)}) before its script began: a start-up file of the login "
+        "shell on the cluster (~/.bash_profile, ~/.profile, ~/.bashrc) ends it, by `exit` or by "
+        f"`exec`. Have it do so in interactive shells only.{ending}"
+    )
     return Fate("failed", Trouble("JobFailed", text))
 
 

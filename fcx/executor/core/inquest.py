@@ -121,7 +121,8 @@ class Inquest:
         if silent:
             self._with_claims(pilot.name, silent, partial(self._pilot_claims, pilot, silent))
         else:
-            self._conclude(pilot)
+            away = isinstance(event, Failed) and event.kind != "missing"
+            self._conclude(pilot, begun=bool(holder) or away)
 
     def _silent(self, pilot: Pilot) -> list[Cursor]:
         """Agents of the pilot that have not said that they end."""
@@ -147,26 +148,25 @@ class Inquest:
                     self._lost(task, cursor, why)
         self._conclude(pilot)
 
-    def _conclude(self, pilot: Pilot) -> None:
+    def _conclude(self, pilot: Pilot, *, begun: bool = True) -> None:
+        """``begun``: its script may have come to our lines, as the lock that it took says."""
         if pilot.phase == "leaving" or pilot.agents or not pilot.job:
             del self._open[pilot.name]
             self.over(pilot)  # without a job: an earlier process ended before it had an answer
         else:
-            read = partial(self._barren, pilot)
+            read = partial(self._barren, pilot, begun)
             self.requests.ask(ReadOutput, pilot.job, then=read, failed=read)
 
-    def _barren(self, pilot: Pilot, _action: Any, event: OutputRead | Failed) -> None:
+    def _barren(self, pilot: Pilot, begun: bool, _action: Any, event: OutputRead | Failed) -> None:
         """A pilot ended before its agent came up: again, but not for ever."""
         del self._open[pilot.name]
         told = event.text if isinstance(event, OutputRead) else ""
         barren = self.fleet.barren
         barren.another(self.requests.now)
-        why = fates.of_job(pilot.job, pilot.heard.state, told)
+        judge = fates.of_job if begun else fates.not_begun
+        why = judge(pilot.job, pilot.heard.state, told)
         self.requests.note(Forget("verdict"))
-        code = pilot.heard.state.exit_code if pilot.heard.state else 0
-        complains = code != fates.DISK_FULL and bool(told or code)
-        failed = why.kind == "failed" and not fates.killed(pilot.heard.state)
-        if not pilot.opened and failed and complains:
+        if begun and not pilot.opened and fates.complains(why, pilot.heard.state, told):
             pilot.phase = "ended"
             self.requests.give_up(fates.not_started(pilot.job, self.limits.words.python, told))
         elif self._hopeless(why):
@@ -198,7 +198,7 @@ class Inquest:
         """Whether another pilot would end like this one; while any works, nothing is given up."""
         works = any(pilot.works for pilot in self.fleet.live())
         often = self.fleet.barren.count > self.limits.task_retries
-        return not works and (often or why.kind == "time")
+        return not works and (often or why.kind in {"time", "own"})
 
     # -- what follows -----------------------------------------------------------------------
 

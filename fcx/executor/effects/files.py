@@ -64,6 +64,7 @@ class FileEffects:
     async def make(self, action: MakeDirectory) -> AnyEvent:
         """Private before anything lies in it: what the API makes is 0755."""
         place = self.context.place
+        await self.context.home.check(place.base)
         await self.files.make_folder(place.directory)
         await self.files.set_mode(place.directory, "700")
         for folder in ("inbox", "modules", "pilots"):

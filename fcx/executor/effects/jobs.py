@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...errors import FcxError
+import contextlib
+
+from ...errors import RequestRefused
+from ...firecrest.client import Client
 from ...firecrest.jobs import JobState
 from ...jobscript.render import File
 from ..core.actions import AskJob, CancelJob, ListJobs, ReadOutput, SubmitPilot
@@ -61,12 +64,8 @@ class JobEffects:
     async def output(self, action: ReadOutput) -> AnyEvent:
         """The end of it; without any, the usual reason is a working_dir that is gone."""
         context = self.context
-        path = await context.client.jobs.output_path(action.job)
-        path = path or f"{context.settings.table.working_dir}/slurm-{action.job}.out"
-        try:
-            data = await context.client.files.read_end(path, OUTPUT_TAIL)
-            text = data.decode("utf-8", "replace")
-        except FcxError:
+        text = await end_of_output(context.client, context.settings.table.working_dir, action.job)
+        if text is None:
             await context.home.forget(context.place.base)
             text = await context.home.complaint()
         return OutputRead(action.id, text)
@@ -74,3 +73,17 @@ class JobEffects:
 
 def _seen(job: JobState) -> JobSeen:
     return JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal, job.name)
+
+
+async def end_of_output(client: Client, working_dir: str, job: str) -> str | None:
+    """The end of what a job wrote, and of its errors where they go elsewhere; None: no such file.
+
+    Raises what keeps the server from telling.
+    """
+    paths = await client.jobs.output_paths(job) or (f"{working_dir}/slurm-{job}.out",)
+    found: list[str] = []
+    for path in paths:
+        with contextlib.suppress(RequestRefused):
+            data = await client.files.read_end(path, OUTPUT_TAIL)
+            found.append(data.decode("utf-8", "replace"))
+    return "".join(text for text in found if text.strip()) if found else None

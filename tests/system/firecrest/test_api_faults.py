@@ -111,7 +111,7 @@ class TestJobs:
         listing = run(client.jobs.listing())
         assert ended in listing.jobs
         assert listing.seconds > 0
-        path = run(client.jobs.output_path(answer.job))
+        (path,) = run(client.jobs.output_paths(answer.job))
         assert run(client.files.read_end(path, 100)) == b"hello\n"
 
     def test_cancel_is_done_when_the_job_does_not_run(self, client, folder):
@@ -126,7 +126,7 @@ class TestJobs:
     def test_one_that_the_server_does_not_know(self, client, folder, faults):
         """Absence says nothing: it may be known later."""
         assert run(client.jobs.ask("99999999")) is None
-        assert run(client.jobs.output_path("99999999")) == ""
+        assert run(client.jobs.output_paths("99999999")) == ()
         faults.set("job", missing=1.5)
         job = submitted(client, folder, "sleep 300")
         assert run(client.jobs.ask(job)) is None
@@ -163,7 +163,7 @@ CALLS = {
     "systems": lambda c, d: c.systems(),
     "jobs": lambda c, d: c.jobs.listing(),
     "job": lambda c, d: c.jobs.ask("1"),
-    "metadata": lambda c, d: c.jobs.output_path("1"),
+    "metadata": lambda c, d: c.jobs.output_paths("1"),
     "cancel": lambda c, d: c.jobs.cancel("1"),
     "submit": lambda c, d: c.jobs.submit(d, f"{SCRIPT}true\n"),
     "ls": lambda c, d: c.files.list(d),

@@ -58,7 +58,7 @@ CALLS = {
     "submit": (lambda c: c.jobs.submit("/w", "#!/bin/sh"), Say.json({"jobId": "7"}, 201)),
     "listing": (lambda c: c.jobs.listing(), Say.json({"jobs": [JOB]})),
     "ask": (lambda c: c.jobs.ask("7"), Say.json({"jobs": [JOB]})),
-    "output_path": (lambda c: c.jobs.output_path("7"), Say.json({"jobs": [{}]})),
+    "output_paths": (lambda c: c.jobs.output_paths("7"), Say.json({"jobs": [{}]})),
     "cancel": (lambda c: c.jobs.cancel("7"), Say(status=204)),
     "user": (lambda c: c.user(), Say.json({"user": {"name": "ada"}})),
     "systems": (lambda c: c.systems(), Say.json({"systems": [{"name": "daint"}]})),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import shlex
 import subprocess
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from small_disk import small_disk
 
 from fcx.jobscript import programs
 from fcx.jobscript import render as script
@@ -207,3 +210,80 @@ class TestBeginning:
         (run / "inbox" / "closed").write_text("keep")
         done = self.begin(run)
         assert (done.returncode, done.stdout) == (0, b"")
+
+    def others_write(self, base):
+        base.mkdir()
+        base.chmod(0o777)
+
+    def a_link(self, base):
+        (base.parent / "real").mkdir(mode=0o700)
+        base.symlink_to("real")
+
+    def no_folder(self, base):
+        base.write_text("")
+
+    def somebody_elses(self, base):
+        if os.geteuid() != 0:
+            pytest.skip("to make what belongs to another user takes root")
+        base.mkdir(mode=0o777)
+        os.chown(base, 65534, 65534)
+
+    @pytest.mark.parametrize("make", [others_write, a_link, no_folder, somebody_elses])
+    def test_what_is_not_ours_alone_is_not_used(self, run, make):
+        """Programs that somebody has put there are not run, and nothing is written."""
+        run.parent.parent.mkdir(exist_ok=True)
+        make(self, run.parent)
+        if run.parent.is_dir():
+            (run.parent / f"{programs.name()}.sh").write_text("echo planted")
+        before = sorted(run.parent.parent.rglob("*"))
+        done = self.begin(run)
+        assert (done.returncode, done.stdout) == (names.NOT_OURS, b"")
+        assert f"fcx: {run.parent} is not yours alone".encode() in done.stderr
+        assert sorted(run.parent.parent.rglob("*")) == before
+
+    def test_a_run_directory_that_is_a_link_is_not_used(self, run):
+        run.parent.mkdir(parents=True)
+        run.symlink_to("elsewhere")
+        assert self.begin(run).returncode == names.NOT_OURS
+
+    def test_planted_programs_are_not_run(self, run):
+        """Nor the script that starts them."""
+        run.parent.mkdir(parents=True, mode=0o700)
+        (run.parent / f"{programs.name()}.sh").write_text("echo planted")
+        done = self.begin(run)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"are not those of this job: remove it" in done.stderr
+
+    def test_the_folder_is_made_private_whatever_is_above(self, run):
+        """Group folders and their setgid bit are not judged."""
+        run.parent.parent.mkdir(exist_ok=True)
+        run.parent.parent.chmod(0o2777)
+        run.parent.mkdir(mode=0o755)
+        assert self.begin(run).stdout == b"served\n"
+        assert run.parent.stat().st_mode & 0o777 == 0o700
+
+    def test_each_node_looks_again(self, run):
+        """What has taken the folder's name since is not run."""
+        self.begin(run)
+        words = srun_line(shape(str(run)), "x-001").partition("sh -c ")[2]
+        call = f"base={shlex.quote(str(run.parent))} programs=$1 run=$2; sh -c {words}"
+        zipped = f"/proc/self/fd/9/{programs.name()}"
+        command = ["bash", "-c", call, "bash", zipped, f"/proc/self/fd/9/{run.name}"]
+        fine = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert "x-001.json" in (run / "logs" / "0.0.0.exit").read_text(), fine.stderr
+        run.parent.rename(run.parent.parent / "away")
+        run.parent.mkdir()
+        (run.parent / f"{programs.name()}.sh").write_text("echo planted")
+        if os.geteuid() == 0:
+            os.chown(run.parent, 65534, 65534)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (names.NOT_OURS, "")
+        assert "is not yours alone" in done.stderr
+
+    @pytest.mark.parametrize("options", ["size=8k", "size=64k", "nr_inodes=5", "nr_inodes=13"])
+    def test_a_full_disk_is_named_and_has_a_code(self, tmp_path, options):
+        """The job's output may be on the same disk: then only the code tells."""
+        with small_disk(tmp_path / "full", options) as folder:
+            done = self.begin(folder / "base" / "run")
+        assert (done.returncode, done.stdout) == (names.DISK_FULL, b"")
+        assert b"No space left on device" in done.stderr

@@ -9,8 +9,10 @@ import sys
 import interpreters
 import pytest
 from agents import Pilot
+from executors.deadline import WAIT
 
 from fcx.jobscript import programs
+from fcx.protocol import names
 from fcx.remote import start
 
 
@@ -203,3 +205,40 @@ def test_a_folder_of_somebody_elses_is_not_ours(tmp_path):
     assert start.is_ours(str(tmp_path / "theirs"))
     os.chown(tmp_path / "theirs", 12345, 12345)
     assert not start.is_ours(str(tmp_path / "theirs"))
+
+
+@pytest.mark.parametrize("folder", ["run", "base"])
+def test_an_agent_does_not_serve_where_others_may_write(pilot, folder):
+    """It reads no configuration there, and leaves no word."""
+    place = {"run": pilot.run, "base": pilot.run.parent}[folder]
+    pilot.configure()
+    place.chmod(0o777)
+    pilot.launch()
+    assert pilot.ended() == names.NOT_OURS
+    assert not list((pilot.run / "logs").iterdir())
+
+
+def test_an_agent_serves_what_is_held_open(pilot):
+    """Whatever has taken the name of the folder meanwhile; processes of tasks find modules."""
+    real = pilot.run.parent.resolve()
+    held = os.open(real, os.O_RDONLY)
+    os.set_inheritable(held, True)
+    moved = real.with_name(f"{real.name}-moved")
+    pilot.configure(idle_timeout=5.0)
+    pilot.put(1, [(os.listdir, f"/proc/self/fd/{held}")])
+    real.rename(moved)
+    try:
+        run = f"/proc/self/fd/{held}/{pilot.run.name}"
+        environ = {**os.environ, "SLURM_JOB_ID": "7", "SLURM_NODEID": "0"}
+        command = [sys.executable, str(moved / pilot.programs.name), "agent", run]
+        done = subprocess.run(
+            [*command, f"{run}/pilots/{pilot.config.name}"],
+            env=environ, pass_fds=(held,), check=False, timeout=WAIT,
+        )  # fmt: skip
+    finally:
+        moved.rename(real)
+        os.close(held)
+    assert done.returncode == 0
+    names_there, error = pilot.value("t10")
+    assert error is None
+    assert "run" in names_there  # the worker has it open, too

@@ -8,6 +8,7 @@ from fcx import errors
 from fcx.executor.completion import exception_of
 from fcx.executor.core import fates
 from fcx.executor.core.events import JobSeen
+from fcx.protocol.names import DISK_FULL, NOT_OURS
 
 
 @pytest.mark.parametrize(
@@ -44,8 +45,45 @@ def test_shows_the_end_of_the_jobs_output():
 def test_names_the_signal_and_the_full_disk():
     """A signal is told as one; the agent's own exit code for a full disk is told in words."""
     assert "signal 9" in fates.of_job("7", JobSeen("7", "FAILED", signal=9)).trouble.message
-    full = JobSeen("7", "FAILED", exit_code=fates.DISK_FULL)
+    full = JobSeen("7", "FAILED", exit_code=DISK_FULL)
     assert "No space left on device" in fates.of_job("7", full).trouble.message
+
+
+def test_a_run_directory_that_is_not_ours_is_final():
+    """Another pilot would find the same."""
+    state = JobSeen("7", "FAILED", exit_code=NOT_OURS)
+    why = fates.of_job("7", state, "fcx: /w/.fcx-me is not yours alone")
+    assert (why.kind, why.retried) == ("own", False)
+    assert "is not yours alone" in why.trouble.message
+
+
+def test_output_that_could_not_be_opened_is_no_signal_of_anybodys():
+    """That is how Slurm says it, and nothing of the environment."""
+    state = JobSeen("7", "FAILED", signal=53)
+    why = fates.of_job("7", state)
+    assert "--output" in why.trouble.message
+    assert not fates.complains(why, state, "")
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "profile"),
+    [
+        (JobSeen("7", "COMPLETED"), "", True),
+        (JobSeen("7", "COMPLETED"), "welcome\n", True),
+        (JobSeen("7", "FAILED", exit_code=3), "", True),
+        (JobSeen("7", "FAILED", exit_code=DISK_FULL), "", False),
+        (JobSeen("7", "FAILED", exit_code=NOT_OURS), "", False),
+        (JobSeen("7", "FAILED", exit_code=1), "fcx: /w cannot be opened: gone\n", False),
+        (JobSeen("7", "FAILED", signal=53), "", False),
+        (JobSeen("7", "TIMEOUT"), "", False),
+        (None, "", False),
+    ],
+)
+def test_a_start_up_file_that_ends_the_shell_is_named(state, told, profile):
+    """Where the script took no lock and gives no reason."""
+    message = fates.not_begun("7", state, told).trouble.message
+    assert ("a start-up file of the login shell" in message) is profile
+    assert told.strip() in message
 
 
 def test_of_one_that_the_server_forgot():
