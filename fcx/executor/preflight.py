@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError
+from ..firecrest.jobs import Submitted
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate, Question
 from ..parity.snapshot import Snapshot
 from ..parity.verdict import Verdict
 from ..protocol import mac
 from ..state.memory import Memory
+from . import signals
 from .core import fates
 from .core.events import JobSeen
 from .effects.context import Context, Identity
@@ -26,6 +31,7 @@ from .run import make_context
 from .settings import RunSettings
 from .wire import UpLine, read
 
+ENDING = 20.0  # seconds that a process which is told to end may take to cancel its job
 LOOK, LONGEST_LOOK = 0.1, 2.0  # seconds between looks, at first and at most
 GRACE = 5.0  # seconds for which the log of a job that has ended may still appear
 
@@ -48,9 +54,32 @@ def preflight(settings: RunSettings, question: Question, *, fresh: bool = False)
     memory = Memory(settings.logger)
     context = make_context(settings, Gate(question, memory), Identity.new(), memory)
     try:
-        return LoopThread.shared().run(_answer(context, fresh=fresh))
+        with signals.raised():
+            return _tidily(context, _answer(context, fresh=fresh))
     finally:
         LoopThread.shared().run(context.client.close())
+
+
+def _tidily(context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait for it; where this thread is told to end, for what it still has to tidy up."""
+    done = threading.Event()
+
+    async def until_done() -> Answer:
+        try:
+            return await work
+        finally:
+            done.set()
+
+    future = asyncio.run_coroutine_threadsafe(until_done(), LoopThread.shared().loop)
+    try:
+        return future.result()
+    except FcxError:
+        raise
+    except BaseException:
+        context.client.hurry()
+        future.cancel()
+        done.wait(ENDING)
+        raise
 
 
 async def _answer(context: Context, *, fresh: bool) -> Answer:
@@ -74,12 +103,18 @@ async def _ask(context: Context) -> Answer:
     pilot = f"{context.scripts.prefix()}-001"
     config = context.scripts.config(directory, pilot, (1,), None, gate_timeout=0.0)
     text = context.scripts.text(directory, config, [], opened=False, inline=True)
-    submitted = await context.client.jobs.submit(settings.table.working_dir, text)
-    settings.logger.info(f"Job {submitted.job} submitted as {pilot}")
+    jobs = context.client.jobs
+    submission = asyncio.ensure_future(jobs.submit(settings.table.working_dir, text))
     try:
-        up = await Watch(context, submitted.job, mac.pilot_key(context.identity.key, pilot)).up()
+        job = (await asyncio.shield(submission)).job
+        settings.logger.info(f"Job {job} submitted as {pilot}")
+        up = await Watch(context, job, mac.pilot_key(context.identity.key, pilot)).up()
+    except asyncio.CancelledError:
+        await _cancelled(context, submission)
+        raise
     finally:
-        await _tidy(context, submitted.job)
+        if submission.done() and not submission.exception():
+            await _tidy(context, submission.result().job)
     return await asyncio.to_thread(_judge, context.gate, up)
 
 
@@ -90,6 +125,24 @@ def _judge(gate: Gate, up: UpLine) -> Answer:
     except ParityError as error:
         return Answer(error.verdict, remote)
     return Answer(verdict, remote)
+
+
+async def _cancelled(context: Context, submission: asyncio.Future[Submitted]) -> None:
+    """End the job of a process that is told to end, also one that is just being submitted."""
+    logger = context.settings.logger
+    try:
+        job = (await submission).job
+    except FcxError:
+        return  # there is none
+    try:
+        await context.client.jobs.cancel(job)
+    except FcxError as error:
+        logger.warning(
+            f"The preflight was ended, but its job {job} could not be cancelled ({error}): "
+            f"`scancel {job}` on the cluster does it."
+        )
+    else:
+        logger.warning(f"The preflight was ended: its job {job} is cancelled")
 
 
 async def _tidy(context: Context, job: str) -> None:

@@ -1,0 +1,57 @@
+"""Jobs that end before an agent comes up: what failed is said, and never by a wrong name."""
+
+from __future__ import annotations
+
+import pytest
+from executors.deadline import WAIT
+from executors.fixtures import TIME, making
+from small_disk import small_disk
+
+from fcx.errors import JobFailed, ParityError
+from fcx.local import cluster
+
+
+@pytest.mark.slow
+def test_output_into_a_folder_that_is_not_there(make, tmp_path):
+    options = [TIME, f"--output={tmp_path}/missing/out"]
+    with (
+        make(tmp_path, options, task_retries=0) as executor,
+        pytest.raises(JobFailed, match="--output or --error names"),
+    ):
+        executor.submit(abs, -1).result(WAIT)
+
+
+def test_errors_are_found_where_the_user_sends_them(make, tmp_path):
+    options = [TIME, f"--error={tmp_path}/errors"]
+    with (
+        make(tmp_path, options, python="/no/such/python") as executor,
+        pytest.raises(ParityError, match="/no/such/python: not found"),
+    ):
+        executor.submit(abs, -1).result(WAIT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_profile_that_exits(tmp_path, code, monkeypatch):
+    """It is no Python that could not start."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".bash_profile").write_text(f"echo welcome; exit {code}\n")
+    monkeypatch.setenv("FCX_LOCAL_HOME", str(home))
+    with cluster() as env, making(env, tmp_path) as build:
+        executor = build(tmp_path, [TIME], task_retries=0)
+        with pytest.raises(JobFailed, match="a start-up file of the login shell") as caught:
+            executor.submit(abs, -1).result(WAIT)
+    assert "welcome" in str(caught.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", ["size=32k", "size=100k", "nr_inodes=3"])
+def test_a_full_disk(make, tmp_path, options):
+    """Of bytes or of files; wherever the job notices."""
+    with (
+        small_disk(tmp_path / "full", options) as folder,
+        make(folder, [TIME], task_retries=0) as executor,
+        pytest.raises(JobFailed, match="No space left on device|no room for a file more"),
+    ):
+        executor.submit(abs, -1).result(WAIT)
