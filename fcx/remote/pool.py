@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+NEAR = 0.8  # of the memory that a job may take: who is killed while holding that, is for memory
 OUTPUT_LEFT = 1 << 20  # bytes that are read of what a dead worker had written
 
 
@@ -53,16 +54,41 @@ def visible_gpus(environ: "Mapping[str, str]") -> "Tuple[str, List[str]]":
     return "CUDA_VISIBLE_DEVICES", [str(number) for number in found]
 
 
+def oom_counters() -> "List[str]":
+    """Files that count how often the kernel has killed for memory, of either kind of groups."""
+    found = ["/proc/vmstat", "/sys/fs/cgroup/memory.events"]
+    try:
+        with open("/proc/self/cgroup") as file:
+            groups = [line.rstrip("\n").split(":", 2) for line in file]
+    except OSError:
+        return found
+    for _, controllers, group in groups:
+        if not controllers:
+            found.append("/sys/fs/cgroup%s/memory.events" % group)
+        elif "memory" in controllers.split(","):
+            found.append("/sys/fs/cgroup/memory%s/memory.oom_control" % group)
+    return found
+
+
 def oom_kills() -> int:
     """How often the kernel has killed for memory, in this control group and on this machine."""
     total = 0
-    for path in "/sys/fs/cgroup/memory.events", "/proc/vmstat":
+    for path in oom_counters():
         try:
             with open(path) as file:
                 total += sum(int(line.split()[1]) for line in file if line.startswith("oom_kill "))
         except OSError:
             continue
     return total
+
+
+def memory_limit(environ: "Mapping[str, str]") -> int:
+    """Bytes that the job may take on this node, by what Slurm says; 0 where it sets no limit."""
+    node, each = environ.get("SLURM_MEM_PER_NODE", ""), environ.get("SLURM_MEM_PER_CPU", "")
+    cpus = environ.get("SLURM_CPUS_ON_NODE", "")
+    if node.isdigit():
+        return int(node) << 20
+    return int(each) * int(cpus) << 20 if each.isdigit() and cpus.isdigit() else 0
 
 
 class Share:
@@ -104,7 +130,7 @@ class Process:
             os.close(its_writer)
         os.set_blocking(self.read_fd, False)
         self.share = share
-        self.oom = oom_kills()
+        self.oom, self.peak = oom_kills(), 0  # bytes that it held at most, once it has ended
         self.frames = frames.Reader()
         self.outcome: "Optional[Frame]" = None  # of its task, until it is kept
 
@@ -131,14 +157,25 @@ class Process:
 
     def dead(self) -> bool:
         """Whether the process has ended."""
-        return self.process.poll() is not None
+        if self.process.returncode is None:
+            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            if pid:
+                signalled = os.WIFSIGNALED(status)
+                code = -os.WTERMSIG(status) if signalled else os.WEXITSTATUS(status)
+                self.process.returncode, self.peak = code, usage.ru_maxrss << 10
+        return self.process.returncode is not None
 
     def how(self) -> How:
         """How it ended, once it has."""
         code = self.process.returncode
         number = -code if code < 0 else 0
-        memory = number == signal.SIGKILL and oom_kills() > self.oom
-        if memory:
+        limit = memory_limit(os.environ)
+        full = 0 < limit * NEAR <= self.peak
+        memory = number == signal.SIGKILL and (full or oom_kills() > self.oom)
+        if memory and full:
+            sizes = self.peak >> 20, limit >> 20
+            text = "was killed when it held %d MB of memory, and the job may take %d MB" % sizes
+        elif memory:
             text = "was killed because the node or the job ran out of memory"
         elif number:
             text = "was killed by %s" % signal.Signals(number).name

@@ -7,7 +7,7 @@ from executors.deadline import WAIT
 from executors.fixtures import TIME, making
 from small_disk import small_disk
 
-from fcx.errors import JobFailed, ParityError
+from fcx.errors import JobFailed, OutOfMemory, ParityError
 from fcx.local import cluster
 
 
@@ -55,3 +55,20 @@ def test_a_full_disk(make, tmp_path, options):
         pytest.raises(JobFailed, match="No space left on device|no room for a file more"),
     ):
         executor.submit(abs, -1).result(WAIT)
+
+
+def eat(size):
+    """Holds more memory than it may."""
+    import time
+
+    held = [b"x" * (1 << 20) for _ in range(size)]
+    time.sleep(60)
+    return len(held)
+
+
+def test_a_task_that_takes_more_memory_than_its_job_has(make, tmp_path):
+    with (
+        make(tmp_path, [TIME, "--mem=200"]) as executor,
+        pytest.raises(OutOfMemory, match="--mem"),
+    ):
+        executor.submit(eat, 400).result(WAIT)
