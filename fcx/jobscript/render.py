@@ -174,8 +174,9 @@ told=$(LC_ALL=C chmod 700 /proc/self/fd/9/. 2>&1) || fail "$base cannot be made 
 told=$(LC_ALL=C mkdir -p {folders} 2>&1) || fail "$where cannot be made" "$told"
 private "$run" || refuse "$where"
 chmod 700 "$run"
-ln -sn "$SLURM_JOB_ID" "$run"/locks/{pilot} 2>/dev/null
-[ "$(readlink "$run"/locks/{pilot})" = "$SLURM_JOB_ID" ] || exit 0
+told=$(LC_ALL=C ln -sn "$SLURM_JOB_ID" "$run"/locks/{pilot} 2>&1)
+holder=$(readlink "$run"/locks/{pilot}) || fail "the lock of {pilot} cannot be taken" "$told"
+[ "$holder" = "$SLURM_JOB_ID" ] || exit 0
 [ -e "$run"/inbox/closed ] && exit 0
 me=$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}
 left="$run"/locks/$me.left

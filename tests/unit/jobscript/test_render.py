@@ -280,7 +280,9 @@ class TestBeginning:
         assert (done.returncode, done.stdout) == (names.NOT_OURS, "")
         assert "is not yours alone" in done.stderr
 
-    @pytest.mark.parametrize("options", ["size=8k", "size=64k", "nr_inodes=5", "nr_inodes=13"])
+    @pytest.mark.parametrize(
+        "options", ["size=8k", "size=64k", *(f"nr_inodes={count}" for count in range(2, 16))]
+    )
     def test_a_full_disk_is_named_and_has_a_code(self, tmp_path, options):
         """The job's output may be on the same disk: then only the code tells."""
         with small_disk(tmp_path / "full", options) as folder:
