@@ -32,7 +32,9 @@ class Payloads:
         size = max(1, len(item.payload))
         name = item.meaning.name or item.task
         info = TaskInfo(
-            item.task, name, size, item.function, item.walltime, archives, 0, item.meaning.key
+            *(item.task, name, size, item.function, item.walltime, archives, 0),
+            key=item.meaning.key,
+            runs=item.meaning.runs,
         )
         self._tasks[item.task] = info, item.payload
         return info
@@ -49,14 +51,16 @@ class Payloads:
         known = self._tasks.get(task)
         return known[0].key if known else ""
 
-    def item(self, task: str, attempt: int) -> Item | None:
-        """A task as it travels; None for one that was settled meanwhile."""
+    def item(
+        self, task: str, attempt: int, runs: tuple[tuple[int, str, str], ...] = ()
+    ) -> Item | None:
+        """A task as it travels, with its runs so far; None for one that was settled meanwhile."""
         known = self._tasks.get(task)
         if known is None:
             return None
         info, payload = known
         modules = tuple(name for name, _ in info.archives)
-        meaning = Meaning(info.name, info.key)
+        meaning = Meaning(info.name, info.key, runs)
         return Item(task, attempt, info.function, payload, info.walltime, modules, meaning)
 
     def name(self, task: str) -> str:

@@ -5,7 +5,7 @@ A bundle ``b000007`` is a body in chunks, each a file: ``b000007`` has the head 
 inbox's key; it names the length and the digest of each chunk, so that all of the bundle is
 authentic once it is whole. The body is made of portions, which agents claim one by one: a letter,
 then frames ``>IQ`` (length of meta, of payload; meta as JSON: t, a, f, w, m, and for the client n,
-k), as they are (``s``) or as a zlib stream (``z``).
+k, r), as they are (``s``) or as a zlib stream (``z``).
 
 An order ``o000002`` is one line, ``<MAC> <JSON>``: {"cancel": [task, ...]}.
 
@@ -39,6 +39,7 @@ class Meaning(NamedTuple):
 
     name: str = ""  # of its function
     key: str = ""  # by which it is asked for again
+    runs: "Tuple[Tuple[int, str, str], ...]" = ()  # that came to nothing: attempt, job, why
 
 
 class Item(NamedTuple):
@@ -63,6 +64,8 @@ class Item(NamedTuple):
             meta["n"] = self.meaning.name
         if self.meaning.key:
             meta["k"] = self.meaning.key
+        if self.meaning.runs:
+            meta["r"] = self.meaning.runs
         text = json.dumps(meta, separators=(",", ":")).encode("ascii")
         return _FRAME.pack(len(text), len(self.payload)) + text + self.payload
 
@@ -291,8 +294,14 @@ def _item(meta: bytes, payload: bytes) -> Item:
         payload,
         None if walltime is None else float(_typed(walltime, (int, float))),
         tuple(_typed(name, str) for name in _typed(known.get("m", []), list)),
-        Meaning(_typed(known.get("n", ""), str), _typed(known.get("k", ""), str)),
+        _meaning(known),
     )
+
+
+def _meaning(known: "Dict[str, Any]") -> Meaning:
+    runs = [_row(row, (int, str, str)) for row in _typed(known.get("r", []), list)]
+    name, key = _typed(known.get("n", ""), str), _typed(known.get("k", ""), str)
+    return Meaning(name, key, tuple((number, job, why) for number, job, why in runs))
 
 
 def encode_order(content: "Mapping[str, Any]", key: bytes) -> bytes:

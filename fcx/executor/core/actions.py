@@ -123,8 +123,9 @@ class Finish(Note, frozen=True):
 class Encode(Errand, frozen=True):
     """Make a bundle of these tasks, ``sizes`` of them in each portion. Answer: Encoded.
 
-    ``tasks`` are (id, attempt); ``pilot``: only that one may claim from it; ``seen``: longest
-    runs in seconds by function.
+    ``tasks`` are (id, attempt); ``runs``: what came to nothing before, as (id, attempt, job, why):
+    a later process learns it from the bundle. ``pilot``: only that one may claim from it;
+    ``seen``: longest runs in seconds by function.
     """
 
     bundle: str
@@ -132,6 +133,7 @@ class Encode(Errand, frozen=True):
     sizes: tuple[int, ...]
     pilot: str = ""
     seen: tuple[tuple[str, float], ...] = ()
+    runs: tuple[tuple[str, int, str, str], ...] = ()
 
 
 class RecordTasks(Errand, frozen=True):

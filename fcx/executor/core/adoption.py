@@ -122,6 +122,7 @@ class Adoption:
                 info, bundle, portion, attempt = latest[task.id]
                 task.info = task.info if task.info.size else info
                 task.attempt = max(task.attempt, attempt)
+                task.runs = {**{n: (job, why) for n, job, why in info.runs}, **task.runs}
                 self.tasks.placed(task, bundle, portion)
         self._reserve(event)
         for name in event.cancelled:

@@ -31,6 +31,7 @@ class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
     archives: tuple[tuple[str, int], ...] = ()  # (name, bytes) of the user's own modules
     requirements: int = 0  # number of a set of requirements; 0: none
     key: str = ""  # by which a later process asks for it; empty: none does
+    runs: tuple[tuple[int, str, str], ...] = ()  # that came to nothing: attempt, job, why
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):

@@ -184,6 +184,7 @@ class Outgoing:
             tuple(sizes),
             pilot,
             tuple(self.tasks.longest.items()),
+            _runs_of(tasks),
             then=partial(self._encoded, bundle),
         )
 
@@ -211,6 +212,13 @@ class Outgoing:
 
     def _sent(self) -> None:
         self.busy = False
+
+
+def _runs_of(tasks: list[Task]) -> tuple[tuple[str, int, str, str], ...]:
+    """How often they were begun in vain."""
+    return tuple(
+        (task.id, number, *task.runs[number]) for task in tasks for number in sorted(task.runs)
+    )
 
 
 class Orders:

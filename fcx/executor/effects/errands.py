@@ -108,7 +108,13 @@ class Errands:
     async def encode(self, action: Encode) -> AnyEvent:
         """A bundle; a large one is compressed beside the loop."""
         store = self.context.store
-        found = [store.payloads.item(task, attempt) for task, attempt in action.tasks]
+        runs: dict[str, list[tuple[int, str, str]]] = {}
+        for task, number, job, why in action.runs:
+            runs.setdefault(task, []).append((number, job, why))
+        found = [
+            store.payloads.item(task, attempt, tuple(runs.get(task, ())))
+            for task, attempt in action.tasks
+        ]
         items = [item for item in found if item is not None]
         sizes = _without_gaps(found, action.sizes)
         make = (

@@ -293,3 +293,53 @@ class TestTwoClients:
         assert sorted(told["values"]) == [n * n for n in range(60) if n != 7]
         assert told["errors"] == ["ValueError"]
         assert set(mortal.ran().values()) == {1}
+
+
+class TestAttempts:
+    """What ran twice is known, in this process and in the next."""
+
+    TEXT = f"""
+    from fcx import FirecrestExecutor
+    def fatal(folder):
+        import os, signal, time
+        path = f"{{folder}}/fatal"
+        first = not os.path.exists(path)
+        open(path, "a").close()
+        if first:
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
+        return "survived"
+    with FirecrestExecutor(FOLDER, {SETTINGS}, run="twice") as executor:
+        future = executor.submit(fatal, FOLDER)
+        future.result()
+        if os.environ["DIE_AT"] != "0":
+            os.kill(os.getpid(), signal.SIGKILL)
+    attempts = future.attempts
+    print([future.result(), len(attempts), len({{each.job_id for each in attempts}})])
+    print(attempts[0].error)
+    """
+
+    @pytest.mark.slow
+    def test_after_an_agent_was_killed(self, mortal):
+        """The client is, too; the next one learns it from the logs."""
+        assert mortal.run(self.TEXT, 1_000_000).returncode < 0
+        told = mortal.run(self.TEXT).stdout.splitlines()
+        assert told[0] == "['survived', 2, 2]"
+        assert "may have begun" in told[1]
+        fresh = Mortal(mortal.folder, mortal.env)
+        (mortal.folder / "work" / "fatal").unlink()
+        again = fresh.run(self.TEXT.replace('"twice"', '"thrice"')).stdout.splitlines()
+        assert again[0].startswith("['survived', 2, ")
+        assert again[1]
+
+
+@pytest.mark.slow
+def test_on_a_real_slurm(tmp_path, slurm_firecrest):
+    """Killed twice, collected by the same script: each task has run once."""
+    mortal = Mortal(tmp_path, slurm_firecrest)
+    for sleep in (3.0, 2.0):
+        assert mortal.run(named(60, 0.1, sleep), 1_000_000).returncode < 0
+    told = last(mortal.run(named(60, 0.1)))
+    assert told["values"] == [n * n for n in range(60) if n != 7]
+    assert told["errors"] == ["seven"]
+    assert set(mortal.ran().values()) == {1}
