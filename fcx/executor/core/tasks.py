@@ -245,8 +245,6 @@ class Tasks:
         ``attempt`` names what it had written, where that is known.
         """
         if not task.agent and why.kind != "time":
-            told = f"It may have begun: {why.trouble.message}"
-            task.runs.setdefault(task.attempt, ("", told))
             self.back(task)
             return
         job = task.agent.partition(".")[0]

@@ -325,7 +325,7 @@ class TestAttempts:
         assert mortal.run(self.TEXT, 1_000_000).returncode < 0
         told = mortal.run(self.TEXT).stdout.splitlines()
         assert told[0] == "['survived', 2, 2]"
-        assert "may have begun" in told[1]
+        assert "perhaps begun" in told[1]
         fresh = Mortal(mortal.folder, mortal.env)
         (mortal.folder / "work" / "fatal").unlink()
         again = fresh.run(self.TEXT.replace('"twice"', '"thrice"')).stdout.splitlines()
