@@ -11,7 +11,11 @@
                  ├─ fleet      which pilots there are, and what Slurm says of them
                  ├─ logs       how far the agents' logs are read, and when to look again
                  ├─ outcomes   what their records mean for the tasks
+                 ├─ doubts     of which pilots Slurm is asked, and what its answer means
+                 ├─ waits      what people are told of pilots that wait
                  ├─ inquest    what the end of a pilot or an agent means
+                 ├─ cuts       what it means that somebody ended a worker from outside
+                 ├─ earlier    tasks of an earlier process, and which of them are asked for again
                  └─ ending     when the run is over, and what may be deleted
 
 The same events give the same actions: ids are counted, jitter comes from a seed, and nothing is
