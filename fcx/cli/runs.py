@@ -148,7 +148,7 @@ def clean(
         raise UsageError("Name the runs to be removed, or give --all.")
     records = upkeep.journal.runs() if every else [upkeep.named(name) for name in runs or ()]
     plans = upkeep.plan(records, uncollected=uncollected)
-    plans = [plan for plan in plans if plan.view.age >= older_than * DAY]
+    plans = [plan for plan in plans if _older(plan.view, older_than * DAY)]
     for plan in plans if not dry_run else ():
         upkeep.clean(plan)
     if as_json:
@@ -157,6 +157,11 @@ def clean(
         _say_cleaned(plans, dry_run)
     if runs and any(plan.refused for plan in plans):
         raise typer.Exit(FcxError.exit_code)
+
+
+def _older(view: RunView, seconds: float) -> bool:
+    """Whether it is as old; of what another machine began that is not known."""
+    return not seconds or (view.age is not None and view.age >= seconds)
 
 
 # -- words -----------------------------------------------------------------------------------
@@ -168,8 +173,8 @@ def _record(view: RunView) -> dict[str, Any]:
         "run": record.name,
         "id": record.id,
         "state": view.state,
-        "started": record.started,
-        "age": round(view.age, 1),
+        "started": record.started or None,
+        "age": view.age and round(view.age, 1),
         "tasks": view.tasks,
         "bytes": view.size,
         "jobs": view.jobs,
@@ -184,7 +189,7 @@ def _row(view: RunView) -> tuple[str, ...]:
 
     size = "?" if view.size is None else spoken.size(view.size)
     jobs = "?" if view.jobs is None else str(len(view.jobs))
-    begun = spoken.ago(view.age) if view.record.started else "?"
+    begun = "?" if view.age is None else spoken.ago(view.age)
     name, directory = view.record.name, view.record.directory
     return name, view.state, begun, str(view.tasks), size, jobs, directory
 

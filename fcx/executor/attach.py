@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..config import Credentials
+from ..errors import UsageError
 from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
 from .intake import Intake
@@ -115,5 +116,7 @@ def attach(
     journal = Journal()
     credentials = Credentials.from_env(env)
     elsewhere = bool(directory and key)
-    record = given(directory, key, credentials) if elsewhere else find(journal, run)
+    if bool(directory) != bool(key) or elsewhere == bool(run):
+        raise UsageError("Give the name of a run, or its directory= and its key=.")
+    record = given(directory, key, credentials, journal) if elsewhere else find(journal, run)
     return AttachedRun(*collect(record, journal, credentials, logger))

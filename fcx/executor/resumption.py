@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 from ..config import Credentials, ExecutorSettings
-from ..errors import StateError, UsageError
+from ..errors import NoSuchPath, StateError, UsageError
+from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
@@ -85,8 +86,13 @@ def find(journal: Journal, run: str) -> RunRecord:
     )
 
 
-def given(directory: str, key: str, credentials: Credentials) -> RunRecord:
-    """A run of another machine. Raises UsageError for what cannot be a run directory or a key."""
+def given(
+    directory: str, key: str, credentials: Credentials, journal: Journal | None = None
+) -> RunRecord:
+    """A run by its directory and key, as the journal has it if that knows it already.
+
+    Raises UsageError for what cannot be a run directory or a key.
+    """
     directory = directory.rstrip("/")
     working_dir, _, rest = directory.partition("/.fcx-")
     name = rest.partition("/")[2]
@@ -107,6 +113,9 @@ def given(directory: str, key: str, credentials: Credentials) -> RunRecord:
     place = f"{credentials.api_url} {credentials.system} {working_dir}"
     known = Identity(name, secret) if generated else Identity.new(name, place)
     where = (credentials.api_url, credentials.system, directory)
+    before = journal.run(known.id) if journal is not None else None
+    if before is not None and before.key == secret:
+        return before
     return RunRecord(known.id, *where, secret, 0.0, "open", {"working_dir": working_dir})
 
 
@@ -186,9 +195,11 @@ def collect(
     gate.recall()
     run = Run(context)
     found, pilots = run.look()
-    epoch = run.take_over()
     known = journal.run(record.id) is not None
     pilots = pilots if known else [*queued_pilots(run.context), *pilots]
+    if not (known or found or pilots):
+        LoopThread.shared().run(is_there(record, context.client))
+    epoch = run.take_over()
     event = attached(journal, record.id, found, pilots, by_key=False, partly=not known, epoch=epoch)
     with contextlib.suppress(StateError):  # said already
         memory.record(partial(journal.open_run, record))
@@ -204,6 +215,17 @@ def collect(
     intake.expect({future.key: future for future in futures.values() if future.key})
     run.attach(event)
     return run, intake, futures
+
+
+async def is_there(record: RunRecord, client: Client) -> None:
+    """Raise UsageError unless the run's directory is there."""
+    try:
+        await client.files.list(record.directory)
+    except NoSuchPath:
+        raise UsageError(
+            f"There is no run in {record.directory} on {client.system}: look at the directory that "
+            "`fcx runs show NAME --key` prints."
+        ) from None
 
 
 def context_of(

@@ -162,8 +162,9 @@ class Run:
         record = record_of(context, self._started)
         with contextlib.suppress(StateError):  # said already
             context.memory.record(partial(context.memory.journal.open_run, record))
-        said = f"Run {self.name} goes on: {tasks} task(s) of earlier starts, the first of them "
-        said += spoken.ago(time.time() - self._started)
+        said = f"Run {self.name} goes on: {tasks} task(s) of earlier starts"
+        if self._started:  # else another machine began it
+            said += f", the first of them {spoken.ago(time.time() - self._started)}"
         asyncio.run_coroutine_threadsafe(self._say_size(said), LoopThread.shared().loop)
 
     async def _say_size(self, said: str) -> None:

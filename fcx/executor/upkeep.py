@@ -20,7 +20,7 @@ from ..firecrest.jobs import JobState
 from ..firecrest.loop import LoopThread
 from ..state.journal import Journal, RunRecord
 from ..state.presence import Presence
-from .resumption import context_of, find, given
+from .resumption import context_of, find, given, is_there
 from .survey import Survey, TaskView
 from .weight import weigh
 
@@ -48,9 +48,10 @@ class RunView:
         return self.record.state if self.there else "gone"
 
     @property
-    def age(self) -> float:
-        """Seconds since it began."""
-        return max(0.0, time.time() - self.record.started)
+    def age(self) -> float | None:
+        """Seconds since it began; None for a run that another machine began."""
+        started = self.record.started
+        return max(0.0, time.time() - started) if started else None
 
 
 @dataclass
@@ -112,8 +113,8 @@ class Upkeep:
 
     def adopt(self, directory: str, key: str) -> RunRecord:
         """Remember a run of another machine. Raises UsageError for a wrong key or directory."""
-        record = given(directory, key, self._credentials)
-        self._run(lambda client: _is_there(record, client))
+        record = given(directory, key, self._credentials, self.journal)
+        self._run(lambda client: is_there(record, client))
         self.tasks(record)
         self.journal.open_run(record)
         return record
@@ -185,7 +186,8 @@ def _refusal(view: RunView, uncollected: bool) -> str:
         return (
             f"Run {name} has jobs that have not ended: {jobs}. `fcx runs cancel {name}` ends them."
         )
-    if view.record.state == "open" and view.tasks and view.there and not uncollected:
+    sent = view.tasks or not view.record.started  # what another machine has sent is not counted
+    if view.record.state == "open" and sent and view.there and not uncollected:
         return (
             f"Run {name} was not collected to its end: there may be outcomes that nobody has. "
             f"fcx.attach({name!r}) collects them; with --uncollected they are removed."
@@ -209,16 +211,6 @@ async def _ask_all(views: list[RunView], client: Client) -> None:
 def _lives(job: JobState, run: str) -> bool:
     ours = re.fullmatch(rf".*-{re.escape(run)}-[0-9]+", job.name)
     return bool(ours) and not job.terminal
-
-
-async def _is_there(record: RunRecord, client: Client) -> None:
-    try:
-        await client.files.list(record.directory)
-    except NoSuchPath:
-        raise UsageError(
-            f"There is no run in {record.directory} on {client.system}: look at the directory that "
-            "`fcx runs show NAME --key` prints."
-        ) from None
 
 
 async def _cancel(jobs: list[str], client: Client) -> None:

@@ -52,6 +52,13 @@ AMBIGUOUS = (
     "Channel not open",
     "try again later",
 )
+# A resolver that knows no such name, or no network.
+NO_SUCH_HOST = (
+    "Name or service not known",
+    "No address associated",
+    "nodename nor servname",
+    "getaddrinfo failed",
+)
 # What goes wrong in pyfirecrest when it takes an answer apart that is not of the expected form.
 STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -139,6 +146,11 @@ def _wrong_address(error: Any, told: str, variable: str, url: str) -> ConfigErro
     if isinstance(error, httpx.ConnectError) and is_loopback(urlsplit(url).hostname or ""):
         return ConfigError(
             f"Nothing listens at {url} ({variable}): start what is meant to, or correct {variable}."
+        )
+    if isinstance(error, httpx.ConnectError) and any(words in told for words in NO_SUCH_HOST):
+        return ConfigError(
+            f"There is no host of the name in {url} ({variable}), or no network: {told}. Correct "
+            f"{variable}, or connect to the network that knows it."
         )
     return None
 

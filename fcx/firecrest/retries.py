@@ -146,8 +146,8 @@ class Requests:
         if not self.reached:
             fix = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
         return Unreachable(
-            f"Could not {what} at {self._line.url}: {error}. It was tried for {spent:.0f} s; "
-            f"{fix}.",
+            f"Could not {what} at {self._line.url}: {str(error).rstrip('.')}. It was tried for "
+            f"{spent:.0f} s; {fix}.",
             error.after,
         )
 

@@ -15,6 +15,8 @@ from cluster.project import Project
 from executors.deadline import WAIT, eventually
 from executors.mortal import Mortal
 
+from fcx import attach, errors
+
 SCRIPT = """
 import time
 from fcx import FirecrestExecutor
@@ -148,6 +150,38 @@ def test_cleaning_takes_what_is_ours_alone(mortal, project):
     assert not Path(plan["directory"]).exists()
     assert list(work.glob("slurm-*.out")) == [work / "slurm-1.out"]
     assert told(project, "list") == []
+
+
+def test_a_run_of_another_machine_is_no_older_and_no_emptier_than_it_is(mortal, project):
+    """Taken over by directory and key: its outcomes are nobody's yet, and its age is not known."""
+    killed(mortal)
+    rested(project)
+    (before,) = told(project, "list")
+    key = told(project, "show", "sweep", "--key")
+    given = ("attach", "--directory", key["directory"], "--key", key["key"])
+    elsewhere = Project(project.root, {**project.env, "FCX_STATE_DIR": str(project.root / "other")})
+    told(elsewhere, *given)
+    assert told(elsewhere, "list")[0]["age"] is None
+    assert told(elsewhere, "clean", "--all", "--older-than", "30") == []
+    assert "not collected to its end" in told(elsewhere, "clean", "--all")[0]["refused"]
+    assert Path(key["directory"]).is_dir()
+    told(project, *given)  # the machine that began it remembers all of it
+    (after,) = told(project, "list")
+    assert (after["started"], after["tasks"]) == (before["started"], before["tasks"])
+
+
+def test_what_is_not_there_cannot_be_attached_to(mortal, project, monkeypatch):
+    """Said at once, and nothing is remembered; half of what is needed names the other half."""
+    killed(mortal)
+    key = told(project, "show", "sweep", "--key")
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(errors.UsageError, match="There is no run in"):
+        attach(directory=key["directory"] + "x", key=key["key"])
+    for half in ({"directory": key["directory"]}, {"key": key["key"]}, {}):
+        with pytest.raises(errors.UsageError, match="its directory= and its key="):
+            attach(**half)
+    assert [run["run"] for run in told(project, "list")] == ["sweep"]
 
 
 def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
