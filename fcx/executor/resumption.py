@@ -191,18 +191,14 @@ def collect(
 ) -> tuple[Run, Intake, dict[str, FirecrestFuture[Any]]]:
     """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
     context = context_of(record, credentials, logger)
-    gate, memory = context.gate, context.memory
+    gate = context.gate
     gate.recall()
     run = Run(context)
-    found, pilots = run.look()
-    known = journal.run(record.id) is not None
-    pilots = pilots if known else [*queued_pilots(run.context), *pilots]
-    if not (known or found or pilots):
-        LoopThread.shared().run(is_there(record, context.client))
-    epoch = run.take_over()
-    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known, epoch=epoch)
-    with contextlib.suppress(StateError):  # said already
-        memory.record(partial(journal.open_run, record))
+    try:
+        event = _taken_over(run, record, journal)
+    except BaseException:
+        LoopThread.shared().run(context.client.close())
+        raise
     futures: dict[str, FirecrestFuture[Any]] = {}
 
     def expect(infos: tuple[TaskInfo, ...]) -> None:
@@ -215,6 +211,21 @@ def collect(
     intake.expect({future.key: future for future in futures.values() if future.key})
     run.attach(event)
     return run, intake, futures
+
+
+def _taken_over(run: Run, record: RunRecord, journal: Journal) -> Attached:
+    """What is known of the run, which is this process's from now on."""
+    context = run.context
+    found, pilots = run.look()
+    known = journal.run(record.id) is not None
+    pilots = pilots if known else [*queued_pilots(context), *pilots]
+    if not (known or found or pilots):
+        LoopThread.shared().run(is_there(record, context.client))
+    epoch = run.take_over()
+    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known, epoch=epoch)
+    with contextlib.suppress(StateError):  # said already
+        context.memory.record(partial(journal.open_run, record))
+    return event
 
 
 async def is_there(record: RunRecord, client: Client) -> None:
