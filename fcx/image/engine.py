@@ -42,14 +42,17 @@ def connect(env: Mapping[str, str] | None = None) -> Any:
 
 def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
     """A client of the engine at one place, or None and why not."""
+    client: Any = None
     try:
         _knock(where)
         if where == env.get("DOCKER_HOST"):
-            client: Any = docker.from_env(environment=dict(env), timeout=PATIENCE)
+            client = docker.from_env(environment=dict(env), timeout=PATIENCE)
         else:
             client = docker.DockerClient(base_url=where, timeout=PATIENCE)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
+        if client is not None:
+            client.close()
         return None, reason(error)
     client.api.timeout = None  # a build step, a push or an export may be silent for long
     return client, ""
