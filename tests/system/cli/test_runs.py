@@ -74,7 +74,10 @@ def test_what_was_left_is_listed_and_shown(mortal, project):
     assert (run["run"], run["state"], run["tasks"]) == ("sweep", "open", 4)
     assert run["bytes"] > 1000
     assert 0 < run["age"] < 10 * WAIT
-    assert run["directory"] == f"{mortal.folder}/work/.fcx-{run['directory'].split('/.fcx-')[1]}"
+    assert (
+        run["directory"]
+        == str(mortal.folder / "work") + f"/.fcx-{run['directory'].split('/.fcx-')[1]}"
+    )
     shown = told(project, "show", "sweep")["each_task"]
     assert [task["state"] for task in shown] == ["done", "done", "done", "raised"]
     assert shown[3]["key"] == "seven"

@@ -29,7 +29,7 @@ def credentials() -> Credentials:
     return Credentials.from_env(ENV)
 
 
-def record(name: str, credentials: Credentials, working_dir: str = "/work", **more) -> RunRecord:
+def record(name: str, credentials: Credentials, working_dir: str = "/scratch", **more) -> RunRecord:
     """A run that was begun there."""
     directory = f"{working_dir}/.fcx-me/{name}"
     where = (credentials.api_url, credentials.system, directory)
@@ -46,7 +46,7 @@ def test_names_that_cannot_be(name):
 def test_a_name_means_one_run_for_each_place(tmp_path: Path, credentials: Credentials):
     """Jobs of the two have different names."""
     journal = Journal(tmp_path)
-    first, known = identify("sweep", credentials, "/work", journal)
+    first, known = identify("sweep", credentials, "/scratch", journal)
     assert known is None
     assert first.directory == "sweep"
     assert first.id.startswith("sweep-")
@@ -56,9 +56,9 @@ def test_a_name_means_one_run_for_each_place(tmp_path: Path, credentials: Creden
 def test_a_run_that_is_known_goes_on(tmp_path: Path, credentials: Credentials):
     """With the key that it has."""
     journal = Journal(tmp_path)
-    new, _ = identify("sweep", credentials, "/work", journal)
+    new, _ = identify("sweep", credentials, "/scratch", journal)
     journal.open_run(record("sweep", credentials, id=new.id))
-    again, known = identify("sweep", credentials, "/work", journal)
+    again, known = identify("sweep", credentials, "/scratch", journal)
     assert (again.id, again.key, again.name) == (new.id, KEY, "sweep")
     assert known is not None
     assert identify("sweep", credentials, "/other", journal)[1] is None
@@ -77,7 +77,7 @@ def test_a_run_is_found_by_name_or_id(tmp_path: Path, credentials: Credentials):
 
 
 @pytest.mark.parametrize(
-    "directory", ["work/.fcx-me/x", "/work/x", "/work/.fcx-me", "/w/.fcx-m/a/b"]
+    "directory", ["work/.fcx-me/x", "/scratch/x", "/scratch/.fcx-me", "/w/.fcx-m/a/b"]
 )
 def test_directories_that_are_none_of_a_run(directory, credentials):
     """Nothing is asked of the cluster."""
@@ -89,15 +89,15 @@ def test_directories_that_are_none_of_a_run(directory, credentials):
 def test_keys_that_are_none(key, credentials):
     """The command that prints the right one is named."""
     with pytest.raises(UsageError, match="64 hexadecimal digits.*fcx runs show x --key"):
-        given("/work/.fcx-me/x", key, credentials)
+        given("/scratch/.fcx-me/x", key, credentials)
 
 
 def test_a_run_of_another_machine_has_the_same_id(tmp_path: Path, credentials: Credentials):
     """So its jobs are known by their names, and the script goes on with it."""
-    new, _ = identify("sweep", credentials, "/work", Journal(tmp_path))
-    assert given("/work/.fcx-me/sweep/", KEY.hex(), credentials).id == new.id
+    new, _ = identify("sweep", credentials, "/scratch", Journal(tmp_path))
+    assert given("/scratch/.fcx-me/sweep/", KEY.hex(), credentials).id == new.id
     generated = "20261126-011602-13428947"
-    assert given(f"/work/.fcx-me/{generated}", KEY.hex(), credentials).id == generated
+    assert given(f"/scratch/.fcx-me/{generated}", KEY.hex(), credentials).id == generated
 
 
 def test_the_journal_and_the_inbox_together(tmp_path: Path):

@@ -18,7 +18,7 @@ from fcx.state import memory as memories
 from fcx.state.journal import Journal, RunRecord
 from fcx.state.memory import Memory
 
-RECORD = RunRecord("r1", "http://api", "system", "/work/r1", b"k" * 32, 1.0, "open", {})
+RECORD = RunRecord("r1", "http://api", "system", "/scratch/r1", b"k" * 32, 1.0, "open", {})
 
 
 def corrupt(folder: Path):
