@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import pytest
@@ -33,6 +34,15 @@ def home_of_jobs(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FCX_LOCAL_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def new_logger():
+    """Executors and commands set up the logger ``fcx`` of their process: each test finds it new."""
+    logger = logging.getLogger("fcx")
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
+    logger.handlers.clear()
 
 
 # CI tries the same examples each time: a new one is found by those who work on the code.

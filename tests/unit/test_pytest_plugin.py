@@ -69,6 +69,7 @@ def test_another_python_fails_with_the_table(project, image):
     assert "Traceback" not in done.stdout
 
 
+@pytest.mark.slow
 def test_policies(project, image):
     """A package only here is noted under minor, refused under strict, and never under off."""
     others = {name: version for name, version in image.distributions.items() if name != "pytest"}

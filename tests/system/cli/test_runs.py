@@ -66,6 +66,7 @@ def test_a_machine_without_runs(project):
     assert "--all" in project.fcx("runs", "clean", code=2).stderr
 
 
+@pytest.mark.slow
 def test_what_was_left_is_listed_and_shown(mortal, project):
     """Age, state, bytes and jobs; each task with its outcome; no value is fetched."""
     killed(mortal)
@@ -87,6 +88,7 @@ def test_what_was_left_is_listed_and_shown(mortal, project):
     assert told(project, "list", "--local")[0]["bytes"] is None
 
 
+@pytest.mark.slow
 def test_the_key_is_printed_on_demand_alone(mortal, project):
     """With it another machine takes the run over, and knows it by its name."""
     killed(mortal)
@@ -108,6 +110,7 @@ def test_the_key_is_printed_on_demand_alone(mortal, project):
     assert set(mortal.ran().values()) == {1}
 
 
+@pytest.mark.slow
 def test_outcomes_go_into_a_file(mortal, project):
     """For a run without a name that is the end of it: nothing is left, here or there."""
     killed(mortal, None)
@@ -120,6 +123,7 @@ def test_outcomes_go_into_a_file(mortal, project):
     assert told(project, "list") == []
 
 
+@pytest.mark.slow
 def test_jobs_are_cancelled_and_outcomes_stay(mortal, project):
     """The script goes on later."""
     killed(mortal, idle=600, seconds=0.1)
@@ -134,6 +138,7 @@ def test_jobs_are_cancelled_and_outcomes_stay(mortal, project):
     assert ran[7] == ran[0] == 1
 
 
+@pytest.mark.slow
 def test_cleaning_takes_what_is_ours_alone(mortal, project):
     """Directory, slurm-*.out and entry; not before it is collected, unless that is said."""
     killed(mortal)
@@ -155,6 +160,7 @@ def test_cleaning_takes_what_is_ours_alone(mortal, project):
     assert told(project, "list") == []
 
 
+@pytest.mark.slow
 def test_a_run_of_another_machine_is_no_older_and_no_emptier_than_it_is(mortal, project):
     """Taken over by directory and key: its outcomes are nobody's yet, and its age is not known."""
     killed(mortal)
@@ -187,6 +193,7 @@ def test_what_is_not_there_cannot_be_attached_to(mortal, project, monkeypatch):
     assert [run["run"] for run in told(project, "list")] == ["sweep"]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
     """Its outcomes were had."""
     mortal.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))
@@ -195,6 +202,7 @@ def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
     assert told(project, "clean", "--all")[0]["removed"] is True
 
 
+@pytest.mark.slow
 def test_what_a_process_serves_is_left_alone(mortal, project):
     """Even when it has no jobs at the moment."""
     text = SCRIPT.format(name="sweep", idle=0, seconds=0.0, then="futures[0].result(); input()")

@@ -68,6 +68,7 @@ class TestCredentials:
         assert "'atlantis'" in str(error)
         assert site["FIRECREST_SYSTEM"] in str(error)
 
+    @pytest.mark.slow
     def test_a_server_that_is_not_there(self, site, make, monkeypatch):
         """An error once patience is over, with the address."""
         monkeypatch.setattr("fcx.executor.run.DOOR_PATIENCE", 0.5)
@@ -143,6 +144,7 @@ class TestWorkingDir:
             assert future.result(WAIT) == str(folder)
             assert (folder / f"slurm-{future.job_id}.out").exists()
 
+    @pytest.mark.slow
     def test_one_that_vanished_since_it_was_last_used(self, make, tmp_path):
         """What is remembered of it is not believed for ever."""
         folder = tmp_path / "fleeting"
@@ -196,6 +198,7 @@ class TestOptions:
         with pytest.raises(errors.UsageError, match="strict"):
             fcx.FirecrestExecutor(tmp_path, env=site, parity="loose")
 
+    @pytest.mark.slow
     def test_an_interpreter_that_is_not_there(self, make):
         """The remote side's own words, and no retries."""
         with make(python="/no/such/python3") as executor:
@@ -544,6 +547,7 @@ class TestManyAtOnce:
         assert sorted(found) == list(range(200))
 
 
+@pytest.mark.slow
 def test_leaving_does_not_wait_for_a_server_that_is_gone(site, make):
     """Ctrl-C in the block while nothing answers: out long before patience is over."""
 

@@ -105,6 +105,7 @@ class TestKilledAtEachStep:
 class TestByName:
     """Running the script again continues with what is queued, running and done."""
 
+    @pytest.mark.slow
     def test_killed_in_the_middle_twice(self, mortal):
         """What ran twice is known."""
         for sleep in (1.5, 1.5):
@@ -116,6 +117,7 @@ class TestByName:
         assert sorted(ran) == list(range(60))
         assert [ran[n] for n in range(60)] == told["runs"]
 
+    @pytest.mark.slow
     def test_done_work_is_not_done_again(self, mortal):
         """A user's exception is an outcome; a longer sweep adds what is new; no job is needed."""
         first = mortal.run(named(10))
@@ -134,6 +136,7 @@ class TestByName:
         mortal.run(named(10))
         assert set(mortal.ran().values()) == {1}
 
+    @pytest.mark.slow
     def test_other_code_is_another_task(self, mortal):
         """A comment is not."""
         mortal.run(named(3))
@@ -208,6 +211,7 @@ class TestFromAnotherMachine:
         print(json.dumps([len(values), more.result(), run.name]))
         """
 
+    @pytest.mark.slow
     def test_everything_is_there(self, mortal):
         """And the script goes on there, too."""
         mortal.run(named(30, 0.1, 1.5), 1_000_000)

@@ -21,6 +21,7 @@ def test_output_into_a_folder_that_is_not_there(make, tmp_path):
         executor.submit(abs, -1).result(WAIT)
 
 
+@pytest.mark.slow
 def test_errors_are_found_where_the_user_sends_them(make, tmp_path):
     options = [TIME, f"--error={tmp_path}/errors"]
     with (

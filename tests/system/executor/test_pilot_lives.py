@@ -143,6 +143,7 @@ class TestHowMany:
             futures = [executor.submit(meet, str(folder), i, 4) for i in range(4)]
             assert len({future.result(WAIT) for future in futures}) == 4
 
+    @pytest.mark.slow
     def test_whichever_begins_first_has_the_modules_of_its_tasks(self, tmp_path, monkeypatch):
         """Pilots that wait side by side all bring the user's own modules along."""
         (tmp_path / "ownmodule.py").write_text("def double(x):\n    return 2 * x\n")
@@ -379,6 +380,7 @@ class TestEnds:
         assert "1 job" in err
         eventually(lambda: gone(worker))
 
+    @pytest.mark.slow
     def test_the_end_of_the_program_waits_for_its_tasks(self, site, tmp_path):
         """As concurrent.futures has it; nothing runs on afterwards."""
         mark = tmp_path / "mark"
@@ -397,6 +399,7 @@ class TestEnds:
         assert mark.exists()
         eventually(lambda: not list(tmp_path.glob(".fcx-*/2*")))
 
+    @pytest.mark.slow
     def test_a_program_that_is_killed_leaves_nothing_past_the_idle_timeout(self, site, tmp_path):
         """Its pilot ends by itself."""
         child = self.start(
@@ -705,6 +708,7 @@ class TestFaultsOfTheApi:
         ],
         ids=lambda value: value if isinstance(value, str) else next(iter(value)),
     )
+    @pytest.mark.slow
     def test_is_ridden_out(self, make, faults, tmp_path, kind, effects):
         """A handful of tasks under each fault: right results, none run twice."""
         marks = tmp_path / "marks"

@@ -560,6 +560,7 @@ class TestMap:
         ex.map(os.mkdir, paths)
         eventually(lambda: all(os.path.isdir(path) for path in paths))
 
+    @pytest.mark.slow
     def test_the_timeout_is_for_all_of_them(self, ex):
         """Counted from the call of map, not from each next(): what is late is not waited for."""
         results = ex.map(time.sleep, [0, 0, 3600], timeout=3)
@@ -669,6 +670,7 @@ class TestWorkers:
 class TestSurroundings:
     """A task finds the worker as if it were new."""
 
+    @pytest.mark.slow
     def test_what_a_task_changes_is_gone_for_the_next(self, ex):
         """environ, cwd, umask, signal handlers, the path, the standard streams, an alarm."""
 
@@ -829,11 +831,8 @@ class TestTheCluster:
 
     def test_logger_level_quietens(self, make, caplog):
         """logger_level=WARNING: a run without trouble says nothing."""
-        try:
-            with make(logger_level=logging.WARNING) as executor:
-                result(executor, abs, -1)
-        finally:
-            logging.getLogger("fcx").setLevel(logging.NOTSET)
+        with make(logger_level=logging.WARNING) as executor:
+            result(executor, abs, -1)
         assert not [r for r in caplog.records if r.name == "fcx" and r.levelno < logging.WARNING]
 
 

@@ -61,6 +61,7 @@ def test_the_client_refuses_a_link(make, shared):
     assert not list((shared / "real").iterdir())
 
 
+@pytest.mark.slow
 def test_the_job_refuses_what_has_taken_its_place_since(make, shared):
     """The client looked yesterday, and remembers that all was well."""
     with make(shared, [TIME]) as executor:

@@ -152,6 +152,7 @@ class TestJobs:
         )
         assert len(listed) == 2
 
+    @pytest.mark.slow
     def test_the_seconds_of_a_listing(self, client, faults):
         """Of the answer that came, without the attempts before it."""
         faults.set("jobs", latency=0.8, crash=1)

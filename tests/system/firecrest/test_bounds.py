@@ -133,6 +133,7 @@ class TestSize:
         server.say(Say(JOBS))
         assert listing(server.env) == ["7"]
 
+    @pytest.mark.slow
     def test_it_costs_no_memory(self, server):
         """A gigabyte in a megabyte of gzip, and the client stays small."""
         packer = zlib.compressobj(9, wbits=16 + zlib.MAX_WBITS)

@@ -280,6 +280,7 @@ class TestTokens:
         call(three)
         assert len(server.token_requests) == 3
 
+    @pytest.mark.slow
     def test_a_token_that_is_not_taken_is_replaced(self, server, call):
         """Again and again; then the account is told to be refused."""
         server.say(Say.error(401, "expired"), Say.json({"jobs": []}))

@@ -168,6 +168,7 @@ class TestAddresses:
         ):
             ask(server.env)
 
+    @pytest.mark.slow
     def test_a_server_that_answered_before_is_waited_for(self, server):
         """Its pages are an outage, not another address."""
 

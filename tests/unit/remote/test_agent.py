@@ -155,6 +155,7 @@ class TestAgent:
         assert pilot.ended() == 0
 
     @pytest.mark.parametrize("what", ["inbox", "."])
+    @pytest.mark.slow
     def test_a_running_task_outlives_a_folder_that_is_gone_for_a_moment(self, pilot, what):
         """Moved away and back: somebody tidied up, or the file system lost it for a second."""
         pilot.put(1, [(time.sleep, 5.0), (abs, -3)])

@@ -218,6 +218,7 @@ def test_an_agent_does_not_serve_where_others_may_write(pilot, folder):
     assert not list((pilot.run / "logs").iterdir())
 
 
+@pytest.mark.slow
 def test_an_agent_serves_what_is_held_open(pilot):
     """Whatever has taken the name of the folder meanwhile; processes of tasks find modules."""
     real = pilot.run.parent.resolve()

@@ -72,6 +72,7 @@ def test_what_cannot_be_used_is_told_once(tmp_path: Path, caplog, spoil, remedy:
 
 
 @pytest.mark.parametrize("options", ["size=64k", "nr_inodes=2"])
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path, caplog, options: str):
     with small_disk(tmp_path / "state", options) as folder:
         fill(folder)

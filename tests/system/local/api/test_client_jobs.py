@@ -92,6 +92,7 @@ def test_wait_for_job_cancels_on_timeout(client, server, place):
     assert server.finished(job["jobId"])["status"]["state"].startswith("CANCELLED")
 
 
+@pytest.mark.slow
 def test_cancel_ends_a_running_job(client, server, place):
     """It is cancelled by the user's id; a second time it is refused, in scancel's words."""
     job_id = server.submit(place, "sleep 300", "--job-name=cancel")

@@ -29,6 +29,7 @@ ROUNDS = [  # what is asked, how often, by how many threads
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_how_jobs_end(server, place):
     """How jobs end: exit codes, signals, cancelled while running, pending, or at once."""
     scenario = Scenario(server, "endings", place)

@@ -15,6 +15,7 @@ pytest_plugins = ["conformance.fixtures"]
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
+@pytest.mark.slow
 def test_a_session(server, place, direct, tmp_path):
     """Status, jobs, files, tokens: some eighty requests, one after the other."""
     scenario = Scenario(server, "session", place)

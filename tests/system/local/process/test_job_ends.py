@@ -49,6 +49,7 @@ def test_a_step_keeps_its_grace_when_its_shell_dies_first(bench):
 
 
 @pytest.mark.parametrize(("option", "who"), [("B:USR1@30", "shell"), ("USR1@30", "step")])
+@pytest.mark.slow
 def test_a_warning_signal_comes_before_the_limit(bench, option, who):
     """To the batch shell alone, or to every process of the steps and not to the shell."""
     wait = f"while [ ! -e $PWD/{who}-warned ]; do sleep 0.1; done"
@@ -89,6 +90,7 @@ def test_cancelling_ends_everything_and_says_so(bench):
     assert "Job/step already completing or completed" in again[1]
 
 
+@pytest.mark.slow
 def test_cancelling_at_once_is_heard(bench):
     """Before the job's supervisor is up."""
     job_id = bench.submit("sleep 300")

@@ -8,6 +8,7 @@ import pytest
 from workbench import alive, until
 
 
+@pytest.mark.slow
 def test_a_node_failure_requeues_unless_forbidden(bench):
     """Every process is killed at once."""
     again = bench.submit('echo $$ >> again; [ -n "$SLURM_RESTART_COUNT" ] || sleep 300', "-N 1")
@@ -33,6 +34,7 @@ def test_jobs_can_be_made_to_go_wrong(bench, fault, state):
     assert bench.ended(job_id)["status"]["state"] == state
 
 
+@pytest.mark.slow
 def test_many_jobs_leave_nothing_behind(bench):
     """No child, no file descriptor."""
 

@@ -90,6 +90,7 @@ def test_srun_ends_as_its_tasks_did(bench, command, code, words):
     assert words in text
 
 
+@pytest.mark.slow
 def test_one_bad_task_ends_the_others_where_asked(bench):
     """--kill-on-bad-exit at once, --wait some seconds after the first end; neither by itself."""
     task = "bash -c '[ $SLURM_PROCID = 0 ] && exit 3; sleep 0.7; echo survived'"
