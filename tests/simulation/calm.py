@@ -25,6 +25,8 @@ def once(checks: Checks) -> None:
         return  # a time limit cuts tasks short
     retries = checks.scenario.limits.task_retries
     for task, runs in checks.runs.items():
+        if any(run.cut for run in runs):
+            continue
         how = checks.plans[task].how
         often = {"killed": min(2, retries + 1), "stubborn": retries + 1}.get(how, 1)
         checks.demand(len(runs) == often, "runs", f"{task} ({how}) ran {len(runs)} times")
@@ -38,7 +40,8 @@ def outcomes(checks: Checks, session: Any) -> None:
             plan.how == "killed" and checks.scenario.limits.task_retries
         )
         refused = plan.requirements and plan.requirements == checks.scenario.refused
-        fits = plan.seconds + READY < checks.scenario.job_limit
+        cut = any(run.cut for run in checks.runs.get(task, []))
+        fits = plan.seconds + READY < checks.scenario.job_limit and not cut
         if good and fits and not refused:
             checks.demand(note.trouble is None, "failed in the calm", f"{note}")
 

@@ -193,7 +193,8 @@ class Causes:
             found.append("dark")
         if len(self.checks.sessions) > 1 and not self.checks.cluster.directory.exists:
             found.append("removed")  # by an earlier life
-        if any(job.doomed == "TIMEOUT" for job in self.checks.jobs()):
+        cut = any(run.cut for run in self.checks.runs.get(whose, []))
+        if cut or any(job.doomed == "TIMEOUT" for job in self.checks.jobs()):
             found.append("time")
         plan = self.checks.plans.get(whose)
         if plan is not None and plan.how in {"killed", "stubborn", "exits"}:

@@ -15,6 +15,7 @@ from .table import Table
 from .world import World
 
 SAME = 1e-3  # seconds that count as the same time
+LATE = 11.0  # seconds before the time limit from which on whoever ends a worker may be the limit
 AGAIN = "-"  # in the id of a task that a later life of the client submits with the same key
 
 
@@ -52,6 +53,12 @@ class TaskRun:
         self.first = agent.conduct.places[slot].first  # it is owed the whole time
         self.ended = float("inf")
         self.how = ""  # finished | died | stopped; empty: it runs
+
+    @property
+    def cut(self) -> bool:
+        """Whether its worker died so late that the time limit may be taken for the cause."""
+        times = self.agent.job.times
+        return self.how == "died" and self.ended >= times.began + times.limit - LATE
 
 
 class Checks:

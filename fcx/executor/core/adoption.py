@@ -1,9 +1,10 @@
 """Tasks that an earlier process has sent: where they lie is learnt from the inbox itself.
 
 What lies in no bundle there may ride in the script of a pilot that has not begun: the inbox is
-read again whenever one has begun or ended. Once there is none left, it was never sent: its payload
-is gone with the process that had it, unless this one has it too. What lies there and stands in no
-journal is taken over as well. Until the first reading, nothing is done about the run.
+read again whenever one has begun or ended, and a last time a while after all that live have begun.
+What is not there then was never sent: its payload is gone with the process that had it, unless this
+one has it too. What lies there and stands in no journal is taken over as well. Until the first
+reading, nothing is done about the run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from .earlier import Earlier
 from .events import Attached, Failed, InboxRead, Owned, Trouble
 from .outgoing import Outgoing
 from .tasks import Task
+
+
+SURE = 5.0  # seconds after which what a pilot's script has brought can be seen in the inbox
 
 
 class Adoption:
@@ -33,6 +37,8 @@ class Adoption:
         self._adopted = 0  # pilots of earlier processes
         self._partly = False  # their scripts may bring tasks that are not known yet
         self._seen: tuple[tuple[str, str], ...] = ()  # name and phase of those, when last read
+        self._asked = 0.0  # when that was
+        self._last = False  # nothing that is not there can come any more
 
     def begin(self, event: Attached) -> None:
         """The run is attached: read its inbox."""
@@ -71,13 +77,23 @@ class Adoption:
         return self._busy or any(pilot.pending for pilot in adopted)
 
     def plan(self) -> None:
-        """Read again, where a pilot has begun or ended since."""
-        if not self._busy and self._pilots() != self._seen:
+        """Read again, where a pilot has begun or ended since; and once more to be sure."""
+        if self._busy:
+            return
+        due = self.due()
+        if self._pilots() != self._seen:
             self._ask()
+        elif due is not None and due <= self.requests.now:
+            self._ask(last=True)
 
-    def _ask(self) -> None:
-        self._busy = True
-        self._seen = self._pilots()
+    def due(self) -> float | None:
+        """When to read a last time: all pilots have begun, and yet a task is missing."""
+        waits = self._busy or self._last or any(p.phase != "up" for p in self.outgoing.fleet.live())
+        return None if waits or not self._unplaced() else self._asked + SURE
+
+    def _ask(self, *, last: bool = False) -> None:
+        self._busy, self._last = True, last
+        self._seen, self._asked = self._pilots(), self.requests.now
         self.requests.ask(ReadInbox, then=self._read, failed=self._nothing_there)
 
     def _pilots(self) -> tuple[tuple[str, str], ...]:
@@ -129,7 +145,7 @@ class Adoption:
             found = self.tasks.unfinished.get(name)
             if found is not None:
                 self.earlier.cancelled(found)
-        if not self.outgoing.fleet.live():
+        if self._last or not self.outgoing.fleet.live():
             self._never_sent()
 
     def _reserve(self, event: InboxRead) -> None:

@@ -2,7 +2,8 @@
 
 Every task that an agent claimed has an outcome, or was handed back, once the agent has left. Should
 one have got lost all the same, it goes back here, rather than be waited for at one pilot after
-another.
+another. An agent that is not known, because no journal has its pilot, may have a log that was not
+read yet: it is looked for before anything goes back.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 from ...protocol.names import Incarnation, parse_claim
 from .actions import ListFolder, ListLinks
 from .events import Failed, FilesListed, LinksListed
-from .fleet import Fleet
+from .fleet import Fleet, Pilot
 from .inbox import Inbox
-from .logs import Logs
+from .logs import Cursor, Logs, Sink
 from .requests import Requests
 from .tasks import Tasks
 
@@ -39,7 +40,7 @@ class Audit:
         """An agent has found nothing to do."""
         self._suspicion = True
 
-    def passed(self) -> bool:
+    def passed(self, sink: Sink) -> bool:
         """Whether pilots may be submitted; where that is not known, it is found out."""
         if not self.inbox.landed or not self.tasks.bundles():
             return True
@@ -50,10 +51,21 @@ class Audit:
         leaving = any(pilot.phase == "leaving" for pilot in pilots)
         if not self._busy and not leaving:
             self._busy = True
-            self.requests.ask(ListLinks, "claims", then=self._claims, failed=self._failed)
+            claims = partial(self._claims, sink)
+            self.requests.ask(ListLinks, "claims", then=claims, failed=self._failed)
         return False
 
-    def _claims(self, _action: Any, event: LinksListed) -> None:
+    def _claims(self, sink: Sink, _action: Any, event: LinksListed) -> None:
+        decide = partial(self._decide, event)
+        if any(self._unknown(owner) for _, owner in event.links):
+            self.logs.look_at_all(sink, decide)
+        else:
+            decide()
+
+    def _decide(self, event: LinksListed) -> None:
+        if self.logs.blind:
+            self._over()
+            return
         claims = [(parse_claim(name), owner) for name, owner in event.links]
         lost = [portion for portion, owner in claims if portion and self._has_ended(owner)]
         for task in self.tasks.in_portions(lost):
@@ -62,13 +74,21 @@ class Audit:
         then = partial(self._inbox, arrived)
         self.requests.ask(ListFolder, "inbox", then=then, failed=self._failed)
 
+    def _cursor(self, owner: str) -> Cursor | None:
+        agent = Incarnation.parse(owner)
+        return self.logs.cursors.get(agent) if agent else None
+
+    def _pilot(self, owner: str) -> Pilot | None:
+        return self.fleet.of_job(owner.partition(".")[0])
+
+    def _unknown(self, owner: str) -> bool:
+        return self._cursor(owner) is None and self._pilot(owner) is None
+
     def _has_ended(self, owner: str) -> bool:
         """Whether the agent that claimed is no more, and its log was read to the end."""
-        agent = Incarnation.parse(owner)
-        cursor = self.logs.cursors.get(agent) if agent else None
+        cursor, pilot = self._cursor(owner), self._pilot(owner)
         if cursor is not None:
             return bool(cursor.ended)
-        pilot = self.fleet.of_job(owner.partition(".")[0])
         return pilot is None or pilot.phase == "ended"
 
     def _inbox(self, arrived: list[str], _action: Any, event: FilesListed) -> None:

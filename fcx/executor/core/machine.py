@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .actions import Action, Prepare
@@ -79,7 +80,7 @@ class Core:
         """When to be asked again though nothing happens; None: only an event wakes us."""
         times = [self.requests.due()]
         if self._works():
-            times.append(self.outgoing.due())
+            times += [self.outgoing.due(), self.adoption.due()]
             if self.tasks.wanted or self.adoption.hopes():
                 times += [self._look_due(), self._ramp_due(), self.doubts.due()]
                 times.append(self.outcomes.cuts.due())
@@ -111,9 +112,8 @@ class Core:
             self.adoption.plan()
             if not self.adoption.waiting():
                 looking = self.logs.look.busy
-                self.fleet.plan(
-                    unfinished, seconds, self.audit.passed, unsent=unsent, looking=looking
-                )
+                passed = partial(self.audit.passed, self.outcomes)
+                self.fleet.plan(unfinished, seconds, passed, unsent=unsent, looking=looking)
             if unfinished or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)

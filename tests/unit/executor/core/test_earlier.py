@@ -258,3 +258,32 @@ def test_a_run_without_a_directory_belongs_to_whoever_asks():
     drive.tell(Attached((), (), (), by_key=True, epoch=0))
     drive.fails(drive.last(TakeOver), "missing")
     assert drive.all(ReadInbox)
+
+
+def test_what_was_never_sent_does_not_wait_for_a_pilot_that_works():
+    """It may be busy for hours; once it has begun, its script has brought what it has."""
+    drive = resumed(info("t1", "a", 0), info("t2", "b", 0))
+    drive.tell(Submitted((info("u1", "a"), info("u2", "b"))))
+    inbox(drive, info("t1", "a"))
+    look(drive)
+    inbox(drive, info("t1", "a"))  # it has begun: the inbox is read again
+    assert not drive.all(RecordTasks)
+    drive.wait(5.1)
+    inbox(drive, info("t1", "a"))
+    drive.wait(0.1)
+    assert drive.last(RecordTasks).tasks == (("t2", 1),)
+    assert len(drive.all(ReadInbox)) == 3
+
+
+def test_nor_does_whoever_attached():
+    """A payload that is gone is said to be."""
+    drive = Drive()
+    drive.tell(Attached((info("t1", size=0), info("t2", size=0)), (0, 0), PILOTS))
+    inbox(drive, info("t1"))
+    look(drive)
+    inbox(drive, info("t1"))
+    drive.wait(5.1)
+    inbox(drive, info("t1"))
+    trouble = drive.last(Settle).trouble
+    assert drive.last(Settle).task == "t2"
+    assert "never sent" in trouble.message
