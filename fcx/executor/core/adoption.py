@@ -19,7 +19,6 @@ from .events import Attached, Failed, InboxRead, Owned, Trouble
 from .outgoing import Outgoing
 from .tasks import Task
 
-
 SURE = 5.0  # seconds after which what a pilot's script has brought can be seen in the inbox
 
 

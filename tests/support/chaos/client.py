@@ -1,7 +1,7 @@
 """A user's script that is killed now and then: run again, it goes on with what it had begun.
 
-Arguments: folder, number of tasks, seed. Each time that a task runs it leaves a line in ``ran``; what
-comes back is a line in ``results``: life, number, value, the token of that time. A life that ends
+Arguments: folder, number of tasks, seed. Each time that a task runs it leaves a line in ``ran``: its
+number, the token of that time, the process ids of its worker and of the agent. What comes back is a line in ``results``: life, number, value, the token of that time. A life that ends
 well leaves ``attempts``: each number, and how often it is known to have been begun.
 """
 
@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "sleep_interval": 1,
     "idle_timeout": 10.0,
     "gate_timeout": 30.0,
+    "task_retries": 3,
 }
 
 
@@ -37,7 +38,7 @@ def work(folder: str, number: int, seconds: float) -> tuple[int, int, str]:
     """One task: leaves a trace of each time that it runs."""
     token = uuid.uuid4().hex
     with (Path(folder) / "ran").open("a") as file:
-        file.write(f"{number} {token}\n")
+        file.write(f"{number} {token} {os.getpid()} {os.getppid()}\n")
     time.sleep(seconds)
     return number, number * number, token
 

@@ -1,7 +1,7 @@
 """One trial: a client behind the proxy, killed and started again until all of it is done.
 
 PYTHONPATH=tests/support python -m chaos.trial [--seeds 10] [--tasks 2000] [--kills 3]
-    [--share 0.3] [--strikes] [--scheduler process|slurm]
+    [--share 0.3] [--strikes 2] [--scheduler process|slurm]
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cluster.slurm import slurm_cluster
+
 from chaos.proxy import chaos_proxy
+from chaos.strikes import Strikes
 from fcx.local import Environment, cluster
 
 CLIENT = Path(__file__).with_name("client.py")
 LONGEST = 900.0  # seconds for a client's last life
-KILLED = 1.0, 6.0  # seconds, twice, until a client is killed
+KILLED = 1.0, 6.0  # seconds until a client is killed, and before each strike
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Plan:
     tasks: int
     kills: int
     share: float  # of the requests that go wrong
-    strikes: bool = False  # a job is struck in each life, as by a failing node
+    strikes: int = 0  # how often in each life something befalls a job, a process, or Slurm
+    kinds: tuple[str, ...] = ()  # of strikes; all, if empty
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Outcome:
     seed: int
     seconds: float = 0.0
     kills: int = 0
-    strikes: int = 0
+    strikes: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     missing: list[int] = field(default_factory=list)  # never came back
@@ -68,24 +72,25 @@ class Outcome:
         return (
             f"seed {self.seed}: {lost}, errors {len(self.errors)}, runs beyond one "
             f"{self.more_than_once} ({len(self.untold)} untold), kills {self.kills}, "
-            f"strikes {self.strikes}, {faults} of {self.requests} requests faulted, "
+            f"strikes {dict(self.strikes)}, {faults} of {self.requests} requests faulted, "
             f"{self.seconds:.0f} s"
             f"{'' if self.ended else ', the last client did not end well'}"
             f"{f', first error: {self.errors[0]}' if self.errors else ''}"
         )
 
 
-def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
+def attempt(plan: Plan, env: Environment, folder: Path, slurm: Any = None) -> Outcome:
     """Run the client to its end, whatever becomes of it."""
     outcome, began = Outcome(plan.seed), time.monotonic()
     with chaos_proxy(env.url, plan.share, plan.seed) as proxy:
         rng = random.Random(plan.seed)
+        strikes = Strikes(env, folder, slurm, rng, plan.kinds)
         surroundings = {**os.environ, **proxy.env(env), "FCX_STATE_DIR": str(folder / "state")}
         for kill in [True] * plan.kills + [False]:
             life = _begin(plan, folder, surroundings)
-            _wait(life, rng.uniform(*KILLED))
-            if plan.strikes:
-                outcome.strikes += _strike(env, rng)
+            for _ in range(plan.strikes):
+                _wait(life, rng.uniform(*KILLED))
+                outcome.strikes[strikes.strike()] += 1
             _wait(life, rng.uniform(*KILLED) if kill else LONGEST)
             ended = life.poll()
             life.kill()
@@ -95,6 +100,7 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
             if ended == 0:
                 break
         outcome.requests, outcome.faults = proxy.requests, proxy.faults
+    del outcome.strikes[""]  # those that met nobody
     _judge(outcome, plan, folder)
     outcome.seconds = time.monotonic() - began
     return outcome
@@ -103,16 +109,6 @@ def attempt(plan: Plan, env: Environment, folder: Path) -> Outcome:
 def _wait(life: subprocess.Popen[bytes], seconds: float) -> None:
     with contextlib.suppress(subprocess.TimeoutExpired):
         life.wait(seconds)
-
-
-def _strike(env: Environment, rng: random.Random) -> bool:
-    """Something befalls one of the last jobs, if it has not ended."""
-    jobs = [submission["jobId"] for submission in env.submissions()[-2:]]
-    befall = rng.choice([env.faults.fail_node, env.faults.preempt, env.faults.requeue])
-    with contextlib.suppress(RuntimeError):
-        befall(rng.choice(jobs or [""]))
-        return True
-    return False
 
 
 def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -151,12 +147,12 @@ def _lines(path: Path) -> list[str]:
 
 @contextlib.contextmanager
 def _back_end(name: str) -> Any:
+    slurm = None
     with contextlib.ExitStack() as stack:
         if name == "slurm":
-            from cluster.slurm import slurm_cluster
-
-            os.environ.update(stack.enter_context(slurm_cluster()).env)
-        yield stack.enter_context(cluster(scheduler=name, nodes=8))
+            slurm = stack.enter_context(slurm_cluster())
+            os.environ.update(slurm.env)
+        yield stack.enter_context(cluster(scheduler=name, nodes=8)), slurm
 
 
 def main() -> int:
@@ -169,18 +165,18 @@ def main() -> int:
     parser.add_argument("--tasks", type=int, default=2000)
     parser.add_argument("--kills", type=int, default=3)
     parser.add_argument("--share", type=float, default=0.3)
-    parser.add_argument("--strikes", action="store_true", help="a job is struck in each life")
+    parser.add_argument("--strikes", type=int, default=0, help="so many in each life")
     parser.add_argument("--scheduler", choices=["process", "slurm"], default="process")
     parser.add_argument("--keep", help="a folder in which everything is left")
     given = parser.parse_args()
     good = True
     for seed in range(given.first, given.first + given.seeds):
-        with _back_end(given.scheduler) as env, contextlib.ExitStack() as stack:
+        with _back_end(given.scheduler) as (env, slurm), contextlib.ExitStack() as stack:
             scratch = given.keep or stack.enter_context(tempfile.TemporaryDirectory())
             folder = Path(scratch) / f"seed-{seed}"
             folder.mkdir()
             plan = Plan(seed, given.tasks, given.kills, given.share, given.strikes)
-            outcome = attempt(plan, env, folder)
+            outcome = attempt(plan, env, folder, slurm)
         print(outcome, flush=True)
         good = good and outcome.good
     return 0 if good else 1

@@ -148,6 +148,16 @@ class SlurmCluster:
                 return daemon.pid
         raise LookupError(f"no {name} runs")
 
+    def kill_controller(self) -> None:
+        """End slurmctld as a crash would; jobs go on."""
+        daemon = self._daemons[0]
+        daemon.kill()
+        daemon.wait()
+
+    def start_controller(self) -> None:
+        """Start slurmctld anew, with the state that it had saved."""
+        self._daemons[0] = self._start("slurmctld", "-D")
+
     def logs(self, lines: int = 15) -> str:
         """The last lines of each daemon's log."""
         parts = []
@@ -180,22 +190,24 @@ class SlurmCluster:
         (self.root / "plugstack.conf").write_text("".join(f"{line}\n" for line in self.plugstack))
 
     def _launch(self) -> None:
-        commands = [["slurmctld", "-D"], *(["slurmd", "-D", "-N", name] for name in self.nodes)]
-        for command in commands:
-            program = _which(command[0])
-            assert program is not None, f"{command[0]} is gone"
-            with (self.root / "daemons.log").open("ab") as log:
-                daemon = subprocess.Popen(
-                    [*_die_with_parent(), program, *command[1:]],
-                    env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **self.env},
-                    cwd=self.root,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    # A Ctrl-C at the terminal is for the tests, who then stop Slurm in order.
-                    start_new_session=True,
-                )
-            self._daemons.append(daemon)
+        self._daemons.append(self._start("slurmctld", "-D"))
+        for name in self.nodes:
+            self._daemons.append(self._start("slurmd", "-D", "-N", name))
+
+    def _start(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        program = _which(name)
+        assert program is not None, f"{name} is gone"
+        with (self.root / "daemons.log").open("ab") as log:
+            return subprocess.Popen(
+                [*_die_with_parent(), program, *words],
+                env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **self.env},
+                cwd=self.root,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # A Ctrl-C at the terminal is for the tests, who then stop Slurm in order.
+                start_new_session=True,
+            )
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT

@@ -40,6 +40,24 @@ def test_a_client_that_is_killed_takes_up_its_run(env, tmp_path):
     assert outcome.good, str(outcome)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["worker killed", "agent killed", "job cancelled"])
+def test_what_is_killed_is_done_again(env, tmp_path, kind):
+    """With requests that fail, too; what ran more than once is told."""
+    outcome = attempt(Plan(4, TASKS, kills=0, share=0.1, strikes=2, kinds=(kind,)), env, tmp_path)
+    assert outcome.good, str(outcome)
+    assert outcome.strikes[kind]
+
+
+@pytest.mark.slow
+def test_slurms_controller_is_killed_in_the_middle(slurm, slurm_firecrest, tmp_path):
+    """Jobs go on without it; its state is on disk."""
+    plan = Plan(5, TASKS, kills=1, share=0.1, strikes=1, kinds=("slurmctld killed",))
+    outcome = attempt(plan, slurm_firecrest, tmp_path, slurm)
+    assert outcome.good, str(outcome)
+    assert outcome.strikes["slurmctld killed"]
+
+
 def test_without_faults_the_proxy_changes_nothing(env, tmp_path):
     """A small run, and as many jobs as ever."""
     outcome = attempt(Plan(0, 5, kills=0, share=0.0), env, tmp_path)
