@@ -16,6 +16,7 @@ from typing import Any
 from .actions import ReadInbox, Reopen, TakeOver
 from .earlier import Earlier
 from .events import Attached, Failed, InboxRead, Owned, Trouble
+from .fleet import Pilot
 from .outgoing import Outgoing
 from .tasks import Task
 
@@ -33,7 +34,6 @@ class Adoption:
         self.keep = keep
         self.done = True
         self._busy = False
-        self._adopted = 0  # pilots of earlier processes
         self._partly = False  # their scripts may bring tasks that are not known yet
         self._seen: tuple[tuple[str, str], ...] = ()  # name and phase of those, when last read
         self._asked = 0.0  # when that was
@@ -43,7 +43,6 @@ class Adoption:
         """The run is attached: read its inbox."""
         self.earlier.expect(event.tasks, event.attempts, by_key=event.by_key)
         self.outgoing.fleet.adopt(event.pilots)
-        self._adopted = len(event.pilots)
         self._partly = event.partly
         self.done = False
         if event.epoch:
@@ -72,8 +71,11 @@ class Adoption:
         """Whether a pilot that has not begun may bring tasks that are not known yet."""
         if not self._partly:
             return False
-        adopted = self.outgoing.fleet.pilots[: self._adopted]
-        return self._busy or any(pilot.pending for pilot in adopted)
+        return self._busy or any(pilot.pending for pilot in self._earlier())
+
+    def _earlier(self) -> list[Pilot]:
+        """Those that came up though no journal has them included."""
+        return [pilot for pilot in self.outgoing.fleet.pilots if pilot.earlier]
 
     def plan(self) -> None:
         """Read again, where a pilot has begun or ended since; and once more to be sure."""
@@ -96,9 +98,8 @@ class Adoption:
         self.requests.ask(ReadInbox, then=self._read, failed=self._nothing_there)
 
     def _pilots(self) -> tuple[tuple[str, str], ...]:
-        """Adopted ones, and all while a task is missing."""
-        pilots = self.outgoing.fleet.pilots
-        relevant = pilots if self._unplaced() else pilots[: self._adopted]
+        """Those of earlier processes, and all while a task is missing."""
+        relevant = self.outgoing.fleet.pilots if self._unplaced() else self._earlier()
         return tuple((pilot.name, pilot.phase) for pilot in relevant)
 
     def _unplaced(self) -> list[Task]:
@@ -139,6 +140,8 @@ class Adoption:
                 task.attempt = max(task.attempt, attempt)
                 task.runs = {**{n: (job, why) for n, job, why in info.runs}, **task.runs}
                 self.tasks.placed(task, bundle, portion)
+        for name in latest:
+            self.earlier.outcomes.found(name)
         self._reserve(event)
         for name in event.cancelled:
             found = self.tasks.unfinished.get(name)

@@ -25,7 +25,6 @@ class Earlier:
         self.gate = gate
         self.outcomes = outcomes
         self.by_key = False
-        self._known: dict[str, None] = {}  # all of them, and those of this process
         self._ids: dict[str, str] = {}  # by key, of those that nobody has asked for
         self._submitted: dict[str, TaskInfo] = {}  # what they were asked for as, by their own ids
         self._names: dict[str, str] = {}  # their own ids, by those they were submitted under
@@ -40,7 +39,7 @@ class Earlier:
             self._note(info)
 
     def _note(self, info: TaskInfo) -> None:
-        self._known[info.id] = None
+        self.tasks.known[info.id] = None
         if self.by_key and info.key:
             self._ids[info.key] = info.id
 
@@ -54,7 +53,7 @@ class Earlier:
         """Whether a task that is submitted is one of an earlier process: then that is asked for."""
         earlier = self._ids.pop(info.key, None) if info.key else None
         if earlier is None:
-            self._known[info.id] = None
+            self.tasks.known[info.id] = None
             return False
         self._same(info, earlier)
         held = self.tasks.unasked.take(earlier)
@@ -80,7 +79,7 @@ class Earlier:
 
     def found(self, rows: list[tuple[TaskInfo, int]]) -> None:
         """Tasks with their attempts; what no journal had is known from now on."""
-        fresh = [(info, attempt) for info, attempt in rows if info.id not in self._known]
+        fresh = [(info, attempt) for info, attempt in rows if info.id not in self.tasks.known]
         twins = {task.info.key: task for task in self.tasks.outbox if task.info.key}
         for info, attempt in fresh:
             task = self.tasks.unfinished[info.id] = Task(info, attempt, sought=True)
@@ -109,7 +108,7 @@ class Earlier:
         if info is not None:
             self._names.pop(info.id, None)
             self.tasks.requests.note(Same(task.id, info.id))
-            self._known[info.id] = None
+            self.tasks.known[info.id] = None
             self.tasks.add([info])
 
     def left(self) -> Any:

@@ -77,6 +77,7 @@ class Pilot(msgspec.Struct):
     agents: dict[str, None] = {}  # incarnations that came up
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
+    earlier: bool = False  # an earlier process has submitted it
     held: float = 0.0  # until when its submit, or its cancel as surplus, is left: it was refused
 
     @property
@@ -185,7 +186,9 @@ class Fleet:
         for name, job in pilots:
             number = name.rpartition("-")[2]
             self._named = max(self._named, int(number) if number.isdigit() else 0)
-            adopted.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
+            adopted.append(
+                Pilot(name, self.requests.now, "queued", job, ambiguous=not job, earlier=True)
+            )
         self.pilots += adopted
         return adopted
 

@@ -56,6 +56,7 @@ class Outcomes:
         self.cuts = cuts
         self.fleet = inquest.fleet
         self.inbox = inquest.inbox
+        self.strays: dict[str, tuple[Cursor, Finished]] = {}  # of an attached run, by task
         self._meanings: dict[type, Callable[[Cursor, Any], None]] = {
             Up: self._up,
             Running: self._running,
@@ -127,7 +128,9 @@ class Outcomes:
     def _finished(self, cursor: Cursor, record: Finished) -> None:
         """An outcome of any attempt will do: the first that comes counts."""
         task = self.tasks.unfinished.get(record.task)
-        if task is None:
+        if task is None and self._may_be_found(record):
+            self.strays[record.task] = cursor, record
+        elif task is None:
             self.tasks.discard(record.task, record.attempt, cursor.incarnation.job)
         elif not task.asked:
             self.tasks.hold(task, cursor, record)
@@ -137,6 +140,15 @@ class Outcomes:
             self._fetch(cursor, record, self._fetched)
         else:
             self._settle(cursor, record)
+
+    def _may_be_found(self, record: Finished) -> bool:
+        """Whether the inbox may yet tell of this task: a pilot that no journal has brought it."""
+        return self.inquest.logs.listed_only and record.task not in self.tasks.known
+
+    def found(self, task: str) -> None:
+        """The inbox has told of it: its outcome may have come before."""
+        if task in self.strays:
+            self.on_record(*self.strays.pop(task))
 
     def _settle(self, cursor: Cursor, record: Finished) -> None:
         task = self.tasks.unfinished[record.task]

@@ -58,6 +58,7 @@ class Tasks:
         self.requests = requests
         self.retries = retries
         self.unfinished: dict[str, Task] = {}
+        self.known: dict[str, None] = {}  # by id, where an earlier process had some: those and ours
         self.settling: dict[str, None] = {}  # handed to the caller's thread, in this order
         self.outbox: deque[Task] = deque()
         self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot

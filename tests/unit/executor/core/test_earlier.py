@@ -287,3 +287,20 @@ def test_nor_does_whoever_attached():
     trouble = drive.last(Settle).trouble
     assert drive.last(Settle).task == "t2"
     assert "never sent" in trouble.message
+
+
+def test_a_pilot_that_no_journal_had_brings_its_tasks():
+    """In its script; what came of them may even be read before they are known."""
+    drive = Drive()
+    drive.tell(Attached((info("t1", size=0),), (0,), PILOTS))
+    inbox(drive, info("t1"))
+    drive.wait(1.0)
+    listed = (("7.0.0.0", 100), ("8.0.0.0", 200))
+    drive.tell(FilesListed(drive.last(ListFolder).id, listed))
+    first, second = drive.all(ReadLog)[-2:]
+    drive.tell(LogRead(first.id, (Up("n", "fcx-001"),), 100))
+    drive.tell(LogRead(second.id, (Up("n", "fcx-009"), Finished("t2", 0, 0.1)), 200))
+    inbox(drive, info("t1"), info("t2"))
+    assert [task.id for task in drive.last(Found).tasks] == ["t2"]
+    assert drive.last(Settle).task == "t2"
+    assert drive.last(Settle).trouble is None
