@@ -177,7 +177,11 @@ chmod 700 "$run"
 told=$(LC_ALL=C ln -sn "$SLURM_JOB_ID" "$run"/locks/{pilot} 2>&1)
 holder=$(readlink "$run"/locks/{pilot}) || fail "the lock of {pilot} cannot be taken" "$told"
 [ "$holder" = "$SLURM_JOB_ID" ] || exit 0
-[ -e "$run"/inbox/closed ] && exit 0
+over() {{ # the word that the run is over; whoever finds that nobody wants it, removes it
+  [ -e "$run"/inbox/closed ] || return 1
+  [ "$(cat "$run"/inbox/closed)" != remove ] || rm -rf "$run"
+}}
+over && exit 0
 me=$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}
 left="$run"/locks/$me.left
 (squeue -h -j "$SLURM_JOB_ID" -o %L >"$left~" && mv "$left~" "$left") 2>/dev/null &
@@ -206,7 +210,7 @@ fi
 export FCX_UMASK=$mask
 {srun}
 code=$?
-[ -e "$run"/inbox/closed ] && [ "$(cat "$run"/inbox/closed)" = remove ] && rm -rf "$run"
+over
 exit $code"""
 
 _PIN = """\

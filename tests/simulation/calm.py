@@ -75,7 +75,8 @@ def _renewals(checks: Checks) -> int:
     scenario = checks.scenario
     longest = max(max(plan.seconds, plan.walltime or 0.0) for plan in scenario.tasks)
     useful = max(1.0, scenario.job_limit - longest - READY)
-    return math.ceil(scenario.work() * (scenario.limits.task_retries + 1) / useful)
+    too_long = sum((plan.walltime or 0.0) > scenario.job_limit - READY for plan in scenario.tasks)
+    return too_long + math.ceil(scenario.work() * (scenario.limits.task_retries + 1) / useful)
 
 
 def ended(checks: Checks) -> None:

@@ -129,7 +129,10 @@ class Cluster:
         holder = directory.locks.get(pilot)
         if holder is None:
             directory.locks.put(pilot, job.id, self.world.now + self.lag())
-        if holder not in {None, job.id} or directory.inbox.get("closed") is not None:
+        word = directory.inbox.get("closed")
+        if holder not in {None, job.id} or word is not None:
+            if holder in {None, job.id} and word == "remove":
+                self.remove()
             self.end(job, "COMPLETED")
             return
         self._unpack(job.script)

@@ -71,7 +71,9 @@ class Cuts:
         for record in records:
             if isinstance(record, ev.Left) and record.why == "signal":
                 self._told_to_end[agent] = None
-            elif isinstance(record, ev.Died) and _waits(record) and pilot and pilot.live:
+            elif isinstance(record, ev.Died) and _waits(record) and pilot is not None:
+                if record.task in done and not pilot.live:
+                    continue  # it was cancelled as surplus
                 cut = Cut(record.task, record.attempt, agent, now, again=now)
                 task = core.tasks.unfinished.get(record.task)
                 if self._counts(cut) and task is not None and task.asked:

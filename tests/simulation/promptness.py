@@ -34,6 +34,7 @@ class Promptness:
         self._left: dict[str, dict[str, str]] = {}  # agents that have left, and why
         self._brings: dict[str, tuple[str, ...]] = {}  # bundles of scripts, by pilot
         self._dropped: dict[str, None] = {}
+        self._cancels: dict[int, None] = {}  # requests
         self._kept_alive: dict[str, float] = {}  # jobs that could not be cancelled, and when
         self._attached = False
         self._logs: dict[str, None] = {}  # jobs of which there are any
@@ -123,7 +124,10 @@ class Promptness:
     # -- pilots that are cancelled ----------------------------------------------------------
 
     def _cancel(self, core: Any, action: act.CancelJob, now: float) -> None:
-        """Not while it works, nor soon after that was refused."""
+        """Not while it works, nor soon after that was refused; the same request may be repeated."""
+        if action.id in self._cancels:
+            return
+        self._cancels[action.id] = None
         up = list(self._up.get(action.job, {}))
         self.checks.demand(not up, "cancelled at work", f"{action}: {up}")
         script = self.checks.cluster.jobs[action.job].script

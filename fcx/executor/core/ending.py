@@ -71,7 +71,7 @@ class Ending:
         """The run cannot go on: every task gets the reason; where none is left, it is said."""
         if self.broken is not None or self.aborting:
             return
-        if self.stage != "open":
+        if self.stage != "open" or (self.closing and not self.tasks.wanted):
             self.requests.say(trouble.message, "warning")
             return
         self.broken = trouble
@@ -199,7 +199,8 @@ class Ending:
 
     def _tidy(self) -> None:
         self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
-        may_be_there = self.inbox.there or any(pilot.jobs() for pilot in self.fleet.pilots)
+        begun = self.inbox.there or self.inbox.begun
+        may_be_there = begun or any(pilot.jobs() for pilot in self.fleet.pilots)
         if self.inbox.taken:
             return
         if self.left_open or self.limits.durable or not (may_be_there or self.late):

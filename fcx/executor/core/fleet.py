@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from . import fates
-from .actions import CancelJob, ListJobs, MakeDirectory, RecordPilot, SubmitPilot, UploadConfig
+from .actions import CancelJob, ListJobs, RecordPilot, SubmitPilot, UploadConfig
 from .events import Failed, JobMade, JobSeen, JobsListed
 from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
@@ -293,7 +293,7 @@ class Fleet:
         workers = self.limits.workers()
         steps: list[tuple[Any, ...]] = []
         if not self.limits.inline:
-            steps = [] if self.inbox.there else [(MakeDirectory,)]
+            steps = self.inbox.making()
             steps.append((UploadConfig, pilot.name, workers, pilot.opened))
         self.requests.chain(steps, partial(self._recorded_first, pilot))
 

@@ -34,6 +34,7 @@ class Inbox:
         self.limits = limits
         self.directory = limits.words.directory  # its path, for messages
         self.landed = False  # an agent has come up: the directory is there
+        self.begun = False  # we may have made the directory
         self.made = False  # we made it ourselves
         self.initializer = not limits.initializer  # it is there, or there is none
         self.epoch = 1  # which client of the run this is
@@ -83,15 +84,18 @@ class Inbox:
         """
         return tuple((name, size) for name, size in archives if size and name not in self._archives)
 
+    def making(self) -> list[tuple[Any, ...]]:
+        """What makes the directory, where there is none."""
+        self.begun = True
+        return [] if self.there else [(MakeDirectory,)]
+
     def upload(
         self, bundles: Iterable[Bundle], archives: Archives, then: Callable[[], None]
     ) -> None:
         """Bring them there: the directory first, the bundles last, what they need before them."""
         bundles = list(bundles)
         names = [name for name, _ in archives]
-        steps: list[tuple[Any, ...]] = []
-        if not self.there:
-            steps.append((MakeDirectory,))
+        steps = self.making()
         if not self.initializer and bundles:
             steps.append((UploadInitializer,))
         steps += [(UploadArchive, name) for name in names]

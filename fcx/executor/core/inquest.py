@@ -23,7 +23,7 @@ from .logs import Cursor, Logs, Sink
 from .requests import Requests, nothing
 from .tasks import Task, Tasks
 
-UNREAD = 15.0  # seconds for which what a log still holds is waited for
+UNREAD, UNREAD_DAMAGED = 15.0, 60.0  # seconds for which what a log still holds is waited for
 
 
 class Inquest:
@@ -57,7 +57,8 @@ class Inquest:
 
     def _unread(self, cursor: Cursor) -> bool:
         """Whether there is more in its log than could be read: the next look may."""
-        return cursor.behind and self.requests.now - cursor.progress < UNREAD
+        patience = UNREAD_DAMAGED if cursor.spoilt else UNREAD
+        return cursor.behind and self.requests.now - cursor.progress < patience
 
     def _agent_read(self, cursor: Cursor, how: str) -> None:
         pilot = self.fleet.of_job(cursor.incarnation.job)

@@ -197,6 +197,9 @@ class Outgoing:
 
     def _encoded(self, bundle: Bundle, _action: Any, event: Encoded) -> None:
         bundle.size = event.size
+        if self.requests.leaving:
+            self._sent()
+            return
         if bundle.pilot:
             self.fleet.launch_reserved(bundle)
             self._sent()

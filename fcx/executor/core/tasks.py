@@ -36,6 +36,7 @@ class Task(msgspec.Struct):
     place: tuple[str, int] = ("", 0)  # the incarnation that runs it, and its slot there
     first: bool = False  # it is its worker's first in that pilot
     fetching: bool = False  # it has ended, and what came of it is on its way
+    cut: bool = False  # its worker was ended from outside: Slurm is asked what that means
     asked: bool = True  # somebody waits for it in this process
     sought: bool = False  # an earlier process has sent it, and where it lies is not known yet
     runs: dict[int, tuple[str, str]] = {}  # by attempt: its job, and why it was not the last
@@ -66,6 +67,7 @@ class Tasks:
         self.settled = 0
         self._seconds = 0.0  # that tasks took, all together
         self._progress = 0.0  # when a task last ended, or the first of many came
+        self._ended = 0.0  # when one last gave an outcome
         self._by_bundle: dict[str, dict[str, Task]] = {}
         self.unasked = Unasked()
 
@@ -111,7 +113,8 @@ class Tasks:
 
     def in_bundle(self, bundle: str) -> list[Task]:
         """Tasks of a bundle of which nothing has come."""
-        return [task for task in self._by_bundle.get(bundle, {}).values() if not task.fetching]
+        tasks = self._by_bundle.get(bundle, {}).values()
+        return [task for task in tasks if not (task.fetching or task.cut)]
 
     def bundles(self) -> list[str]:
         """Bundles in which unfinished tasks lie."""
@@ -144,14 +147,14 @@ class Tasks:
     def ran(self, task: Task, seconds: float) -> None:
         """Note how long a task took."""
         self.settled += 1
-        self._progress = self.requests.now
+        self._progress = self._ended = self.requests.now
         self._seconds += seconds
         function = task.info.function
         self.longest[function] = max(seconds, self.longest.get(function, 0.0))
 
     def quiet(self) -> float:
-        """Seconds since a task has ended."""
-        return self.requests.now - self._progress
+        """Seconds since a task has given an outcome."""
+        return self.requests.now - self._ended
 
     def expected_seconds(self, looked: float) -> float | None:
         """Mean seconds of a task so far; None while nothing tells, or what told proves wrong.

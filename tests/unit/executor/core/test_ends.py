@@ -33,6 +33,7 @@ from fcx.executor.core.events import (
     FilesListed,
     Finished,
     InboxRead,
+    InitializerDied,
     JobSeen,
     JobsListed,
     LinksListed,
@@ -181,6 +182,42 @@ def test_a_submit_that_is_never_answered_may_have_made_a_job():
     drive.done(RecordEnd)
     assert drive.last(RecordEnd).kept
     assert not drive.all(RemoveDirectory)
+
+
+def test_a_directory_that_was_only_made_is_removed():
+    """The caller leaves before anything is laid into it."""
+    drive = Drive(inline=False)
+    drive.tell(Submitted((TaskInfo("t1", "work", 10),)))
+    drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
+    drive.tell(CloseAsked(abort=True))
+    drive.tell(Settled("t1"))
+    for action in [*_asked(drive, Errand), *_asked(drive, MakeDirectory)]:
+        drive.tell(Done(action.id))
+    assert drive.all(RemoveDirectory)
+
+
+def test_a_worker_that_was_ended_from_outside_has_left_no_outcome():
+    """What that means is being asked for when its agent gives up: nothing is left to collect."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.wait(0.1)
+    died = Died("t1", 0, True, 3000.0, "was ended by SIGTERM", 15, memory=False, outside=True)
+    records = (Up("n", "fcx-001"), Running("t1", 0, 0, first=True), died)
+    drive.tell(LogRead(drive.last(ReadLog).id, (*records, InitializerDied("no dill")), 400))
+    assert drive.last(Settle).trouble.error == "InitializerFailed"
+    assert not drive.core.ending.left_open
+
+
+def test_what_fails_after_the_last_outcome_breaks_nothing():
+    """The caller has closed, and has all that it wants."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.tell(CloseAsked(abort=False))
+    drive.wait(0.1)
+    records = (Up("n", "fcx-001"), Running("t1", 0, 0, first=True), Finished("t1", 0, 0.1))
+    drive.tell(LogRead(drive.last(ReadLog).id, (*records, InitializerDied("no dill")), 400))
+    assert drive.last(Settle).trouble is None
+    assert not drive.all(Broken)
 
 
 def _asked(drive, kind):
