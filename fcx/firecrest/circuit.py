@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 
+from .failures import Passing
+
 COMPLAINTS = 30.0  # seconds between two words about single requests that fail
 OPENS = 10.0  # seconds of failures alone after which the circuit is open
 LEAST = 3  # failures that it takes
@@ -21,7 +23,7 @@ class Circuit:
 
     def __init__(self, url: str, log: logging.Logger) -> None:
         self.reached = False  # a request has succeeded
-        self._url = url
+        self._url = self._server = url  # the API's, and of what failed last
         self._log = log
         self._since: float | None = None  # of the first failure after the last success
         self._failures = 0
@@ -34,8 +36,9 @@ class Circuit:
             return 0.0
         return min(LONGEST_PAUSE, (now - self._since) / 2)
 
-    def fail(self, now: float, what: str, error: Exception) -> None:
+    def fail(self, now: float, what: str, error: Passing) -> None:
         """A request has failed, and will be repeated."""
+        self._server = error.server or self._url
         told = str(error).rstrip(".")
         self._failures += 1
         self._since = now if self._since is None else self._since
@@ -51,12 +54,12 @@ class Circuit:
         self._open, self._said = True, now
         begun = time.strftime("%H:%M:%S", time.localtime(time.time() - (now - since)))
         self._log.warning(
-            f"{self._url} cannot be used since {begun} ({now - since:.0f} s): {told}. Requests "
+            f"{self._server} cannot be used since {begun} ({now - since:.0f} s): {told}. Requests "
             f"are repeated at most {LONGEST_PAUSE:.0f} s apart; what runs on the cluster goes on"
         )
 
     def close(self, now: float) -> None:
         """A request has succeeded."""
         if self._open and self._since is not None:
-            self._log.warning(f"{self._url} can be used again, after {now - self._since:.0f} s")
+            self._log.warning(f"{self._server} can be used again, after {now - self._since:.0f} s")
         self.reached, self._open, self._since, self._failures = True, False, None, 0

@@ -59,6 +59,8 @@ NO_SUCH_HOST = (
     "nodename nor servname",
     "getaddrinfo failed",
 )
+# Faults of TLS that come of what an address is, or of whom we trust.
+WRONG_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
 # What goes wrong in pyfirecrest when it takes an answer apart that is not of the expected form.
 STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -67,8 +69,11 @@ class Passing(Exception):
     """May be gone the next time. ``after``: seconds that the server asks for.
 
     ``sent``: whether the request may have been carried out all the same. ``meaning``: what it is
-    when it comes again and again; if it is ``early``, only while no request ever succeeded.
+    when it comes again and again; if it is ``early``, only while no request ever succeeded, and if
+    a gateway that ``restarts`` says the same, only after longer than that takes.
     """
+
+    server = ""  # who failed, and the variable that names it, where it is not the API
 
     def __init__(
         self,
@@ -78,9 +83,11 @@ class Passing(Exception):
         sent: bool = True,
         meaning: FcxError | None = None,
         early: bool = True,
+        restarts: bool = False,
     ) -> None:
         super().__init__(told)
         self.after, self.sent, self.meaning, self.early = after, sent, meaning, early
+        self.restarts = restarts
 
 
 class Odd(Passing):
@@ -129,7 +136,16 @@ def transport(error: Any, variable: str, url: str) -> Passing:
     unsent = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
     wrong = _wrong_address(error, told, variable, url)
     told = str(wrong) if wrong else told
-    return Passing(told, sent=not isinstance(error, unsent), meaning=wrong)
+    restarts = _by_a_restart(error, told)
+    return Passing(told, sent=not isinstance(error, unsent), meaning=wrong, restarts=restarts)
+
+
+def _by_a_restart(error: Any, told: str) -> bool:
+    """Whether it is what somebody in between says while it, or what is behind it, starts."""
+    import httpx
+
+    by_the_proxy = isinstance(error.__cause__, httpx.ProxyError)  # which answers
+    return by_the_proxy or ("[SSL" in told and not any(word in told for word in WRONG_TLS))
 
 
 def _wrong_address(error: Any, told: str, variable: str, url: str) -> ConfigError | None:
@@ -167,15 +183,15 @@ def refusal(response: Any, what: str, url: str = "") -> Exception:
     if message is None or status < 400:
         told = f"the answer is not one of FirecREST's ({_described(response)})"
         rest = retry_after(response, default=0.0)
-        return Odd(told, rest, meaning=_nowhere(status, told, "FIRECREST_URL", url))
+        return Odd(told, rest, meaning=_nowhere(status, told, url), restarts=True)
     return _worded(response, message, told, url)
 
 
-def _nowhere(status: int, told: str, variable: str, url: str) -> ConfigError | None:
+def _nowhere(status: int, told: str, url: str) -> ConfigError | None:
     """What the status of a path that is not there says of the address."""
     if status not in NOWHERE:
         return None
-    return ConfigError(f"{variable} seems to be wrong: at {url} {told}. Check its path.")
+    return ConfigError(f"FIRECREST_URL seems to be wrong: at {url} {told}. Check its path.")
 
 
 def _worded(response: Any, message: str, told: str, url: str) -> Exception:
@@ -193,7 +209,7 @@ def _worded(response: Any, message: str, told: str, url: str) -> Exception:
         return RequestRefused(told, status)
     passing = f"{message} (HTTP {status})"
     if message == "Not Found":  # of a path that the server itself does not have
-        wrong = _nowhere(status, f"the answer is {passing}", "FIRECREST_URL", url)
+        wrong = _nowhere(status, f"the answer is {passing}", url)
         return Passing(passing, rest, meaning=wrong)
     return Passing(passing, rest, meaning=RequestRefused(told, status), early=False)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 FIRST_CONTACT = 60.0  # seconds, while no request has succeeded yet: the address may be wrong
 SURE = 4  # times running that a failure must come before it is taken for what it seems to mean
+RESTART = 12.0  # and seconds for which it must, where a gateway that restarts would say the same
 LAST_PATIENCE = 8.0  # seconds of patience while the caller waits to leave
 
 
@@ -58,15 +60,19 @@ class Attempts:
     renewed: bool = False  # the token was, since the API last took one
     meant: str = ""  # by the last failure
     alike: int = 0  # failures running that meant the same
+    since: float = 0.0  # of the first of these
 
-    def count(self, error: Passing) -> bool:
-        """One failure more; whether its meaning is sure by now."""
+    def count(self, error: Passing, now: float) -> float:
+        """One failure more. Seconds until its meaning is sure: infinity while there is none."""
         self.failures += 1
         self.doubtful = self.doubtful or error.sent
         meant = str(error.meaning or "")
-        self.alike = self.alike + 1 if meant == self.meant else 1
-        self.meant = meant
-        return bool(meant) and self.alike >= SURE
+        if meant != self.meant:
+            self.meant, self.alike, self.since = meant, 0, now
+        self.alike += 1
+        if not meant or self.alike < SURE:
+            return math.inf
+        return max(0.0, self.since + RESTART - now) if error.restarts else 0.0
 
 
 class Requests:
@@ -119,11 +125,13 @@ class Requests:
     async def _again(self, so_far: Attempts, what: str, error: Passing) -> None:
         """A pause before the next attempt. Raises if there is to be none."""
         now = self._now()
-        sure = so_far.count(error)
-        if error.meaning is not None and sure and not (error.early and self.reached):
+        unsure = math.inf if error.early and self.reached else 0.0
+        unsure = max(unsure, so_far.count(error, now))
+        if error.meaning is not None and not unsure:
             raise error.meaning from error
         rest = pause(so_far.failures, error.after, self._rng)
         rest = max(rest, self._circuit.rest(now) * self._rng.uniform(0.5, 1.0))
+        rest = max(error.after, min(rest, unsure))
         if now + rest > so_far.began + self._allowed():
             raise self._unreachable(what, error, now - so_far.began) from error
         self._circuit.fail(now, what, error)
@@ -142,11 +150,14 @@ class Requests:
         return self.patience if self.reached else min(self.patience, FIRST_CONTACT)
 
     def _unreachable(self, what: str, error: Passing, spent: float) -> Unreachable:
+        where, variable = f" at {self._line.url}", "FIRECREST_URL"
+        if error.server:
+            where, variable = f", for want of a token from {error.server}", "AUTH_TOKEN_URL"
         fix = "look at the site's status page, then run again"
         if not self.reached:
-            fix = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
+            fix = f"check {variable}, and the network"
         return Unreachable(
-            f"Could not {what} at {self._line.url}: {str(error).rstrip('.')}. It was tried for "
+            f"Could not {what}{where}: {str(error).rstrip('.')}. It was tried for "
             f"{spent:.0f} s; {fix}.",
             error.after,
         )

@@ -55,11 +55,18 @@ class ClientToken:
         self._until = 0.0
 
     async def _fetch(self) -> tuple[str, float]:
+        url = self._credentials.token_url
+        try:
+            return await self._ask(url)
+        except Passing as error:
+            error.server = f"{url} (AUTH_TOKEN_URL)"
+            raise
+
+    async def _ask(self, url: str) -> tuple[str, float]:
         import httpx
 
         from .session import session
 
-        url = self._credentials.token_url
         form = {
             "grant_type": "client_credentials",
             "client_id": self._credentials.client_id,
@@ -72,8 +79,9 @@ class ClientToken:
             raise
         except httpx.HTTPError as error:
             failed = transport(error, "AUTH_TOKEN_URL", url)
-            told = f"the token endpoint: {failed}"
-            raise type(failed)(told, sent=False, meaning=failed.meaning) from error
+            told, meaning = f"the token endpoint: {failed}", failed.meaning
+            kind, restarts = type(failed), failed.restarts
+            raise kind(told, sent=False, meaning=meaning, restarts=restarts) from error
         if response.status_code == 200:
             return read_token(response.content)
         raise refused(response, url)
@@ -99,12 +107,12 @@ def refused(response: Any, url: str) -> Exception:
         return not_accepted
     if word is not None:
         told = f"the token endpoint {url} answered {word!r} ({status})"
-        return Passing(told, rest, sent=False, meaning=not_accepted)
+        return Passing(told, rest, sent=False, meaning=not_accepted, restarts=True)
     told = f"the token endpoint {url} answered {status} without a word of OAuth's"
     meaning: FcxError | None = not_accepted if status == 401 else None
     if status in NOWHERE:
         meaning = ConfigError(f"AUTH_TOKEN_URL seems to be wrong: {told}. Check its path.")
-    return Odd(told, sent=False, meaning=meaning)
+    return Odd(told, sent=False, meaning=meaning, restarts=True)
 
 
 def _word(response: Any) -> str | None:

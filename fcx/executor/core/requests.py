@@ -189,7 +189,7 @@ class Requests:
 def _unreachable(trouble: Trouble, seconds: float, *, never: bool) -> Trouble:
     fix = "look at the site's status page, then attach to the run"
     if never:
-        fix = "check FIRECREST_URL and AUTH_TOKEN_URL, and the network"
+        fix = "check the address that is named, and the network"
     return Trouble(
         "Unreachable",
         f"{trouble.message} No answer has been usable for {seconds:.0f} s: {fix}.",

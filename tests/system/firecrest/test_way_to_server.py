@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import logging
 import random
@@ -16,7 +17,7 @@ from odd_server import TOKEN, Say, odd_server
 
 from fcx import errors
 from fcx.config import Credentials
-from fcx.firecrest import network
+from fcx.firecrest import network, retries
 from fcx.firecrest.client import Client
 from fcx.firecrest.loop import LoopThread
 from fcx.firecrest.retries import SURE
@@ -49,6 +50,12 @@ def server(served):
     served.token_requests.clear()
     served.say(JOBS)
     return served
+
+
+@pytest.fixture
+def soon_sure(monkeypatch):
+    """What a gateway that restarts may say too is believed after a second."""
+    monkeypatch.setattr(retries, "RESTART", 1.0)
 
 
 @pytest.fixture(scope="module")
@@ -141,26 +148,64 @@ class TestAddresses:
         with pytest.raises(errors.ConfigError, match=rf"Nothing listens at {gone} \({variable}\)"):
             ask({**server.env, variable: gone})
 
-    @pytest.mark.parametrize(
-        "answer", [PAGE, Say.json({"detail": "Not Found"}, 404), Say.error(404, "Not Found")]
-    )
-    def test_a_path_of_the_api_that_is_wrong(self, server, answer):
-        """Asked for some times within two seconds, then said."""
-        server.say(answer)
+    def test_a_path_that_the_api_itself_does_not_have(self, server):
+        """Asked for some times within two seconds, then said: no gateway speaks so."""
+        server.say(Say.error(404, "Not Found"))
         with pytest.raises(errors.ConfigError, match="FIRECREST_URL seems to be wrong"):
             ask(server.env)
         assert len(server.asked) == SURE
 
+    @pytest.mark.parametrize("answer", [PAGE, Say.json({"detail": "Not Found"}, 404)])
+    def test_a_path_of_the_api_that_is_wrong(self, server, answer, soon_sure):
+        """Said once it has been so for longer than a gateway takes to start."""
+        server.say(answer)
+        with pytest.raises(errors.ConfigError, match="FIRECREST_URL seems to be wrong"):
+            ask(server.env)
+        assert len(server.asked) >= SURE
+
     @pytest.mark.parametrize("answer", [PAGE, Say(b"", 405)])
-    def test_a_path_of_the_token_endpoint_that_is_wrong(self, server, answer):
+    def test_a_path_of_the_token_endpoint_that_is_wrong(self, server, answer, soon_sure):
         """The same."""
         server.tokens.appendleft(answer)
         server.tokens.pop()
         with pytest.raises(errors.ConfigError, match="AUTH_TOKEN_URL seems to be wrong"):
             ask(server.env)
-        assert len(server.token_requests) == SURE
+        assert len(server.token_requests) >= SURE
 
-    def test_a_realm_that_is_not_there(self, server):
+    @pytest.mark.slow
+    @pytest.mark.parametrize("what", ["path", "token path", "realm"])
+    def test_a_gateway_that_restarts_at_the_first_contact_is_waited_for(self, server, what):
+        """Some seconds of 404 make no address wrong."""
+        gone = Say.json({"error": "Realm does not exist"}, 404) if what == "realm" else PAGE
+        if what == "path":
+            server.say(*[gone] * (SURE + 1), JOBS)
+        else:
+            server.tokens.extendleft([gone] * (SURE + 1))
+        assert ask(server.env).jobs == ()
+
+    @pytest.mark.slow
+    def test_a_token_endpoint_that_does_not_answer_is_the_one_to_be_blamed(self, server):
+        """By its address and its variable, and the API is not."""
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+            url = f"http://127.0.0.1:{deaf.getsockname()[1]}/token"
+
+            def hang_up():
+                with contextlib.suppress(OSError):
+                    while True:
+                        deaf.accept()[0].close()
+
+            thread = threading.Thread(target=hang_up, daemon=True)
+            thread.start()
+            with pytest.raises(errors.Unreachable) as caught:
+                ask({**server.env, "AUTH_TOKEN_URL": url}, patience=3.0)
+            deaf.shutdown(socket.SHUT_RDWR)
+            thread.join()
+        told = str(caught.value)
+        assert f"for want of a token from {url} (AUTH_TOKEN_URL)" in told
+        assert "check AUTH_TOKEN_URL, and the network" in told
+        assert server.env["FIRECREST_URL"] + ":" not in told
+
+    def test_a_realm_that_is_not_there(self, server, soon_sure):
         """In the words of a Keycloak."""
         server.tokens[0] = Say.json({"error": "Realm does not exist"}, 404)
         with pytest.raises(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 
 import pytest
@@ -16,7 +17,15 @@ from fcx.firecrest.answers import read_systems
 from fcx.firecrest.circuit import COMPLAINTS, LONGEST_PAUSE, OPENS, REMINDERS
 from fcx.firecrest.connection import Came
 from fcx.firecrest.failures import Odd, Passing, StaleToken
-from fcx.firecrest.retries import FIRST_CONTACT, LAST_PATIENCE, SURE, Requests, pause
+from fcx.firecrest.retries import (
+    FIRST_CONTACT,
+    LAST_PATIENCE,
+    RESTART,
+    SURE,
+    Attempts,
+    Requests,
+    pause,
+)
 
 LOG = logging.getLogger("fcx.test")
 
@@ -242,6 +251,40 @@ class TestMeaning:
         assert len(line.times) == SURE
         assert seconds < 5
 
+    @pytest.mark.parametrize("seed", range(20))
+    def test_what_a_gateway_says_while_it_restarts(self, seed):
+        """It must come for longer than that takes, and is said at the end of that time."""
+        meant = Passing("404", meaning=ConfigError("the address is wrong"), restarts=True)
+        line = Script(meant)
+        seconds, told = spent(line, requests(line, patience=15.0, seed=seed), ConfigError)
+        assert told == "the address is wrong"
+        assert RESTART <= seconds < RESTART + 1
+        assert len(line.times) <= 2 * SURE
+
+    def test_a_gateway_that_has_restarted_in_between_is_none_that_is_wrong(self):
+        """Its seconds are counted from the last failure that meant something else."""
+        meant = Passing("404", meaning=ConfigError("no"), restarts=True)
+        so_far = Attempts(0.0)
+        for now in range(10):
+            assert so_far.count(meant, float(now)) > 0
+        so_far.count(Passing("503"), 10.0)
+        assert so_far.count(meant, 11.0) == math.inf
+        assert [so_far.count(meant, now) for now in (12.0, 13.0, 20.0, 23.0)] == [
+            math.inf,
+            math.inf,
+            RESTART - 9,
+            0.0,
+        ]
+
+    def test_a_gateway_that_asks_to_be_left_alone_is(self):
+        """Whatever it seems to mean."""
+        meant = Passing("404", 50.0, meaning=ConfigError("no"), restarts=True)
+        line = Script(*[meant] * 4, "well")
+        made = requests(line)
+        made._circuit.reached = True
+        virtual_time.run(lambda: ask(made))
+        assert all(b - a >= 50 for a, b in zip(line.times, line.times[1:], strict=False))
+
     def test_what_means_now_this_now_that_is_nothing(self):
         """Somebody in between is not well."""
         one, other = (Passing("no", meaning=ConfigError(text)) for text in ("this", "that"))
@@ -266,6 +309,36 @@ class TestMeaning:
             assert virtual_time.run(lambda: ask(made)).value == "well"
         else:
             spent(line, made, ConfigError)
+
+
+class TestTokenEndpoint:
+    """Passing.server: another server than the API may be the one that fails."""
+
+    @pytest.fixture
+    def line(self):
+        """Its endpoint gives no token."""
+        failed = Passing("the token endpoint: ConnectTimeout", sent=False)
+        failed.server = "http://auth (AUTH_TOKEN_URL)"
+        return Script(failed)
+
+    def test_it_is_named_when_patience_ends(self, line):
+        """With its own variable, and no other."""
+        _, told = spent(line, requests(line))
+        assert "Could not look, for want of a token from http://auth (AUTH_TOKEN_URL): " in told
+        assert "check AUTH_TOKEN_URL, and the network" in told
+        assert "nowhere" not in told
+        assert "FIRECREST_URL" not in told
+
+    def test_it_is_named_when_the_circuit_opens_and_closes(self, line, caplog):
+        """The API is not blamed for it."""
+        line.ends = [*line.ends * 8, "well"]
+        made = requests(line)
+        made._circuit.reached = True
+        with caplog.at_level(logging.WARNING, LOG.name):
+            virtual_time.run(lambda: ask(made))
+        _, opened, closed = caplog.messages
+        assert opened.startswith("http://auth (AUTH_TOKEN_URL) cannot be used since ")
+        assert closed.startswith("http://auth (AUTH_TOKEN_URL) can be used again")
 
 
 class TestLeaving:
