@@ -33,13 +33,14 @@ class Pattern:
         text = "" if line.startswith("#") else line.strip()
         keeps = text.startswith("!")
         text = text[1:].strip() if keeps else text
-        if not text:
+        text = posixpath.normpath(text).lstrip("/") if text else ""
+        if not text:  # of / nothing is left: it ignores nothing, and Docker refuses to keep it
             if keeps:
                 raise UsageError(
-                    f"{IGNORE_FILE}:{number}: a `!` stands alone on a line; name what to keep."
+                    f"{IGNORE_FILE}:{number}: `{line.strip()[:MOST_SHOWN]}` has a `!` and names "
+                    "nothing below this folder; name what to keep (`!**` for all of it)."
                 )
             return None
-        text = posixpath.normpath(text).lstrip("/")
         try:
             return cls(text, keeps, matcher(text) if SPECIAL.intersection(text) else None)
         except BadPattern as error:

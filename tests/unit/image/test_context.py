@@ -73,6 +73,17 @@ TREE = (
         ("x\\[1\\].txt", set(TREE) - {"x[1].txt"}),
         ("UPPER.txt", set(TREE)),
         (".", set(TREE)),
+        ("/", set(TREE)),
+        ("//", set(TREE)),
+        ("..", set(TREE)),
+        ("dir/..", set(TREE)),
+        ("!.", set(TREE)),
+        ("*\n!.", set()),
+        ("*\n!..", set()),
+        ("*\n!**", set(TREE)),
+        ("**/", set()),
+        ("*\n!**/", set(TREE)),
+        ("*/", set()),
         (".*", set(TREE) - {".hidden", ".git/config"}),
     ],
 )
@@ -82,7 +93,7 @@ def test_dockerignore(tmp_path: Path, lines: str, kept: set[str]):
     assert names(Context.from_folder(tmp_path, {})) == kept
 
 
-@pytest.mark.parametrize("line", ["!", "a[", "[]", "a[b"])
+@pytest.mark.parametrize("line", ["!", "! ", "!/", "!//", "!/..", "! /", "a[", "[]", "a[b"])
 def test_patterns_that_are_none(line: str):
     """A broken pattern is refused, as Docker refuses it."""
     with pytest.raises(UsageError, match="dockerignore"):
