@@ -23,7 +23,7 @@ class TaskView:
     id: str
     name: str
     key: str
-    state: str = "queued"  # queued | running | done | raised | died
+    state: str = "queued"  # queued | running | done | raised | died; gone with the run's directory
     job: str = ""
     runs: int = 0
 

@@ -153,8 +153,11 @@ def read_accepted(answer: Any) -> str:
 
 
 def read_files(answer: Any) -> list[FileRecord]:
-    """The entries of a directory; none for null."""
-    found = _record([] if answer is None else answer, list[FileRecord])
+    """The entries of a directory. An empty one has a list of none: no server says null of it.
+
+    Whoever took null for that would find that bundles, outcomes and other clients are gone.
+    """
+    found = _record(answer, list[FileRecord])
     for file in found:
         read_size(file)  # whoever asks for it later is not to stumble
     return found

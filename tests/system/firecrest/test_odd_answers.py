@@ -127,6 +127,7 @@ class TestOddAnswers:
     @pytest.mark.parametrize(
         ("name", "odd"),
         [
+            ("list", Say.json({"output": None})),
             ("list", HUGE),
             ("list", NO_NUMBER),
             ("list", TWICE),

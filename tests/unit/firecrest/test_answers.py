@@ -39,6 +39,12 @@ class TestReading:
         """Null is no job, as the API's description has it."""
         assert answers.read_jobs(None) == answers.read_jobs([]) == answers.read_paths(None) == []
 
+    def test_a_directory_is_not_empty_for_null(self):
+        """What lies there would count as gone; one that is empty has a list of nothing."""
+        with pytest.raises(Odd, match="the whole must be a list, not None"):
+            answers.read_files(None)
+        assert answers.read_files([]) == []
+
     def test_sizes_come_as_text(self):
         """As ls writes them."""
         (found,) = answers.read_files([{"name": "a", "size": "12", "linkTarget": "b"}])
