@@ -64,9 +64,11 @@ def show(
         told = {"directory": record.directory, "key": record.key.hex()}
         typer.echo(json.dumps(told, indent=2) if as_json else " ".join(told.values()))
         return
-    view, tasks = upkeep.views([record])[0], upkeep.tasks(record)
+    view = upkeep.views([record])[0]
+    tasks = upkeep.seen(view)
     if as_json:
-        told_all = {**_record(view), "each_task": [vars(task) for task in tasks]}
+        each = [vars(task) for task in tasks]
+        told_all = {**_record(view), "note": view.note or None, "each_task": each}
         typer.echo(json.dumps(told_all, indent=2))
         return
     _table(("RUN", "STATE", "BEGUN", "TASKS", "SIZE", "JOBS", "DIRECTORY"), [_row(view)], "")
@@ -76,6 +78,8 @@ def show(
         [_task_row(task) for task in tasks],
         "No task of it was sent.",
     )
+    if view.note:
+        typer.echo(f"\n{view.note}")
 
 
 @app.command()

@@ -23,7 +23,9 @@ class TaskView:
     id: str
     name: str
     key: str
-    state: str = "queued"  # queued | running | done | raised | died; gone with the run's directory
+    state: str = (
+        "queued"  # queued | running | done | raised | died; gone, or unknown: not looked at
+    )
     job: str = ""
     runs: int = 0
 

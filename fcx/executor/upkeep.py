@@ -48,6 +48,19 @@ class RunView:
         return self.record.state if self.there else "gone"
 
     @property
+    def note(self) -> str:
+        """What is to be said of a run whose tasks cannot be looked at; empty for any other."""
+        if self.jobs is None:
+            return _elsewhere(self.record)
+        if self.there:
+            return ""
+        return (
+            f"The run directory {self.record.directory} is gone: somebody or a clean-up removed "
+            "it. Tasks that had not ended are lost, and so are outcomes that were not collected: "
+            f"submit them again. `fcx runs clean {self.record.name}` forgets the run."
+        )
+
+    @property
     def age(self) -> float | None:
         """Seconds since it began; None for a run that another machine began."""
         started = self.record.started
@@ -110,6 +123,16 @@ class Upkeep:
             return LoopThread.shared().run(Survey(context).tasks())
         finally:
             LoopThread.shared().run(context.client.close())
+
+    def seen(self, view: RunView) -> list[TaskView]:
+        """The same; of a run that cannot be looked at what the journal has."""
+        if not view.note:
+            return self.tasks(view.record)
+        keys, state = self.journal.keys(view.record.id), "unknown" if view.there else "gone"
+        return [
+            TaskView(task, name, keys.get(task, ""), state)
+            for task, name, _ in self.journal.tasks(view.record.id)
+        ]
 
     def adopt(self, directory: str, key: str) -> RunRecord:
         """Remember a run of another machine. Raises UsageError for a wrong key or directory."""

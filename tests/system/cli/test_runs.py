@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -86,6 +87,25 @@ def test_what_was_left_is_listed_and_shown(mortal, project):
     lines = project.fcx("runs", "show", "sweep").stdout.splitlines()
     assert re.match(r"sweep +open +just now +4 +[0-9.]+ kB +0 +/", lines[1])
     assert told(project, "list", "--local")[0]["bytes"] is None
+
+
+@pytest.mark.slow
+def test_a_run_whose_directory_is_gone(mortal, project):
+    """Its tasks are not queued: they are gone with it, which is said together with what to do."""
+    killed(mortal)
+    rested(project)
+    (run,) = told(project, "list")
+    shutil.rmtree(run["directory"])
+    shown = told(project, "show", "sweep")
+    assert shown["state"] == "gone"
+    assert {task["state"] for task in shown["each_task"]} == {"gone"}
+    assert shown["each_task"][3]["key"] == "seven"
+    said = project.fcx("runs", "show", "sweep").stdout
+    assert said.splitlines()[-1] == shown["note"]
+    assert f"The run directory {run['directory']} is gone" in shown["note"]
+    assert "`fcx runs clean sweep` forgets the run" in shown["note"]
+    assert told(project, "clean", "sweep")[0]["removed"] is True
+    assert told(project, "list") == []
 
 
 @pytest.mark.slow
@@ -238,3 +258,6 @@ def test_a_run_on_another_cluster(mortal, project):
     other = Project(project.root, {**project.env, "FIRECREST_SYSTEM": "elsewhere"})
     assert [run["jobs"] for run in told(other, "list")] == [None]
     assert "set the FIRECREST variables" in other.fcx("runs", "cancel", "sweep", code=2).stderr
+    shown = told(other, "show", "sweep")
+    assert {task["state"] for task in shown["each_task"]} == {"unknown"}
+    assert "set the FIRECREST variables" in shown["note"]
