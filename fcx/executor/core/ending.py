@@ -71,12 +71,15 @@ class Ending:
         """The run cannot go on: every task gets the reason; where none is left, it is said."""
         if self.broken is not None or self.aborting:
             return
-        if self.stage != "open" or (self.closing and not self.tasks.wanted):
+        if self.stage != "open":
             self.requests.say(trouble.message, "warning")
             return
         self.broken = trouble
-        self.requests.note(Broken(trouble))
-        self.requests.say(trouble.message.splitlines()[0], "error")
+        if self._has_all():
+            self.requests.say(trouble.message, "warning")
+        else:
+            self.requests.note(Broken(trouble))
+            self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle or not task.info.size for task in self.tasks.unfinished.values())
         outage = trouble.error == "Unreachable"  # what Slurm last said is no news
         pilots = self.fleet.pilots
@@ -93,6 +96,11 @@ class Ending:
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
+
+    def _has_all(self) -> bool:
+        """Whether the caller has closed, and every task has its outcome."""
+        some = self.tasks.settled or self.tasks.settling
+        return self.closing and not self.tasks.wanted and bool(some)
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""

@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from chaos.faults import KINDS, Answer, Fault
@@ -121,10 +122,17 @@ def _written(answer: Answer) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + answer.body[: answer.cut]
 
 
-@contextlib.contextmanager
-def chaos_proxy(url: str, share: float, seed: int) -> Iterator[ChaosProxy]:
+def chaos_proxy(url: str, share: float, seed: int) -> contextlib.AbstractContextManager[ChaosProxy]:
     """One that serves for as long as the context lasts, on a loop of its own."""
-    proxy = ChaosProxy(url, share, seed)
+    return served_by(ChaosProxy(url, share, seed))
+
+
+P = TypeVar("P", bound=ChaosProxy)
+
+
+@contextlib.contextmanager
+def served_by(proxy: P) -> Iterator[P]:
+    """Let a proxy serve."""
     ready: Future[Callable[[], object]] = Future()
 
     async def serve() -> None:
