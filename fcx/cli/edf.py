@@ -149,9 +149,10 @@ def render(
 
 def _located(file: str) -> str:
     """The file that a path or a name means, a path as it was given."""
-    from ..edf.lookup import is_path, locate
+    from ..edf.lookup import GLOB, is_path, locate
 
-    return file if is_path(file) or Path(file).is_file() else str(locate(file))
+    given = Path(file).is_file() or (is_path(file) and not GLOB.intersection(file))
+    return file if given else str(locate(file))
 
 
 def _checked(

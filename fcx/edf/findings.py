@@ -47,6 +47,8 @@ def unreadable(error: EdfError, file: str = "") -> Finding:
     """
     why, fix = "an EDF is a text file in UTF-8", "correct the path, or save the file as UTF-8"
     place = file if error.file == UNNAMED else error.file, error.line, error.column
+    if error.file == UNNAMED:
+        why, fix = "there is nothing to check", "correct the name or the path"
     return Finding(*place, "unreadable", ERROR, error.message, why, fix)
 
 

@@ -13,6 +13,8 @@ from .merge import Lookup
 from .read import read
 from .variables import expand
 
+GLOB = frozenset("*?[")
+
 
 def is_path(reference: str) -> bool:
     """Whether ``--environment=reference`` names a file rather than an EDF of the search path."""
@@ -36,6 +38,11 @@ def locate(
     for candidate in candidates:
         if os.path.exists(candidate):  # noqa: PTH110 - False, not an error, for a NUL
             return candidate
+    if GLOB.intersection(wanted):
+        raise EdfError(
+            f"no file matches {reference!r}: the shell passes on a pattern that matches nothing. "
+            "`fcx edf write` makes edf/<name>.toml; or name an EDF, or its path"
+        )
     places = ", ".join(map(repr, map(str, candidates)))
     raise EdfError(f"there is no EDF {reference!r} on this machine; looked for {places}")
 

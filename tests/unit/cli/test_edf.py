@@ -110,6 +110,17 @@ def test_check_tells_findings_and_fails_for_errors(project, fcx):
     assert fcx("edf", "check", "fine.toml", "bad.toml", "--dialect", "ce")[0] == 1
 
 
+def test_a_pattern_that_matches_nothing_is_no_file_that_cannot_be_read(project, fcx):
+    """The shell passes it on as it is; a file of that very name is one all the same."""
+    code, out, _ = fcx("edf", "check", "nowhere/*.toml")
+    assert code == 1
+    assert "nowhere/*.toml:1:1: error: no file matches 'nowhere/*.toml'" in out
+    assert "`fcx edf write`" in out
+    assert "UTF-8" not in out
+    (project / "x[1].toml").write_text('image = "/x.sqsh"\nentrypoint = true\n')
+    assert fcx("edf", "check", "x[1].toml", "--dialect", "ce")[0] == 0
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"image = \xff", b"image = ", b"\x00", b'image = "x"', b"[" * 9_999, "é = 1".encode()],

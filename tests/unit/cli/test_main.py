@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from fcx import __version__, errors
-from fcx.cli import VERBS
+from fcx.cli import VERBS, app
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +44,25 @@ def test_help_imports_no_verb():
     code += " if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "[]"
+
+
+def leaves(command, context, words=()):
+    """Every verb that does something, with what it is called by."""
+    if not isinstance(command, typer.core.TyperGroup):
+        return [(" ".join(words), command)]
+    below = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
+    return [leaf for name, inner in below for leaf in leaves(inner, context, (*words, name))]
+
+
+def test_every_verb_can_answer_in_json():
+    """But those whose standard output is that of a program in the image."""
+    root = typer.main.get_command(app)
+    verbs = leaves(root, typer.Context(root))
+    assert len(verbs) > len(VERBS)
+    without = {
+        name for name, verb in verbs if not any("--json" in given.opts for given in verb.params)
+    }
+    assert without == {"image run", "image shell"}
 
 
 @pytest.mark.parametrize(
