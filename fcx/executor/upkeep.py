@@ -154,6 +154,8 @@ class Upkeep:
             )
         if not dry_run:
             jobs = view.jobs
+            for job in jobs:
+                self.journal.add_cancel(record.id, job, "`fcx runs cancel`")
             self._run(lambda client: _cancel(jobs, client))
         return view
 

@@ -22,11 +22,15 @@ FOR_NOW = re.compile(
     r"(Assoc|QOS)\w*Submit\w*Limit|Required partition not available|"
     r"partition configuration not available now|temporarily unable to accept|in standby mode"
 )
+CANCELLED_BY = re.compile(r"CANCELLED by ([0-9]{1,10})")
 
 
 @dataclass(frozen=True)
 class JobState:
-    """What Slurm says of a job. ``state`` without what follows it (``CANCELLED by 1001``)."""
+    """What Slurm says of a job. ``state`` without what follows it (``CANCELLED by 1001``).
+
+    ``user``: that number, of who cancelled it.
+    """
 
     job: str
     name: str
@@ -34,6 +38,7 @@ class JobState:
     reason: str = ""
     exit_code: int = 0
     signal: int = 0
+    user: str = ""
 
     @property
     def terminal(self) -> bool:
@@ -51,12 +56,23 @@ class JobState:
             answers.plain_text(status.state_reason or ""),
             status.exit_code or 0,
             status.interrupt_signal or 0,
+            _canceller(status.state),
         )
+
+
+def _canceller(given: str | list[str | None] | None) -> str:
+    """The number of the user who cancelled it, where Slurm says so."""
+    found = (CANCELLED_BY.fullmatch(text) for text in _texts(given) if text)
+    return next((match[1] for match in found if match), "")
+
+
+def _texts(given: str | list[str | None] | None) -> list[str | None]:
+    return given if isinstance(given, list) else [given]
 
 
 def _state(given: str | list[str | None] | None) -> str:
     """One state out of a text or a list of them: the job has ended only if all of them say so."""
-    texts = given if isinstance(given, list) else [given]
+    texts = _texts(given)
     words = [text.split()[0].rstrip("+") for text in texts if text and text.strip()]
     going = [word for word in words if word not in TERMINAL]
     return (going or words or ["PENDING"])[0]

@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS keys (
   run TEXT NOT NULL, task TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (run, task));
 CREATE TABLE IF NOT EXISTS pilots (
   run TEXT NOT NULL, name TEXT NOT NULL, job TEXT NOT NULL, PRIMARY KEY (run, name));
+CREATE TABLE IF NOT EXISTS cancels (
+  run TEXT NOT NULL, job TEXT NOT NULL, who TEXT NOT NULL, PRIMARY KEY (run, job));
 """
 
 Values = Sequence[object]

@@ -61,6 +61,11 @@ class Journal:
         row = (run, name, job)
         self._database.change(("INSERT OR REPLACE INTO pilots VALUES (?, ?, ?)", [row]))
 
+    def add_cancel(self, run: str, job: str, who: str) -> None:
+        """Remember which program of ours cancels a job of a run: the first that does."""
+        row = (run, job, who)
+        self._database.change(("INSERT OR IGNORE INTO cancels VALUES (?, ?, ?)", [row]))
+
     def end_run(self, run: str, *, kept: bool) -> None:
         """A run is over: forget it, unless its directory was kept."""
         if kept:
@@ -70,6 +75,7 @@ class Journal:
             ("DELETE FROM tasks WHERE run = ?", [(run,)]),
             ("DELETE FROM keys WHERE run = ?", [(run,)]),
             ("DELETE FROM pilots WHERE run = ?", [(run,)]),
+            ("DELETE FROM cancels WHERE run = ?", [(run,)]),
             ("DELETE FROM runs WHERE id = ?", [(run,)]),
         )
 
@@ -100,10 +106,15 @@ class Journal:
         """(name, job) of the pilots of a run."""
         return [(str(row[0]), str(row[1])) for row in self._database.rows(_PILOTS, (run,))]
 
+    def cancels(self, run: str) -> dict[str, str]:
+        """Jobs of a run that a program of ours has cancelled, and which did."""
+        return {str(row[0]): str(row[1]) for row in self._database.rows(_CANCELS, (run,))}
+
 
 _RUNS = "SELECT * FROM runs ORDER BY started DESC"
 _TASKS = "SELECT id, name, attempt FROM tasks WHERE run = ? ORDER BY id"
 _KEYS = "SELECT task, key FROM keys WHERE run = ?"
+_CANCELS = "SELECT job, who FROM cancels WHERE run = ?"
 _PILOTS = "SELECT name, job FROM pilots WHERE run = ?"
 
 

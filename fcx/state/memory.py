@@ -79,6 +79,10 @@ class Memory:
                 raise StateError("What this machine remembers could not be used a moment ago.")
             self._take_down()
 
+    def cancels(self, run: str) -> dict[str, str]:
+        """As ``Journal.cancels``; nothing where it cannot be read."""
+        return self._tried(lambda: self.journal.cancels(run)) or {}
+
     def _take_down(self) -> None:
         try:
             while self._missed:

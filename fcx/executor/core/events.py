@@ -160,7 +160,11 @@ class LinksListed(Event, frozen=True):
 
 
 class JobSeen(msgspec.Struct, frozen=True, array_like=True):
-    """What Slurm says of a job: one word for its state."""
+    """What Slurm says of a job: one word for its state.
+
+    Of one that was cancelled, ``user`` is the number of who did it, and ``ours`` which program of
+    ours that was, as far as this machine knows.
+    """
 
     job: str
     state: str
@@ -168,6 +172,8 @@ class JobSeen(msgspec.Struct, frozen=True, array_like=True):
     exit_code: int = 0
     signal: int = 0
     name: str = ""
+    user: str = ""
+    ours: str = ""
 
 
 class JobsListed(Event, frozen=True):

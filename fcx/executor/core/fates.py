@@ -71,12 +71,21 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     if word == "PREEMPTED":
         text = f"Job {job} was preempted: another job took its nodes"
         return Fate("preempted", Trouble("NodeFailed", text))
-    if word == "CANCELLED":
-        return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside"))
+    if state is not None and word == "CANCELLED":
+        return _cancelled(job, state)
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
     text = f"Job {job} ended ({_how(state)}) without finishing its work.{_cause(state)}{told}"
     own = state is not None and state.exit_code == NOT_OURS
     return Fate("own" if own else "failed", Trouble("JobFailed", text))
+
+
+def _cancelled(job: str, state: JobSeen) -> Fate:
+    """Somebody's doing; what we did ourselves is no fault of a task, and not charged to it."""
+    if state.ours:
+        text = f"Job {job} was cancelled by {state.ours}"
+        return Fate("preempted", Trouble("JobCancelled", text))
+    who = f" (by user {state.user})" if state.user else ""
+    return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside{who}"))
 
 
 def _cause(state: JobSeen | None) -> str:

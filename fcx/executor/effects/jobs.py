@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from functools import partial
 
-from ...errors import RequestRefused
+from ...errors import RequestRefused, StateError
 from ...firecrest.client import Client
 from ...firecrest.jobs import JobState
 from ...jobscript.render import File
@@ -13,6 +15,10 @@ from ..core.events import AnyEvent, Done, JobAnswered, JobMade, JobSeen, JobsLis
 from .context import Context
 from .table import Table
 
+BY_US = (
+    "the run's own client: it was left (Ctrl-C, an error, or the end of its `with` block), or had "
+    "no work for it"
+)
 OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
 
 
@@ -21,6 +27,7 @@ class JobEffects:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._cancels: dict[str, str] = {}  # jobs that a program of ours has cancelled: which
         self.table: Table = {
             SubmitPilot: self.submit,
             CancelJob: self.cancel,
@@ -47,19 +54,24 @@ class JobEffects:
         return JobMade(action.id, made.job, made.repeated)
 
     async def cancel(self, action: CancelJob) -> AnyEvent:
-        """One that has ended counts as cancelled."""
+        """One that has ended counts as cancelled. Who did it is noted first, for a later client."""
+        memory, run = self.context.memory, self.context.identity.id
+        note = partial(memory.journal.add_cancel, run, action.job, BY_US)
+        self._cancels.setdefault(action.job, BY_US)
+        with contextlib.suppress(StateError):  # said already
+            await asyncio.to_thread(memory.record, note)
         await self.context.client.jobs.cancel(action.job)
         return Done(action.id)
 
     async def listing(self, action: ListJobs) -> AnyEvent:
         """All of the user's recent jobs, and how long the answer took."""
         listing = await self.context.client.jobs.listing()
-        return JobsListed(action.id, tuple(map(_seen, listing.jobs)), listing.seconds)
+        return JobsListed(action.id, await self._seen(*listing.jobs), listing.seconds)
 
     async def ask(self, action: AskJob) -> AnyEvent:
         """One job, which a listing need not have."""
         state = await self.context.client.jobs.ask(action.job)
-        return JobAnswered(action.id, _seen(state) if state else None)
+        return JobAnswered(action.id, (await self._seen(state))[0] if state else None)
 
     async def output(self, action: ReadOutput) -> AnyEvent:
         """The end of it; without any, the usual reason is a working_dir that is gone."""
@@ -70,9 +82,26 @@ class JobEffects:
             text = await context.home.complaint()
         return OutputRead(action.id, text)
 
-
-def _seen(job: JobState) -> JobSeen:
-    return JobSeen(job.job, job.state, job.reason, job.exit_code, job.signal, job.name)
+    async def _seen(self, *jobs: JobState) -> tuple[JobSeen, ...]:
+        run = self.context.identity.id
+        ours = [job for job in jobs if job.state == "CANCELLED" and run in job.name]
+        if any(job.job not in self._cancels for job in ours):
+            noted = await asyncio.to_thread(self.context.memory.cancels, run)
+            unknown = dict.fromkeys((job.job for job in ours), "")
+            self._cancels = {**unknown, **self._cancels, **noted}
+        return tuple(
+            JobSeen(
+                job.job,
+                job.state,
+                job.reason,
+                job.exit_code,
+                job.signal,
+                job.name,
+                job.user,
+                self._cancels.get(job.job, ""),
+            )
+            for job in jobs
+        )
 
 
 async def end_of_output(client: Client, working_dir: str, job: str) -> str | None:

@@ -158,6 +158,43 @@ def test_jobs_are_cancelled_and_outcomes_stay(mortal, project):
     assert ran[7] == ran[0] == 1
 
 
+PATIENT = """
+from fcx import FirecrestExecutor
+
+def patient(folder):
+    import os, time
+    open(folder + "/begun", "w").close()
+    while not os.path.exists(folder + "/go"):
+        time.sleep(0.05)
+
+with FirecrestExecutor(FOLDER, ["--time=00:05:00"], sleep_interval=1, task_retries=0, run="cut",
+                       idle_timeout=60, parity="off") as executor:
+    future = executor.submit(patient, FOLDER)
+    future.result()
+    print([attempt.error for attempt in future.attempts])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("who", ["`fcx runs cancel`", "the run's own client"])
+def test_a_job_that_we_have_cancelled_was_not_cancelled_from_outside(mortal, project, who):
+    """The next process knows who did it, and does not charge the task for it."""
+    with mortal.start(PATIENT) as process:
+        eventually((mortal.folder / "work" / "begun").exists, WAIT)
+        if who == "the run's own client":
+            process.send_signal(signal.SIGINT)
+        else:
+            process.kill()
+        process.communicate(timeout=WAIT)
+    if who != "the run's own client":
+        assert told(project, "cancel", "cut")["cancelled"]
+    rested(project)
+    (mortal.folder / "work" / "go").touch()
+    done = mortal.run(PATIENT)
+    assert f"was cancelled by {who}" in done.stdout
+    assert "outside" not in done.stdout + done.stderr
+
+
 @pytest.mark.slow
 def test_cleaning_takes_what_is_ours_alone(mortal, project):
     """Directory, slurm-*.out and entry; not before it is collected, unless that is said."""

@@ -35,6 +35,11 @@ class TestJobState:
         found = state_of({"jobId": 7, "name": "n", "status": {"state": sent}})
         assert (found.job, found.state, found.terminal) == ("7", state, ended)
 
+    def test_who_cancelled_it(self):
+        """The number that Slurm gives, and nothing else that may stand there."""
+        for sent, user in (("CANCELLED by 1001", "1001"), ("CANCELLED by x", ""), (["FAILED"], "")):
+            assert state_of({"jobId": 7, "status": {"state": sent}}).user == user
+
     @pytest.mark.parametrize("record", [{"jobId": 7}, {"jobId": 7, "status": None, "name": None}])
     def test_bogus_early_records(self, record):
         """A record without a status says nothing of the job's end."""

@@ -45,11 +45,14 @@ def test_runs_come_newest_first_and_end(tmp_path: Path):
         journal.open_run(record(f"r{number}", number))
         journal.add_tasks(f"r{number}", [("t1", "f", 0)])
         journal.add_pilot(f"r{number}", "p1", "1")
+        journal.add_cancel(f"r{number}", "1", "first")
+        journal.add_cancel(f"r{number}", "1", "second")
     journal.end_run("r0", kept=False)
     journal.end_run("r1", kept=True)
     assert [(run.id, run.state) for run in journal.runs()] == [("r2", "open"), ("r1", "kept")]
     assert (journal.tasks("r0"), journal.pilots("r0")) == ([], [])
     assert journal.tasks("r1") == [("t1", "f", 0)]
+    assert (journal.cancels("r0"), journal.cancels("r1")) == ({}, {"1": "first"})
 
 
 def test_the_key_is_in_no_repr(tmp_path: Path):

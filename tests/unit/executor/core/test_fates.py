@@ -34,6 +34,16 @@ def test_of_each_state(state, error, retried):
     assert why.retried is retried
 
 
+def test_who_cancelled_a_job_is_said_as_far_as_it_is_known():
+    """Slurm's user, or a program of ours: what we did ourselves is not charged to the task."""
+    outside = fates.of_job("7", JobSeen("7", "CANCELLED", user="0"))
+    assert outside.trouble.message == "Job 7 was cancelled from outside (by user 0)"
+    assert outside.kind == "cancelled"
+    ours = fates.of_job("7", JobSeen("7", "CANCELLED", user="1001", ours="`fcx runs cancel`"))
+    assert ours.trouble.message == "Job 7 was cancelled by `fcx runs cancel`"
+    assert (ours.kind, ours.retried) == ("preempted", True)
+
+
 def test_shows_the_end_of_the_jobs_output():
     """What the script said before it ended is the usual reason."""
     state = JobSeen("7", "FAILED", exit_code=127)
