@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants chaos bench hooks image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos bench hooks image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ simulate: $(VENV)/.ready ## Try both cores on virtual clusters: SEEDS=100000, SE
 
 mutants: $(VENV)/.ready ## Put faults into both cores: which does the simulator not find? ARGS="--only fleet"
 	@PYTHONPATH=tests $(BIN)/python -m simulation.mutants $(ARGS)
+
+scenarios: $(VENV)/.ready ## Carry out 100 of the simulator's scenarios for real: ARGS="--scheduler slurm", ARGS="--seed 41"
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m scenarios.run $(ARGS)
 
 chaos: $(VENV)/.ready ## Spoil a third of the requests and kill the client: ARGS="--seeds 10 --scheduler slurm"
 	@PYTHONPATH=tests/support $(BIN)/python -m chaos.trial $(ARGS)

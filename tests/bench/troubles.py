@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chaos.faults import Answer, page, worded
-from chaos.proxy import ChaosProxy, served_by
+from chaos.relay import Relay, Request, serving
 
 from fcx import FirecrestExecutor
 from fcx.local import Environment, cluster
@@ -30,11 +30,12 @@ LONGEST = 180.0  # seconds for one
 Spoil = tuple[bytes, Callable[[Answer | None], Answer | None], bool]
 
 
-class Spoiler(ChaosProxy):
+class Spoiler:
     """Spoils the next requests whose first line has a word: (word, answer, forwarded)."""
 
     def __init__(self, url: str) -> None:
-        super().__init__(url, 0.0, 0)
+        self.relay = Relay(url, self._treat)
+        self.requests = 0
         self.spoils: deque[Spoil] = deque()
 
     def spoil(
@@ -56,12 +57,12 @@ class Spoiler(ChaosProxy):
         given = (word.encode(), answered, forwards or change is not None)
         self.spoils.extend([given] * times)
 
-    async def _treat(self, head: bytes, body: bytes) -> Answer | None:
+    async def _treat(self, request: Request) -> Answer | None:
         self.requests += 1
-        if not self.spoils or self.spoils[0][0] not in head.split(b"\r\n", 1)[0]:
-            return await self._forward(head, body)
+        if not self.spoils or self.spoils[0][0] not in request.head.split(b"\r\n", 1)[0]:
+            return await self.relay.forward(request)
         _, answer, forwards = self.spoils.popleft()
-        return answer(await self._forward(head, body) if forwards else None)
+        return answer(await self.relay.forward(request) if forwards else None)
 
 
 class Place:
@@ -71,7 +72,7 @@ class Place:
         self.cluster = env
         self.proxy = proxy
         self.folder = folder
-        self.env = proxy.env(env)
+        self.env = proxy.relay.env(env)
 
     def one(self, *options: str, function: Any = abs, argument: Any = -1, **settings: Any) -> Any:
         """One task's outcome."""
@@ -216,7 +217,7 @@ for _name, _change in WRONG.items():
 
     @trouble(_name)
     def _wrong(place: Place, change: dict[str, str] = _change) -> Any:
-        url = f"http://127.0.0.1:{place.proxy.port}"
+        url = f"http://127.0.0.1:{place.proxy.relay.port}"
         place.env.update({name: value.format(url=url) for name, value in change.items()})
         return place.one()
 
@@ -249,7 +250,8 @@ def _eat(size: int) -> int:
 def _place() -> Iterator[Place]:
     with tempfile.TemporaryDirectory() as folder, cluster(scheduler="process", nodes=8) as env:
         os.environ["FCX_STATE_DIR"] = f"{folder}/remembered"
-        with served_by(Spoiler(env.url)) as proxy:
+        proxy = Spoiler(env.url)
+        with serving(proxy.relay):
             work = Path(folder) / "work"
             work.mkdir()
             yield Place(env, proxy, work)

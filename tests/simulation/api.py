@@ -63,6 +63,8 @@ class Api:
         self.world.after(way_back, self._answered, client, answer)
 
     def _refusal(self, client: Any, request: act.Request) -> Any:
+        if isinstance(request, act.Prepare) and self.cluster.scenario.remembered:
+            return None  # who we are is remembered, too: nobody is asked
         dark = self.cluster.scenario.dark
         if self.world.now < max(dark, min(self._out_until, self.faults.calm)):
             return passing(request, "ConnectError: connection refused.")

@@ -1,0 +1,1 @@
+"""Scenarios of the simulator, carried out for real: same seed, same outcomes."""
