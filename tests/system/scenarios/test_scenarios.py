@@ -16,6 +16,7 @@ def agrees(seed, folder, scheduler="process"):
     assert good, words
 
 
+@pytest.mark.slow
 def test_one_is_carried_out(tmp_path):
     """Three tasks whose job somebody else cancels."""
     agrees(182, tmp_path)
