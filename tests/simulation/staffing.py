@@ -144,7 +144,7 @@ class Staffing:
             self._idle = None
             return
         self._idle = now if self._idle is None else self._idle
-        stuck = now - core.tasks._progress > SHORT_WORK
+        stuck = now - core.tasks.pace.progress > SHORT_WORK
         fine = now - self._idle <= self._late() or stuck
         self.checks.demand(fine, "surplus kept", f"{[p.name for p in waiting]}")
 

@@ -75,7 +75,8 @@ class Adoption:
 
     def _earlier(self) -> list[Pilot]:
         """Those that came up though no journal has them included."""
-        return [pilot for pilot in self.outgoing.fleet.pilots if pilot.earlier]
+        fleet = self.outgoing.fleet
+        return [pilot for pilot in fleet.pilots if pilot.name in fleet.earlier]
 
     def plan(self) -> None:
         """Read again, where a pilot has begun or ended since; and once more to be sure."""

@@ -50,7 +50,7 @@ class Cuts:
     ) -> None:
         """``then`` hears what the end of (task, attempt) means, once."""
         cut = Cut(*task, cursor, alone, then, self.requests.now)
-        self.tasks.unfinished[cut.task].cut = True  # nobody else decides about it
+        self.tasks.unfinished[cut.task].awaits = "reason"  # nobody else decides about it
         self._held.append(cut)
         self._ask(cut)
 
@@ -81,7 +81,7 @@ class Cuts:
             cut.again = self.requests.now + PAUSE
         else:
             self._held.remove(cut)
-            task.cut = False
+            task.awaits = ""
             cut.then(why)
 
     def _why(self, cut: Cut, event: JobAnswered | Failed) -> Fate | None:

@@ -99,12 +99,12 @@ class Ending:
 
     def _has_all(self) -> bool:
         """Whether the caller has closed, and every task has its outcome."""
-        some = self.tasks.settled or self.tasks.settling
+        some = self.tasks.pace.ran or self.tasks.settling
         return self.closing and not self.tasks.wanted and bool(some)
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
-        if any(task.fetching for task in self.tasks.unfinished.values()):
+        if any(task.awaits == "outcome" for task in self.tasks.unfinished.values()):
             return True
         if trouble.error not in RUNS_NOTHING:
             return trouble.error != "RunLost"
@@ -230,7 +230,7 @@ class Ending:
 
     def _who_removes(self, _action: Any, _event: Any) -> None:
         """The pilots that are up, when they end; after a long rest they may have ended before."""
-        if self.tasks.quiet() >= REST:
+        if self.tasks.pace.quiet(self.requests.now) >= REST:
             self.fleet.states.ask(self._unless_one_lives)
 
     def _unless_one_lives(self, event: JobsListed) -> None:

@@ -77,7 +77,6 @@ class Pilot(msgspec.Struct):
     agents: dict[str, None] = {}  # incarnations that came up
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
-    earlier: bool = False  # an earlier process has submitted it
     held: float = 0.0  # until when its submit, or its cancel as surplus, is left: it was refused
 
     @property
@@ -148,6 +147,7 @@ class Fleet:
         self.inbox = inbox
 
         self.pilots: list[Pilot] = []
+        self.earlier: dict[str, None] = {}  # names of those that an earlier process has submitted
         self._named = 0
         self.barren = Barren()
         self.states = States(requests)
@@ -186,9 +186,8 @@ class Fleet:
         for name, job in pilots:
             number = name.rpartition("-")[2]
             self._named = max(self._named, int(number) if number.isdigit() else 0)
-            adopted.append(
-                Pilot(name, self.requests.now, "queued", job, ambiguous=not job, earlier=True)
-            )
+            adopted.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
+        self.earlier.update(dict.fromkeys(pilot.name for pilot in adopted))
         self.pilots += adopted
         return adopted
 

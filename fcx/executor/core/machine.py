@@ -107,7 +107,7 @@ class Core:
         if self._works() and not self.ending.aborting:
             self.outgoing.plan()
             unfinished = self.tasks.wanted
-            seconds = self.tasks.expected_seconds(self.logs.looked)
+            seconds = self.tasks.pace.expected(self.logs.looked)
             unsent = self.outgoing.unsent
             self.adoption.plan()
             if not self.adoption.waiting():

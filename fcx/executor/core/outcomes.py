@@ -153,11 +153,11 @@ class Outcomes:
     def _settle(self, cursor: Cursor, record: Finished) -> None:
         task = self.tasks.unfinished[record.task]
         task.runs[record.attempt] = cursor.incarnation.job, ""
-        self.tasks.ran(task, record.seconds)
+        self.tasks.pace.note(task.info.function, record.seconds, self.requests.now)
         self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
 
     def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
-        self.tasks.unfinished[record.task].fetching = True
+        self.tasks.unfinished[record.task].awaits = "outcome"
         self.requests.ask(
             Fetch,
             record.task,
@@ -172,7 +172,7 @@ class Outcomes:
         if task is None:
             self.tasks.discard(record.task, record.attempt)
             return
-        task.fetching = False
+        task.awaits = ""
         if event.whole:
             self._settle(cursor, record)
         else:
@@ -226,7 +226,7 @@ class Outcomes:
     ) -> None:
         task = self.tasks.current(record.task, record.attempt)
         if task is not None:
-            task.fetching = False
+            task.awaits = ""
             self.tasks.lost(task, why, record.attempt)
 
     def _why(self, cursor: Cursor, record: Died) -> Fate:

@@ -183,7 +183,7 @@ class Outgoing:
             tuple((task.id, task.attempt) for task in tasks),
             tuple(sizes),
             pilot,
-            tuple(self.tasks.longest.items()),
+            tuple(self.tasks.pace.longest.items()),
             _runs_of(tasks),
             then=partial(self._encoded, bundle),
         )

@@ -17,7 +17,8 @@ import msgspec
 
 from .actions import Discard, Settle, TellPending, TellRunning
 from .events import Finished, TaskInfo, Trouble
-from .fates import SHORT_WORK, Fate
+from .fates import Fate
+from .pace import Pace
 from .requests import Requests
 from .unasked import Unasked
 
@@ -35,8 +36,7 @@ class Task(msgspec.Struct):
     portion: int = -1
     place: tuple[str, int] = ("", 0)  # the incarnation that runs it, and its slot there
     first: bool = False  # it is its worker's first in that pilot
-    fetching: bool = False  # it has ended, and what came of it is on its way
-    cut: bool = False  # its worker was ended from outside: Slurm is asked what that means
+    awaits: str = ""  # its "outcome", which is on its way, or the "reason" why its worker ended
     asked: bool = True  # somebody waits for it in this process
     sought: bool = False  # an earlier process has sent it, and where it lies is not known yet
     runs: dict[int, tuple[str, str]] = {}  # by attempt: its job, and why it was not the last
@@ -53,7 +53,7 @@ class Task(msgspec.Struct):
 
 
 class Tasks:
-    """All tasks of a run that have no outcome, and what is known of how long tasks take."""
+    """All tasks of a run that have no outcome."""
 
     def __init__(self, requests: Requests, retries: int) -> None:
         self.requests = requests
@@ -63,11 +63,7 @@ class Tasks:
         self.settling: dict[str, None] = {}  # handed to the caller's thread, in this order
         self.outbox: deque[Task] = deque()
         self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
-        self.longest: dict[str, float] = {}  # seconds, by function
-        self.settled = 0
-        self._seconds = 0.0  # that tasks took, all together
-        self._progress = 0.0  # when a task last ended, or the first of many came
-        self._ended = 0.0  # when one last gave an outcome
+        self.pace = Pace()
         self._by_bundle: dict[str, dict[str, Task]] = {}
         self.unasked = Unasked()
 
@@ -76,7 +72,7 @@ class Tasks:
     def add(self, infos: Iterable[TaskInfo]) -> list[Task]:
         """Take in new tasks."""
         if not self.unfinished:
-            self._progress = self.requests.now
+            self.pace.begin(self.requests.now)
         added = [Task(info) for info in infos]
         for task in added:
             self.unfinished[task.id] = task
@@ -87,7 +83,7 @@ class Tasks:
         self, infos: Iterable[TaskInfo], attempts: Iterable[int], *, by_key: bool = False
     ) -> None:
         """Tasks that an earlier process has sent; ``by_key``: nobody has asked for them yet."""
-        self._progress = self.requests.now
+        self.pace.begin(self.requests.now)
         for info, attempt in zip(infos, attempts, strict=True):
             task = self.unfinished[info.id] = Task(info, attempt, sought=True)
             if by_key:
@@ -113,8 +109,7 @@ class Tasks:
 
     def in_bundle(self, bundle: str) -> list[Task]:
         """Tasks of a bundle of which nothing has come."""
-        tasks = self._by_bundle.get(bundle, {}).values()
-        return [task for task in tasks if not (task.fetching or task.cut)]
+        return [task for task in self._by_bundle.get(bundle, {}).values() if not task.awaits]
 
     def bundles(self) -> list[str]:
         """Bundles in which unfinished tasks lie."""
@@ -143,26 +138,6 @@ class Tasks:
         found = self.unfinished.get(task)
         if found is not None:
             found.runs[attempt] = job, how
-
-    def ran(self, task: Task, seconds: float) -> None:
-        """Note how long a task took."""
-        self.settled += 1
-        self._progress = self._ended = self.requests.now
-        self._seconds += seconds
-        function = task.info.function
-        self.longest[function] = max(seconds, self.longest.get(function, 0.0))
-
-    def quiet(self) -> float:
-        """Seconds since a task has given an outcome."""
-        return self.requests.now - self._ended
-
-    def expected_seconds(self, looked: float) -> float | None:
-        """Mean seconds of a task so far; None while nothing tells, or what told proves wrong.
-
-        ``looked``: when the logs were last read; what may have ended since is not known yet.
-        """
-        stuck = looked - self._progress > SHORT_WORK
-        return None if stuck or not self.settled else self._seconds / self.settled
 
     # -- ends -------------------------------------------------------------------------------
 

@@ -105,16 +105,6 @@ class TestLoss:
         assert ledger.settled() == [why.trouble]
 
 
-def test_remembers_the_longest_run_of_a_function():
-    """What decides whether another one fits into the time that is left."""
-    ledger = Ledger()
-    for seconds in (1.0, 5.0, 2.0):
-        ledger.tasks.ran(ledger.one(), seconds)
-    assert ledger.tasks.longest == {"f": 5.0}
-    assert ledger.tasks.settled == 3
-    assert ledger.tasks.expected_seconds(0.0) == pytest.approx(8.0 / 3)
-
-
 def test_what_was_cancelled_does_not_leave():
     """And a bundle takes what fits, never nothing."""
     core = Core(Limits(max_workers=1))
