@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
+import secrets
 import stat
 
 from ..config import Credentials
-from ..errors import ConfigError, NoSuchPath, RequestRefused
+from ..errors import ConfigError, FcxError, NoSuchPath, RequestRefused
 from ..firecrest.client import Client
 from ..parity.gate import Facts
 
 FACT_AGE = 7 * 86400.0  # seconds for which who we are there is remembered
 DIRECTORY_AGE = 86400.0  # seconds for which a working_dir that was fine is not looked at again
+ROOM = 64 << 10  # bytes that a working_dir should have room for
 
 
 class Home:
@@ -53,11 +56,20 @@ class Home:
         await asyncio.to_thread(self.facts.forget, self._directory_fact(base))
 
     async def complaint(self) -> str:
-        """What is wrong with the working_dir, if that can be told; else nothing."""
+        """What is wrong with the working_dir, if that can be told; else nothing.
+
+        A job that had no room for a word of its own left none: so a file is written there.
+        """
+        name = f".fcx-room-{secrets.token_hex(4)}"
         try:
-            await self.client.files.stat(self.working_dir)
+            await self.client.files.write(self.working_dir, name, b" " * ROOM)
         except NoSuchPath:
             return f"working_dir {self.working_dir} does not exist on {self.client.system}\n"
+        except RequestRefused as error:
+            return f"{error}\n"
+        finally:
+            with contextlib.suppress(FcxError):
+                await self.client.files.remove(posixpath.join(self.working_dir, name))
         return ""
 
     async def claim(self, directory: str) -> bool:

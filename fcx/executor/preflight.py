@@ -205,7 +205,7 @@ class Watch:
         with contextlib.suppress(FcxError):
             working_dir = context.settings.table.working_dir
             found = await end_of_output(context.client, working_dir, self.job)
-            told = await context.home.complaint() if found is None else found
+            told = found or await context.home.complaint()
             begun = await self._begun()
         judge = fates.of_job if begun else fates.not_begun
         fate = judge(self.job, self.heard, told)

@@ -74,6 +74,8 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
         _put('"$programs".sh', programs.shell()),
         *(_put(f'"$run"/{shlex.quote(file.path)}', file.data) for file in files),
         _START.format(
+            puts=2 + len(files),
+            starved=names.TEMPORARY_FULL,
             name=programs.name(),
             zip=programs.digest(),
             sh=hashlib.sha256(programs.shell()).hexdigest(),
@@ -165,8 +167,9 @@ refuse() {{
 private() {{ # ours, and nobody else may write there
   [ -d "$1/." ] && [ -O "$1" ] && [ -z "$(find "$1/." -maxdepth 0 -perm /022)" ]
 }}
-mkdir -m 700 "$base" 2>/dev/null
-exec 9<"$base" || fail "$base cannot be opened" "working_dir may be gone"
+[ -e "$base" ] || told=$(LC_ALL=C mkdir -m 700 "$base" 2>&1) || [ -e "$base" ] ||
+  fail "$base cannot be made: working_dir may be gone" "$told"
+exec 9<"$base" || fail "$base cannot be opened" "it is not yours"
 [ ! -L "$base" ] && private /proc/self/fd/9 || refuse "$base"
 told=$(LC_ALL=C chmod 700 /proc/self/fd/9/. 2>&1) || fail "$base cannot be made private" "$told"
   run=/proc/self/fd/9/${{run##*/}}; programs=/proc/self/fd/9/${{programs##*/}}
@@ -185,7 +188,9 @@ over && exit 0
 me=$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}
 left="$run"/locks/$me.left
 (squeue -h -j "$SLURM_JOB_ID" -o %L >"$left~" && mv "$left~" "$left") 2>/dev/null &
+puts=0
 put() {{ # path command...: its input becomes the file, whole or not at all
+  puts=$((puts + 1))
   [ -e "$1" ] && return
   f=$1; shift
   told=$(
@@ -201,6 +206,10 @@ unpack() {{
 }}"""
 
 _START = """\
+if [ $puts != {puts} ]; then # bash had no room for a file with what one of them was to read
+  echo "fcx: there is no room for temporary files in ${{TMPDIR:-/tmp}} of $(uname -n)" >&2
+  exit {starved}
+fi
 if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
     [ "$(sha256sum <"$programs".sh)" != "{sh}  -" ]; then
   echo "fcx: the programs $base/{name}.* are not those of this job: remove it, submit again" |

@@ -43,7 +43,8 @@ CLOSED = "closed"  # in the inbox: the run is over; its content says what become
 KEEP, REMOVE = b"keep", b"remove"  # that content
 INITIALIZER = "initializer"
 EPOCH = 10**8  # numbers of bundles and orders that each client of a run has for itself
-DISK_FULL, NOT_OURS = 75, 77  # exit codes of a script or an agent that cannot, or will not, go on
+# Exit codes of a script or an agent that cannot, or will not, go on.
+TEMPORARY_FULL, DISK_FULL, NOT_OURS = 74, 75, 77
 
 _BUNDLE = re.compile("b([0-9]{6,12})")
 _ORDER = re.compile("o([0-9]{6,12})")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from ...jobscript.states import TERMINAL
-from ...protocol.names import DISK_FULL, NOT_OURS
+from ...protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 from .events import JobSeen, Trouble
 
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 KILLS = (9, 15)  # SIGKILL, SIGTERM
 NO_OUTPUT_FILE = 53  # the signal that Slurm says it was where it cannot open the output's file
+NO_ROOM = ("No space left on device", "isk quota exceeded")  # as every program says it
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",
@@ -74,7 +75,8 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     if state is not None and word == "CANCELLED":
         return _cancelled(job, state)
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
-    text = f"Job {job} ended ({_how(state)}) without finishing its work.{_cause(state)}{told}"
+    cause = _cause(state, detail)
+    text = f"Job {job} ended ({_how(state)}) without finishing its work.{cause}{told}"
     own = state is not None and state.exit_code == NOT_OURS
     return Fate("own" if own else "failed", Trouble("JobFailed", text))
 
@@ -88,8 +90,20 @@ def _cancelled(job: str, state: JobSeen) -> Fate:
     return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside{who}"))
 
 
-def _cause(state: JobSeen | None) -> str:
+def _full(state: JobSeen | None, told: str) -> bool:
+    """Whether there was no room for something: the code tells even where nobody could write it."""
+    code = state.exit_code if state else 0
+    return code in {DISK_FULL, TEMPORARY_FULL} or any(words in told for words in NO_ROOM)
+
+
+def _cause(state: JobSeen | None, told: str) -> str:
     """What Slurm, or our own script, means by how the job ended."""
+    if state is not None and state.exit_code == TEMPORARY_FULL:
+        return (
+            " No space left on device for temporary files on its node (in TMPDIR, else /tmp). Free "
+            "some there, or name another folder: `export TMPDIR=...` in ~/.bash_profile on the "
+            "cluster."
+        )
     if state is not None and state.exit_code == DISK_FULL:
         return (
             " No space left on device, or over quota (of bytes or of files): the run directory "
@@ -101,13 +115,15 @@ def _cause(state: JobSeen | None) -> str:
             "--error names (else working_dir) does not exist, cannot be written to, or has no room "
             "for a file more. Make it on the cluster, or correct sbatch_options."
         )
+    if _full(state, told):
+        return " A disk is full, or its quota is used up: free some where its output says so."
     return ""
 
 
 def complains(why: Fate, state: JobSeen | None, told: str) -> bool:
     """Whether it is the environment in which no agent came up, as far as anything tells."""
     code = state.exit_code if state else 0
-    passing = code == DISK_FULL or (state is not None and state.signal == NO_OUTPUT_FILE)
+    passing = _full(state, told) or (state is not None and state.signal == NO_OUTPUT_FILE)
     return why.kind == "failed" and not passing and not killed(state) and bool(told or code)
 
 
@@ -116,10 +132,10 @@ def not_begun(job: str, state: JobSeen | None, told: str) -> Fate:
 
     It has taken no lock, and the reasons that a script gives are not in its output.
     """
-    codes = (DISK_FULL, NOT_OURS)
     if state is None or state.state not in {"COMPLETED", "FAILED"} or state.signal:
         return of_job(job, state, told)
-    if state.exit_code in codes or "fcx: " in told or "srun: " in told:
+    ours = state.exit_code == NOT_OURS or _full(state, told)
+    if ours or "fcx: " in told or "srun: " in told:
         return of_job(job, state, told)
     ending = f" Its output ends with:\n{told.rstrip()}" if told.strip() else ""
     text = (

@@ -74,13 +74,12 @@ class JobEffects:
         return JobAnswered(action.id, (await self._seen(state))[0] if state else None)
 
     async def output(self, action: ReadOutput) -> AnyEvent:
-        """The end of it; without any, the usual reason is a working_dir that is gone."""
+        """The end of it; without any, the usual reason is a working_dir that is gone, or full."""
         context = self.context
         text = await end_of_output(context.client, context.settings.table.working_dir, action.job)
         if text is None:
             await context.home.forget(context.place.base)
-            text = await context.home.complaint()
-        return OutputRead(action.id, text)
+        return OutputRead(action.id, text or await context.home.complaint())
 
     async def _seen(self, *jobs: JobState) -> tuple[JobSeen, ...]:
         run = self.context.identity.id
@@ -105,7 +104,7 @@ class JobEffects:
 
 
 async def end_of_output(client: Client, working_dir: str, job: str) -> str | None:
-    """The end of what a job wrote, and of its errors where they go elsewhere; None: no such file.
+    """The end of what a job wrote, with its errors where they go elsewhere; None: no such file.
 
     Raises what keeps the server from telling.
     """

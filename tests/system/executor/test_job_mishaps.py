@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from executors.deadline import WAIT
 from executors.fixtures import TIME, making
-from small_disk import small_disk
+from small_disk import fill, small_disk
 
-from fcx.errors import JobFailed, OutOfMemory, ParityError
+from fcx.errors import JobFailed, OutOfMemory, ParityError, ResultError
 from fcx.local import cluster
 
 
@@ -56,6 +58,54 @@ def test_a_full_disk(make, tmp_path, options):
         pytest.raises(JobFailed, match="No space left on device|no room for a file more"),
     ):
         executor.submit(abs, -1).result(WAIT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave", [0, 4096, 8192, 12288])
+def test_a_disk_that_was_filled_by_others(make, tmp_path, leave):
+    """After a task had room there: neither the job nor its agent can write a word about it."""
+    with small_disk(tmp_path / "full", "size=2m") as folder:
+        with make(folder, [TIME]) as executor:
+            assert executor.submit(abs, -1).result(WAIT) == 1
+        fill(folder, leave=leave)
+        with (
+            make(folder, [TIME], task_retries=0) as executor,
+            pytest.raises((JobFailed, ResultError), match="No space left on device"),
+        ):
+            executor.submit(bytes, 100_000).result(WAIT)
+
+
+@pytest.mark.slow
+def test_a_node_without_room_for_temporary_files(tmp_path, monkeypatch):
+    """Its script cannot even be read whole: no pilot serves without what it was to bring."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("FCX_LOCAL_HOME", str(home))
+    with small_disk(tmp_path / "full", "size=16k") as folder:
+        (home / ".bash_profile").write_text(f"export TMPDIR={folder}\n")
+        with cluster() as env, making(env, tmp_path) as build:
+            executor = build(tmp_path, [TIME], task_retries=0, parity="off")
+            with pytest.raises(JobFailed, match="temporary files on its node") as caught:
+                executor.submit(len, os.urandom(150_000)).result(WAIT)
+    assert f"no room for temporary files in {folder}" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_job_without_a_word_in_a_working_dir_without_room(tmp_path, monkeypatch):
+    """Whatever it was that failed, the disk is named, and no Python that could not start."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("FCX_LOCAL_HOME", str(home))
+    with small_disk(tmp_path / "full", "size=2m") as folder:
+        with cluster() as env, making(env, tmp_path) as build:
+            executor = build(folder, [TIME])
+            assert executor.submit(abs, -1).result(WAIT) == 1
+            (home / ".bash_profile").write_text(
+                f"cat /dev/zero >{folder}/filling 2>/dev/null; trap 'exit 1' EXIT\n"
+            )
+            executor = build(folder, [TIME], task_retries=0)
+            with pytest.raises(JobFailed, match="No space left on device"):
+                executor.submit(abs, -1).result(WAIT)
 
 
 def eat(size):

@@ -158,13 +158,13 @@ class TestRender:
 class TestBeginning:
     """What the script does before its srun, run by a real shell."""
 
-    def begin(self, run, job="12", text=None):
+    def begin(self, run, job="12", text=None, **more):
         """The script up to its srun, as Slurm would start it."""
         text = text or render(shape(str(run)), "x-001", [])
         part = text[: text.index("export FCX_UMASK")] + "echo served\n"
         return subprocess.run(
             ["bash"], input=part.encode(), check=False, capture_output=True,
-            env={"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": job},
+            env={"PATH": "/usr/bin:/bin", "SLURM_JOB_ID": job, **more},
         )  # fmt: skip
 
     @pytest.fixture
@@ -280,8 +280,24 @@ class TestBeginning:
         assert (done.returncode, done.stdout) == (names.NOT_OURS, "")
         assert "is not yours alone" in done.stderr
 
+    def test_no_room_for_temporary_files_has_a_code_of_its_own(self, tmp_path):
+        """Bash keeps a long file that the script brings in one: nothing is served without it."""
+        run = tmp_path / "base" / "run"
+        text = render(shape(str(run)), "x-001", [File("inbox/b000001", os.urandom(150_000))])
+        with small_disk(tmp_path / "tmp", "size=16k") as folder:
+            done = self.begin(run, text=text, TMPDIR=str(folder))
+        assert (done.returncode, done.stdout) == (names.TEMPORARY_FULL, b"")
+        assert f"no room for temporary files in {folder} of ".encode() in done.stderr
+        assert self.begin(run, text=text).stdout == b"served\n"
+
+    def test_a_folder_that_cannot_be_made_says_why(self, tmp_path):
+        """A working_dir that is gone, or has no room for it."""
+        done = self.begin(tmp_path / "gone" / "base" / "run")
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"working_dir may be gone: mkdir: " in done.stderr
+
     @pytest.mark.parametrize(
-        "options", ["size=8k", "size=64k", *(f"nr_inodes={count}" for count in range(2, 16))]
+        "options", ["size=8k", "size=64k", *(f"nr_inodes={count}" for count in range(1, 16))]
     )
     def test_a_full_disk_is_named_and_has_a_code(self, tmp_path, options):
         """The job's output may be on the same disk: then only the code tells."""

@@ -8,7 +8,7 @@ from fcx import errors
 from fcx.executor.completion import exception_of
 from fcx.executor.core import fates
 from fcx.executor.core.events import JobSeen
-from fcx.protocol.names import DISK_FULL, NOT_OURS
+from fcx.protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,23 @@ def test_names_the_signal_and_the_full_disk():
     assert "signal 9" in fates.of_job("7", JobSeen("7", "FAILED", signal=9)).trouble.message
     full = JobSeen("7", "FAILED", exit_code=DISK_FULL)
     assert "No space left on device" in fates.of_job("7", full).trouble.message
+
+
+@pytest.mark.parametrize(
+    ("code", "told", "words"),
+    [
+        (TEMPORARY_FULL, "", "temporary files on its node"),
+        (1, "cp: error writing '/w/x': No space left on device\n", "A disk is full"),
+        (1, "cannot create file: Disk quota exceeded\n", "its quota is used up"),
+    ],
+)
+def test_a_disk_that_is_full_is_no_python_that_cannot_start(code, told, words):
+    """Nor a start-up file that ends the shell, whoever says it."""
+    state = JobSeen("7", "FAILED", exit_code=code)
+    why = fates.of_job("7", state, told)
+    assert words in why.trouble.message
+    assert not fates.complains(why, state, told)
+    assert fates.not_begun("7", state, told) == why
 
 
 def test_a_run_directory_that_is_not_ours_is_final():
