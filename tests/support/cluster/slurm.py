@@ -155,8 +155,13 @@ class SlurmCluster:
         daemon.wait()
 
     def start_controller(self) -> None:
-        """Start slurmctld anew, with the state that it had saved."""
+        """Start slurmctld anew, with the state that it had saved; nodes that it took down serve."""
         self._daemons[0] = self._start("slurmctld", "-D")
+        deadline = time.monotonic() + START_TIMEOUT
+        resume = ("scontrol", "update", f"NodeName={','.join(self.nodes)}", "State=RESUME")
+        while "down" in self._states() and time.monotonic() < deadline:
+            self.run(*resume, check=False)
+            time.sleep(0.1)
 
     def logs(self, lines: int = 15) -> str:
         """The last lines of each daemon's log."""
@@ -173,7 +178,7 @@ class SlurmCluster:
         for daemon in reversed(self._daemons):
             _end(daemon)
         self._daemons.clear()
-        for pid in self._steps():
+        for pid in self._left():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
@@ -222,11 +227,15 @@ class SlurmCluster:
 
     def _idle(self) -> bool:
         """Whether the controller answers and every node has reported to it."""
-        try:
-            states = self.run("sinfo", "-h", "-N", "-p", "debug", "-o", "%T", timeout=60).split()
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return False
+        states = self._states().split()
         return len(states) == len(self.nodes) and set(states) == {"idle"}
+
+    def _states(self) -> str:
+        """Of all nodes; ``down`` while the controller does not answer."""
+        try:
+            return self.run("sinfo", "-h", "-N", "-p", "debug", "-o", "%T", timeout=60)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return "down"
 
     def _cancel_all(self) -> None:
         deadline = time.monotonic() + STOP_TIMEOUT
@@ -238,16 +247,17 @@ class SlurmCluster:
                 self.run("scancel", "--quiet", *sorted(set(jobs)), timeout=60, check=False)
                 time.sleep(0.1)
 
-    def _steps(self) -> Iterator[int]:
-        """The step daemons of this Slurm: known by the slurm.conf in their environment."""
+    def _left(self) -> Iterator[int]:
+        """What its jobs left, daemons of steps included: known by slurm.conf in their environment.
+
+        A controller that was killed may have forgotten jobs, whose `srun` then waits for ever.
+        """
         mark = f"SLURM_CONF={self.conf}".encode()
         for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
+            if not entry.name.isdigit() or int(entry.name) == os.getpid():
                 continue
             with contextlib.suppress(OSError):
-                if (entry / "comm").read_text().startswith("slurmstepd") and mark in (
-                    entry / "environ"
-                ).read_bytes().split(b"\0"):
+                if mark in (entry / "environ").read_bytes().split(b"\0"):
                     yield int(entry.name)
 
 
