@@ -153,11 +153,14 @@ def _spoken(kind: inspect.Type, words: Mapping[str, str]) -> str:
         *others, last = (str(value) for value in kind.values)
         return f"{', '.join(others)} or {last}"
     if isinstance(kind, (inspect.ListType, inspect.VarTupleType)):
-        return words["sequence"] + _of_strings(kind.item_type)
+        return words["sequence"] + _items(kind.item_type, words)
     if isinstance(kind, inspect.DictType):
-        return words["mapping"] + _of_strings(kind.value_type)
+        return words["mapping"] + _items(kind.value_type, words)
     return _SIMPLE.get(type(kind), words["mapping"])
 
 
-def _of_strings(kind: inspect.Type) -> str:
+def _items(kind: inspect.Type, words: Mapping[str, str]) -> str:
+    """What a list, or a table, holds."""
+    if isinstance(kind, inspect.StructType):
+        return f" of {words['mapping'].split()[-1]}s"
     return " of strings" if isinstance(kind, inspect.StrType) else ""

@@ -54,8 +54,11 @@ PART = {"name": "n"}
         ({"part": {"name": ""}}, "part.name must be a string, not ''"),
         ({"part": {"name": "n", "note": 1}}, "part.note must be a string, not 1"),
         ({"part": {"name": "n", "maybe": 1}}, "part.maybe must be a string or null, not 1"),
-        ({"part": PART, "parts": {}}, "parts must be a list, not {}"),
-        ({"part": PART, "parts": [PART, 3]}, "parts must be a list, not [{'name': 'n'}, 3]"),
+        ({"part": PART, "parts": {}}, "parts must be a list of objects, not {}"),
+        (
+            {"part": PART, "parts": [PART, 3]},
+            "parts must be a list of objects, not [{'name': 'n'}, 3]",
+        ),
         ({"part": PART, "parts": [PART, {}]}, "parts[1].name must be a string, not None"),
         ({"part": PART, "words": ["a", 1]}, "words must be a list of strings, not ['a', 1]"),
         ({"part": PART, "words": "a"}, "words must be a list of strings, not 'a'"),

@@ -41,7 +41,7 @@ class TestReading:
 
     def test_a_directory_is_not_empty_for_null(self):
         """What lies there would count as gone; one that is empty has a list of nothing."""
-        with pytest.raises(Odd, match="the whole must be a list, not None"):
+        with pytest.raises(Odd, match="the whole must be a list of objects, not None"):
             answers.read_files(None)
         assert answers.read_files([]) == []
 
