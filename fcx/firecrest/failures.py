@@ -24,6 +24,7 @@ NO_DATE = 30.0  # seconds to wait where it asks for it in words that cannot be r
 REST = 5.0  # seconds to wait where it does not say how long
 SHOWN = 300  # characters of an odd page that a message has
 LONGEST_WORDS = 2000  # characters of the server's own words that a message has
+NO_ROOM = ("No space left on device", "Disk quota exceeded")  # of bytes or of files
 # Words of a command that failed for a reason that does not pass, though the status is a 500.
 LASTING = (
     "already complet",
@@ -32,8 +33,7 @@ LASTING = (
     "File name too long",
     "Is a directory",
     "Not a directory",
-    "No space left on device",
-    "Disk quota exceeded",
+    *NO_ROOM,
     "Operation not permitted",
     "Permission denied",
     "Read-only file system",
@@ -206,12 +206,22 @@ def _worded(response: Any, message: str, told: str, url: str) -> Exception:
         return Passing(f"{message} (HTTP {status})", rest)
     known = status in REFUSED_STATUSES or any(word in message for word in REFUSED)
     if lasting or known:
-        return RequestRefused(told, status)
+        return RequestRefused(told + _remedy(message), status)
     passing = f"{message} (HTTP {status})"
     if message == "Not Found":  # of a path that the server itself does not have
         wrong = _nowhere(status, f"the answer is {passing}", url)
         return Passing(passing, rest, meaning=wrong)
     return Passing(passing, rest, meaning=RequestRefused(told, status), early=False)
+
+
+def _remedy(message: str) -> str:
+    """What to do about it, where the words of the system leave only one thing."""
+    if not any(words in message for words in NO_ROOM):
+        return ""
+    return (
+        ". Remove files there (`fcx runs clean` removes those of runs that are over), have the "
+        "quota raised, or name another working_dir"
+    )
 
 
 def worded(response: Any) -> str | None:

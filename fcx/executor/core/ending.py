@@ -88,8 +88,8 @@ class Ending:
         if sent and began and self._may_have_run(trouble):
             self.keep = self.left_open = True
             self.requests.say(
-                f"Run {self.limits.words.run} is left open: its pilots go on, and "
-                f"fcx.attach({self.limits.words.run!r}) collects what they finish.",
+                f"Run {self.limits.words.run} is left open: fcx.attach({self.limits.words.run!r}) "
+                "collects what its pilots have finished, and what they may yet finish.",
                 "warning",
             )
         self.left_open = self.left_open or self.inbox.taken

@@ -9,7 +9,7 @@ from executors.deadline import WAIT
 from executors.fixtures import TIME, making
 from small_disk import fill, small_disk
 
-from fcx.errors import JobFailed, OutOfMemory, ParityError, ResultError
+from fcx.errors import JobFailed, OutOfMemory, ParityError, RequestRefused, ResultError
 from fcx.local import cluster
 
 
@@ -73,6 +73,20 @@ def test_a_disk_that_was_filled_by_others(make, tmp_path, leave):
             pytest.raises((JobFailed, ResultError), match="No space left on device"),
         ):
             executor.submit(bytes, 100_000).result(WAIT)
+
+
+@pytest.mark.slow
+def test_an_upload_into_a_full_disk(make, tmp_path, caplog):
+    """What is to be done is said, and nothing of pilots that may have ended of the same."""
+    with small_disk(tmp_path / "full", "size=2m") as folder:
+        with make(folder, [TIME], task_retries=0, idle_timeout=60) as executor:
+            assert executor.submit(abs, -1).result(WAIT) == 1
+            fill(folder)
+            future = executor.submit(len, os.urandom(600_000))
+            with pytest.raises(RequestRefused, match="No space left on device") as caught:
+                future.result(WAIT)
+    assert "name another working_dir" in str(caught.value)
+    assert "its pilots go on" not in caplog.text
 
 
 @pytest.mark.slow

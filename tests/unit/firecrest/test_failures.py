@@ -70,6 +70,14 @@ class TestRefusals:
         assert message in str(found)
         assert str(found).startswith("Could not look")
 
+    @pytest.mark.parametrize("message", ["No space left on device", "Disk quota exceeded"])
+    def test_a_full_disk_has_a_remedy(self, message):
+        """One that is known, whatever was to be written."""
+        told = str(failures.refusal(response(500, f"base64: write error: {message}"), "write /w/f"))
+        assert f"Could not write /w/f: base64: write error: {message} (HTTP 500). Remove " in told
+        assert "`fcx runs clean`" in told
+        assert "name another working_dir" in told
+
     def test_a_path_that_is_not_there(self):
         """By its words."""
         found = failures.refusal(response(404, "ls: No such file or directory"), "look")
