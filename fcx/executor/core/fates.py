@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ...jobscript.states import TERMINAL
@@ -12,6 +14,10 @@ SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 KILLS = (9, 15)  # SIGKILL, SIGTERM
 NO_OUTPUT_FILE = 53  # the signal that Slurm says it was where it cannot open the output's file
 NO_ROOM = ("No space left on device", "isk quota exceeded")  # as every program says it
+# A Slurm that samples what jobs hold kills them, and calls them FAILED: only its output has why.
+STARVED = re.compile(
+    r"^slurmstepd\S*: error: .*(xceeded \w*\s?memory limit|oom.kill)", re.MULTILINE
+)
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",
@@ -63,7 +69,7 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     word = state.state if state else "unknown"
     if word in {"TIMEOUT", "DEADLINE"}:
         return time_limit(job)
-    if word == "OUT_OF_MEMORY":
+    if word == "OUT_OF_MEMORY" or (killed(state) and STARVED.search(detail)):
         text = f"Job {job} ran out of memory. Ask for more with --mem."
         return Fate("memory", Trouble("OutOfMemory", text))
     if word in {"NODE_FAIL", "BOOT_FAIL"}:

@@ -137,7 +137,23 @@ class Inquest:
             self.requests.ask(CancelJob, job, then=nothing, failed=nothing)
 
     def _pilot_claims(self, pilot: Pilot, silent: list[Cursor], claims: dict[str, str]) -> None:
-        why = fates.of_job(pilot.job, pilot.heard.state)
+        """What was killed may have been so for its memory: the job's output says it."""
+        lost = partial(self._pilot_lost, pilot, silent, claims)
+        if fates.killed(pilot.heard.state) and pilot.phase != "leaving":
+            self.requests.ask(ReadOutput, pilot.job, then=lost, failed=lost)
+        else:
+            lost(None, None)
+
+    def _pilot_lost(
+        self,
+        pilot: Pilot,
+        silent: list[Cursor],
+        claims: dict[str, str],
+        _action: Any,
+        event: OutputRead | Failed | None,
+    ) -> None:
+        told = event.text if isinstance(event, OutputRead) else ""
+        why = fates.of_job(pilot.job, pilot.heard.state, told)
         for cursor in silent:
             if cursor.name in claims.values():  # it did come up, though its log cannot be read
                 pilot.agents[cursor.name] = None

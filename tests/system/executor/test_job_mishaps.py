@@ -137,3 +137,12 @@ def test_a_task_that_takes_more_memory_than_its_job_has(make, tmp_path):
         pytest.raises(OutOfMemory, match="--mem"),
     ):
         executor.submit(eat, 400).result(WAIT)
+
+
+@pytest.mark.slow
+def test_a_task_that_takes_more_memory_than_its_job_has_on_slurm(slurm_firecrest, tmp_path):
+    """Without cgroups a real one samples what jobs hold, and kills the step with SIGKILL."""
+    with making(slurm_firecrest, tmp_path) as build:
+        executor = build(tmp_path, [TIME, "--mem=200"], task_retries=0)
+        with pytest.raises(OutOfMemory, match="--mem"):
+            executor.submit(eat, 400).result(WAIT)

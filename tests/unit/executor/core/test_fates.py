@@ -44,6 +44,23 @@ def test_who_cancelled_a_job_is_said_as_far_as_it_is_known():
     assert (ours.kind, ours.retried) == ("preempted", True)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "slurmstepd-nid001: error: StepId=1.0 exceeded memory limit (4818 > 2097), being killed\n",
+        "x\nslurmstepd-nid001: error: Exceeded job memory limit\nsrun: error: task 0: Killed\n",
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=7.0. Some of the step tasks ...\n",
+        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=7.batch cgroup.\n",
+    ],
+)
+def test_what_was_killed_for_its_memory_is_told_by_slurms_own_words(told):
+    """Where the state is FAILED; what a task prints about memory is no such word."""
+    state = JobSeen("7", "FAILED", exit_code=137)
+    assert fates.of_job("7", state, told).trouble.error == "OutOfMemory"
+    assert fates.of_job("7", JobSeen("7", "FAILED", exit_code=1), told).kind == "failed"
+    assert fates.of_job("7", state, "my oom_kill, exceeded memory limit").kind == "failed"
+
+
 def test_shows_the_end_of_the_jobs_output():
     """What the script said before it ended is the usual reason."""
     state = JobSeen("7", "FAILED", exit_code=127)
