@@ -17,7 +17,7 @@ import zlib
 
 import pytest
 from executors.deadline import WAIT
-from odd_server import TOKEN, Say, odd_server
+from odd_server import Say
 
 from fcx import errors
 from fcx.config import Credentials
@@ -50,21 +50,6 @@ TOO_MUCH = {
     "gzip with more behind it": Say(PACKED["gzip"] * 2, headers={"Content-Encoding": "gzip"}),
     "nonsense as gzip": Say(JOBS, headers={"Content-Encoding": "gzip"}),
 }
-
-
-@pytest.fixture(scope="module")
-def served():
-    """One server for the module."""
-    with odd_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(served):
-    """It gives good tokens."""
-    served.tokens.clear()
-    served.tokens.append(TOKEN)
-    return served
 
 
 def listing(env, patience=30.0):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 from executors.deadline import WAIT
-from odd_server import TOKEN, OddServer, Say, odd_server
+from odd_server import Say
 
 from fcx import errors
 from fcx.config import Credentials
@@ -71,22 +71,6 @@ CALLS = {
     "set_mode": (lambda c: c.files.set_mode("/f", "700"), Say.json({"output": FILE})),
     "remove": (lambda c: c.files.remove("/f"), Say(status=204)),
 }
-
-
-@pytest.fixture(scope="module")
-def served():
-    """One server for the module."""
-    with odd_server() as server:
-        yield server
-
-
-@pytest.fixture
-def server(served: OddServer):
-    """It gives good tokens."""
-    served.tokens.clear()
-    served.tokens.append(TOKEN)
-    served.token_requests.clear()
-    return served
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import threading
 
 import pytest
 from executors.deadline import WAIT
-from odd_server import TOKEN, Say, odd_server
+from odd_server import Say
 
 from fcx import errors
 from fcx.config import Credentials
@@ -35,21 +35,11 @@ def _bare(monkeypatch):
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-@pytest.fixture(scope="module")
-def served():
-    """One server for the module."""
-    with odd_server() as server:
-        yield server
-
-
 @pytest.fixture
-def server(served):
-    """It gives good tokens, and lists no jobs."""
-    served.tokens.clear()
-    served.tokens.append(TOKEN)
-    served.token_requests.clear()
-    served.say(JOBS)
-    return served
+def server(server):
+    """It lists no jobs."""
+    server.say(JOBS)
+    return server
 
 
 @pytest.fixture

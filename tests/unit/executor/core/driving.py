@@ -59,17 +59,25 @@ class Drive:
         """An action fails."""
         return self.tell(Failed(action.id, kind, Trouble("RequestRefused", text)))
 
-    def serve(self, *tasks: str, job: str = "7") -> None:
-        """Submit tasks, up to the job that brings them along."""
+    def submit(self, *tasks: str) -> None:
+        """Submit tasks, up to the request for the job that brings them along."""
         self.tell(Submitted(tuple(TaskInfo(task, "work", 10) for task in tasks)))
         self.tell(Prepared(self.last(Prepare).id, "/runs/one"))
         self.wait(0.05)
         self.done(RecordTasks)
         self.tell(Encoded(self.last(Encode).id, 100))
-        self.launched(job)
+        self.done(RecordPilot)
+
+    def serve(self, *tasks: str, job: str = "7") -> None:
+        """Submit tasks, and have the job."""
+        self.submit(*tasks)
+        self._made(job)
 
     def launched(self, job: str) -> None:
         """The last pilot has a job."""
         self.done(RecordPilot)
+        self._made(job)
+
+    def _made(self, job: str) -> None:
         self.tell(JobMade(self.last(SubmitPilot).id, job, repeated=False))
         self.done(RecordPilot)

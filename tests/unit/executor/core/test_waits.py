@@ -5,29 +5,8 @@ from __future__ import annotations
 import pytest
 from driving import Drive
 
-from fcx.executor.core.actions import (
-    AskJob,
-    Broken,
-    Encode,
-    ListJobs,
-    Prepare,
-    RecordPilot,
-    RecordTasks,
-    Say,
-    SubmitPilot,
-)
-from fcx.executor.core.events import (
-    Encoded,
-    Failed,
-    JobAnswered,
-    JobMade,
-    JobSeen,
-    JobsListed,
-    Prepared,
-    Submitted,
-    TaskInfo,
-    Trouble,
-)
+from fcx.executor.core.actions import AskJob, Broken, ListJobs, Say, SubmitPilot
+from fcx.executor.core.events import Failed, JobAnswered, JobMade, JobSeen, JobsListed, Trouble
 
 LIMIT = "sbatch: error: QOSMaxSubmitJobPerUserLimit."
 
@@ -188,12 +167,7 @@ def test_a_job_of_an_earlier_try_may_begin_late_whatever_came_of_the_last() -> N
 def refused(times: int) -> Drive:
     """A first pilot that Slurm does not take so often."""
     drive = Drive(max_workers=1)
-    drive.tell(Submitted((TaskInfo("t0", "work", 10),)))
-    drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
-    drive.wait(0.05)
-    drive.done(RecordTasks)
-    drive.tell(Encoded(drive.last(Encode).id, 100))
-    drive.done(RecordPilot)
+    drive.submit("t0")
     for number in range(1, times + 1):
         assert len(drive.all(SubmitPilot)) == number
         trouble = Trouble("SubmitLimit", LIMIT)
