@@ -79,6 +79,7 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
             name=programs.name(),
             zip=programs.digest(),
             sh=hashlib.sha256(programs.shell()).hexdigest(),
+            edf=_SAME if shape.edf else "",
             srun=srun_line(shape, pilot),
         ),
     ]
@@ -216,11 +217,16 @@ if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
     tee -a "$run"/logs/"$me".0.exit >&2
   exit 1
 fi
-export FCX_UMASK=$mask
+{edf}export FCX_UMASK=$mask
 {srun}
 code=$?
 over
 exit $code"""
+
+_SAME = """\
+[ "$base" -ef /proc/self/fd/9/. ] || refuse "$base"
+"""
+"""srun takes the EDF by its path: another folder may have taken that name since it was held."""
 
 _PIN = """\
 exec 9<"$0"; programs=$1; shift

@@ -280,6 +280,19 @@ class TestBeginning:
         assert (done.returncode, done.stdout) == (names.NOT_OURS, "")
         assert "is not yours alone" in done.stderr
 
+    @pytest.mark.parametrize("edf", ["", "edf/x.toml"])
+    def test_an_edf_is_not_taken_from_what_has_taken_the_folders_name(self, run, edf):
+        """All else is read through the folder that the script holds; srun goes by the name."""
+        text = render(shape(str(run), edf=edf), "x-001", [])
+        at = text.index('[ "$base" -ef' if edf else "export FCX_UMASK")
+        swap = 'mv "$base" "$base.away"; mkdir -m 700 "$base"\n'
+        done = self.begin(run, text=text[:at] + swap + text[at:])
+        if edf:
+            assert (done.returncode, done.stdout) == (names.NOT_OURS, b"")
+            assert b"is not yours alone" in done.stderr
+        else:
+            assert done.stdout == b"served\n"
+
     def test_no_room_for_temporary_files_has_a_code_of_its_own(self, tmp_path):
         """Bash keeps a long file that the script brings in one: nothing is served without it."""
         run = tmp_path / "base" / "run"

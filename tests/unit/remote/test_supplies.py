@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import zipfile
 
@@ -44,6 +45,22 @@ def test_one_that_must_lie_unpacked_is_unpacked_once(supplies, tmp_path):
     assert (tmp_path / "modules" / "d" / "m" / "__init__.py").read_text() == "x = 1\n"
     assert Supplies(str(tmp_path), "8.0.0").module("d.x.zip") == folder
     assert sorted(p.name for p in (tmp_path / "modules").iterdir()) == ["d", "d.x.zip"]
+
+
+def test_who_takes_the_name_of_the_folder_does_not_take_its_modules(tmp_path):
+    """It is held open: the path is that of the folder itself, whatever it is called by now."""
+    base = tmp_path / "base"
+    (base / "run" / "modules").mkdir(parents=True)
+    zipped(base / "run" / "modules" / "d.zip")
+    held = os.open(base, os.O_RDONLY)
+    try:
+        base.rename(tmp_path / "away")
+        (base / "run" / "modules").mkdir(parents=True)
+        (base / "run" / "modules" / "d.zip").write_bytes(b"somebody else's")
+        found = Supplies(f"/proc/self/fd/{held}/run", "7.0.0").module("d.zip")
+    finally:
+        os.close(held)
+    assert found == str(tmp_path / "away" / "run" / "modules" / "d.zip")
 
 
 def test_a_large_one_is_joined(supplies, tmp_path):
