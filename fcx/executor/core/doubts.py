@@ -128,9 +128,9 @@ class Doubts:
 
     def _note(self, pilot: Pilot, state: JobSeen) -> None:
         before = pilot.heard.state
-        if before is None or before.state != state.state:
-            self.requests.say(f"Job {pilot.job}: {state.state}")
         pilot.heard.seen(state, self.requests.now)
+        if (before is None or before.state != state.state) and not self.fleet.past(pilot):
+            self.requests.say(f"Job {pilot.job}: {state.state}")
 
     def _act(self, sink: Sink, pilot: Pilot, state: JobSeen) -> None:
         if fates.ended(state):

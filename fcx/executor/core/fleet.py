@@ -32,6 +32,7 @@ class Heard(msgspec.Struct):
     """What the server has said of a pilot's job, and in how many answers it did not know it."""
 
     state: JobSeen | None = None
+    alive: bool = False  # it has said that it has not ended
     reason: str = ""  # for waiting, as last said
     unknown_since: float = 0.0
     unknown_answers: int = 0
@@ -50,6 +51,7 @@ class Heard(msgspec.Struct):
         """Note what it said."""
         self.state = state
         self.unknown_answers = 0
+        self.alive = self.alive or not fates.ended(state)
         if not fates.stuck(state):
             self.stuck = None
         elif self.stuck is None:
@@ -166,6 +168,10 @@ class Fleet:
     def of_job(self, job: str) -> Pilot | None:
         """The pilot that runs as this job."""
         return next((pilot for pilot in self.pilots if job in pilot.jobs()), None)
+
+    def past(self, pilot: Pilot) -> bool:
+        """Whether it ended before this process heard of it: no others will end so for that."""
+        return pilot.name in self.earlier and not pilot.heard.alive
 
     def take_name(self) -> str:
         """The name of a pilot to come: each is given once."""

@@ -167,9 +167,10 @@ class Inquest:
 
     def _conclude(self, pilot: Pilot, *, begun: bool = True) -> None:
         """``begun``: its script may have come to our lines, as the lock that it took says."""
-        if pilot.phase == "leaving" or pilot.agents or not pilot.job:
+        told = pilot.phase == "leaving" or pilot.agents or self.fleet.past(pilot)
+        if told or not pilot.job:  # an earlier process ended before it had an answer
             del self._open[pilot.name]
-            self.over(pilot)  # without a job: an earlier process ended before it had an answer
+            self.over(pilot)
         else:
             read = partial(self._barren, pilot, begun)
             self.requests.ask(ReadOutput, pilot.job, then=read, failed=read)
@@ -232,7 +233,8 @@ class Inquest:
         if pilot.phase == "ended":
             return
         pilot.phase = "ended"
-        self.requests.say(f"Job {pilot.job} has ended")
+        if not self.fleet.past(pilot):
+            self.requests.say(f"Job {pilot.job} has ended")
         kept = self.inbox.kept  # by us alone: no agent of this pilot came up to take them
         others = {name for other in self.fleet.live() for name in other.bundles}
         carried = [name for name in pilot.bundles if name in kept and name not in others]

@@ -89,7 +89,8 @@ class Outcomes:
             pilot.phase = "up"
         self.fleet.barren.over()
         self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
-        self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
+        if not (self.fleet.past(pilot) and fates.ended(pilot.heard.state)):
+            self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
         if record.probe:
             self.gate.judge_place(record.probe)
 

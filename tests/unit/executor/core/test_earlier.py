@@ -5,13 +5,17 @@ from __future__ import annotations
 from driving import Drive
 
 from fcx.executor.core.actions import (
+    AskJob,
     CancelJob,
     Encode,
     Fetch,
     Found,
     ListFolder,
+    ListJobs,
+    ListLinks,
     ReadInbox,
     ReadLog,
+    ReadOutput,
     RecordEnd,
     RecordTasks,
     RemoveDirectory,
@@ -27,10 +31,16 @@ from fcx.executor.core.events import (
     Attached,
     CloseAsked,
     Done,
+    Encoded,
     FilesListed,
     Finished,
     InboxRead,
+    JobAnswered,
+    JobSeen,
+    JobsListed,
+    LinksListed,
     LogRead,
+    OutputRead,
     Owned,
     Settled,
     Submitted,
@@ -304,3 +314,28 @@ def test_a_pilot_that_no_journal_had_brings_its_tasks():
     assert [task.id for task in drive.last(Found).tasks] == ["t2"]
     assert drive.last(Settle).task == "t2"
     assert drive.last(Settle).trouble is None
+
+
+def test_jobs_that_ended_before_a_run_goes_on_are_no_sign_for_those_to_come():
+    """The last client cancelled what it did not need; scancel may have, or Slurm forgotten them."""
+    pilots = tuple((f"fcx-{number:03d}", str(number)) for number in range(1, 8))
+    drive = resumed(pilots=pilots)
+    drive.tell(Submitted((info("u1", "a"),)))
+    inbox(drive)
+    known = tuple(JobSeen(str(number), "CANCELLED") for number in range(1, 6))
+    answers = {
+        ListJobs: lambda action: JobsListed(action, known, 0.1),
+        AskJob: lambda action: JobAnswered(action, None),
+        ReadInbox: lambda action: InboxRead(action, ()),
+        ListFolder: lambda action: FilesListed(action, ()),
+        ListLinks: lambda action: LinksListed(action, ()),
+        ReadOutput: lambda action: OutputRead(action, ""),
+        Encode: lambda action: Encoded(action, 100),
+    }
+    while not drive.all(SubmitPilot) and drive.now < 120:
+        drive.wait(1.0)
+        for waiting in list(drive.core.requests.under_way.values()):
+            drive.tell(answers.get(type(waiting.action), Done)(waiting.action.id))
+    assert drive.all(SubmitPilot)
+    assert not drive.all(Settle)
+    assert not [note.text for note in drive.all(Say) if note.text.startswith("Job ")]
