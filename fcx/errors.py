@@ -84,6 +84,8 @@ class ManifestError(FcxError):
 class StateError(FcxError):
     """The file of what this machine remembers (runs, facts) cannot be read or written."""
 
+    busy = False  # another process holds it, which passes
+
 
 class ParityError(FcxError):
     """The remote side is not what was asked for; ``verdict`` has the differences."""

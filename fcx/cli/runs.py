@@ -34,6 +34,8 @@ def list_runs(
 
     upkeep = Upkeep()
     views = upkeep.views(upkeep.journal.runs(), ask=not local)
+    for line in upkeep.journal.damaged().values():
+        typer.echo(f"fcx: {line}", err=True)
     if as_json:
         typer.echo(json.dumps([_record(view) for view in views], indent=2))
         return

@@ -72,19 +72,26 @@ class Home:
                 await self.client.files.remove(posixpath.join(self.working_dir, name))
         return ""
 
-    async def claim(self, directory: str) -> bool:
-        """Make a run directory of a given name; False where something lies under that name.
+    async def claim(self, directory: str, mark: str) -> bool:
+        """Make a run directory of a given name; False where that is another run's.
 
-        An empty one is ours: we made it before, and did not hear the answer.
+        Of several that come at once, and of what is asked again because the answer was lost, the
+        link decides: it has the mark of the run's key. An empty directory has no owner yet.
         """
-        files = self.client.files
+        files, link = self.client.files, posixpath.join(directory, "key")
+        target = posixpath.join(directory, mark)
         try:
             await files.make_folder(directory, parents=False)
         except RequestRefused as error:
             if "File exists" not in str(error):
                 raise
-            return not await files.list(directory)
-        return True
+            found = await files.list(directory)
+            if found:
+                return "key" in found and found["key"].target == target
+        if await files.link(link, target):
+            return True
+        found = await files.list(directory)
+        return "key" in found and found["key"].target == target
 
     async def _ask_user(self) -> str:
         try:

@@ -17,6 +17,7 @@ from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
 from ..state.journal import Journal, RunRecord
 from ..state.memory import Memory
+from ..state.presence import Presence
 from .core.events import Attached, TaskInfo
 from .effects.context import Context, Identity
 from .future import FirecrestFuture
@@ -51,7 +52,21 @@ def identify(
         return new, None  # the run says so once it begins
     if record is None:
         return new, None
+    _refuse_where_it_begins(record, journal)
     return identity_of(record), record
+
+
+def _refuse_where_it_begins(record: RunRecord, journal: Journal) -> None:
+    """Raise UsageError where a process has just begun the run.
+
+    What it is about to send stands nowhere yet: it would be sent again, and run twice.
+    """
+    process = Presence(record.id).holder()
+    if process and not journal.tasks(record.id):
+        raise UsageError(
+            f"Run {record.name!r} is being begun by process {process} of this machine, which has "
+            "sent nothing yet: start this one again in a moment, and it goes on with that run."
+        )
 
 
 def _elsewhere(
@@ -71,13 +86,19 @@ def identity_of(record: RunRecord) -> Identity:
 
 
 def find(journal: Journal, run: str) -> RunRecord:
-    """One run by its name or id. Raises UsageError where there is none, or several."""
+    """One run by its name or id. Raises UsageError where there is none, or several.
+
+    And StateError where what is remembered of it is damaged.
+    """
     found = journal.named(run)
     if len(found) == 1:
         return found[0]
     if found:
         places = ", ".join(f"{record.id} ({record.directory})" for record in found)
         raise UsageError(f"Several runs are called {run!r}: take the id of one: {places}.")
+    for damaged, told in journal.damaged().items():
+        if damaged == run or damaged.rpartition("-")[0] == run:
+            raise StateError(told)
     known = ", ".join(record.name for record in journal.runs()) or "none"
     raise UsageError(
         f"This machine remembers no run {run!r}; it remembers: {known}. On another machine give "
@@ -113,7 +134,9 @@ def given(
     place = f"{credentials.api_url} {credentials.system} {working_dir}"
     known = Identity(name, secret) if generated else Identity.new(name, place)
     where = (credentials.api_url, credentials.system, directory)
-    before = journal.run(known.id) if journal is not None else None
+    before = None
+    with contextlib.suppress(StateError):  # it may be damaged: it is entered anew
+        before = journal.run(known.id) if journal is not None else None
     if before is not None and before.key == secret:
         return before
     return RunRecord(known.id, *where, secret, 0.0, "open", {"working_dir": working_dir})

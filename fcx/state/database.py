@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from ..files import state_folder
 
 NAME = "journal.sqlite3"
 PATIENCE = 30.0
+FORK_PATIENCE = 2.0  # seconds that a fork waits for a use of the file to end
 DAMAGED = ("not a database", "malformed", "no such column", "no such table", "has no column")
 
 SCHEMA = """
@@ -38,6 +40,51 @@ CREATE TABLE IF NOT EXISTS cancels (
 """
 
 Values = Sequence[object]
+
+
+class Uses:
+    """Uses of files by this process: one at a time, and a fork waits for the one under way.
+
+    SQLite keeps in memory which locks its process holds. A child that was forked while one was held
+    would find the file locked for as long as it lives, though nobody holds it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forking = threading.local()
+
+    @contextmanager
+    def one(self, patience: float) -> Iterator[None]:
+        """A use; raises sqlite's error where another thread's takes longer than ``patience``."""
+        if not self._lock.acquire(timeout=patience):
+            raise sqlite3.OperationalError("database is locked")
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def before_fork(self) -> None:
+        """In the thread that forks; it goes on in any case."""
+        self._forking.held = self._lock.acquire(timeout=FORK_PATIENCE)
+
+    def after_fork(self) -> None:
+        """In the parent."""
+        if self._forking.held:
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """There is one thread, and no use."""
+        self._lock = threading.Lock()
+
+
+_uses = Uses()
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(
+        before=_uses.before_fork,
+        after_in_parent=_uses.after_fork,
+        after_in_child=_uses.after_fork_in_child,
+    )
 
 
 class Database:
@@ -70,17 +117,24 @@ class Database:
     def _open(self) -> Iterator[sqlite3.Connection]:
         path = self.path
         try:
-            self._make(path)
-            connection = sqlite3.connect(path, timeout=self.patience)
-            try:
+            with _uses.one(self.patience), self._connected(path) as connection:
                 connection.execute("PRAGMA synchronous=NORMAL")
                 connection.executescript(SCHEMA)
                 with connection:
                     yield connection
-            finally:
-                connection.close()
         except (OSError, sqlite3.Error) as error:
-            raise StateError(f"{path} cannot be used: {self._why(path, error)}") from error
+            failed = StateError(f"{path} cannot be used: {self._why(path, error)}")
+            failed.busy = "locked" in str(error)
+            raise failed from error
+
+    @contextmanager
+    def _connected(self, path: Path) -> Iterator[sqlite3.Connection]:
+        self._make(path)
+        connection = sqlite3.connect(path, timeout=self.patience)
+        try:
+            yield connection
+        finally:
+            connection.close()
 
     @staticmethod
     def _why(path: Path, error: Exception) -> str:

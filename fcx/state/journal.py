@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..errors import StateError
 from .database import PATIENCE, Database
 
 
@@ -38,12 +39,16 @@ class Journal:
 
     def open_run(self, record: RunRecord) -> None:
         """Remember a run that begins, or goes on."""
-        settings = json.dumps(dict(record.settings))
-        place = (record.id, record.api_url, record.system, record.directory)
-        row = (*place, record.key.hex(), record.started, record.state, settings)
-        self._database.change(
-            ("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [row])
-        )
+        self._database.change((_OPEN, [_row(record)]))
+
+    def begin_run(self, record: RunRecord) -> bool:
+        """Remember a run that is new, unless it is known; whether it is the one that is known.
+
+        Of two processes that begin a run of one name at once, one is told that it has not.
+        """
+        self._database.change((_BEGIN, [_row(record)]))
+        known = self.run(record.id)
+        return known is not None and known.key == record.key
 
     def add_tasks(
         self, run: str, tasks: Iterable[tuple[str, str, int]], keys: Mapping[str, str] | None = None
@@ -80,17 +85,31 @@ class Journal:
         )
 
     def run(self, run: str) -> RunRecord | None:
-        """One run, by its id."""
+        """One run, by its id. Raises StateError for an entry that makes no sense."""
         rows = self._database.rows("SELECT * FROM runs WHERE id = ?", (run,))
-        return _record(rows[0]) if rows else None
+        record = _record(rows[0]) if rows else None
+        if rows and record is None:
+            raise StateError(self._damaged(run))
+        return record
 
     def named(self, name: str) -> list[RunRecord]:
         """Runs of this name or id: one name may stand for runs on several clusters."""
         return [record for record in self.runs() if name in {record.id, record.name}]
 
     def runs(self) -> list[RunRecord]:
-        """All runs that are open or kept, the newest first."""
-        return [_record(row) for row in self._database.rows(_RUNS)]
+        """All runs that are open or kept, the newest first; without entries that make no sense."""
+        return [record for row in self._database.rows(_RUNS) if (record := _record(row))]
+
+    def damaged(self) -> dict[str, str]:
+        """Ids of entries that make no sense, and what is to be said of each."""
+        rows = self._database.rows(_RUNS)
+        return {str(row[0]): self._damaged(str(row[0])) for row in rows if _record(row) is None}
+
+    def _damaged(self, run: str) -> str:
+        return (
+            f"What {self._database.path} has of run {run} is damaged: `fcx runs attach --directory "
+            "DIRECTORY --key KEY` enters it anew; without its key nobody can go on with it."
+        )
 
     def tasks(self, run: str) -> list[tuple[str, str, int]]:
         """(id, name, attempt) of the tasks of a run, in the order of submission."""
@@ -111,6 +130,8 @@ class Journal:
         return {str(row[0]): str(row[1]) for row in self._database.rows(_CANCELS, (run,))}
 
 
+_OPEN = "INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_BEGIN = "INSERT OR IGNORE INTO runs VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _RUNS = "SELECT * FROM runs ORDER BY started DESC"
 _TASKS = "SELECT id, name, attempt FROM tasks WHERE run = ? ORDER BY id"
 _KEYS = "SELECT task, key FROM keys WHERE run = ?"
@@ -118,8 +139,22 @@ _CANCELS = "SELECT job, who FROM cancels WHERE run = ?"
 _PILOTS = "SELECT name, job FROM pilots WHERE run = ?"
 
 
-def _record(row: tuple[Any, ...]) -> RunRecord:
+def _row(record: RunRecord) -> tuple[object, ...]:
+    settings = json.dumps(dict(record.settings))
+    place = (record.id, record.api_url, record.system, record.directory)
+    return (*place, record.key.hex(), record.started, record.state, settings)
+
+
+def _record(row: tuple[Any, ...]) -> RunRecord | None:
+    """None for one that makes no sense: whoever repairs a file by hand may have hit it."""
     run, api_url, system, directory, key, started, state, settings = row
-    return RunRecord(
-        run, api_url, system, directory, bytes.fromhex(key), started, state, json.loads(settings)
-    )
+    texts = (run, api_url, system, directory, key, state, settings)
+    if not all(isinstance(text, str) for text in texts) or not isinstance(started, float):
+        return None
+    try:
+        secret, found = bytes.fromhex(key), json.loads(settings)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not directory.startswith("/"):
+        return None
+    return RunRecord(run, api_url, system, directory, secret, started, state, found)

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ..errors import StateError
 from .facts import Facts
@@ -21,6 +21,8 @@ from .journal import Journal
 T = TypeVar("T")
 
 PATIENCE = 1.0  # seconds that a task may wait for another process which holds the file
+LAST_PATIENCE = 20.0  # and that the end of a run may, of which nobody could go on without
+RETRY = 0.2  # seconds between two attempts of that
 PAUSE = 10.0  # seconds after trouble in which it is not tried again
 
 WITHOUT = (
@@ -40,7 +42,7 @@ class Memory:
         self._lock = threading.Lock()
         self._not_before = 0.0  # when it may be tried again
         self._told = False
-        self._missed: deque[Callable[[], None]] = deque()  # that the journal has not taken down
+        self._missed: deque[Callable[[], object]] = deque()  # that the journal has not taken down
         self._retry: threading.Timer | None = None
 
     # -- facts ------------------------------------------------------------------------------
@@ -68,32 +70,60 @@ class Memory:
 
     # -- journal ----------------------------------------------------------------------------
 
-    def record(self, work: Callable[[], None]) -> None:
+    def record(self, work: Callable[[], T]) -> T:
         """Have the journal take something down, after all that it could not take down before.
 
-        Raises StateError where it cannot now; it will be tried again.
+        Its answer. Raises StateError where it cannot now; it will be tried again.
         """
         with self._lock:
             self._missed.append(work)
             if time.monotonic() < self._not_before:
                 raise StateError("What this machine remembers could not be used a moment ago.")
-            self._take_down()
+            try:
+                return cast("T", self._take_down())
+            except StateError:
+                self._retry = threading.Timer(PAUSE, self._again)
+                self._retry.daemon = True
+                self._retry.start()
+                raise
+
+    def complete(self, work: Callable[[], None]) -> None:
+        """As ``record``, of what comes last: another process that holds the file is waited for.
+
+        Raises StateError where the journal has not everything in the end.
+        """
+        until, said = time.monotonic() + LAST_PATIENCE, False
+        with self._lock:
+            self._missed.append(work)
+        while True:
+            try:
+                with self._lock:
+                    self._take_down()
+            except StateError as error:
+                if not error.busy or time.monotonic() >= until:
+                    raise
+                if not said:
+                    self._logger.warning(f"Waiting for the journal, {LAST_PATIENCE:.0f} s: {error}")
+                said = True
+            else:
+                return
+            time.sleep(RETRY)
 
     def cancels(self, run: str) -> dict[str, str]:
         """As ``Journal.cancels``; nothing where it cannot be read."""
         return self._tried(lambda: self.journal.cancels(run)) or {}
 
-    def _take_down(self) -> None:
+    def _take_down(self) -> object:
+        """All that waits, in its order; what the last of it gave."""
+        given: object = None
         try:
             while self._missed:
-                self._missed[0]()
+                given = self._missed[0]()
                 self._missed.popleft()
         except StateError as error:
             self._lost(error)
-            self._retry = threading.Timer(PAUSE, self._again)
-            self._retry.daemon = True
-            self._retry.start()
             raise
+        return given
 
     def _again(self) -> None:
         with self._lock:

@@ -7,10 +7,11 @@ import contextlib
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
-from ...errors import ParityError, UsageError
+from ...errors import ParityError, StateError, UsageError
 from ...protocol import bundle as bundles
+from ...protocol.mac import mark as run_mark
 from ...state.journal import RunRecord
 from ..core.actions import (
     Encode,
@@ -26,6 +27,16 @@ from .context import Context
 from .files import OFF_LOOP
 from .table import Table
 
+T = TypeVar("T")
+
+BEGUN = (
+    "Run {!r} was begun by another process of this machine at the same moment: start this one "
+    "again, and it goes on with that run."
+)
+KEY_LOST = (
+    "What run {run} has left cannot be gone on with or collected once this process has ended, "
+    "unless you keep the executor's run_directory and run_key: {why}"
+)
 JOURNAL_TIMEOUT = 1.0  # seconds that a request waits for what is remembered before it
 
 
@@ -38,6 +49,7 @@ class Errands:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._started = time.time()
         self.table: Table = {
             Prepare: self.prepare,
             RecordTasks: self.tasks,
@@ -52,8 +64,11 @@ class Errands:
         context = self.context
         base = await context.home.find()
         context.place.found(base, context.identity.directory)
+        begun = True
         with contextlib.suppress(JournalLost):
-            await self._remembered(context.memory.journal.open_run, record_of(context, time.time()))
+            begun = await self._remembered(context.memory.journal.begin_run, self._record)
+        if not begun:
+            raise UsageError(BEGUN.format(context.identity.directory))
         if context.identity.name:
             await self._claim_name()
         return Prepared(action.id, context.place.directory)
@@ -61,7 +76,8 @@ class Errands:
     async def _claim_name(self) -> None:
         """Make the directory that has the run's name; one of another process is left alone."""
         context = self.context
-        if await context.home.claim(context.place.directory):
+        mark = run_mark(context.identity.key)
+        if await context.home.claim(context.place.directory, mark):
             return
         forget = partial(context.memory.journal.end_run, context.identity.id, kept=False)
         with contextlib.suppress(JournalLost):
@@ -80,28 +96,45 @@ class Errands:
         known = context.store.payloads
         sent = [(task, known.name(task), attempt) for task, attempt in action.tasks]
         keys = {task: known.key(task) for task, _ in action.tasks if known.key(task)}
-        await self._remembered(context.memory.journal.add_tasks, context.identity.id, sent, keys)
+        add = context.memory.journal.add_tasks
+        await self._remembered(self._whole, add, context.identity.id, sent, keys)
         return Done(action.id)
 
     async def pilot(self, action: RecordPilot) -> AnyEvent:
         """A pilot that is about to be submitted, or has a job now."""
         add = self.context.memory.journal.add_pilot
-        await self._remembered(add, self.context.identity.id, action.pilot, action.job)
+        run = self.context.identity.id
+        await self._remembered(self._whole, add, run, action.pilot, action.job)
         return Done(action.id)
 
     async def end(self, action: RecordEnd) -> AnyEvent:
-        """The run is over."""
-
-        def end_run() -> None:
-            self.context.memory.journal.end_run(self.context.identity.id, kept=action.kept)
-
-        await self._remembered(end_run)
+        """The run is over; where its directory stays, so must its key."""
+        memory, run = self.context.memory, self.context.identity.id
+        end_run = partial(memory.journal.end_run, run, kept=action.kept)
+        if not action.kept:
+            await self._remembered(end_run)
+            return Done(action.id)
+        try:
+            await asyncio.to_thread(memory.complete, partial(self._whole, end_run))
+        except StateError as error:
+            self.context.settings.logger.warning(
+                KEY_LOST.format(run=self.context.identity.directory, why=error)
+            )
         return Done(action.id)
 
-    async def _remembered(self, function: Callable[..., None], *arguments: Any) -> None:
+    def _whole(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Take something down of a run that is known, or was: the file may have been removed."""
+        self.context.memory.journal.begin_run(self._record)
+        function(*arguments)
+
+    @property
+    def _record(self) -> RunRecord:
+        return record_of(self.context, self._started)
+
+    async def _remembered(self, function: Callable[..., T], *arguments: Any) -> T:
         work = asyncio.to_thread(self.context.memory.record, partial(function, *arguments))
         try:
-            await asyncio.wait_for(work, JOURNAL_TIMEOUT)
+            return await asyncio.wait_for(work, JOURNAL_TIMEOUT)
         except Exception as error:
             raise JournalLost(f"{type(error).__name__}: {error}") from error
 

@@ -42,10 +42,11 @@ def remembering(name):
     method = getattr(Journal, name)
     def counted(self, *rest, **more):
         step("before " + name)
-        method(self, *rest, **more)
+        answer = method(self, *rest, **more)
         step("after " + name)
+        return answer
     setattr(Journal, name, counted)
-for name in ("open_run", "add_tasks", "add_pilot", "end_run"):
+for name in ("begin_run", "open_run", "add_tasks", "add_pilot", "end_run"):
     remembering(name)
 
 FOLDER = os.environ["WORKING_DIR"]

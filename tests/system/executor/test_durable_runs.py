@@ -257,9 +257,65 @@ class TestFromAnotherMachine:
         assert told.splitlines()[-1] == "[]"
         assert last(mortal.run(named(3)))["values"] == [0, 1, 4]
 
+    def test_a_name_whose_run_has_not_begun_yet_is_taken(self, mortal, site):
+        """Its first job may wait for days, in a directory that is empty but for its owner's mark."""
+        mortal.run(named(3), "before submit")
+        before = len(site.submissions())
+        elsewhere = Mortal(mortal.folder, mortal.env, state="another")
+        told = last(elsewhere.run(named(3)))
+        assert "this machine does not have its key" in told["errors"][0]
+        assert len(site.submissions()) == before
+        assert last(mortal.run(named(3)))["values"] == [0, 1, 4]
+        assert set(mortal.ran().values()) == {1}
+
+
+class TestWhatThisMachineRemembers:
+    """Whatever becomes of it while the run lives, at the end it has the run's key."""
+
+    SPOILED = f"""
+    import sqlite3, threading
+    from fcx import FirecrestExecutor
+    from fcx.state import memory
+    folder = os.environ["FCX_STATE_DIR"]
+    with FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep") as executor:
+        DO
+        executor.submit(work, FOLDER, 1, 0.0).result()
+    """
+    REMOVED = "executor.submit(work, FOLDER, 0, 0.0).result(); os.rename(folder, f'{folder}-gone')"
+    LOCKED = """other = sqlite3.connect(f"{folder}/journal.sqlite3", isolation_level=None,
+                                check_same_thread=False)
+        other.execute("BEGIN EXCLUSIVE")
+        memory.Memory.complete, complete = None, memory.Memory.complete
+        def late(*rest):
+            threading.Timer(1.5, other.close).start()
+            complete(*rest)
+        memory.Memory.complete = late"""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("do", [REMOVED, LOCKED])
+    def test_a_run_with_a_name_goes_on(self, mortal, do):
+        """Without the key nobody could."""
+        mortal.run("import fcx; print(fcx.runs())", prelude=False)
+        mortal.run(self.SPOILED.replace("DO", do))
+        again = mortal.run(self.SPOILED.replace("DO", "pass"))
+        assert again.returncode == 0
+        assert mortal.ran()[1] == 1
+
 
 class TestTwoClients:
     """The older one is told, and harms nothing."""
+
+    @pytest.mark.slow
+    def test_both_begin_at_once(self, mortal):
+        """One begins the run; the other is told, and its start after that has all of it."""
+        with mortal.start(named(20, 0.1)) as one, mortal.start(named(20, 0.1)) as other:
+            outputs = [process.communicate(timeout=WAIT * 2)[0] for process in (one, other)]
+        told = [json.loads(output.splitlines()[-1]) for output in outputs if output]
+        assert any(len(each["values"]) == 19 for each in told)
+        assert set(mortal.ran().values()) == {1}
+        again = last(mortal.run(named(20, 0.1)))
+        assert again["values"] == [n * n for n in range(20) if n != 7]
+        assert again["runs"] == [1] * 20
 
     OLDER = f"""
     from fcx import FirecrestExecutor

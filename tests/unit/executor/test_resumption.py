@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fcx.config import Credentials
-from fcx.errors import UsageError
+from fcx.errors import StateError, UsageError
 from fcx.executor.core.events import TaskInfo
 from fcx.executor.resumption import attached, check_name, find, given, identify
 from fcx.state.journal import Journal, RunRecord
+from fcx.state.presence import Presence
 
 KEY = bytes(range(32))
 ENV = {
@@ -62,6 +65,35 @@ def test_a_run_that_is_known_goes_on(tmp_path: Path, credentials: Credentials):
     assert (again.id, again.key, again.name) == (new.id, KEY, "sweep")
     assert known is not None
     assert identify("sweep", credentials, "/other", journal)[1] is None
+
+
+def test_a_run_that_just_begins_is_left_to_its_process(tmp_path, credentials, monkeypatch):
+    """Until it has sent something, nobody can know what that is."""
+    monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path))
+    journal = Journal(tmp_path)
+    new, _ = identify("sweep", credentials, "/scratch", journal)
+    journal.open_run(record("sweep", credentials, id=new.id))
+    presence = Presence(new.id)
+    presence.hold()
+    with pytest.raises(UsageError, match=f"being begun by process {os.getpid()} "):
+        identify("sweep", credentials, "/scratch", journal)
+    journal.add_tasks(new.id, [("t1", "f", 0)])
+    assert identify("sweep", credentials, "/scratch", journal)[1] is not None
+    presence.release()
+
+
+def test_a_damaged_entry_is_told_from_none(tmp_path: Path, credentials: Credentials):
+    """And is entered anew by who has directory and key."""
+    journal = Journal(tmp_path)
+    whole = record("sweep", credentials)
+    entered = given(whole.directory, KEY.hex(), credentials, journal)
+    journal.open_run(replace(entered, directory="nowhere"))
+    for name in ("sweep", entered.id):
+        with pytest.raises(StateError, match=f"of run {entered.id} is damaged"):
+            find(journal, name)
+    again = given(whole.directory, KEY.hex(), credentials, journal)
+    journal.open_run(again)
+    assert find(journal, "sweep") == again
 
 
 def test_a_run_is_found_by_name_or_id(tmp_path: Path, credentials: Credentials):

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,44 @@ def test_a_run_and_all_that_belongs_to_it(tmp_path: Path):
     assert again.tasks("r1") == [("t1", "g", 0), ("t2", "f", 1)]
     assert again.pilots("r1") == [("p1", "18")]
     assert again.run("r2") is None
+
+
+def test_of_two_that_begin_a_run_at_once_one_does(tmp_path: Path):
+    """The other is told, and what the journal has is not touched."""
+    journal = Journal(tmp_path)
+    assert journal.begin_run(record())
+    assert not journal.begin_run(replace(record(), key=KEY[::-1]))
+    assert journal.begin_run(record(started=2.0))
+    assert journal.run("r1") == record()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "settings = '{'",
+        "settings = '[]'",
+        "settings = x'ff'",
+        "run_key = 'zz'",
+        "directory = 'relative'",
+        "started = 'yesterday'",
+        "api_url = x'00'",
+    ],
+)
+def test_an_entry_that_makes_no_sense_spoils_no_other(tmp_path: Path, change: str):
+    """It is told of, and what enters it anew."""
+    journal = Journal(tmp_path)
+    for run in ("r1", "r2"):
+        journal.open_run(record(run))
+    with sqlite3.connect(tmp_path / "journal.sqlite3") as connection:
+        connection.execute(f"UPDATE runs SET {change} WHERE id = 'r1'")
+    connection.close()
+    assert [found.id for found in journal.runs()] == ["r2"]
+    assert "of run r1 is damaged" in journal.damaged()["r1"]
+    with pytest.raises(StateError, match="of run r1 is damaged"):
+        journal.run("r1")
+    journal.open_run(record("r1"))
+    assert journal.run("r1") == record("r1")
+    assert not journal.damaged()
 
 
 def test_runs_come_newest_first_and_end(tmp_path: Path):

@@ -7,10 +7,11 @@ import os
 import sqlite3
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from executors.deadline import eventually
+from executors.deadline import WAIT, eventually
 from small_disk import fill, small_disk
 
 from fcx.errors import StateError
@@ -132,6 +133,40 @@ def test_what_could_not_be_taken_down_is_taken_down_later(tmp_path: Path, caplog
     assert time.monotonic() - began >= 0.2
     memory.record(lambda: memory.journal.add_pilot("r1", "p", "1"))
     assert journal.pilots("r1") == [("p", "1")]
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_the_end_of_a_run_waits_for_who_holds_the_file(tmp_path: Path, caplog, monkeypatch, long):
+    """Nobody would write it down later; but not for ever, and it says so."""
+    monkeypatch.setattr(memories, "PATIENCE", 0.05)
+    monkeypatch.setattr(memories, "LAST_PATIENCE", 1.0 if long else WAIT)
+    journal = Journal(tmp_path)
+    assert journal.runs() == []
+    memory = Memory(logging.getLogger("fcx"), tmp_path)
+    other = sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StateError):
+        memory.record(lambda: memory.journal.open_run(RECORD))
+    ended = ThreadPoolExecutor(1).submit(
+        memory.complete, lambda: memory.journal.end_run("r1", kept=True)
+    )
+    eventually(lambda: "Waiting for the journal" in caplog.text)
+    if long:
+        assert isinstance(ended.exception(WAIT), StateError)
+    other.execute("COMMIT")
+    other.close()
+    if not long:
+        assert ended.result(WAIT) is None
+        assert [run.state for run in journal.runs()] == ["kept"]
+
+
+def test_a_damaged_file_is_not_waited_for(tmp_path: Path, caplog):
+    """It does not become whole by itself."""
+    corrupt(tmp_path)
+    memory = Memory(logging.getLogger("fcx"), tmp_path)
+    with pytest.raises(StateError):
+        memory.complete(lambda: memory.journal.end_run("r1", kept=True))
+    assert "Waiting" not in caplog.text
 
 
 @pytest.mark.parametrize("value", [b"\xff\xfe", "{", "null"])
