@@ -95,7 +95,7 @@ class Token(Struct, frozen=True):
     """An access token, and for how many seconds it is good."""
 
     access_token: str
-    expires_in: float | str = 0.0
+    expires_in: float | str | None = 0.0
 
 
 def _record(answer: Any, shape: type[T]) -> T:

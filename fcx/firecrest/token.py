@@ -15,6 +15,7 @@ from .failures import NOWHERE, STUMBLES, Odd, Passing, retry_after, transport
 
 MARGIN = 60.0  # seconds of life that a token should have left
 LEAST_MARGIN = 35.0  # and must have: the server refuses those under 30
+UNTOLD = 120.0  # seconds that it is used for where nobody says; one that ended before is refused
 MOST = 1 << 20  # bytes of one answer
 # The words of OAuth for what does not pass.
 LASTING = frozenset(
@@ -45,7 +46,8 @@ class ClientToken:
         async with self._lock:
             if time.time() >= self._until:
                 asked = time.time()
-                token, seconds = await self._fetch()
+                token, told = await self._fetch()
+                seconds = told if told > 0 else UNTOLD
                 self._headers = {"Authorization": f"Bearer {token}"}
                 self._until = asked + seconds - margin(seconds)
             return self._headers

@@ -240,7 +240,12 @@ class Ending:
             self.requests.ask(RemoveDirectory, then=nothing, failed=self._untidy)
 
     def _untidy(self, _action: Any, event: Failed) -> None:
-        """The results are safe; the rest is a warning."""
-        if event.kind != "missing":
-            text = f"Run {self.limits.words.run} was not tidied up: {event.trouble.message}"
-            self.requests.say(text, "warning")
+        """The results are safe; the rest is a warning, and the run is remembered for who cleans."""
+        if event.kind == "missing":
+            return
+        run = self.limits.words.run
+        text = f"Run {run} was not tidied up: {event.trouble.message}"
+        if not self.limits.durable:
+            text += f" `fcx runs clean {run}` removes what it has left."
+        self.requests.say(text, "warning")
+        self.keep = True

@@ -20,6 +20,8 @@ from .events import Failed, Trouble
 
 FIRST_CONTACT = 60.0  # seconds, while no request has succeeded yet: the address may be wrong
 COMPLAINTS = 30.0  # seconds between two words about requests that fail
+REPEATS = 600.0  # seconds after which a warning is no news any more, and is said again
+MOST_SAID = 100  # warnings that are remembered for that
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds before a request is made again
 
 Then = Callable[[Any, Any], None]
@@ -55,7 +57,7 @@ class Requests:
         self._last_id = 0
         self._contact: float | None = None  # when a request last succeeded
         self._failing: float | None = None  # since when none did
-        self._complained = float("-inf")
+        self._said: dict[str, float] = {}  # when each warning was, the oldest first
         self.leaving = False
 
     def seed(self, seed: int) -> None:
@@ -76,8 +78,20 @@ class Requests:
         self.out.append(action)
 
     def say(self, text: str, level: str = "info") -> None:
-        """A line for the log."""
-        self.out.append(Say(level, text))
+        """A line for the log; a warning that was lately said in the same words is left out."""
+        if level != "warning" or not self._lately(text, REPEATS):
+            self.out.append(Say(level, text))
+
+    def _lately(self, what: str, seconds: float) -> bool:
+        """Whether it was said within these seconds; if not, it is now."""
+        before = self._said.get(what)
+        if before is not None and self.now - before < seconds:
+            return True
+        self._said.pop(what, None)
+        self._said[what] = self.now
+        if len(self._said) > MOST_SAID:
+            del self._said[next(iter(self._said))]
+        return False
 
     def ask(
         self, kind: type[Answered], *values: Any, then: Then, failed: Then | None = None
@@ -151,8 +165,7 @@ class Requests:
             self.give_up(_unreachable(event.trouble, self.now - self._failing, never=never))
             return
         waiting.again = self.now + min(pause, left)  # once more at the end of patience
-        if self.now - self._complained > COMPLAINTS:
-            self._complained = self.now
+        if not self._lately("a request fails", COMPLAINTS):
             self.say(f"{event.trouble.message} Trying again")  # the door warns, once
 
     # -- time -------------------------------------------------------------------------------

@@ -264,6 +264,11 @@ class TestTokens:
         server.token_requests.clear()
         call(three)
         assert len(server.token_requests) == 3
+        for untold in ({}, {"expires_in": None}, {"expires_in": 0}, {"expires_in": -1}):
+            server.tokens.appendleft(Say.json({"access_token": "untold", **untold}))
+            server.token_requests.clear()
+            call(three)
+            assert len(server.token_requests) == 1
 
     @pytest.mark.slow
     def test_a_token_that_is_not_taken_is_replaced(self, server, call):

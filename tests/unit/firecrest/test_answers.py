@@ -112,6 +112,7 @@ class TestReading:
         """Some endpoints write the seconds as text, some leave them out."""
         assert answers.read_token(b'{"access_token": "t", "expires_in": "300"}') == ("t", 300)
         assert answers.read_token(b'{"access_token": "t"}') == ("t", 0)
+        assert answers.read_token(b'{"access_token": "t", "expires_in": null}') == ("t", 0)
 
     @pytest.mark.parametrize("wrong", [{}, "", 0, False, {"jobs": []}])
     def test_what_is_empty_is_not_therefore_a_list(self, wrong):

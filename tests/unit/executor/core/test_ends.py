@@ -18,6 +18,7 @@ from fcx.executor.core.actions import (
     RecordEnd,
     RecordTasks,
     RemoveDirectory,
+    Say,
     Settle,
     SubmitPilot,
     WriteClosed,
@@ -135,6 +136,20 @@ def test_a_job_that_could_not_be_cancelled_finds_the_word_that_the_run_is_over()
     drive.done(WriteClosed)
     assert drive.last(RecordEnd).kept
     assert not drive.all(RemoveDirectory)
+
+
+def test_a_directory_that_could_not_be_removed_is_remembered():
+    """Else no `fcx runs clean` would find it, and it would lie there for ever."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.wait(0.1)
+    drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
+    drive.tell(Settled("t1"))
+    drive.tell(CloseAsked(abort=False))
+    drive.fails(drive.last(WriteClosed), "unreachable", "down")
+    assert drive.last(RecordEnd).kept
+    (said,) = [action.text for action in drive.all(Say) if "not tidied up" in action.text]
+    assert "`fcx runs clean " in said
 
 
 def test_a_run_that_rests_before_its_end_asks_who_removes_its_directory():

@@ -98,6 +98,23 @@ def test_jobs_are_listed_by_what_a_listing_costs(seconds, pause):
     assert pause <= drive.now - asked <= pause + 0.5
 
 
+def test_a_refusal_that_lasts_is_not_said_with_each_look():
+    """A token endpoint that refuses for a while would fill the log: it is said every ten minutes."""
+    drive = Drive()
+    drive.serve("t1")
+    refused, began = 0, drive.now
+    while drive.now < began + 900.0:
+        drive.wait(1.0)
+        for read in _waiting(drive, (ReadLog, ListFolder)):
+            drive.fails(read, "refused", "invalid_client")
+            refused += 1
+        for action in _waiting(drive, ListJobs):
+            drive.tell(JobsListed(action.id, (JobSeen("7", "RUNNING"),), 0.1))
+    said = [say.text for say in drive.all(Say) if "invalid_client" in say.text]
+    assert refused > 20
+    assert said.count("The logs were not listed: invalid_client") == 2
+
+
 def test_an_outage_leaves_the_run_open():
     """What may have been finished is not deleted, and the message says how to get at it."""
     drive = Drive(words=Words(run="one"), max_workers=1)
