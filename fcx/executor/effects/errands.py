@@ -117,10 +117,16 @@ class Errands:
         try:
             await asyncio.to_thread(memory.complete, partial(self._whole, end_run))
         except StateError as error:
-            self.context.settings.logger.warning(
-                KEY_LOST.format(run=self.context.identity.directory, why=error)
-            )
+            if not self._has_key():
+                told = KEY_LOST.format(run=self.context.identity.directory, why=error)
+                self.context.settings.logger.warning(told)
         return Done(action.id)
+
+    def _has_key(self) -> bool:
+        """Whether the journal has what it takes to go on with the run."""
+        with contextlib.suppress(StateError):
+            return self.context.memory.journal.run(self.context.identity.id) is not None
+        return False
 
     def _whole(self, function: Callable[..., None], *arguments: Any) -> None:
         """Take something down of a run that is known, or was: the file may have been removed."""
