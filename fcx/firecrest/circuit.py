@@ -48,6 +48,15 @@ class Circuit:
             self._said = now
             self._log.warning(f"Could not {what}: {told}. Trying again")
 
+    def left_alone(self, now: float, error: Passing) -> None:
+        """The server asks for a pause that is too long for a request: whoever made it has it."""
+        if now - self._said > COMPLAINTS:
+            self._said = now
+            self._log.warning(
+                f"{error.server or self._url} asks to be left alone for {error.after:.0f} s: "
+                f"{str(error).rstrip('.')}. What runs on the cluster goes on"
+            )
+
     def _opened(self, now: float, since: float, told: str) -> None:
         if self._open and now - self._said < REMINDERS:
             return

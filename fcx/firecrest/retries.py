@@ -133,6 +133,8 @@ class Requests:
         rest = max(rest, self._circuit.rest(now) * self._rng.uniform(0.5, 1.0))
         rest = max(error.after, min(rest, unsure))
         if now + rest > so_far.began + self._allowed():
+            if error.after:
+                self._circuit.left_alone(now, error)
             raise self._unreachable(what, error, now - so_far.began) from error
         self._circuit.fail(now, what, error)
         await self._nap(rest)

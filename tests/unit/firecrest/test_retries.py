@@ -408,6 +408,17 @@ class TestComplaints:
         assert 2 <= len(caplog.messages) <= seconds / COMPLAINTS + 1
         assert set(caplog.messages) == {"Could not look: HTTP 503. Trying again"}
 
+    def test_a_server_that_wants_a_long_rest(self, caplog):
+        """The request is given up, whoever made it waits: not in silence."""
+        line = Script(Passing("too many requests", after=300.0))
+        told = self.lines(caplog, line, 1.0, patience=15.0)
+        assert told == [
+            (
+                "http://nowhere asks to be left alone for 300 s: too many requests. What runs on the "
+                "cluster goes on"
+            )
+        ]
+
     def test_one_line_when_the_circuit_opens(self, caplog):
         """Since when, why, and what is done; then a reminder every ten minutes."""
         first, opened, *reminders = self.lines(
