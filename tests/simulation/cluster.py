@@ -199,6 +199,26 @@ class Cluster:
         if job.life == life:
             self.stop(job, "TIMEOUT")
 
+    def fails(self, job: Job, state: str) -> None:
+        """Its node does: it waits again where that is allowed, and is over where it is not."""
+        if self.scenario.limits.requeue:
+            self.requeue(job)
+        else:
+            self.end(job, state)
+
+    def preempt(self, job: Job, grace: float) -> None:
+        """Its nodes are taken: the same, once it has been told."""
+        if not self.scenario.limits.requeue:
+            self.stop(job, "PREEMPTED", grace)
+        elif job.state == "RUNNING" and not job.doomed:
+            self.world.after(grace, self._requeue_same, job, job.life)
+            for agent in list(job.agents):
+                agent.terminate()
+
+    def _requeue_same(self, job: Job, life: int) -> None:
+        if job.life == life:
+            self.requeue(job)
+
     def requeue(self, job: Job) -> None:
         """Everything in it is killed, and it waits again under the same id."""
         if job.state != "RUNNING":

@@ -383,14 +383,14 @@ def barren_job(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.05, 0.3)
 def boot_fails(cluster: Any, job: Any) -> Any:
     """Its node does not come up."""
-    cluster.world.after(0.04, cluster.end, job, "BOOT_FAIL")
+    cluster.world.after(0.04, cluster.fails, job, "BOOT_FAIL")
     return True
 
 
 @fault("begin", 0.05, 0.4)
 def node_fails(cluster: Any, job: Any) -> Any:
     """Its node fails while it works."""
-    cluster.world.after(cluster.world.between(0.5, 60.0), cluster.end, job, "NODE_FAIL")
+    cluster.world.after(cluster.world.between(0.5, 60.0), cluster.fails, job, "NODE_FAIL")
     return True
 
 
@@ -405,7 +405,7 @@ def deadline(cluster: Any, job: Any) -> Any:
 def preempted(cluster: Any, job: Any) -> Any:
     """Its nodes are taken: SIGTERM, then SIGKILL."""
     grace = cluster.world.random.choice((0.0, 5.0, 30.0))
-    cluster.world.after(cluster.world.between(0.5, 60.0), cluster.stop, job, "PREEMPTED", grace)
+    cluster.world.after(cluster.world.between(0.5, 60.0), cluster.preempt, job, grace)
     return True
 
 

@@ -11,16 +11,19 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from simulation.invariants import AGAIN
-from simulation.scenario import Scenario
+from simulation.scenario import Caller, Scenario
 from simulation.simulation import Simulation
 from simulation.table import Table
 
 SEEDS = 10_000_000  # between those of two worlds; a multiple of what scenarios divide by
 SLOWER = (0.0, 0.0, 1.0, 3.0)  # seconds that jobs wait longer: real ones take their time to begin
+SLOWEST = 10.0  # the same, in a part of many worlds: machines may be busy
 FARTHER = (1.0, 2.0, 4.0)  # times the latency: an action may be several requests
 WAY = 0.03  # seconds that each takes on this machine
 SOONER = (0.0, 0.3, 1.0)  # seconds that the caller loses before it dies
+SHARES = 7  # of its life in which it comes to nothing, in many worlds
 RARER = (1.0, 0.3)  # the door itself repeats requests: not each that fails does so for the core
+OFTENER = 3.0  # in a part of many worlds: what rarely comes twice running may
 AT_ONCE = 1e-4
 NONE = "-"  # no outcome
 
@@ -77,21 +80,29 @@ class Expected:
 
 def _variants(scenario: Scenario, begin: int, end: int) -> Iterator[Scenario]:
     for number in range(begin, end):
+        many = begin > 0
         slower, farther = SLOWER[number % 4], FARTHER[number // 3 % 3]
-        rarer = RARER[number // 2 % 2]
+        slower = SLOWEST if many and not number % 5 else slower
+        rarer = OFTENER if many and not number % 8 else RARER[number // 2 % 2]
         low, high = scenario.queue
-        caller = scenario.caller
-        if caller.dies is not None:
-            dies = max(AT_ONCE, caller.dies - SOONER[number % len(SOONER)])
-            caller = replace(caller, dies=dies)
         yield replace(
             scenario,
             seed=scenario.seed + number * SEEDS,
             queue=(low + slower, high + slower),
             latency=(scenario.latency + WAY * (farther - 1.0)) * farther,
-            caller=caller,
-            faults=tuple((name, likely * rarer) for name, likely in scenario.faults),
+            caller=_hasty(scenario.caller, number, many=many),
+            faults=tuple((name, min(1.0, likely * rarer)) for name, likely in scenario.faults),
         )
+
+
+def _hasty(caller: Caller, number: int, *, many: bool) -> Caller:
+    """One that dies before it has done as much: a real one takes its time for all that it does."""
+    if caller.dies is None:
+        return caller
+    lost = SOONER[number % len(SOONER)]
+    if many and not number % 2:
+        lost = caller.dies * (number % SHARES) / SHARES
+    return replace(caller, dies=max(AT_ONCE, caller.dies - lost))
 
 
 def world(scenario: Scenario) -> World:

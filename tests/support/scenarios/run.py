@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from scenarios.eligible import judged
@@ -71,8 +71,12 @@ def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(given.beside) as pool:
         root = Path(given.keep or scratch)
-        done = list(pool.map(lambda seed: one(seed, root / f"seed-{seed}", given.scheduler), seeds))
-    bad = [seed for seed, good, _ in done if not good]
+        trials = [pool.submit(one, seed, root / f"seed-{seed}", given.scheduler) for seed in seeds]
+        done = []
+        for trial in as_completed(trials):
+            done.append(trial.result())
+            print(done[-1][2], flush=True)
+    bad = sorted(seed for seed, good, _ in done if not good)
     taken = time.monotonic() - began
     print(f"{len(done) - len(bad)} of {len(done)} agree, in {taken:.0f} s; others: {bad}")
     return bool(bad)

@@ -12,6 +12,7 @@ from fcx.local import Environment, cluster
 
 AMPLE = 16  # jobs at a time that no scenario of a few tasks exceeds
 MEMORY = 400  # MB of a job one of whose tasks takes too much
+ENOUGH = 1000  # MB of any other
 
 
 def options_of(scenario: Scenario) -> list[str]:
@@ -24,9 +25,8 @@ def options_of(scenario: Scenario) -> list[str]:
         options.append("--requeue")
     if limits.words.pilots != "fcx":
         options.append("--job-name=mine")
-    if any(plan.how == "memory" for plan in scenario.tasks):
-        options.append(f"--mem={MEMORY}")
-    return options
+    eats = any(plan.how == "memory" for plan in scenario.tasks)
+    return [*options, f"--mem={MEMORY if eats else ENOUGH}"]
 
 
 def nodes_of(scenario: Scenario) -> int:

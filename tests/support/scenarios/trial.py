@@ -29,6 +29,7 @@ from scenarios.site import site
 from scenarios.strikes import FOREVER
 
 LIVES = 3
+UNTOLD = (NONE, "cancelled")  # fates after which nobody reads how often a task was begun
 MANY = 150  # worlds that are asked before an outcome counts as another
 LEAVES = 60.0  # seconds beside its own times until a job has ended after its run
 PATIENCE = 600.0  # seconds for a life
@@ -157,7 +158,7 @@ class Trial:
                 outcome.words = told["words"] if told["broken"] else ""
         for number in range(count):
             ran = len(self._lines(f"ran-{number}"))
-            if ran > known[number] and outcome.fates[number] != NONE:
+            if ran > known[number] and outcome.fates[number] not in UNTOLD:
                 text = f"task {number} began {ran} times, and {known[number]} are known"
                 outcome.disagrees.append(text)
 
