@@ -156,8 +156,11 @@ def _deliver(delivery: Delivery) -> bool:
 
 def exception_of(trouble: Trouble, original: BaseException | None) -> BaseException:
     """An exception of its own for each future: a traceback shared between threads grows."""
-    if original is None:
-        return ERRORS.get(trouble.error, FcxError)(trouble.message)
+    named = ERRORS.get(trouble.error)
+    if original is None or (named is not None and not isinstance(original, named)):
+        error = (named or FcxError)(trouble.message)
+        error.__cause__ = original
+        return error
     try:
         made = type(original)(*original.args)
     except Exception:  # noqa: BLE001 - whatever a class's own __init__ raises

@@ -60,6 +60,12 @@ class Api:
             answer = self._effect(client, request)
             answer = self.faults.strike("answer", self, client, request, answer) or answer
         way_back += self.faults.strike("slow", self, client, request) or 0.0
+        if (
+            isinstance(answer, ev.Failed)
+            and answer.kind == "passing"
+            and self.cluster.scenario.door
+        ):
+            way_back += self.world.between(0.0, self.cluster.scenario.door)
         self.world.after(way_back, self._answered, client, answer)
 
     def _refusal(self, client: Any, request: act.Request) -> Any:

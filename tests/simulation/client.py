@@ -121,7 +121,11 @@ class Client:
     # -- errands ----------------------------------------------------------------------------
 
     def _later(self, event: ev.AnyEvent) -> None:
-        self.world.after(self.world.between(0.0005, 0.02), self.feed, event)
+        longer = self.cluster.scenario.errand
+        seconds = self.world.between(0.0005, 0.02) + (
+            self.world.between(0.0, longer) if longer else 0.0
+        )
+        self.world.after(seconds, self.feed, event)
 
     def _errand(self, errand: Any, answer: ev.AnyEvent) -> bool:
         """Answer an errand, unless a fault does; whether it was done."""

@@ -74,6 +74,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     segment: int = 1000  # records of a log's segment
     tasks_per_child: int | None = None
     probe: bool = False  # agents tell what they found although there is a guard
+    door: float = 0.0  # seconds at most for which the door repeats a request before it gives up
+    errand: float = 0.0  # seconds at most that what is done on the client's machine takes longer
 
     def work(self) -> float:
         """Seconds that all tasks take, one after the other."""

@@ -17,7 +17,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -27,6 +26,7 @@ from simulation.scenario import Plan, Scenario
 
 import fcx
 from fcx import FirecrestExecutor
+from fcx.errors import ParityError
 from fcx.executor.future import FirecrestFuture
 from scenarios import patience
 from scenarios.site import options_of
@@ -143,8 +143,10 @@ class Life:
             future = executor.submit_as(
                 f"task {number}", function_of(plan), *arguments, helper, padding
             )
-        except (BrokenExecutor, RuntimeError) as error:
+        except ParityError as error:
             self.tell(number, type(error).__name__)
+        except RuntimeError:
+            pass  # it was not submitted: the executor is broken, or shut down
         else:
             self.expect(number, future)
 
@@ -182,6 +184,7 @@ class Life:
         attempts = {number: len(future.attempts) for number, future in self.futures.items()}
         broken = type(run.broken).__name__ if run.broken is not None else ""
         self.say_end(broken, str(run.broken), attempts)
+        (self.folder / f"trace-{self.life}").write_bytes(run.recorder.pack())
 
     def say_end(self, broken: str, words: str, attempts: dict[int, int]) -> None:
         """In a file that is there as a whole."""

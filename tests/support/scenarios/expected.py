@@ -21,6 +21,8 @@ SLOWEST = 10.0  # the same, in a part of many worlds: machines may be busy
 FARTHER = (1.0, 2.0, 4.0)  # times the latency: an action may be several requests
 WAY = 0.03  # seconds that each takes on this machine
 SOONER = (0.0, 0.3, 1.0)  # seconds that the caller loses before it dies
+DOOR = (0.0, 15.0, 0.0, 5.0)  # seconds at most for which the door repeats what fails
+ERRANDS = (0.0, 0.0, 3.0)  # seconds more on a machine that is busy, in many worlds
 SHARES = 7  # of its life in which it comes to nothing, in many worlds
 RARER = (1.0, 0.3)  # the door itself repeats requests: not each that fails does so for the core
 OFTENER = 3.0  # in a part of many worlds: what rarely comes twice running may
@@ -90,6 +92,8 @@ def _variants(scenario: Scenario, begin: int, end: int) -> Iterator[Scenario]:
             seed=scenario.seed + number * SEEDS,
             queue=(low + slower, high + slower),
             latency=(scenario.latency + WAY * (farther - 1.0)) * farther,
+            door=DOOR[number % len(DOOR)],
+            errand=ERRANDS[number % len(ERRANDS)] if many else 0.0,
             caller=_hasty(scenario.caller, number, many=many),
             faults=tuple((name, min(1.0, likely * rarer)) for name, likely in scenario.faults),
         )

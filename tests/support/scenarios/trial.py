@@ -146,11 +146,12 @@ class Trial:
         outcome, count = self.outcome, len(self.scenario.tasks)
         outcome.jobs, outcome.struck = len(self.door.fates.jobs), self.door.fates.struck
         outcome.fates = [NONE] * count
-        known = dict.fromkeys(range(count), 0)
+        known: dict[int, int] = {}  # how often a task was begun, by the last life that had it
         for life in range(1, outcome.lives + 1):
             for line in self._lines(f"told-{life}"):
                 number, _, fate = line.partition(" ")
                 outcome.fates[int(number)] = fate
+                known.pop(int(number), None)
             for text in self._lines(f"end-{life}"):
                 told = json.loads(text)
                 known.update((int(number), runs) for number, runs in told["attempts"].items())
@@ -158,7 +159,8 @@ class Trial:
                 outcome.words = told["words"] if told["broken"] else ""
         for number in range(count):
             ran = len(self._lines(f"ran-{number}"))
-            if ran > known[number] and outcome.fates[number] not in UNTOLD:
+            told = number in known and outcome.fates[number] not in UNTOLD
+            if told and ran > known[number]:
                 text = f"task {number} began {ran} times, and {known[number]} are known"
                 outcome.disagrees.append(text)
 

@@ -7,8 +7,9 @@ import threading
 
 from executors.deadline import WAIT, within
 
+from fcx import errors
 from fcx.errors import NodeFailed
-from fcx.executor.completion import SLOW, Completion, Delivery
+from fcx.executor.completion import SLOW, Completion, Delivery, exception_of
 from fcx.executor.core.events import Trouble
 from fcx.executor.future import FirecrestFuture
 from fcx.executor.wire import Outcome
@@ -119,3 +120,21 @@ def test_bytes_that_wait_are_counted():
     told.wait_for(2)
     assert completion.waiting_bytes == 0
     completion.close()
+
+
+def test_an_error_that_the_core_names_is_of_that_type():
+    """What it came from is its cause: a result that cannot be fetched is no missing path of the caller's."""
+    original = errors.NoSuchPath("404: no such file", 404)
+    made = exception_of(Trouble("ResultError", "f has ended, but ...", 1), original)
+    assert type(made) is errors.ResultError
+    assert str(made) == "f has ended, but ..."
+    assert made.__cause__ is original
+
+
+def test_an_original_error_keeps_its_type_and_says_what_the_core_says():
+    """And each future has one of its own."""
+    original = errors.RequestRefused("no", 403)
+    made = exception_of(Trouble("RequestRefused", "no, again", 1), original)
+    assert type(made) is errors.RequestRefused
+    assert made is not original
+    assert (str(made), made.status) == ("no, again", 403)
