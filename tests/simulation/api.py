@@ -164,9 +164,8 @@ class Api:
         self._there()
         now = self.world.now
         if request.folder == "inbox":
-            return ev.FilesListed(
-                request.id, tuple((n, 1) for n in sorted(self.directory.inbox.files))
-            )
+            there = self.directory.inbox.visible(now)  # another machine may list than has written
+            return ev.FilesListed(request.id, tuple((name, 1) for name, _ in there))
         found = [(name, log.visible(now) * RECORD) for name, log in self.directory.logs.items()]
         files = [(name, size) for name, size in found if size]
         files += [(name, size) for name, size in self.directory.notes.visible(now)]

@@ -70,7 +70,7 @@ class Audit:
         lost = [portion for portion, owner in claims if portion and self._has_ended(owner)]
         for task in self.tasks.in_portions(lost):
             self.tasks.back(task)
-        arrived = [name for name in self.tasks.bundles() if name not in self.inbox.kept]
+        arrived = [name for name in self.tasks.bundles() if self.inbox.listed(name)]
         then = partial(self._inbox, arrived)
         self.requests.ask(ListFolder, "inbox", then=then, failed=self._failed)
 

@@ -13,6 +13,8 @@ from .actions import DropBundle, MakeDirectory, UploadArchive, UploadBundle, Upl
 from .limits import Limits
 from .requests import Requests
 
+LISTED = 60.0  # seconds after which a listing has what was written, whichever machine made it
+
 Archives = tuple[tuple[str, int], ...]
 """(name, bytes) of the user's own modules."""
 
@@ -41,6 +43,7 @@ class Inbox:
         self.newest = 1  # that was seen
         self.kept: dict[str, Bundle] = {}  # not known to have arrived
         self._archives: dict[str, None] = {}  # that have arrived
+        self._arrived_at: dict[str, float] = {}  # bundles, and when that was heard of
 
     @property
     def taken(self) -> bool:
@@ -75,7 +78,13 @@ class Inbox:
     def drop(self, bundle: str) -> None:
         """It has arrived, or is not wanted any more."""
         if self.kept.pop(bundle, None) is not None:
+            self._arrived_at[bundle] = self.requests.now
             self.requests.note(DropBundle(bundle))
+
+    def listed(self, bundle: str) -> bool:
+        """Whether a listing that does not have it means that it is gone, not that it is new."""
+        came = self._arrived_at.get(bundle)
+        return bundle not in self.kept and (came is None or self.requests.now >= came + LISTED)
 
     def missing(self, archives: Archives) -> Archives:
         """Those that have not arrived, though a pilot may carry them: it may never begin.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from simulation.invariants import AGAIN
-from simulation.scenario import Caller, Scenario
+from simulation.scenario import Caller, Plan, Scenario
 from simulation.simulation import Simulation
 from simulation.table import Table
 
@@ -23,6 +23,7 @@ WAY = 0.03  # seconds that each takes on this machine
 SOONER = (0.0, 0.3, 1.0)  # seconds that the caller loses before it dies
 DOOR = (0.0, 15.0, 0.0, 5.0)  # seconds at most for which the door repeats what fails
 ERRANDS = (0.0, 0.0, 3.0)  # seconds more on a machine that is busy, in many worlds
+SPREAD = (0.0, 0.02, 0.0, 0.2)  # seconds that it takes to submit a task, in many worlds
 SHARES = 7  # of its life in which it comes to nothing, in many worlds
 RARER = (1.0, 0.3)  # the door itself repeats requests: not each that fails does so for the core
 OFTENER = 3.0  # in a part of many worlds: what rarely comes twice running may
@@ -94,9 +95,19 @@ def _variants(scenario: Scenario, begin: int, end: int) -> Iterator[Scenario]:
             latency=(scenario.latency + WAY * (farther - 1.0)) * farther,
             door=DOOR[number % len(DOOR)],
             errand=ERRANDS[number % len(ERRANDS)] if many else 0.0,
+            tasks=_spread(scenario.tasks, SPREAD[number % len(SPREAD)] if many else 0.0),
             caller=_hasty(scenario.caller, number, many=many),
             faults=tuple((name, min(1.0, likely * rarer)) for name, likely in scenario.faults),
         )
+
+
+def _spread(tasks: tuple[Plan, ...], each: float) -> tuple[Plan, ...]:
+    """None is submitted before those before it are."""
+    now, found = 0.0, []
+    for plan in tasks:
+        now = max(plan.at, now + each)
+        found.append(replace(plan, at=now) if each else plan)
+    return tuple(found)
 
 
 def _hasty(caller: Caller, number: int, *, many: bool) -> Caller:
