@@ -70,7 +70,8 @@ class EdfError(FcxError):
     """An EDF that cannot be read. ``file``, ``line`` and ``column`` (1-based) say where."""
 
     def __init__(self, message: str, file: str = "<edf>", line: int = 1, column: int = 1) -> None:
-        super().__init__(f"{file}:{line}:{column}: {message}")
+        nowhere = (file, line, column) == ("<edf>", 1, 1)  # of a file that was not found, say
+        super().__init__(message if nowhere else f"{file}:{line}:{column}: {message}")
         self.message, self.file, self.line, self.column = message, file, line, column
 
     def __reduce__(self) -> tuple[type[EdfError], tuple[str, str, int, int]]:

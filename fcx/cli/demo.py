@@ -17,7 +17,7 @@ from ..errors import UsageError
 from ..install import DEMO, command, shipped
 from .options import JsonOption
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

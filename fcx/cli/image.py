@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..image.run import Run
     from ..parity.manifest import Manifest
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]

@@ -52,7 +52,7 @@ def init(
         return
     for path, what in outcome.items():
         typer.echo(f"{what:<8} {path}")
-    typer.echo("Next: what your functions import into containers/requirements.txt, then")
+    typer.echo("Next: list in containers/requirements.txt what your functions import, then")
     typer.echo("      fcx image build && fcx edf write && fcx preflight")
 
 

@@ -18,7 +18,7 @@ from ..files import write_whole
 from ..install import command
 from .options import JsonOption
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 class Scheduler(str, Enum):
@@ -107,3 +107,6 @@ def _announce(announcement: dict[str, Any], *, env_file: Path | None, as_json: b
     elif env_file is None:
         typer.echo(lines, nl=False)
     typer.echo(f"FirecREST v2 at {announcement['url']}; Ctrl-C stops it", err=True)
+    if env_file is not None:
+        path = shlex.quote(str(env_file.absolute()))
+        typer.echo(f"Scripts find it after `. {path}`; working_dir: $PWD, say", err=True)

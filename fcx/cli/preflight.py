@@ -15,7 +15,7 @@ from .options import JsonOption
 if TYPE_CHECKING:
     from ..executor.preflight import Answer
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 DEFAULTS = {"--nodes": "--nodes=1", "--time": "--time=00:15:00"}
 """sbatch options of the job, each where the user's own say nothing of the kind."""

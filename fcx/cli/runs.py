@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from ..executor.survey import TaskView
     from ..executor.upkeep import Cleaning, RunView
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Runs, their tasks and jobs.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Runs, their tasks and jobs.",
+)
 
 Name = Annotated[str, typer.Argument(help="The run's name, or its id.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
@@ -29,7 +34,12 @@ def list_runs(
     local: Annotated[bool, typer.Option("--local", help="Do not ask the cluster.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Runs that were not collected to their end, or have a name; the newest first."""
+    """List runs that were not collected to their end, or have a name; the newest first.
+
+    STATE: served (by a process of this machine), running (a job of it has not ended), open (nobody
+    has collected it to its end), kept (collected, and its outcomes stay), gone (its directory is).
+    A question mark: not known on this machine.
+    """
     from ..executor.upkeep import Upkeep
 
     upkeep = Upkeep()
@@ -56,6 +66,10 @@ def show(
 ) -> None:
     """Show one run and what becomes of its tasks; nothing is fetched or changed.
 
+    A key that begins with ~ is fcx's own, of what the task computes. ATTEMPTS: how often it was
+    begun. STATE: queued, running, done, raised (an exception), died (with its worker or job; the
+    run goes on with it); gone or unknown where the run directory cannot be looked at.
+
     Whoever has the key of a run can have its workers run code: pass it on as you would a password.
     """
     from ..executor.upkeep import Upkeep
@@ -76,7 +90,7 @@ def show(
     _table(("RUN", "STATE", "BEGUN", "TASKS", "SIZE", "JOBS", "DIRECTORY"), [_row(view)], "")
     typer.echo()
     _table(
-        ("TASK", "FUNCTION", "STATE", "JOB", "RUNS", "KEY"),
+        ("TASK", "FUNCTION", "STATE", "JOB", "ATTEMPTS", "KEY"),
         [_task_row(task) for task in tasks],
         "No task of it was sent.",
     )
@@ -196,8 +210,9 @@ def _row(view: RunView) -> tuple[str, ...]:
     size = "?" if view.size is None else spoken.size(view.size)
     jobs = "?" if view.jobs is None else str(len(view.jobs))
     begun = "?" if view.age is None else spoken.ago(view.age)
+    tasks = "?" if view.age is None and not view.tasks else str(view.tasks)  # of another machine
     name, directory = view.record.name, view.record.directory
-    return name, view.state, begun, str(view.tasks), size, jobs, directory
+    return name, view.state, begun, tasks, size, jobs, directory
 
 
 def _task_row(task: TaskView) -> tuple[str, ...]:

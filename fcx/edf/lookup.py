@@ -44,7 +44,10 @@ def locate(
             "`fcx edf write` makes edf/<name>.toml; or name an EDF, or its path"
         )
     places = ", ".join(map(repr, map(str, candidates)))
-    raise EdfError(f"there is no EDF {reference!r} on this machine; looked for {places}")
+    raise EdfError(
+        f"there is no EDF {reference!r} on this machine; looked for {places}. Correct the name or "
+        "path; `fcx edf write` makes edf/<name>.toml"
+    )
 
 
 def finder(

@@ -101,9 +101,9 @@ def find(journal: Journal, run: str) -> RunRecord:
             raise StateError(told)
     known = ", ".join(record.name for record in journal.runs()) or "none"
     raise UsageError(
-        f"This machine remembers no run {run!r}; it remembers: {known}. On another machine give "
-        "the run's directory= and key= (`fcx runs show NAME --key` on the machine that began it "
-        "prints both)."
+        f"This machine remembers no run {run!r}; it remembers: {known}. A run of another machine "
+        "is known by its directory and key, which `fcx runs show NAME --key` prints there: give "
+        "both to `fcx runs attach` or fcx.attach."
     )
 
 

@@ -13,6 +13,7 @@ from .effects.sent import SentTasks
 from .resumption import attached
 from .wire import BackLine, DiedLine, DoneLine, Line, RunLine, read
 
+Begun = set[tuple[str, str, int]]  # task, job and attempt
 DONE = {"value": "done"}  # any other outcome is an exception
 
 
@@ -27,7 +28,7 @@ class TaskView:
         "queued"  # queued | running | done | raised | died; gone, or unknown: not looked at
     )
     job: str = ""
-    runs: int = 0
+    runs: int = 0  # how often it was begun
 
 
 class Survey:
@@ -48,8 +49,9 @@ class Survey:
         )
         self._pilots += [name for name, _ in event.pilots]
         views = {info.id: TaskView(info.id, info.name, info.key) for info in event.tasks}
+        begun: Begun = set()
         for job, line in await self._lines():
-            _heed(views, job, line)
+            heed(views, begun, job, line)
         return list(views.values())
 
     async def _lines(self) -> list[tuple[str, Line]]:
@@ -75,14 +77,16 @@ class Survey:
             return b""
 
 
-def _heed(views: dict[str, TaskView], job: str, line: Line) -> None:
+def heed(views: dict[str, TaskView], begun: Begun, job: str, line: Line) -> None:
     """What one record says of a task; an outcome is the last word."""
     if isinstance(line, BackLine) or not isinstance(line, (RunLine, DoneLine, DiedLine)):
         return
     view = views.get(line.t)
     if view is None:
         return
-    view.runs += isinstance(line, (DoneLine, DiedLine))
+    this = (line.t, job, line.a)  # a short task is only said to have ended
+    view.runs += this not in begun
+    begun.add(this)
     if view.state in {"done", "raised"}:
         return
     view.job = job

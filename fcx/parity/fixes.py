@@ -101,6 +101,14 @@ class Fixes:
             change = f"put {value} first in PATH" if name == "PATH" else f"set {name}={value}"
         return f"on the cluster: {change} in the start-up files of your shell"
 
+    def not_a_path(self, entry: str) -> str:
+        """Keep a folder out of sys.path that no variable has put there."""
+        if self.buildable:
+            return "fcx edf write"
+        place = "in the image" if self.manifest else "on the cluster"
+        python = shlex.quote(self.remote_python)
+        return f"{place}: remove the .pth file in {python}'s site-packages that adds {entry}"
+
     def run_inside(self) -> str:
         """Run the script inside the image."""
         return f"fcx image run {SCRIPT}"

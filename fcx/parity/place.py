@@ -66,7 +66,7 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
     explained = {live.user_site, *live.leaking_env.get("PYTHONPATH", "").split(os.pathsep)}
     for entry in live.foreign_sys_path:
         if entry not in explained:
-            fix = clear("PYTHONPATH")
+            fix = judge.fixes.not_a_path(entry)
             yield judge.differ("foreign-path", "entry of sys.path", None, entry, fix)
     other, own = live.which_python3, remote.python.executable
     programs = os.path.dirname(own)  # noqa: PTH120 - a path of another machine

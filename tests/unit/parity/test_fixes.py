@@ -62,6 +62,7 @@ def fixes_by_name() -> dict[str, str]:
             f"{kind}: platform": fixes.other_platform("arm64"),
             f"{kind}: edf": fixes.new_edf(),
             f"{kind}: clear": fixes.clear("PYTHONPATH"),
+            f"{kind}: path": fixes.not_a_path("/apps/lib"),
             f"{kind}: inside": fixes.run_inside(),
             f"{kind}: anew": fixes.ask_anew(),
             f"{kind}: system": fixes.system_package("tkinter"),
@@ -83,6 +84,14 @@ def test_the_image_goes_back_where_it_came_from():
     assert "fcx image pack &&" in found["packed: add"]
     assert found["built: add"].count("&&") == 2
     assert found["adopted: add"].startswith("on the cluster: /usr/local/bin/python3 -m pip install")
+
+
+def test_a_foreign_path_is_looked_for_where_it_comes_from():
+    """No variable has it: those that do are told of by their names."""
+    found = fixes_by_name()
+    assert found["bare: path"].startswith("on the cluster: remove the .pth file in ")
+    assert found["adopted: path"].startswith("in the image: remove the .pth file in ")
+    assert found["built: path"] == "fcx edf write"
 
 
 def scripts(node: object) -> Iterator[str]:
