@@ -83,5 +83,8 @@ def _verdict(path: Path, policy: str) -> Verdict:
         rules = Settings.load().parity
         caller = Snapshot.from_probe(probe.snapshot())
         return compare(policy, remote=manifest, caller=caller, rules=rules)
-    except (OSError, FcxError) as error:
+    except OSError as error:
+        text = f"{error.strerror}. `fcx image build` makes one, `fcx preflight --adopt NAME` too."
+        pytest.fail(f"The manifest {path} cannot be compared with: {text}", pytrace=False)
+    except FcxError as error:
         pytest.fail(f"The manifest {path} cannot be compared with: {error}", pytrace=False)

@@ -115,6 +115,11 @@ def reach(manifest: Manifest, settings: EdfSettings, sqsh: str = "") -> str:
             f"the image is the file {manifest.sqsh.path} of this machine; copy it to the cluster "
             "and say where with --sqsh PATH or `image` in [edf] of fcx.toml"
         )
+    if manifest.origin == "adopted":
+        return (
+            f"{manifest.name} was adopted: fcx does not know where its image lies. Name it "
+            "as `image` in [edf] of fcx.toml, or keep the EDF that it came with"
+        )
     return (
         "the image is on this machine only; push it (`fcx image push REGISTRY/NAME`) or pack it "
         "(`fcx image pack`), then run `fcx edf write` again"

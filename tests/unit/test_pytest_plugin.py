@@ -116,6 +116,7 @@ def test_a_manifest_that_cannot_be_read(project, content):
     done = run(project, "--fcx-manifest", "image.json")
     assert done.returncode == 1
     assert "image.json cannot be compared with" in done.stdout
+    assert ("`fcx image build` makes one" in done.stdout) is (content is None)
 
 
 def test_unused_it_loads_nothing(tmp_path):

@@ -61,6 +61,9 @@ def test_write_prints_json_and_warns_of_an_image_that_no_registry_has(project, f
     assert "fcx image push" in answer["warning"]
     assert answer["findings"] == []
     assert "warning: the image is on this machine only" in fcx("edf", "write")[2]
+    adopted = replace(MANIFEST, repo_digest="", origin="adopted").to_json()
+    (project / "edf" / "img.manifest.json").write_text(adopted)
+    assert "warning: img was adopted: fcx does not know where" in fcx("edf", "write")[2]
 
 
 def test_write_refuses_another_architecture_and_writes_nothing(project, fcx):
