@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import secrets
 import time
@@ -35,6 +36,11 @@ class Draft:
     key: str
     named: bool = False  # the key is the caller's
 
+    @property
+    def digest(self) -> bytes:
+        """Of the call."""
+        return hashlib.sha256(self.data).digest()
+
 
 class Intake:
     """What stands between an interface and its run.
@@ -54,7 +60,8 @@ class Intake:
         build = manifest.build_id if manifest else ""
         self._keys = Keys(build or "") if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
-        self._said: dict[str, None] = {}  # functions without a key
+        self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
+        self._said: dict[str, None] = {}  # functions without a key, keys of several calls
 
     @property
     def settings(self) -> RunSettings:
@@ -75,7 +82,7 @@ class Intake:
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        key: Any = "",
+        key: Any = None,
     ) -> Draft:
         """The pickle of a call, what that needs, and its key.
 
@@ -84,11 +91,12 @@ class Intake:
         """
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        if key == "" and "key" in kwargs and not takes_key(fn):
-            key = kwargs["key"]
+        named = key is not None
+        if not named and "key" in kwargs and not takes_key(fn):
+            named, key = True, kwargs["key"]
             kwargs = {name: value for name, value in kwargs.items() if name != "key"}
+        if named:
             check_key(key)
-        named = bool(key) and bool(check_key(key))
         data = payload.dump(fn, args, kwargs)
         needs = self._needs.needs(fn, data)
         return Draft(fn, data, needs, key if named else self._key(fn, args, kwargs), named)
@@ -125,14 +133,26 @@ class Intake:
         """Hand a task to the run, unless it has one of that key already."""
         known = self._named.get(draft.key) if draft.key else None
         if known is not None:
+            self._compare(draft)
             return known
         info, archive = self._info(draft)
         future: FirecrestFuture[Any] = FirecrestFuture(info.id, self.run, info.name, info.key)
         if draft.named:
             self._named[draft.key] = future
+            self._calls[draft.key] = draft.digest
         archives = ((archive, draft.needs.archive),) if archive else ()
         self.run.submit(NewTask(info, draft.data, future, archives))
         return future
+
+    def _compare(self, draft: Draft) -> None:
+        """Say once that a key was given to another call before: one of them gets no outcome."""
+        if self._calls.get(draft.key, draft.digest) != draft.digest and draft.key not in self._said:
+            self._said[draft.key] = None
+            name = payload.name_of(draft.fn)
+            self.settings.logger.warning(
+                f"key={draft.key!r} was given to another call before, so that {name} is not "
+                "run for this one: both get the first one's outcome. Give each a key of its own."
+            )
 
     def _info(self, draft: Draft) -> tuple[TaskInfo, str]:
         """What decisions need of a task, and the name of the modules that travel with it."""

@@ -89,7 +89,7 @@ class FirecrestExecutor(Executor):
         PayloadError at once for what cannot be pickled, ParityError for what the remote side is
         known to lack, RuntimeError after shutdown.
         """
-        return self._submit("", fn, args, kwargs)
+        return self._submit(None, fn, args, kwargs)
 
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
@@ -98,7 +98,7 @@ class FirecrestExecutor(Executor):
         return self._submit(key, fn, args, kwargs)
 
     def _submit(
-        self, key: str, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, key: str | None, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> FirecrestFuture[T]:
         self._run.refuse_if_inherited()
         draft = self._intake.prepare(fn, args, kwargs, key)

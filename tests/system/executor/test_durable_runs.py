@@ -153,11 +153,21 @@ class TestByName:
         with FirecrestExecutor(FOLDER, {SETTINGS}, run="keys") as executor:
             one = executor.submit(work, FOLDER, random.randrange(100, 1000), key="one")
             assert executor.submit(work, FOLDER, 5, key="one") is one
+            for wrong in ("", "~x"):
+                try:
+                    executor.submit_as(wrong, work, FOLDER, 5)
+                except ValueError as error:
+                    assert "printable" in str(error)
+                else:
+                    raise AssertionError(wrong)
             two = executor.submit_as("two", sorted, [3, 1, 2], key=lambda n: -n)
             print([one.result(), two.result(), one.key, two.name])
         """
-        first, again = (mortal.run(text).stdout for _ in range(2))
+        starts = [mortal.run(text) for _ in range(2)]
+        first, again = (start.stdout for start in starts)
         assert first == again
+        for start in starts:
+            assert start.stderr.count("key='one' was given to another call before") == 1
         assert "[3, 2, 1], 'one', 'sorted'" in first
         assert sum(mortal.ran().values()) == 1
 
