@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos bench hooks image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz soak bench hooks image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ scenarios: $(VENV)/.ready ## Carry out 100 of the simulator's scenarios for real
 
 chaos: $(VENV)/.ready ## Spoil a third of the requests and kill the client: ARGS="--seeds 10 --scheduler slurm"
 	@PYTHONPATH=tests/support $(BIN)/python -m chaos.trial $(ARGS)
+
+fuzz: $(VENV)/.ready ## Send what is misshapen to all that reads from the other side: ARGS="--minutes 60"
+	@$(BIN)/python tests/bench/fuzz.py $(ARGS)
+
+soak: $(VENV)/.ready ## Five calls a second for half an hour: what grows? ARGS="--minutes 30 --rate 5"
+	@$(BIN)/python tests/bench/soak.py $(ARGS)
 
 bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
 	$(BIN)/python tests/bench/commands.py

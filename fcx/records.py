@@ -62,6 +62,8 @@ def fit(kind: type[T], value: Any, words: Mapping[str, str] = JSON) -> T:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise _misfit(str(error), inspect.type_info(kind), value, words) from None
+    except UnicodeEncodeError:  # JSON can say half a character, where a number belongs
+        raise Misfit("", "text that can be written", "half a character") from None
 
 
 def plain(record: Any) -> Any:

@@ -111,7 +111,7 @@ class Completion:
     def _run(self) -> None:
         me = threading.current_thread()
         while (delivery := self._next(me)) is not None:
-            kept = _deliver(delivery)
+            kept = deliver(delivery)
             self._told(delivery.task, kept)
             del delivery  # a result lives as long as its future, not until the next one comes
 
@@ -133,7 +133,7 @@ class Completion:
             return delivery
 
 
-def _deliver(delivery: Delivery) -> bool:
+def deliver(delivery: Delivery) -> bool:
     """Settle a future; whether the bytes of its outcome may be wanted again."""
     future = delivery.future
     if delivery.outcome is None and delivery.trouble is None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 import hashlib
 import itertools
 import secrets
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import UsageError
 from ..parity.gate import Gate, Question
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
 from ..payload.key import Keys, NoKey, check_key, takes_key
 from ..payload.needs import Needs, RequirementsCache
+from ..protocol.bundle import LONGEST
 from .core.events import TaskInfo
 from .future import FirecrestFuture
 from .mailbox import NewTask
@@ -159,15 +162,27 @@ class Intake:
         fn, needs = draft.fn, draft.needs
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
-        walltime = getattr(fn, "walltime", None)
         info = TaskInfo(
             f"{self._prefix}{next(self._numbers):07d}",
-            payload.name_of(fn),
+            sys.intern(payload.name_of(fn)),  # of a million tasks, most have the same
             len(draft.data),
-            payload.function_key(fn),
-            float(walltime) if isinstance(walltime, (int, float)) else None,
+            sys.intern(payload.function_key(fn)),
+            walltime(fn),
             ((archive, len(needs.archive)),) if archive else (),
             self.run.context.requirements.number(needs.requirements),
             draft.key,
         )
         return info, archive
+
+
+def walltime(fn: Callable[..., Any]) -> float | None:
+    """How long a function says that it takes. Raises UsageError for what is no such time."""
+    given = getattr(fn, "walltime", None)
+    if not isinstance(given, (int, float)):
+        return None
+    if not 0 <= given <= LONGEST:
+        raise UsageError(
+            f"{payload.name_of(fn)}.walltime is {given}, which is no time that a task can take: "
+            "give seconds, or leave it out."
+        )
+    return float(given)

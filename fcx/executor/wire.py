@@ -13,6 +13,7 @@ import msgspec
 
 from ..protocol import parts as pieces
 from ..protocol import record as lines
+from ..protocol.bundle import LONGEST
 from .core.events import (
     AnyRecord,
     Continued,
@@ -63,7 +64,7 @@ class Keeper(Protocol):
     def probe(self, found: dict[str, Any], edf: str | None) -> int:
         """A number for what an agent found."""
 
-    def refusal(self, findings: list[list[Any]]) -> Trouble:
+    def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
         """The trouble that a guard's findings mean."""
 
 
@@ -116,7 +117,7 @@ class DataLine(Line, frozen=True):
     def outcome(self, kind: str) -> tuple[Outcome, bool]:
         """The data, and whether it is what the record says (as far as that is known yet)."""
         if self.parts:
-            whole = sum(self.n) == self.size
+            whole = sum(self.n) == self.size and self.parts == pieces.count(self.size)
             return Outcome(kind, self.n, self.sha, self.size, None), whole
         try:
             data = binascii.a2b_base64(self.d or "")
@@ -129,7 +130,7 @@ class DoneLine(DataLine, frozen=True, tag="done", kw_only=True):
     """A task has an outcome."""
 
     o: str
-    s: float
+    s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST)]
 
     def understood(self, keeper: Keeper) -> Understood:
         """With its bytes beside it."""
@@ -174,7 +175,7 @@ class BackLine(Line, frozen=True, tag="back"):
 class RefusedLine(Line, frozen=True, tag="refused"):
     """The guard said no."""
 
-    findings: list[list[Any]]
+    findings: list[tuple[str, Any, Any]]
 
     def understood(self, keeper: Keeper) -> Understood:
         """As the trouble that it means."""

@@ -249,7 +249,7 @@ def retry_after(response: Any, default: float = REST) -> float:
     try:
         seconds = float(given)
     except ValueError:
-        with suppress(ValueError, TypeError):
+        with suppress(ValueError, TypeError, OverflowError):
             seconds = email.utils.parsedate_to_datetime(given).timestamp() - time.time()
     return NO_DATE if math.isnan(seconds) else min(LONGEST_REST, max(0.0, seconds))
 

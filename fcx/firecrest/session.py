@@ -28,6 +28,7 @@ CLOSES = 5.0  # seconds for an answer that was given up to be let go of
 
 _WBITS = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 _TEXT = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_LENGTH = re.compile("[0-9]{1,18}")
 _STRUCTURE = (b",", b"[", b"{")
 
 TIMEOUT = httpx.Timeout(BEGINS, connect=CONNECTS)
@@ -146,7 +147,7 @@ class Bounded(httpx.AsyncBaseTransport):
         length = response.headers.get("Content-Length", "")
         try:
             unpack = Unpacking(response.headers.get("Content-Encoding", ""), self._most)
-            unpack.expect(int(length) if length.isdigit() else 0)
+            unpack.expect(int(length) if _LENGTH.fullmatch(length) else 0)
             async for packed in response.stream:
                 allowance.came(len(packed))
                 unpack.feed(packed)

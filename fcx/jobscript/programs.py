@@ -27,6 +27,7 @@ _COMMENT = re.compile(r"(?:^[ ]*|[ ]{2})#[ !].*$", re.MULTILINE)
 _RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
 _SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
 _ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
+_INDENT = re.compile(r"^(?:[ ]{4})+(?![ ])", re.MULTILINE)
 _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
 
 
@@ -60,7 +61,8 @@ def bare(text: str) -> str:
     text = _TYPES_ONLY.sub(lambda found: "\n" * found[0].count("\n"), text)
     text = _COMMENT.sub("", text)
     text = _RETURNS.sub("):", text)
-    return _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
+    text = _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
+    return _INDENT.sub(lambda found: " " * (len(found[0]) // 4), text)
 
 
 @cache

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Annotated
 
-from ..records import Struct
+from ..records import Meta, Struct
 from ..spoken import ago
 from .manifest import Manifest
 from .reading import parse, read, render
@@ -52,7 +53,7 @@ class Known(Struct, frozen=True):
     """A remote side as it was at ``taken`` (seconds since the epoch, by this machine's clock)."""
 
     key: Text
-    taken: float
+    taken: Annotated[float, Meta(ge=0, le=1e12, description="a time in seconds")]
     remote: Snapshot
 
     def age(self, now: float) -> float:

@@ -271,7 +271,7 @@ def refusal(verdict: Verdict) -> ParityError:
     return error
 
 
-def guard_refusal(findings: list[list[Any]]) -> ParityError:
+def guard_refusal(findings: list[tuple[str, Any, Any]]) -> ParityError:
     """The error for what an agent's guard found: its place is not the one that passed."""
     lines = [f"  {what}: wanted {wanted}, found {found}" for what, wanted, found in findings]
     return ParityError(

@@ -40,11 +40,11 @@ class Rules:
 
 def parse(version: str | None) -> Version | None:
     """The version by PEP 440; None for what is not one."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(version or "")
-    except InvalidVersion:
+    except ValueError:  # an InvalidVersion is one; so is a number of thousands of digits
         return None
 
 

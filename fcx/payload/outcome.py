@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import linecache
 import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..errors import RemoteError, ResultError, TaskError
 
-_FRAME_LINE = re.compile(r'^(\s*)File "(.+)", line (\d+), in .*$')
+LARGEST_SOURCE = 4 << 20  # bytes
+_FRAME_LINE = re.compile(r'^(\s*)File "(.+)", line (\d{1,9}), in .*$')
 
 
 class RemoteTraceback(Exception):
@@ -34,29 +38,32 @@ def with_source(text: str) -> str:
             continue
         following = lines[index + 1] if index + 1 < len(lines) else ""
         shown = following.startswith(match[1] + "  ") and not _FRAME_LINE.match(following)
-        source = "" if shown else linecache.getline(match[2], int(match[3])).strip()
+        source = "" if shown else _source_line(match[2], int(match[3]))
         if source:
             out.append(f"{match[1]}  {source}")
     return "\n".join(out) + "\n"
 
 
+def _source_line(path: str, number: int) -> str:
+    """A line of a file; nothing of what is a device, a pipe or much too large for a source."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        pass  # a notebook's cell, say, which linecache may know all the same
+    except ValueError:
+        return ""
+    else:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_SOURCE:
+            return ""
+    return linecache.getline(path, number).strip()
+
+
 def load(kind: str, data: bytes) -> tuple[Any, BaseException | None]:
-    """An authenticated outcome as (value, None) or (None, exception)."""
-    if kind == "value":
-        try:
-            return _loads(data), None
-        except Exception as error:  # noqa: BLE001 - whatever the user's classes raise
-            return None, _not_loadable(error, data)
-    if kind == "raise":
-        return None, _load_exception(data)
-    if kind == "alien":
-        name, told, text = json.loads(data)
-        return None, _caused(RemoteError(name, told, text), text)
-    name, told = json.loads(data)
-    return None, ResultError(
-        f"The task ended well, but its result, a {name}, cannot be pickled by the worker ({told}). "
-        "Return what it is made of instead."
-    )
+    """An authenticated outcome as (value, None) or (None, exception). Raises nothing."""
+    try:
+        return (_loads(data), None) if kind == "value" else (None, _ENDS[kind](data))
+    except BaseException as error:  # noqa: BLE001 - whatever the user's classes raise
+        return None, _not_loadable(error, data)
 
 
 def _loads(data: bytes) -> Any:
@@ -65,15 +72,54 @@ def _loads(data: bytes) -> Any:
     return pickling.loads(data)
 
 
-def _load_exception(data: bytes) -> BaseException:
+def _raised(data: bytes) -> BaseException:
+    """An exception; where that cannot be loaded, what stands in for it."""
     told, _, pickled = data.partition(b"\n")
     try:
-        error, text = _loads(pickled)
-    except Exception:  # noqa: BLE001 - whatever the user's classes raise
-        name, said, text = json.loads(told)
-        error = RemoteError(name, said, text)
+        return _with_cause(_loads(pickled))
+    except BaseException:  # noqa: BLE001 - whatever the user's classes raise
+        error = _alien(told)
         error.data = pickled
+    return error
+
+
+def _with_cause(loaded: Any) -> BaseException:
+    """(exception, traceback) as the exception. Raises TypeError for anything else."""
+    error, text = loaded
+    if not isinstance(error, BaseException) or not isinstance(text, str):
+        raise TypeError("no exception with its traceback")
     return _caused(error, text)
+
+
+def _alien(data: bytes) -> RemoteError:
+    name, told, text = _texts(data)
+    error = RemoteError(name, told, text)
+    _caused(error, text)
+    return error
+
+
+def _unpicklable(data: bytes) -> ResultError:
+    name, told = _texts(data)
+    return ResultError(
+        f"The task ended well, but its result, a {name}, cannot be pickled by the worker ({told}). "
+        "Return what it is made of instead."
+    )
+
+
+_ENDS: Mapping[str, Callable[[bytes], BaseException]] = {
+    "raise": _raised,
+    "alien": _alien,
+    "unpicklable": _unpicklable,
+}
+"""How a task ends that has no value; a kind of another fcx is a KeyError, which names it."""
+
+
+def _texts(data: bytes) -> list[str]:
+    """A JSON list of texts."""
+    found = json.loads(data)
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise TypeError("no list of texts")
+    return found
 
 
 def _caused(error: BaseException, text: str) -> BaseException:
@@ -81,13 +127,13 @@ def _caused(error: BaseException, text: str) -> BaseException:
     return error
 
 
-def _not_loadable(error: Exception, data: bytes) -> TaskError:
+def _not_loadable(error: BaseException, data: bytes) -> TaskError:
     missing = (
         f"the module {error.name!r} is missing on the client"
         if isinstance(error, ImportError)
         else ""
     )
-    told = missing or f"{type(error).__name__}: {error}"
+    told = missing or f"{type(error).__name__}: {_text_of(error)}"
     refused = ResultError(
         f"The task ended, but what came back cannot be loaded by the client: {told}. Its bytes are "
         "kept in the error's .data; once that is put right, fcx.load_result(error.data) gives the "
@@ -98,9 +144,16 @@ def _not_loadable(error: Exception, data: bytes) -> TaskError:
     return refused
 
 
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - whatever the user's classes raise
+        return f"its __str__ raised {type(second).__name__}"
+
+
 def load_result(data: bytes) -> Any:
     """Load the bytes that a ResultError has kept; an exception is returned, not raised."""
     value = _loads(data)
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], BaseException):
-        return _caused(*value)
+        return _with_cause(value)
     return value

@@ -28,6 +28,7 @@ CHUNK = 3500000  # bytes of one file: what is larger than 3.9 MB could not be re
 LARGEST_HEAD = 3500000
 SMALL_HEAD = 350000  # bytes of a head that lies with a chunk in one file; a larger one lies alone
 LARGEST_PORTION = 64  # tasks
+LONGEST = 1e9  # seconds that a task may take
 COMPRESS_BELOW = 1 << 20  # bytes of a portion; larger ones are mostly numbers that do not shrink
 MAGIC = b"fcx2"
 
@@ -224,10 +225,7 @@ def read_head(data: bytes, key: bytes) -> "Tuple[Head, int]":
         tuple(Chunk(*_row(row, (int, str))) for row in _typed(known.get("chunks"), list)),
         tuple(_portion(row) for row in _typed(known.get("portions"), list)),
         _typed(known.get("guard"), dict),
-        {
-            name: float(_typed(s, (int, float)))
-            for name, s in _typed(known.get("seen"), dict).items()
-        },
+        {name: _seconds(value) for name, value in _typed(known.get("seen"), dict).items()},
         None if pilot is None else _typed(pilot, str),
     )
     _check_extent(head)
@@ -235,23 +233,28 @@ def read_head(data: bytes, key: bytes) -> "Tuple[Head, int]":
 
 
 def _check_extent(head: Head) -> None:
-    """Whether chunks and portions lie where they can."""
+    """Whether chunks lie where they can, and portions one after the other."""
     if not head.chunks or any(not 0 <= chunk.length <= CHUNK for chunk in head.chunks):
         raise ValueError("the head of a bundle names chunks that cannot be")
     size = sum(chunk.length for chunk in head.chunks)
+    at = 0
     for portion in head.portions:
-        if portion.offset < 0 or portion.length < 0 or portion.offset + portion.length > size:
+        if portion.offset != at or not 0 <= portion.length <= size - at:
             raise ValueError("the head of a bundle names a portion outside of it")
+        at += portion.length
 
 
-def _seconds(table: "Dict[str, Any]") -> "Dict[str, float]":
-    return {name: float(_typed(seconds, (int, float))) for name, seconds in table.items()}
+def _seconds(value: "Any") -> float:
+    """A time that can be compared: not below nothing, not endless."""
+    if not 0 <= _typed(value, (int, float)) <= LONGEST:
+        raise ValueError("%r where a number of seconds belongs" % (value,))
+    return float(value)
 
 
 def _portion(row: "Any") -> Portion:
     offset, length, tasks, functions, walltime = _row(row, (int, int, int, list, (int, float)))
     return Portion(
-        offset, length, tasks, tuple(_typed(name, str) for name in functions), float(walltime)
+        offset, length, tasks, tuple(_typed(name, str) for name in functions), _seconds(walltime)
     )
 
 
@@ -292,7 +295,7 @@ def _item(meta: bytes, payload: bytes) -> Item:
         _typed(known.get("a"), int),
         _typed(known.get("f"), str),
         payload,
-        None if walltime is None else float(_typed(walltime, (int, float))),
+        None if walltime is None else _seconds(walltime),
         tuple(_typed(name, str) for name in _typed(known.get("m", []), list)),
         _meaning(known),
     )
@@ -310,12 +313,13 @@ def encode_order(content: "Mapping[str, Any]", key: bytes) -> bytes:
     return mac.sign(key, body).encode("ascii") + b" " + body
 
 
-def decode_order(data: bytes, key: bytes) -> "Optional[Dict[str, Any]]":
+def decode_order(data: bytes, key: bytes) -> "Optional[Dict[str, List[str]]]":
     """The order, None while it is not whole."""
     words = data.split(b" ", 1)
     if len(words) != 2 or not mac.verify(key, words[1], words[0]):
         return None
-    return _object(words[1])
+    tasks = _typed(_object(words[1]).get("cancel", []), list)
+    return {"cancel": [_typed(task, str) for task in tasks]}
 
 
 def _object(text: bytes) -> "Dict[str, Any]":

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     Guard = Dict[str, Any]
 
 
+MOST_WORKERS = 1 << 16  # of one node
+
+
 class Config(NamedTuple):
     """Typed, checked once; its keys never show in a repr."""
 
@@ -38,16 +41,33 @@ class Config(NamedTuple):
     @classmethod
     def decode(cls, text: bytes) -> "Config":
         """From JSON. Raises ValueError, which says what is wrong with it."""
-        known = json.loads(text.decode("ascii"))
-        if not isinstance(known, dict) or known.pop("v", None) != PROTOCOL:
-            raise ValueError("not the configuration of a pilot of protocol %d" % PROTOCOL)
         try:
-            known["workers"] = tuple(int(count) for count in known["workers"])
+            known = json.loads(text.decode("ascii"))
+            if not isinstance(known, dict) or known.pop("v", None) != PROTOCOL:
+                raise ValueError("of another protocol than %d" % PROTOCOL)
+            known["workers"] = tuple(known["workers"])
             for name in "pilot_key", "inbox_key":
                 known[name] = bytes.fromhex(known[name])
-            return cls(**known)
-        except (TypeError, KeyError) as error:
+            config = cls(**known)
+        except (TypeError, KeyError, ValueError, RecursionError) as error:
             raise ValueError("not the configuration of a pilot: %s" % error) from None
+        config._check()
+        return config
+
+    def _check(self) -> None:
+        """Whether each value is of its type: it is used much later."""
+        most, times = self.max_tasks_per_child, (self.idle_timeout, self.gate_timeout)
+        fine = (
+            self.workers
+            and all(type(count) is int and 0 <= count <= MOST_WORKERS for count in self.workers)
+            and (most is None or (type(most) is int and most > 0))
+            and all(type(time) in (int, float) and time >= 0 for time in times)
+            and isinstance(self.pilot, str)
+            and isinstance(self.edf, (str, type(None)))
+            and isinstance(self.guard, (dict, type(None)))
+        )
+        if not fine:
+            raise ValueError("not the configuration of a pilot: a value is of another type")
 
     def workers_on(self, node: int) -> int:
         """How many workers this node of the pilot has."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CONFIGURE, TASK = b"C", b"T"
 HELLO, READY, DONE = b"H", b"R", b"D"
+LARGEST = 1 << 40  # bytes: what says more is no frame
 
 _HEAD = struct.Struct(">cIQ")
 
@@ -50,10 +51,12 @@ class Reader:
         self._buffer += data
 
     def take(self) -> "Optional[Frame]":
-        """The next whole frame, None where none is whole."""
+        """The next whole frame, None where none is whole. ValueError: what comes is no frame."""
         if len(self._buffer) < _HEAD.size:
             return None
         kind, meta, data = _HEAD.unpack_from(self._buffer)
+        if kind not in (CONFIGURE, TASK, HELLO, READY, DONE) or data > LARGEST:
+            raise ValueError("what is no frame")
         middle = _HEAD.size + meta
         end = middle + data
         if len(self._buffer) < end:
@@ -61,13 +64,18 @@ class Reader:
         with memoryview(self._buffer) as view:
             text, body = bytes(view[_HEAD.size : middle]), bytes(view[middle:end])
         del self._buffer[:end]
-        return Frame(kind, json.loads(text.decode("ascii")), body)
+        return Frame(kind, _object(text), body)
 
     def frames(self) -> "List[Frame]":
         """All whole frames."""
-        found = []
-        frame = self.take()
-        while frame is not None:
-            found.append(frame)
-            frame = self.take()
-        return found
+        return list(iter(self.take, None))
+
+
+def _object(text: bytes) -> "Dict[str, Any]":
+    try:
+        meta = json.loads(text.decode("ascii"))
+    except RecursionError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise ValueError("what is no frame")
+    return meta

@@ -119,7 +119,13 @@ class Agent:
         if process is None:
             return
         dead = process.dead()  # asked first: what it said before is in the pipe by now
-        for frame in process.receive():
+        try:
+            said = process.receive()
+        except ValueError as error:  # a task, or what it has forked, wrote into the pipe
+            how = events.How("wrote %s to the agent, and was ended" % error)
+            self._feed(events.Died(rank, how))
+            return
+        for frame in said:
             if self.pool.get(rank) is process:
                 self._heard(rank, process, frame)
         if dead and self.pool.get(rank) is process:
@@ -128,7 +134,7 @@ class Agent:
     def _heard(self, rank: int, process: "Process", frame: "Frame") -> None:
         meta = frame.meta
         if frame.kind == frames.HELLO:
-            hello = events.Hello(rank, meta["python"], meta["dill"], meta.get("error", ""))
+            hello = events.Hello(rank, meta["python"], meta.get("dill"), meta.get("error", ""))
             self._feed(hello)
         elif frame.kind == frames.READY:
             self._feed(events.Ready(rank, meta.get("error", "")))
@@ -264,6 +270,11 @@ class Agent:
             items = self.inbox.claim(action.bundle, action.portion)
         except OSError:
             self.events.append(events.ClaimFailed())
+            return
+        except ValueError as error:  # it is ours now: only with this agent's end it is another's
+            text = "bundle %s: %s\n" % (action.bundle, error)
+            self.log.note_exit(text)
+            self._exit(actions.Exit(1, text))
             return
         if items is None:
             self.events.append(events.Lost())

@@ -10,10 +10,12 @@ if TYPE_CHECKING:
 
 OLDEST = 60.0  # seconds of a note's age that are believed: clocks of nodes differ
 
+_TIME = re.compile(r"(?:(\d{1,9})-)?(?:(\d{1,9}):)?(\d{1,9}):(\d{1,9})$")
+
 
 def seconds_left(text: str) -> "Optional[int]":
     """Seconds in a time of ``squeue -o %L`` (``1-02:03:04``, ``59:59``); None if it has no end."""
-    match = re.match(r"^(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)$", text.strip())
+    match = _TIME.match(text.strip())
     if not match:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups())

@@ -75,10 +75,15 @@ class Bundle:
         return formats.read_portion(b"".join(pieces))
 
     def tick_off(self) -> None:
-        """A portion is claimed, by whomever; let the bytes go once none is left."""
+        """A portion is claimed, by whomever."""
         self.tried += 1
         if self.tried == len(self.head.portions):
-            self.chunks = {}
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Nothing is wanted of it any more: of thousands, only the names are kept."""
+        self.chunks = {}
+        self.head = self.head._replace(chunks=(), portions=(), guard={}, seen={})
 
 
 class Inbox:
@@ -105,11 +110,13 @@ class Inbox:
         listed = sorted(os.listdir(self.folder))
         oldest = self.epoch  # what lay there before the first look counts, whoever sent it
         for name in listed:
+            if name in self.bundles or name in self.orders:
+                continue
             if names.number_of(name) and names.epoch_of(name) < oldest:
                 continue  # from a client that another has taken the run from
-            if names.is_bundle(name) and name not in self.bundles:
+            if names.is_bundle(name):
                 heads += self._take(name)
-            elif names.is_order(name) and name not in self.orders:
+            elif names.is_order(name):
                 cancelled += self._order(name)
         return heads, cancelled, names.CLOSED in listed
 
@@ -137,7 +144,10 @@ class Inbox:
             return []
         self.bundles[name] = bundle
         self.epoch = max(self.epoch, names.epoch_of(name))
-        return [bundle.head]
+        head = bundle.head
+        if not (mine and head.portions):
+            bundle.let_go()
+        return [head]
 
     def _order(self, name: str) -> "List[str]":
         try:
@@ -149,7 +159,7 @@ class Inbox:
             return []
         self.orders[name] = True
         self.epoch = max(self.epoch, names.epoch_of(name))
-        return [str(task) for task in order.get("cancel", ())]
+        return order["cancel"]
 
     def claim(self, name: str, portion: int) -> "Optional[Tuple[Item, ...]]":
         """The tasks of a portion, None where it is another's."""

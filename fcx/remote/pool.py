@@ -9,6 +9,7 @@ import sys
 from ..protocol import frames
 from .events import How
 from .folders import held
+from .turn import Turn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,11 +132,12 @@ class Process:
         os.set_blocking(self.read_fd, False)
         self.share = share
         self.oom, self.peak = oom_kills(), 0  # bytes that it held at most, once it has ended
-        self.frames = frames.Reader()
+        self.frames, self.turn = frames.Reader(), Turn()
         self.outcome: "Optional[Frame]" = None  # of its task, until it is kept
 
     def send(self, kind: bytes, meta: "Mapping[str, object]", data: bytes = b"") -> None:
         """Write a frame; one that has died meanwhile is seen as such elsewhere."""
+        self.turn.sent(kind, meta)
         view = memoryview(frames.pack(kind, dict(meta), data))
         try:
             while view:
@@ -144,7 +146,7 @@ class Process:
             pass
 
     def receive(self) -> "List[Frame]":
-        """The whole frames that have arrived."""
+        """The whole frames that have arrived. ValueError: it has said what no worker says."""
         while True:
             try:
                 part = os.read(self.read_fd, 1 << 20)
@@ -153,7 +155,10 @@ class Process:
             if not part:
                 break
             self.frames.feed(part)
-        return self.frames.frames()
+        arrived = self.frames.frames()
+        for frame in arrived:
+            self.turn.check(frame)
+        return arrived
 
     def dead(self) -> bool:
         """Whether the process has ended."""

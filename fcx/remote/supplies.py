@@ -48,7 +48,9 @@ class Supplies:
         try:
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(own)
-        except zipfile.BadZipFile as error:
+        except OSError:
+            raise
+        except Exception as error:  # zipfile has a dozen for what is no archive, or half of one
             raise ValueError("%s: %s" % (os.path.basename(path), error)) from None
         try:
             os.rename(own, folder)

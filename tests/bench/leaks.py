@@ -20,8 +20,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from bench.latency import chosen
 from conformance.servers import ENDED, Server, until
+from latency import chosen
 
 WARM_UP = 50
 AT_ONCE = 100

@@ -135,3 +135,9 @@ def test_anything_is_a_record_or_a_misfit(value: Any):
         assert isinstance(fit(Whole, without_nulls(Whole, value)), Whole)
     except Misfit as misfit:
         assert "must be" in str(misfit)
+
+
+def test_half_a_character_is_no_number():
+    """JSON can say it, and msgspec cannot even compare it."""
+    with pytest.raises(Misfit, match="half a character"):
+        fit(Whole, {"part": {"name": "x"}, "count": "\ud800"})

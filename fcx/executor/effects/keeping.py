@@ -41,7 +41,7 @@ class Keeping:
         """A number for what an agent found."""
         return self.context.store.keep_probe(found, edf)
 
-    def refusal(self, findings: list[list[Any]]) -> Trouble:
+    def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
         """The trouble that a guard's findings mean; what was remembered was wrong."""
         self.context.gate.forget()
         error = guard_refusal(findings)

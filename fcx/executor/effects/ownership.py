@@ -17,6 +17,8 @@ from ..core.actions import TakeOver
 from ..core.events import AnyEvent, Owned
 from .context import Context
 
+EPOCH = re.compile("[0-9]{1,9}")  # what else lies in clients/ is no link of a client
+
 
 class Ownership:
     """Takes a run over."""
@@ -54,7 +56,7 @@ class Ownership:
             await self.files.list(place.directory)
             await self.files.make_folder(place.path("clients"))
             return 1
-        return max([1, *(int(name) for name in entries if name.isdigit())])
+        return max([1, *map(int, filter(EPOCH.fullmatch, entries))])
 
     async def _made(self, path: str) -> bool:
         """Whether the link is ours: also where a request was repeated that had had its effect."""

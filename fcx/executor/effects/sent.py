@@ -5,6 +5,7 @@ A bundle does not change once it is whole: each is fetched once, however often t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from ...protocol.config import Config
 from ..core.actions import ReadInbox
 from ..core.events import AnyEvent, InboxRead, TaskInfo
 from .context import Context
+
+PILOT = re.compile("[0-9A-Za-z-]+")  # what else lies in locks/ is no pilot's
 
 
 class Sent(NamedTuple):
@@ -74,7 +77,8 @@ class SentTasks:
             entries = await self.files.list(self.context.place.path("locks"))
         except NoSuchPath:
             return []
-        found = [(name, entry.target) for name, entry in sorted(entries.items()) if entry.target]
+        links = [(name, entry.target) for name, entry in sorted(entries.items()) if entry.target]
+        found = [(name, target) for name, target in links if PILOT.fullmatch(name)]
         for name, _ in found:
             self.expect_pilot(name)  # its agents sign with a key of its own
         return found
@@ -144,5 +148,5 @@ class SentTasks:
                 order = bundles.decode_order(await self.files.download(f"{path}/{name}"), key)
             except ValueError:
                 continue
-            found += (order or {}).get("cancel", [])
+            found += order["cancel"] if order else []
         return found

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from fcx.executor import wire
 from fcx.protocol import record
+from fcx.protocol.parts import PART
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 KINDS = ("up", "refused", "run", "done", "died", "back", "failed", "next", "end", "odd")
@@ -92,6 +93,9 @@ def test_authentic_records_of_any_shape(made: list[dict[str, Any]]) -> None:
         b'{"k":"done","t":"t0","a":0,"n":[-1,0,0],"o":"value","s":0}',
         b'{"k":"up","node":"n","pilot":"p","probe":' + b'{"a":' * 3000 + b"1" + b"}" * 3001,
         b"[" * 100_000,
+        b'{"k":"refused","findings":[["python","3.11."]]}',
+        b'{"k":"done","t":"t0","a":0,"n":[0,0,0],"o":"value","s":1e300}',
+        b'{"k":"done","t":"t0","a":0,"n":[0,0,0],"o":"value","s":-1}',
         b'{"k":"end","why":"\xff\xfe"}',
     ],
     ids=lambda body: body[:24].decode("latin-1"),
@@ -142,3 +146,13 @@ def test_lengths_stand_under_the_mac() -> None:
     forged = json.dumps(moved, separators=(",", ":")).encode()
     assert len(wire.read(line, KEY).records) == 1
     assert wire.read(b"%s %s %s\n" % (head, mac, forged), KEY).records == []
+
+
+@pytest.mark.parametrize(("parts", "whole"), [(1, False), (2, True), (3, False), (65536, False)])
+def test_as_many_parts_as_the_size_takes(parts: int, whole: bool) -> None:
+    """More of them would be fetched for nothing."""
+    size = PART + 1
+    told = {"k": "done", "t": "t0", "a": 0, "o": "value", "s": 0.1, "n": [size, 0, 0]}
+    line = record.line({**told, "parts": parts, "size": size, "sha": "0" * 64}, KEY)
+    (one,) = wire.read(line, KEY).records
+    assert one.understood(Keeper()).record.whole is whole

@@ -139,6 +139,12 @@ class TestRefusals:
         """A number, a date, or neither."""
         assert least <= failures.retry_after(httpx.Response(429, headers=headers)) <= most
 
+    @pytest.mark.parametrize("date", ["Wed, 21 Oct 99999999999 07:28:00 GMT", "1e999", "nan"])
+    def test_a_wait_that_cannot_be(self, date):
+        """A date that no clock has: as good as none."""
+        found = failures.retry_after(httpx.Response(429, headers={"Retry-After": date}))
+        assert 0 < found <= failures.LONGEST_REST
+
     def test_when_the_wait_ends(self):
         """A date counts from now, up to the longest rest."""
         for ahead, most in ((200, 200), (86_400, failures.LONGEST_REST)):

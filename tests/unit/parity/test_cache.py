@@ -86,3 +86,11 @@ def test_age(now, fresh, spoken):
     known = Known("k", 1000.0, snapshot())
     assert known.is_fresh(now, ParitySettings().max_age_days) is fresh
     assert known.spoken_age(now) == spoken
+
+
+@pytest.mark.parametrize("taken", ["NaN", "-1e999", "1e999", "-1"])
+def test_a_time_that_cannot_be(taken):
+    """Is no record."""
+    text = Known("k", 1000.0, snapshot()).to_json().replace("1000.0", taken)
+    with pytest.raises(ManifestError, match="a time in seconds"):
+        Known.from_json(text)

@@ -24,3 +24,10 @@ def test_version_equality(one, other):
         assert same_release(one, other)
     assert not same(one, None)
     assert not same_release(None, None)
+
+
+def test_a_number_that_python_will_not_read():
+    """Is no version: texts are compared, then."""
+    long = "9" * 5000
+    assert same(long, long)
+    assert not same(long, "1.0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import sys
 import traceback
 
 import pytest
@@ -11,6 +12,13 @@ import pytest
 from fcx import errors
 from fcx.payload import outcome as payload
 from fcx.protocol import pickling
+
+
+class Leaver:
+    """Whoever loads it is told to leave."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)
 
 
 class TestLoad:
@@ -42,6 +50,32 @@ class TestLoad:
         assert (error.type_name, error.text) == ("m.Odd", "said")
         assert "the traceback" in str(error.__cause__)
 
+    @pytest.mark.parametrize("kind", ["raise", "alien", "unpicklable", "", "of another fcx"])
+    @pytest.mark.parametrize(
+        "data", [b"", b"null", b"[]", b"[1, 2, 3]", b'["a"]', b"[" * 100_000, b"\xff", b"7\n\x80"]
+    )
+    def test_what_is_none_of_a_workers(self, kind, data):
+        """An error of ours, with the bytes; and the thread that loads goes on."""
+        value, error = payload.load(kind, data)
+        assert value is None
+        assert isinstance(error, errors.ResultError)
+        assert error.data == data
+
+    @pytest.mark.parametrize("loaded", [("no exception", "tb"), (ValueError(), 7), 5, (1, 2, 3)])
+    def test_an_exception_that_is_none(self, loaded):
+        """What stands in for it is there."""
+        told = json.dumps(["m.Odd", "said", "the traceback\n"]).encode()
+        _, error = payload.load("raise", told + b"\n" + pickle.dumps(loaded))
+        assert isinstance(error, errors.RemoteError)
+        assert error.type_name == "m.Odd"
+
+    def test_a_value_that_ends_the_thread(self):
+        """Loading may raise SystemExit: the thread that loads is not to end by it."""
+        value, error = payload.load("value", pickle.dumps(Leaver()))
+        assert value is None
+        assert isinstance(error, errors.ResultError)
+        assert "SystemExit" in str(error)
+
     def test_a_stand_in_travels_on(self):
         """Through another pool, say."""
         error = pickle.loads(pickle.dumps(errors.RemoteError("m.Odd", "said", "tb")))
@@ -70,3 +104,19 @@ class TestTraceback:
         """Left as they are."""
         text = '  File "/no/such/file.py", line 3, in f\nValueError\n'
         assert payload.with_source(text) == text
+
+
+@pytest.mark.parametrize("line", ["3", "9" * 5000])
+@pytest.mark.parametrize("file", ["/dev/zero", "a\0b", "/", "<stdin>"])
+def test_a_traceback_names_what_is_no_source(file, line):
+    """A device is not read, at any line."""
+    text = f'  File "{file}", line {line}, in f\nValueError\n'
+    assert payload.with_source(text) == text
+
+
+def test_a_source_is_not_as_large(tmp_path):
+    """As a file of data."""
+    path = tmp_path / "large.py"
+    path.write_bytes(b"x = 1\n" * payload.LARGEST_SOURCE)
+    text = f'  File "{path}", line 3, in f\nValueError\n'
+    assert payload.with_source(text) == text

@@ -168,7 +168,9 @@ class TestDecode:
             {"chunks": [["0", ""]]}, {"chunks": [[-1, ""]]}, {"chunks": [[1 << 40, ""]]},
             {"portions": {}}, {"portions": [[0, 1, 1, [], 0]]}, {"portions": [[-1, 0, 1, [], 0]]},
             {"portions": [[0, 0, 1, [5], 0]]}, {"portions": [[0, 0, 1, [], None]]},
-            {"portions": [[True, 0, 1, [], 0]]}, {"guard": None}, {"seen": {"f": "x"}}, {"seen": []},
+            {"portions": [[True, 0, 1, [], 0]]}, {"portions": [[0, 0, 1, [], 10**400]]},
+            {"portions": [[0, 0, 1, [], float("nan")]]}, {"seen": {"f": 10**400}},
+            {"seen": {"f": float("inf")}}, {"seen": {"f": -1}}, {"guard": None}, {"seen": {"f": "x"}}, {"seen": []},
             {"pilot": 5},
         ],
     )  # fmt: skip
@@ -205,9 +207,32 @@ class TestDecode:
         with pytest.raises(ValueError, match="a portion"):
             bundle.read_portion(packed)
 
+    def test_portions_that_share_bytes(self):
+        """A small bundle would be thousands of large ones, for who attaches."""
+        made = encoded(items(2))
+        head, _ = bundle.read_head(made.files[0][1], KEY)
+        rows = [[0, part.length, part.tasks, list(part.functions), 0] for part in head.portions]
+        rows = [rows[0], rows[0]]
+        chunks = [[chunk.length, chunk.sha256] for chunk in head.chunks]
+        with pytest.raises(ValueError, match="a portion outside"):
+            bundle.read_head(signed({**GOOD, "chunks": chunks, "portions": rows}), KEY)
+
+    @pytest.mark.parametrize("walltime", [10**400, float("inf"), -1, "1"])
+    def test_a_task_that_takes_no_time_that_can_be(self, walltime):
+        """It could never be compared with what is left."""
+        meta = json.dumps({"t": "t", "a": 0, "f": "f", "w": walltime}).encode()
+        with pytest.raises(ValueError, match="belongs"):
+            bundle.read_portion(b"s" + len(meta).to_bytes(4, "big") + b"\0" * 8 + meta)
+
 
 class TestOrders:
     """What the agents shall leave."""
+
+    @pytest.mark.parametrize("tasks", [5, "t1", [1], [["t1"]], {"t1": 1}, None])
+    def test_of_another_form(self, tasks):
+        """Authentic, and no list of tasks."""
+        with pytest.raises(ValueError, match="belongs"):
+            bundle.decode_order(bundle.encode_order({"cancel": tasks}, KEY), KEY)
 
     def test_there_and_back(self):
         """Under the inbox's key."""

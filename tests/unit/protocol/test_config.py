@@ -42,6 +42,17 @@ def test_workers_of_each_node(node, workers):
         {"pilot_key": 5},
         {"unknown": 1},
         {"inbox_key": "x"},
+        {"workers": []},
+        {"workers": [float("inf")]},
+        {"workers": [-1]},
+        {"workers": [1 << 40]},
+        {"workers": "12"},
+        {"max_tasks_per_child": "5"},
+        {"idle_timeout": None},
+        {"gate_timeout": float("nan")},
+        {"pilot": None},
+        {"edf": 5},
+        {"guard": []},
     ],
 )
 def test_what_is_no_config(change):
@@ -50,7 +61,13 @@ def test_what_is_no_config(change):
         Config.decode(json.dumps({**json.loads(CONFIG.encode()), **change}).encode())
 
 
-@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"v": 2}', b"\xff"])
+def test_never_is_a_time():
+    """An executor's idle_timeout may be that."""
+    never = CONFIG._replace(idle_timeout=float("inf"))
+    assert Config.decode(never.encode()) == never
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"v": 2}', b"\xff", b"[" * 100_000])
 def test_what_is_not_whole(text):
     """Nor is half of it."""
     with pytest.raises(ValueError):

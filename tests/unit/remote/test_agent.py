@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -14,8 +16,11 @@ from executors.deadline import eventually
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import names
+from fcx.protocol import frames, mac, names
 from fcx.remote import clock, guard, inbox, pool
+
+OTHER = {"t": "t10", "a": 0, "o": "value", "s": 0.1, "n": [0, 0, 0]}
+"""What a worker says at the end of a task that gave nothing."""
 
 
 class TestSecondsLeft:
@@ -25,7 +30,7 @@ class TestSecondsLeft:
         ("text", "seconds"),
         [
             ("0:05", 5), ("59:59", 3599), ("1:00:00", 3600), ("1-02:03:04", 93784), (" 5:00\n", 300),
-            ("UNLIMITED", None), ("NOT_SET", None), ("INVALID", None), ("", None), ("5", None),
+            ("9" * 5000 + ":00", None), ("UNLIMITED", None), ("NOT_SET", None), ("INVALID", None), ("", None), ("5", None),
         ],
     )  # fmt: skip
     def test_of_each_form(self, text, seconds):
@@ -192,6 +197,54 @@ class TestAgent:
         assert pilot.ended() == 1
         note = (pilot.run / "logs" / "7.0.0.exit").read_text()
         assert "the pilot's configuration cannot be read: " in note
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            b"\0" * 100,
+            frames.pack(frames.HELLO, {"python": "3.11.7", "dill": "0.4.1"}),
+            frames.pack(frames.READY, {}),
+            frames.pack(frames.DONE, {}),
+            frames.pack(frames.DONE, {**OTHER, "t": "t11"}),
+            frames.pack(frames.DONE, {**OTHER, "n": [1, 0, 0]}),
+            frames.pack(frames.DONE, {**OTHER, "n": [-1, 1, 0]}),
+            b"D" + b"\xff" * 12,
+        ],
+    )
+    def test_a_task_that_writes_to_what_is_not_its_own(self, pilot, said):
+        """It dies of it, others go on: what a task forks has the worker's pipe, too."""
+
+        def work(said):
+            import os
+            import stat
+            import time
+
+            for fd in range(3, 30):
+                try:
+                    if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                        os.write(fd, said)
+                except OSError:
+                    pass
+            time.sleep(60)
+
+        pilot.put(1, [(work, said), (abs, -3)])
+        pilot.start()
+        assert pilot.wait("died", t="t10")["how"]["text"].endswith("was ended")
+        assert pilot.value("t11") == (3, None)
+
+    def test_a_bundle_that_cannot_be_read(self, pilot):
+        """Authentic, by another fcx: the agent ends, so that the tasks are not its own for ever."""
+        body = b"sgarbage"
+        table = [[0, len(body), 1, ["f"], 0.0]]
+        head = {"v": 2, "name": "b000001", "portions": table, "guard": {}, "seen": {}}
+        head["chunks"] = [[len(body), hashlib.sha256(body).hexdigest()]]
+        text = json.dumps(head).encode()
+        first = b"fcx2 %s %s\n" % (mac.sign(INBOX, text).encode(), text)
+        (pilot.run / "inbox" / "b000001").write_bytes(first + body)
+        pilot.start()
+        assert pilot.ended() == 1
+        note = (pilot.run / "logs" / "7.0.0.exit").read_text()
+        assert note == "bundle b000001: a portion ends in the middle of a task\n"
 
     def test_refuses_another_python(self, pilot):
         """Before its workers have unpickled anything."""

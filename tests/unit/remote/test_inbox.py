@@ -179,6 +179,7 @@ class TestBundles:
         while agent.claim()[0]:
             pass
         assert agent.inbox.bundles["b000001"].chunks == {}
+        assert agent.inbox.bundles["b000001"].head.portions == ()
 
 
 class TestOrders:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import random
+import shutil
 import zipfile
 
 import pytest
@@ -90,6 +93,22 @@ def test_one_that_is_damaged_is_not_taken(supplies, tmp_path):
     (tmp_path / "modules" / "e.x.zip").write_bytes(b"half of it")
     with pytest.raises(ValueError, match=r"e\.x\.zip"):
         supplies.module("e.x.zip")
+
+
+def test_an_archive_with_any_byte_wrong(supplies, tmp_path):
+    """zipfile has errors of a dozen kinds: here it is one."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("m.py", "x = 1\n" * 9)
+    good = made.getvalue()
+    for at in range(len(good)):
+        for byte in 0, 1, 0xFF:
+            (tmp_path / "modules" / "m.x.zip").write_bytes(
+                good[:at] + bytes([byte]) + good[at + 1 :]
+            )
+            shutil.rmtree(tmp_path / "modules" / "m", ignore_errors=True)
+            with contextlib.suppress(ValueError, OSError):
+                supplies.module("m.x.zip")
 
 
 @pytest.mark.parametrize("name", ["../d.zip", "/etc/passwd", "a/b"])
