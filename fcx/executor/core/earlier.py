@@ -25,6 +25,7 @@ class Earlier:
         self.gate = gate
         self.outcomes = outcomes
         self.by_key = False
+        self._expects = False  # an earlier process had some: only then ids are kept for good
         self._ids: dict[str, str] = {}  # by key, of those that nobody has asked for
         self._submitted: dict[str, TaskInfo] = {}  # what they were asked for as, by their own ids
         self._names: dict[str, str] = {}  # their own ids, by those they were submitted under
@@ -33,7 +34,7 @@ class Earlier:
         self, infos: tuple[TaskInfo, ...], attempts: tuple[int, ...], *, by_key: bool
     ) -> None:
         """The tasks of an attached run; ``by_key``: each waits until it is asked for."""
-        self.by_key = by_key
+        self.by_key, self._expects = by_key, True
         self.tasks.expect(infos, attempts, by_key=by_key)
         for info in infos:
             self._note(info)
@@ -53,7 +54,8 @@ class Earlier:
         """Whether a task that is submitted is one of an earlier process: then that is asked for."""
         earlier = self._ids.pop(info.key, None) if info.key else None
         if earlier is None:
-            self.tasks.known[info.id] = None
+            if self._expects:
+                self.tasks.known[info.id] = None
             return False
         self._same(info, earlier)
         held = self.tasks.unasked.take(earlier)
