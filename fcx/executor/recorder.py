@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,11 +16,20 @@ from ..errors import UsageError
 from ..files import replacing, state_folder
 from .core import Core, Limits
 from .core.actions import Action
-from .core.events import AnyEvent, LogRead, Submitted
+from .core.events import (
+    AnyEvent,
+    Attached,
+    FilesListed,
+    InboxRead,
+    JobsListed,
+    LinksListed,
+    LogRead,
+    Submitted,
+)
 
 FORMAT = 1
 MOST_TRACES = 20
-MOST = 100_000  # what is kept: events, with the tasks and records in them
+MOST = 100_000  # what is kept: events, with the tasks, records, jobs and files in them
 
 
 class Trace(msgspec.Struct, kw_only=True):
@@ -101,7 +109,14 @@ def keep(trace: bytes, run: str) -> Path:
     return path
 
 
-def _weight(event: Any) -> int:
-    if isinstance(event, Submitted):
+def _weight(event: AnyEvent) -> int:
+    """A user may have thousands of jobs, and each listing has them all."""
+    if isinstance(event, (Submitted, Attached, InboxRead)):
         return 1 + len(event.tasks)
+    if isinstance(event, JobsListed):
+        return 1 + len(event.jobs)
+    if isinstance(event, FilesListed):
+        return 1 + len(event.files)
+    if isinstance(event, LinksListed):
+        return 1 + len(event.links)
     return 1 + len(event.records) if isinstance(event, LogRead) else 1

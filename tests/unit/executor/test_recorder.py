@@ -6,7 +6,18 @@ import pytest
 
 from fcx.errors import UsageError
 from fcx.executor.core import Core, Limits
-from fcx.executor.core.events import Began, Broke, Submitted, TaskInfo, Ticked, Trouble
+from fcx.executor.core.events import (
+    Began,
+    Broke,
+    FilesListed,
+    JobSeen,
+    JobsListed,
+    LinksListed,
+    Submitted,
+    TaskInfo,
+    Ticked,
+    Trouble,
+)
 from fcx.executor.recorder import MOST_TRACES, Recorder, Trace, keep
 
 LIMITS = Limits(max_workers=3)
@@ -40,6 +51,18 @@ def test_is_bounded():
     assert trace.events == EVENTS[1:]
     with pytest.raises(UsageError, match="not replayed"):
         trace.replay()
+
+
+def test_what_an_event_holds_counts():
+    """Each listing has all of a user's jobs, and they may be thousands."""
+    recorder = Recorder(LIMITS, most=1000)
+    jobs = tuple(JobSeen(str(number), "COMPLETED") for number in range(300))
+    files = tuple((f"{number}.0.0.0", 10) for number in range(300))
+    for number in range(50):
+        recorder.note(1.0, JobsListed(number, jobs, 0.1))
+        recorder.note(1.0, FilesListed(number, files))
+        recorder.note(1.0, LinksListed(number, tuple((name, "7.0.0") for name, _ in files)))
+    assert len(Trace.read(recorder.pack()).events) == 3
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b'{"fcx": 1, "events": [[1, 2]]}'])
