@@ -27,6 +27,7 @@ _COMMENT = re.compile(r"(?:^[ ]*|[ ]{2})#[ !].*$", re.MULTILINE)
 _RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
 _SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
 _ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
+_ATTRIBUTE = re.compile(r'^([ ]*self\.\w+): "[^"]*"(?= = )', re.MULTILINE)
 _INDENT = re.compile(r"^(?:[ ]{4})+(?![ ])", re.MULTILINE)
 _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
 
@@ -62,6 +63,7 @@ def bare(text: str) -> str:
     text = _COMMENT.sub("", text)
     text = _RETURNS.sub("):", text)
     text = _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
+    text = _ATTRIBUTE.sub(r"\1", text)
     return _INDENT.sub(lambda found: " " * (len(found[0]) // 4), text)
 
 

@@ -25,9 +25,19 @@ def sources():
         return {name: archive.read(name).decode() for name in archive.namelist()}
 
 
+class Unannotated(ast.NodeTransformer):
+    """To Python the type of an attribute is a comment."""
+
+    def visit_AnnAssign(self, node):
+        """Of an attribute: an assignment like any other."""
+        if isinstance(node.target, ast.Attribute) and node.value is not None:
+            return ast.Assign([node.target], node.value)
+        return node
+
+
 def meaning(text):
     """What a source says to Python: without docstrings, annotations and types' imports."""
-    tree = ast.parse(text)
+    tree = Unannotated().visit(ast.parse(text))
     tree.body = [
         n
         for n in tree.body
