@@ -57,15 +57,15 @@ def identify(
 
 
 def _refuse_where_it_begins(record: RunRecord, journal: Journal) -> None:
-    """Raise UsageError where a process has just begun the run.
+    """Raise UsageError where a process that lives has just begun the run.
 
-    What it is about to send stands nowhere yet: it would be sent again, and run twice.
+    What it is about to send would be taken for never sent: sent again, and run twice.
     """
     process = Presence(record.id).holder()
-    if process and not journal.tasks(record.id):
+    if process and not any(job for _, job in journal.pilots(record.id)):
         raise UsageError(
             f"Run {record.name!r} is being begun by process {process} of this machine, which has "
-            "sent nothing yet: start this one again in a moment, and it goes on with that run."
+            "no job yet: start this one again in a moment, and it goes on with that run."
         )
 
 

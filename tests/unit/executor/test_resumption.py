@@ -68,16 +68,19 @@ def test_a_run_that_is_known_goes_on(tmp_path: Path, credentials: Credentials):
 
 
 def test_a_run_that_just_begins_is_left_to_its_process(tmp_path, credentials, monkeypatch):
-    """Until it has sent something, nobody can know what that is."""
+    """Until it has a job, nobody can know what it has sent."""
     monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path))
     journal = Journal(tmp_path)
     new, _ = identify("sweep", credentials, "/scratch", journal)
     journal.open_run(record("sweep", credentials, id=new.id))
     presence = Presence(new.id)
     presence.hold()
-    with pytest.raises(UsageError, match=f"being begun by process {os.getpid()} "):
-        identify("sweep", credentials, "/scratch", journal)
-    journal.add_tasks(new.id, [("t1", "f", 0)])
+    told = f"being begun by process {os.getpid()} "
+    for job in ("", "7"):
+        with pytest.raises(UsageError, match=told):
+            identify("sweep", credentials, "/scratch", journal)
+        journal.add_tasks(new.id, [("t1", "f", 0)])
+        journal.add_pilot(new.id, "fcx-001", job)
     assert identify("sweep", credentials, "/scratch", journal)[1] is not None
     presence.release()
 
