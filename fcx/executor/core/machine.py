@@ -182,8 +182,17 @@ class Core:
 
     def _give_up(self, trouble: Trouble) -> None:
         """A file or folder of ours that is not there, unexpected: the run directory is gone."""
-        lost = trouble.error == "NoSuchPath"
-        self.ending.break_run(run_lost(self.ending.inbox.directory) if lost else trouble)
+        if trouble.error == "NoSuchPath":
+            trouble = run_lost(self.ending.inbox.directory)
+        if self._all_given():
+            self.requests.say(trouble.message, "warning")
+        else:
+            self.ending.break_run(trouble)
+
+    def _all_given(self) -> bool:
+        """Whether no more tasks come and all have outcomes: what fails then breaks nothing."""
+        known = self.adoption.done and not self.adoption.hopes()
+        return known and self.ending.closing and not self.tasks.wanted
 
 
 _MEANINGS: dict[type, Callable[[Core, Any], None]] = {

@@ -255,3 +255,16 @@ def test_what_a_dead_agent_had_claimed_may_have_begun():
     job, how = task.runs[0]
     assert job == "7"
     assert "perhaps begun" in how
+
+
+def test_what_fails_once_all_is_given_breaks_nothing():
+    """The last task has its outcome, and in the same breath the workers fail: that is a warning."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.tell(CloseAsked(abort=False))
+    drive.wait(0.1)
+    records = (Up("n", "fcx-001"), Finished("t1", 0, 0.1), InitializerDied("no dill"))
+    drive.tell(LogRead(drive.last(ReadLog).id, records, 300))
+    assert not drive.all(Broken)
+    assert drive.last(Settle).trouble is None
+    assert any("no dill" in note.text and note.level == "warning" for note in drive.all(Say))
