@@ -108,8 +108,12 @@ class Adoption:
         return [task for task in self.tasks.unfinished.values() if task.sought]
 
     def _read(self, _action: Any, event: InboxRead) -> None:
-        """Each task lies where its last attempt was sent."""
+        """Each task lies where its last attempt was sent; the caller may have left meanwhile."""
         self.outgoing.inbox.found(filled=bool(event.last))
+        if self.requests.leaving:
+            if self.earlier.unknown([row[0] for row in event.tasks]):
+                self.keep()
+            return
         self.outgoing.number_from(event.last)
         if event.closed:
             self.requests.ask(Reopen, then=partial(self._reopened, event))

@@ -48,8 +48,8 @@ class Audit:
         fresh = self._of != len(pilots) and not self.fleet.live()
         if not fresh and not self._suspicion:
             return True
-        leaving = any(pilot.phase == "leaving" for pilot in pilots)
-        if not self._busy and not leaving:
+        unknown = self.logs.unseen or any(pilot.phase == "leaving" for pilot in pilots)
+        if not self._busy and not unknown:
             self._busy = True
             claims = partial(self._claims, sink)
             self.requests.ask(ListLinks, "claims", then=claims, failed=self._failed)

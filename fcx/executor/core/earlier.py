@@ -79,6 +79,10 @@ class Earlier:
 
     # -- found in the inbox -----------------------------------------------------------------
 
+    def unknown(self, infos: list[TaskInfo]) -> bool:
+        """Whether any of these is in no journal."""
+        return any(info.id not in self.tasks.known for info in infos)
+
     def found(self, rows: list[tuple[TaskInfo, int]]) -> None:
         """Tasks with their attempts; what no journal had is known from now on."""
         fresh = [(info, attempt) for info, attempt in rows if info.id not in self.tasks.known]

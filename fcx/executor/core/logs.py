@@ -92,6 +92,7 @@ class Logs:
         self.fleet = fleet
         self.cursors: dict[Incarnation, Cursor] = {}
         self.listed_only = False  # another process began the run: its agents are not known
+        self.unseen = False  # and they have not been looked for yet
         self.look = Look()
         self.looked = 0.0
         self.blind = False  # the logs could not be listed: what they hold is not known
@@ -99,7 +100,7 @@ class Logs:
 
     def attach(self) -> None:
         """Find the logs by listings alone."""
-        self.listed_only = True
+        self.listed_only = self.unseen = True
 
     def hurry(self) -> None:
         """There is work again: look soon."""
@@ -164,7 +165,7 @@ class Logs:
         return Cursor(Incarnation(pilot.job, 0, 0))
 
     def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
-        self.blind = False
+        self.blind = self.unseen = False
         self.listed_at = self.requests.now
         sizes = dict(event.files)
         self.inbox.see_clients(sizes)
@@ -188,7 +189,7 @@ class Logs:
         self._maybe_over(sink)
 
     def _unlisted(self, sink: Sink, _action: Any, event: Failed) -> None:
-        self.blind = event.kind != "missing"
+        self.blind, self.unseen = event.kind != "missing", False
         if event.kind == "missing" and self.inbox.landed:
             self.requests.give_up(run_lost(self.inbox.directory))
         elif self.blind:

@@ -339,3 +339,30 @@ def test_jobs_that_ended_before_a_run_goes_on_are_no_sign_for_those_to_come():
     assert drive.all(SubmitPilot)
     assert not drive.all(Settle)
     assert not [note.text for note in drive.all(Say) if note.text.startswith("Job ")]
+
+
+def test_what_is_found_once_the_caller_has_left_is_nobodys():
+    """No journal has it: a future of it would never settle, so it stays where it lies."""
+    drive = Drive()
+    drive.tell(Attached((), (), PILOTS, epoch=2))
+    drive.tell(CloseAsked(abort=True))
+    inbox(drive, info("t1"))
+    assert not drive.all(Found)
+    drive.tell(FilesListed(drive.last(ListFolder).id, ()))
+    drive.done(CancelJob)
+    drive.done(WriteClosed)
+    assert drive.last(WriteClosed).word == "keep"
+    assert drive.last(RecordEnd).kept
+
+
+def test_nobody_counts_as_gone_before_the_logs_were_looked_for():
+    """The journal lacks the pilot that runs the task: it must not be run a second time."""
+    drive = Drive()
+    drive.tell(Attached((info("t1", size=0),), (0,), (), epoch=2))
+    inbox(drive, info("t1"))
+    assert not drive.all(ListLinks)
+    drive.wait(0.1)
+    drive.tell(FilesListed(drive.last(ListFolder).id, (("7.0.0.0", 300),)))
+    drive.tell(LinksListed(drive.last(ListLinks).id, (("b000001.0", "7.0.0"),)))
+    assert drive.core.tasks.unfinished["t1"].bundle == "b000001"
+    assert not drive.all(RecordTasks)
