@@ -8,6 +8,7 @@ from typing import Any
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
+from fcx.protocol.names import client as client_link
 from fcx.protocol.names import number_of
 
 from .cluster import Cluster, Job, Script
@@ -169,6 +170,7 @@ class Api:
         found = [(name, log.visible(now) * RECORD) for name, log in self.directory.logs.items()]
         files = [(name, size) for name, size in found if size]
         files += [(name, size) for name, size in self.directory.notes.visible(now)]
+        files += [(client_link(n), 0) for n in range(2, self.directory.clients + 1)]
         return ev.FilesListed(request.id, tuple(sorted(files)))
 
     def list_links(self, _client: Any, request: act.ListLinks) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from .invariants import Checks
 
 STREAM = 50  # tasks
+NEARLY = 0.9  # of a job's time: a task that begins with so much of it has had the whole
 READY = 3.0  # seconds for a job's script, its agents and their workers to be ready, and more
 
 
@@ -41,7 +42,7 @@ def outcomes(checks: Checks, session: Any) -> None:
         )
         refused = plan.requirements and plan.requirements == checks.scenario.refused
         cut = any(run.cut for run in checks.runs.get(task, []))
-        fits = plan.seconds + READY < checks.scenario.job_limit and not cut
+        fits = plan.seconds + READY < NEARLY * checks.scenario.job_limit and not cut
         if good and fits and not refused:
             checks.demand(note.trouble is None, "failed in the calm", f"{note}")
 

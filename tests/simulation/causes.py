@@ -22,6 +22,7 @@ JOBS = (
         "disk_full",
     ),
     *("requeued", "barren_job", "boot_fails", "cancelled_waiting", "job_memory", "flush_fails"),
+    "srun_fails",
 )
 LOST_SIGHT = (
     "lost_answer",
@@ -37,6 +38,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         *("outage", "long_outage", "timeout_before", "html_page", "token_refused", "rate_limited"),
         *("lost_answer", "ghost_submit", "dark"),
     ),
+    "RunTaken": ("client_beside",),
     "JobNeverRuns": ("never_starts",),
     "InitializerFailed": (
         "initializer_dies",
@@ -58,6 +60,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "ParityError": (
         "worker_breaks",
         "barren_job",
+        "srun_fails",
         "place",
         "worker_cut",
         "worker_hangs",
@@ -68,7 +71,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "NodeFailed": ("node_fails", "boot_fails", "agent_vanishes"),  # never a preemption
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
-    "TimeLimitExceeded": ("time", "deadline", "preempted", "cancelled_outside"),
+    "TimeLimitExceeded": ("client_beside", "time", "deadline", "preempted", "cancelled_outside"),
     "WorkerDied": ("killed", "no_room"),
     "ResultError": ("fetch_refused", "permission", "directory_removed", "driver_bug"),
 }
@@ -223,6 +226,7 @@ class Causes:
             own = plan.how == "exits" or "cannot be kept" in trouble.message
             enough = own or "went back" in trouble.message
             retries = checks.scenario.limits.task_retries
-            checks.demand(enough or len(lost) > retries, "given up early", text)
+            unread = note.task in checks.written and checks.excused()
+            checks.demand(enough or unread or len(lost) > retries, "given up early", text)
         if trouble.error == "TimeLimitExceeded":
             checks.demand(any(run.first for run in runs), "owed its time", text)

@@ -136,6 +136,16 @@ class Cluster:
             self.end(job, "COMPLETED")
             return
         self._unpack(job.script)
+        late = self.faults.strike("script", self, job)
+        if late is None:
+            self._agents(job, life)
+        elif late != float("inf"):
+            self.world.after(late, self._agents, job, life)
+
+    def _agents(self, job: Job, life: int) -> None:
+        """srun starts them."""
+        if job.life != life or job.state != "RUNNING":
+            return
         workers = job.script.action.workers
         job.agents = [self.make_agent(job, node, count) for node, count in enumerate(workers)]
         for agent in list(job.agents):

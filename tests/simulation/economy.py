@@ -101,11 +101,12 @@ class Rhythm:
     def after(self, core: Any, now: float, allowance: Allowance, *, excused: bool) -> None:
         """Whether a look is over, and whether the next is late, which may be excused."""
         jobs = any(pilot.job for pilot in core.fleet.pilots) or core.logs.listed_only
-        counts = core._works() and bool(core.tasks.unfinished) and jobs
+        wanted = bool(core.tasks.wanted) or core.adoption.hopes()
+        counts = core._works() and wanted and jobs
         if self._ended and not self._open:
             self.over(now)
         self._ended = False
-        self._works = bool(core.tasks.unfinished)
+        self._works = bool(core.tasks.wanted)
         if counts and not self._counts:
             self._looked, self._first = now, True
         elif counts and not self._open and not excused:

@@ -26,6 +26,7 @@ AGENT_STATES = (
     agent.CLOSING,
     agent.ENDED,
 )
+CLIENTS = ("client_beside", "client_elsewhere", "caller_leaves")
 NOT_EVENTS = ("TaskInfo", "How", "NamedTuple")  # of fcx.remote.events
 
 
@@ -40,7 +41,10 @@ def _tuples(module: ModuleType) -> list[str]:
 
 
 EVERYTHING: list[tuple[str, str]] = [
-    *(("fault", name) for name in [*FAULTS, "client_dies", "client_attaches", "driver_breaks"]),
+    *(
+        ("fault", name)
+        for name in [*FAULTS, "client_dies", "client_attaches", "driver_breaks", *CLIENTS]
+    ),
     *(("event", kind.__name__) for kind in get_args(ev.AnyEvent)),
     *(("action", name) for name in _actions()),
     *(("record", kind.__name__) for kind in get_args(ev.AnyRecord)),

@@ -115,7 +115,7 @@ class Checks:
         before = self.runs.setdefault(task, [])
         run = TaskRun(task, attempt, agent, slot, self.world.now)
         same = any(other.attempt == attempt for other in before)
-        again = agent.cluster.directory.life > 1
+        again = agent.cluster.directory.life > 1 or "client_beside" in self.struck
         self.demand(not same or again, "ran twice", f"attempt {attempt} of {task}")
         needless = [other for other in before if not other.how or task in self.written]
         if needless and not self.excused():
@@ -181,4 +181,5 @@ MISLEADING = (
     *("ghost_submit", "repeated_submit", "lost_answer", "long_hidden_job", "forgotten_job"),
     *("listing_without_job", "empty_listing", "spoilt_read", "half_read", "damaged_line"),
     *("fetch_spoilt", "claim_stale", "directory_removed", "outage", "long_outage"),
+    "client_beside",
 )

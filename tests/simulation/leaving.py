@@ -18,6 +18,7 @@ UNKNOWN = (
     "long_hidden_job",
     "forgotten_job",
 )  # what is wanted, who lives
+NOBODY = ("looks_gone",)  # it is as if the run were over
 LONG_ENDED = 10.0  # seconds before the end of a run, of which the client then knows
 HELLO = 125.0  # seconds for which an agent waits for its workers
 
@@ -47,7 +48,7 @@ def left_behind(checks: Checks) -> None:
     session, only_jobs = checks.sessions[-1], beside_requests(checks.struck)
     whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
     told = not any(name in checks.struck for name in UNKNOWN) and not checks.scenario.dark
-    told = told and not checks.scenario.limits.durable
+    told = told and not checks.scenario.limits.durable and not _cut_short(checks)
     if whole and only_jobs and told and not any(job.doomed for job in checks.jobs()):
         last = max((job.times.left for job in checks.jobs()), default=0.0)
         long_ended = session.finished > last + LONG_ENDED or checks.world.now > session.finished
@@ -55,9 +56,17 @@ def left_behind(checks: Checks) -> None:
         checks.demand(not there, "left behind", "the run directory")
 
 
+def _cut_short(checks: Checks) -> bool:
+    """Whether a job that was to tidy up had no time to."""
+    over = checks.sessions[-1].finished - LONG_ENDED
+    return any(job.state != "COMPLETED" and job.times.left >= over for job in checks.jobs())
+
+
 def for_nothing(checks: Checks, job: Any) -> None:
     """Pilots that have come up and gone without a task must not follow each other for ever."""
     if job.state != "COMPLETED" or not job.agents or any(a.conduct.served for a in job.agents):
+        return
+    if any(name in checks.struck for name in NOBODY):
         return
     checks.idle_jobs += 1
     most = FOR_NOTHING + 2 * len(checks.plans)

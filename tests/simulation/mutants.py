@@ -5,6 +5,9 @@ too (`mutmut run`, see pyproject.toml), but sends every call through a trampolin
 five times slower; this one puts a mutant's code in the place of the function's in a forked process,
 runs seeds until one fails, and goes on with the next. Texts for people are not mutated.
 
+A mutant is tried on the worlds that run its lines: first those of few that show most, then, for as
+long as ``--patience`` lasts, all others of many.
+
     PYTHONPATH=tests python -m simulation.mutants [--seeds 600] [--only fleet] [--every 4]
 """
 
@@ -23,11 +26,12 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import libcst as cst
+from libcst.metadata import CodeRange, MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import Mutation, create_mutations, deep_replace
 
-from .chosen import chosen
+from .chosen import Worlds
 from .faults import KNOWN
-from .scenario import from_seed
+from .seeds import from_seed
 from .simulation import Simulation
 from .table import Table
 
@@ -39,7 +43,7 @@ CORES = (
         for n in ("core", "offers", "queue", "slots", "timers", "guard")
     ),
 )
-SECONDS = 60.0  # of a processor, after which a mutant counts as hanging, that is, as killed
+SECONDS = 30.0  # of a processor for one world, after which a mutant counts as hanging: as killed
 KILLED, SURVIVED, HANGS, NO_CODE = 0, 1, 2, 3
 WORDLESS = (
     *('"info"', '"warning"', '"error"', '""', '"-inf"', '"inf"'),  # whose case nobody reads
@@ -57,6 +61,7 @@ class Mutant(NamedTuple):
     after: str
     module: cst.Module
     mutation: Mutation
+    lines: range  # that it changes
 
     def code(self) -> CodeType:
         """The code of the changed function."""
@@ -108,6 +113,7 @@ def mutants(only: str = "") -> Iterator[Mutant]:
     for path in CORES:
         if only in str(path):
             module, mutations, *_ = create_mutations(str(path), (ROOT / path).read_text())
+            where = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
             names = _names(module)
             texts = _in_texts(module)
             for mutation in mutations:
@@ -121,7 +127,12 @@ def mutants(only: str = "") -> Iterator[Mutant]:
                         _told(module, mutation.mutated_node),
                         module,
                         mutation,
+                        _lines(where[mutation.original_node]),
                     )
+
+
+def _lines(place: CodeRange) -> range:
+    return range(place.start.line, place.end.line + 1)
 
 
 def _names(module: cst.Module) -> dict[cst.CSTNode, str]:
@@ -187,22 +198,29 @@ def fails(seed: int) -> bool:
     return bool(Simulation(from_seed(seed, KNOWN), Table()).run().failure)
 
 
-def trial(mutant: Mutant, seeds: list[int]) -> int:
-    """In a process of its own: run worlds until one fails."""
+def trial(mutant: Mutant, seeds: list[int], patience: float) -> int:
+    """In a process of its own: run worlds until one fails, or for as long as patience lasts."""
     resource.setrlimit(resource.RLIMIT_AS, (1 << 31, 1 << 31))
     signal.signal(signal.SIGPROF, lambda *_: os._exit(HANGS))
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     if not mutant.put():
         return NO_CODE
-    return KILLED if any(fails(seed) for seed in seeds) else SURVIVED
+    for seed in seeds:
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        if fails(seed):
+            return KILLED
+        if time.process_time() > patience:
+            break
+    return SURVIVED
 
 
 class Trials:
     """Mutants that are being tried, each in a forked process."""
 
-    def __init__(self, seeds: list[int], processes: int) -> None:
-        self.seeds = seeds
+    def __init__(self, worlds: Worlds, first: list[int], processes: int, patience: float) -> None:
+        self.worlds = worlds
+        self.first = first
         self.processes = processes
+        self.patience = patience
         self.counts = dict.fromkeys(WORDS, 0)
         self.survivors: list[Mutant] = []
         self._running: dict[int, Mutant] = {}
@@ -211,13 +229,21 @@ class Trials:
         """Try one, once there is room."""
         if len(self._running) >= self.processes:
             self.wait()
+        seeds = self._seeds(mutant)
         child = os.fork()
         if not child:
             try:
-                os._exit(trial(mutant, self.seeds))
+                os._exit(trial(mutant, seeds, self.patience))
             except BaseException:  # noqa: BLE001 - whatever it broke, it did not go unseen
                 os._exit(KILLED)
         self._running[child] = mutant
+
+    def _seeds(self, mutant: Mutant) -> list[int]:
+        """Worlds that run what it changes: those that show most before the others."""
+        running = self.worlds.running(ROOT / mutant.path, mutant.lines)
+        there = dict.fromkeys(running)
+        first = [seed for seed in self.first if seed in there]
+        return list(dict.fromkeys([*first, *running]))
 
     def wait(self) -> bool:
         """Hear of one that has ended; False if none runs."""
@@ -243,7 +269,12 @@ class Trials:
 def main(arguments: list[str]) -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=600, help="worlds that each must survive")
+    parser.add_argument(
+        "--seeds", type=int, default=600, help="worlds that each must survive first"
+    )
+    parser.add_argument(
+        "--patience", type=float, default=60.0, help="seconds of a processor for each, then"
+    )
     parser.add_argument("--of", type=int, default=4000, help="worlds from which those are chosen")
     parser.add_argument("--only", default="", help="part of the path of the files to change")
     parser.add_argument("--every", type=int, default=1, help="try only one of so many")
@@ -251,10 +282,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     began = time.perf_counter()
-    trials = Trials(chosen(range(given.of), given.seeds), given.processes)
-    print(f"{len(trials.seeds)} seeds chosen of {given.of}", flush=True)
+    worlds = Worlds(ROOT / path for path in CORES)
+    worlds.see(range(given.of), given.processes)
+    trials = Trials(worlds, worlds.chosen(given.seeds), given.processes, given.patience)
+    print(f"{len(trials.first)} seeds chosen of {given.of}", flush=True)
     for number, mutant in enumerate(mutants(given.only)):
-        if number >= given.first and not number % given.every:
+        if number >= given.first and not (number - given.first) % given.every:
             trials.start(mutant)
     while trials.wait():
         pass

@@ -10,6 +10,7 @@ import msgspec
 
 from fcx.executor.core import events as ev
 from fcx.protocol.config import Config
+from fcx.protocol.names import epoch_of, number_of
 from fcx.remote import actions as do
 from fcx.remote import events as on
 from fcx.remote.core import AgentCore
@@ -241,6 +242,7 @@ class Papers:
         self._segment = 0
         self._beats = 0
         self._known: dict[str, None] = {}
+        self._epoch = 0  # the newest client that has sent anything
 
     def gone(self) -> bool:
         """Whether the directory was removed, if only for a moment."""
@@ -285,9 +287,13 @@ class Papers:
         """What is new."""
         heads: list[Any] = []
         cancelled: list[str] = []
+        oldest = self._epoch
         for name, content in self.directory.inbox.visible(self.cluster.world.now):
+            if number_of(name) and epoch_of(name) < oldest:
+                continue  # from a client that another has taken the run from
             if name not in self._known:
                 self._known[name] = None
+                self._epoch = max(self._epoch, epoch_of(name) if number_of(name) else 0)
                 if name.startswith("b"):
                     heads.append(content.head)
                 elif name.startswith("o"):

@@ -23,8 +23,9 @@ ONCE = (act.Prepare, act.UploadInitializer, act.UploadArchive, act.JudgeRequirem
 class Pace:
     """Every request and errand, and the answers."""
 
-    def __init__(self, checks: Checks) -> None:
+    def __init__(self, checks: Checks, session: Any) -> None:
         self.checks = checks
+        self.session = session
         self.repeats = Repeats(checks)
         self._rhythm = Rhythm(checks)
         self._allowance = Allowance()
@@ -74,7 +75,7 @@ class Pace:
         claims = isinstance(action, act.ListLinks) and not self._ended
         missing = self.checks.struck.keys() & UNLISTED
         self.checks.demand(not claims or bool(missing), "listed for nothing", f"{action}")
-        if isinstance(action, act.CancelJob) and self.checks.sessions[-1].open:
+        if isinstance(action, act.CancelJob) and self.session.open:
             looks = [other for other in self._awaited.values() if is_look(other)]
             stuck = self.checks.cluster.jobs[action.job].reason in STUCK
             fine = not looks or stuck or bool(self.checks.struck.keys() & GHOSTS)
@@ -93,7 +94,7 @@ class Pace:
             if _twins(other, action):
                 demand(False, "asked beside itself", f"{action} beside {other}")
         self._awaited[action.id] = action
-        leaving = self.checks.sessions[-1].causes.leaving
+        leaving = self.session.causes.leaving
         self.repeats.asked(action, now, leaving)
         self._listings.asked(action, event, now)
         self._rhythm.asked(action, event, now, self._allowance.owed())

@@ -167,7 +167,8 @@ class Reactions:
             elif isinstance(action, act.TellRunning):
                 self._ran[action.task] = None
             elif isinstance(action, act.Finish):
-                self.checks.demand(self._recorded, "end not remembered", f"{action}")
+                taken = core.ending.inbox.taken  # by another client, which will remember it
+                self.checks.demand(self._recorded or taken, "end not remembered", f"{action}")
             elif isinstance(action, act.RecordEnd):
                 self._recorded = True
                 fine = action.kept or self._tidied == "remove" or not self._landed
@@ -194,7 +195,7 @@ class Reactions:
     def _may_be_wanted(self, core: Any) -> bool:
         """Whether what tasks give that run while the run breaks is good: the place was."""
         place = core.ending.broken.error in {"ParityError", "InitializerFailed"}
-        return not place and "directory_removed" not in self.checks.struck
+        return not place and self.checks.cluster.directory.exists
 
     def _broken(self, core: Any, task: str) -> bool:
         """Whether the task's only trouble is that the run broke while it ran."""

@@ -23,7 +23,8 @@ from fcx.remote.events import Tick
 
 from .everything import EVERYTHING
 from .faults import KNOWN
-from .scenario import Scenario, from_seed
+from .scenario import Scenario
+from .seeds import from_seed
 from .shrink import shrink
 from .simulation import Report, Simulation, Step
 from .table import Table

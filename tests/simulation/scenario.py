@@ -5,21 +5,10 @@ A scenario is plain data: ``shrink.py`` makes smaller ones, and a failing one is
 
 from __future__ import annotations
 
-import random
-
 import msgspec
-from msgspec.structs import replace
 
-from fcx.executor.core import Limits, Words
-from fcx.executor.core.fleet import INLINE_BUNDLE
+from fcx.executor.core import Limits
 
-from .parcel import HEAD
-
-SIZES = (  # that are frequent, less so, rare
-    (300, 100_000, 400_000),
-    (300, INLINE_BUNDLE - HEAD, 10_000),  # just too large for a script
-    (30 << 20, 1 << 20, 10 << 20),
-)
 HOWS = ("value", "large", "stale", "exits", "killed", "memory", "stubborn")
 
 
@@ -49,6 +38,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     breaks: float | None = None  # an error of ours in the driver
     dies: float | None = None  # kill -9
     attaches: float = 5.0  # seconds after that, or after a run that was left open
+    beside: bool = False  # it does not die: the next takes the run from it while it lives
+    elsewhere: bool = False  # the next is on another machine, which remembers nothing
+    again: float = 0.0  # seconds from attaching until the same script submits its tasks
+    gives_up: float | None = None  # seconds after which whoever attached wants no more
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,115 +73,3 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     def work(self) -> float:
         """Seconds that all tasks take, one after the other."""
         return sum(task.seconds for task in self.tasks)
-
-
-def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
-    """A scenario; ``known``: each fault, and between which bounds its likelihood lies."""
-    chance = random.Random(seed)
-    tasks = _tasks(chance)
-    last = tasks[-1].at
-    idle = chance.choice((0.5, 2.0, 5.0, 10.0))
-    scenario = Scenario(
-        seed=seed,
-        limits=_limits(chance),
-        tasks=tasks,
-        caller=_caller(chance, len(tasks), last),
-        faults=_faults(chance, known),
-        calm=last + chance.choice((20.0, 100.0, 300.0)),
-        remembered=chance.random() < 0.6,
-        place=chance.choices(("fine", "refused", "moved", "updated"), (45, 1, 1, 1))[0],
-        refused=chance.choices((0, 1), (9, 1))[0],
-        latency=chance.choice((0.01, 0.2, 0.2, 1.0)),
-        dark=chance.choices((0.0, 20.0, 100.0, 1000.0), (94, 2, 2, 2))[0],
-        queue=chance.choice(((0.0, 0.5), (0.0, 5.0), (2.0, 60.0), (0.0, 600.0))),
-        lag=chance.choice((0.0, 0.0, 0.1, 3.0)),
-        capacity=chance.choice((1, 2, 100, 100)),
-        job_limit=chance.choice((40.0, 120.0, 3600.0, 3600.0)),
-        idle_timeout=idle,
-        gate_timeout=chance.choice((3.0, 60.0, 60.0)),
-        segment=chance.choice((1000, 1000, 5)),
-        tasks_per_child=chance.choice((None, None, 1, 2)),
-        probe=chance.random() < 0.2,
-    )
-    if scenario.caller.dies is None or seed % 2:
-        return scenario
-    return replace(scenario, limits=replace(scenario.limits, durable=True))
-
-
-def _limits(chance: random.Random) -> Limits:
-    return Limits(
-        max_workers=chance.choice((1, 2, 4, 8)),
-        nodes=chance.choices((1, 2), (5, 1))[0],
-        workers_per_node=chance.choice((1, 1, 2, 4)),
-        sleep_interval=chance.choice((1.0, 5.0, 30.0)),
-        task_retries=chance.choice((0, 1, 3)),
-        inline=chance.random() < 0.75,
-        requeue=chance.random() < 0.3,
-        initializer=chance.random() < 0.15,
-        patience=chance.choice((900.0, 900.0, 100.0, 40.0)),
-        words=Words(pilots=chance.choice(("fcx", "mine-run-1"))),
-    )
-
-
-def _tasks(chance: random.Random) -> tuple[Plan, ...]:
-    count = chance.choice((1, 1, 2, 3, 5, 8, 20))
-    shape = chance.choice(("burst", "burst", "trickle", "waves"))
-    seconds = chance.choice(((0.0, 0.1), (0.0, 3.0), (1.0, 30.0)))
-    if chance.random() < 0.01:
-        return _stream(chance)
-    odd = chance.choice((0.0, 0.0, 0.1, 0.4))
-    large = chance.random() < 0.15
-    sizes = chance.choices(SIZES, (90, 7, 3))[0]
-    sets = chance.random() < 0.2
-    at, found = 0.0, []
-    for number in range(count):
-        if number and (shape == "trickle" or (shape == "waves" and not number % 4)):
-            at += chance.choice((0.001, 0.1, 1.0, 20.0))
-        how = "large" if large and number % 2 else "value"
-        if chance.random() < odd:
-            how = chance.choice(HOWS[1:])
-        found.append(
-            Plan(
-                at,
-                chance.uniform(*seconds),
-                how,
-                size=chance.choices(sizes, (20, 2, 1))[0],
-                function=chance.choice("fg"),
-                walltime=60.0 if chance.random() < 0.05 else None,
-                archive=chance.choices(("", "a", "b"), (20, 2, 1))[0],
-                requirements=chance.choice((0, 1, 2)) if sets else 0,
-            )
-        )
-    return tuple(found)
-
-
-def _stream(chance: random.Random) -> tuple[Plan, ...]:
-    """Short tasks that come faster than the budget of requests allows a look for each."""
-    count, gap = chance.choice((100, 200)), chance.choice((0.1, 0.2, 0.4))
-    return tuple(Plan(number * gap, 0.05 * chance.random()) for number in range(count))
-
-
-def _caller(chance: random.Random, count: int, last: float) -> Caller:
-    soon = last + chance.choice((0.01, 1.0, 10.0, 60.0)) * chance.random()
-    cancels = chance.choices((0, 1, 3), (6, 2, 1))[0]
-    return Caller(
-        close=last + chance.choice((0.0, 0.0, 50.0)),
-        abort=soon if chance.random() < 0.08 else None,
-        cancels=tuple(
-            (soon * chance.random() + 0.01, chance.randrange(count)) for _ in range(cancels)
-        ),
-        breaks=soon if chance.random() < 0.02 else None,
-        dies=soon * 2 if chance.random() < 0.15 else None,
-        attaches=chance.choice((0.5, 5.0, 100.0)),
-    )
-
-
-def _faults(
-    chance: random.Random, known: dict[str, tuple[float, float]]
-) -> tuple[tuple[str, float], ...]:
-    if chance.random() < 0.3:  # one alone, and often
-        name = chance.choice(sorted(known))
-        return ((name, chance.uniform(known[name][1], min(1.0, 3 * known[name][1]))),)
-    count = chance.choice((0, 1, 2, 3, 5, 8))
-    names = sorted(chance.sample(sorted(known), min(count, len(known))))
-    return tuple((name, chance.uniform(*known[name])) for name in names)

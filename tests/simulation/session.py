@@ -39,7 +39,7 @@ class Session:
         self.finished: float | None = None  # when
         self.broke_at = float("inf")
         self.causes = Causes(checks)
-        self._pace = Pace(checks)
+        self._pace = Pace(checks, self)
         self.letters = Letters(checks)
         self._staffing = Staffing(checks)
         self._reactions = Reactions(checks, self.expected, self.settled)
@@ -47,7 +47,7 @@ class Session:
         self._cuts = Cuts(checks, self._reactions.sent, self.settled)
         self._words = Words(checks)
         self._spin = Spin()
-        self._closed = False  # no more tasks will come
+        self.closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
         checks.sessions.append(self)
 
@@ -59,7 +59,7 @@ class Session:
     @property
     def open(self) -> bool:
         """Whether tasks are still owed."""
-        return not self._closed or any(task not in self.settled for task in self.expected)
+        return not self.closed or any(task not in self.settled for task in self.expected)
 
     def failed_itself(self, task: str) -> bool:
         """Whether the task's trouble is its own."""
@@ -98,7 +98,7 @@ class Session:
         elif isinstance(event, ev.CancelAsked):
             self.checks.unwanted.setdefault(event.task, now)
         elif isinstance(event, ev.CloseAsked):
-            self._closed = True
+            self.closed = True
             if event.abort:
                 self.checks.unwanted.update(dict.fromkeys(self.expected, now))
         elif isinstance(event, ev.Settled):

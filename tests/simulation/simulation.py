@@ -63,6 +63,7 @@ class Simulation:
         self.api = Api(self.world, self.cluster, faults)
         self.journal = Journal()
         self.client: Client
+        self.older: list[Client] = []  # from which the run was taken while they lived
         self.trace: list[Step] = []
         self._traced = traced
         self._closed = False
@@ -144,29 +145,70 @@ class Simulation:
     # -- other lives ------------------------------------------------------------------------
 
     def _dies(self, client: Client) -> None:
-        if client.alive:
-            client.die()
-            self.cluster.faults.note("client_dies")
-            self.world.after(self.scenario.caller.attaches, self._attach)
+        if not client.alive:
+            return
+        if self.scenario.caller.beside:
+            self.older.append(client)
+            self.cluster.faults.note("client_beside")
+            self._attach()
+            return
+        client.die()
+        self.cluster.faults.note("client_dies")
+        self.world.after(self.scenario.caller.attaches, self._attach)
 
     def _attach(self) -> None:
+        """Another client goes on with the run."""
         life = len(self.checks.sessions)
-        inbox = self.cluster.directory.inbox
-        if self.cluster.directory.exists and not self.scenario.seed % 5 and not self._jobs_left():
-            inbox.put("closed", "keep", self.world.now)  # so another collector has left it
+        directory, caller = self.cluster.directory, self.scenario.caller
+        if directory.exists and not self.scenario.seed % 5 and not self._jobs_left():
+            directory.inbox.put("closed", "keep", self.world.now)  # so another collector left it
         self.cluster.faults.note("client_attaches")
+        again = self.scenario.limits.durable
+        stranger = caller.elsewhere and directory.exists and not again
+        attached = (
+            self._found() if stranger else self.journal.attached(self._recalled, by_key=again)
+        )
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
-        again = self.scenario.limits.durable
-        self.client.feed(self.journal.attached(self._recalled, by_key=again))
-        if again:
-            self._run_again(life)
-        self.client.feed(ev.CloseAsked(False))
+        self.client.feed(attached)
+        if again and caller.again:
+            self.world.after(caller.again, self._resumes, self.client, life)
+        else:
+            self._resumes(self.client, life)
+        if caller.gives_up is not None:
+            self.cluster.faults.note("caller_leaves")
+            self.world.after(caller.gives_up, self._close, self.client, True)
+
+    def _found(self) -> ev.Attached:
+        """What a machine that remembers nothing is told: by the inbox, the locks, and Slurm."""
+        self.cluster.faults.note("client_elsewhere")
+        self.journal = Journal()
+        directory, jobs = self.cluster.directory, self.cluster.jobs.values()
+        parcels = [c for n, (c, _) in sorted(directory.inbox.files.items()) if n[0] == "b"]
+        tasks = {task: attempt for parcel in parcels for task, attempt, _ in parcel.places()}
+        pilots = {job.script.action.pilot: job.id for job in jobs if job.state == "PENDING"}
+        pilots.update((name, job) for name, (job, _) in directory.locks.files.items())
+        directory.clients += 1
+        return ev.Attached(
+            tuple(self._recalled(task) for task in tasks),
+            tuple(tasks.values()),
+            tuple(sorted(pilots.items())),
+            partly=True,
+            epoch=directory.clients,
+        )
+
+    def _resumes(self, client: Client, life: int) -> None:
+        """What it does once it has attached, unless it has been left."""
+        if client.session.closed:
+            return
+        if self.scenario.limits.durable and client.alive:
+            self._run_again(client, life)
+        client.feed(ev.CloseAsked(False))
 
     def _recalled(self, task: str) -> ev.TaskInfo:
         return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0])
 
-    def _run_again(self, life: int) -> None:
+    def _run_again(self, client: Client, life: int) -> None:
         """The same script submits its tasks once more, but for some."""
         names = [name for name in self.checks.plans if AGAIN not in name]
         names = [name for number, name in enumerate(names) if (number + life) % 4]
@@ -174,7 +216,7 @@ class Simulation:
         plans.update((f"{name}{AGAIN}{life}", plans[name]) for name in names)
         infos = tuple(self.checks.info(f"{name}{AGAIN}{life}") for name in names)
         if infos:
-            self.client.feed(ev.Submitted(infos))
+            client.feed(ev.Submitted(infos))
 
     # -- the end ----------------------------------------------------------------------------
 
@@ -187,7 +229,7 @@ class Simulation:
                 steps += 1
                 if not steps % 50:
                     self._in_time(steps)
-                if not self.client.alive and self._over():
+                if not self._lives() and self._over():
                     break
             self._ended()
         except Violation as violation:
@@ -195,6 +237,10 @@ class Simulation:
         except Exception as error:  # noqa: BLE001 - whatever a core raises is a failure of it
             failure, name = traceback.format_exc(), f"crash {type(error).__name__}"
         return Report(self.scenario, failure, name, steps, self.world.now, self.trace)
+
+    def _lives(self) -> bool:
+        """Whether any client does."""
+        return self.client.alive or any(client.alive for client in self.older)
 
     def _over(self) -> bool:
         """Whether no client will come any more and no job is left."""

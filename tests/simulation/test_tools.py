@@ -10,7 +10,8 @@ from fcx.executor.recorder import Recorder, Trace
 
 from . import run
 from .faults import FAULTS, KNOWN
-from .scenario import Scenario, from_seed
+from .scenario import Scenario
+from .seeds import from_seed
 from .shrink import shrink
 from .simulation import Simulation
 from .table import Table

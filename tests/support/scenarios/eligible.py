@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simulation.faults import KNOWN
-from simulation.scenario import Scenario, from_seed
+from simulation.scenario import Scenario
+from simulation.seeds import drawn
 
 from scenarios.expected import Expected
 from scenarios.spoiling import AFTER, BEFORE
@@ -46,7 +47,7 @@ def why_not(scenario: Scenario) -> str:
 
 def judged(seed: int) -> tuple[Scenario, str, Expected | None]:
     """The scenario of a seed, why it cannot be carried out, and what is expected if it can."""
-    scenario = from_seed(seed, KNOWN)
+    scenario = drawn(seed, KNOWN)
     reason = why_not(scenario)
     if reason:
         return scenario, reason, None

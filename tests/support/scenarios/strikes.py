@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulation.faults import FAULTS, LAST_WORDS, PASSING_LIMITS
+from simulation.faults import FAULTS
+from simulation.faults.jobs import LAST_WORDS, PASSING_LIMITS
 from simulation.scenario import Scenario
 from simulation.simulation import HOUR
 

@@ -230,12 +230,12 @@ def attempt(expected: Expected, folder: Path, scheduler: str) -> Outcome:
 def main() -> int:
     """One seed, in a process of its own."""
     from simulation.faults import KNOWN
-    from simulation.scenario import from_seed
+    from simulation.seeds import drawn
 
     from scenarios.eligible import FEW
 
     seed, folder, scheduler = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-    expected = Expected(from_seed(seed, KNOWN)).see(FEW)
+    expected = Expected(drawn(seed, KNOWN)).see(FEW)
     outcome = attempt(expected, folder, scheduler)
     print(outcome, flush=True)
     return bool(outcome.disagrees)

@@ -7,7 +7,7 @@ from scenarios.eligible import judged, why_not
 from scenarios.expected import Expected
 from scenarios.run import one
 from simulation.faults import KNOWN
-from simulation.scenario import from_seed
+from simulation.seeds import drawn
 
 
 def agrees(seed, folder, scheduler="process"):
@@ -44,13 +44,13 @@ def test_on_a_real_slurm(tmp_path, seed, slurm):
 
 def test_what_may_come_of_one_is_asked_of_the_simulator():
     """Seed 94: sbatch refuses each script, in the worlds in which the fault strikes at once."""
-    expected = Expected(from_seed(94, KNOWN)).see(4)
+    expected = Expected(drawn(94, KNOWN)).see(4)
     assert {"JobRefused"} <= set().union(*(expected.fates(number) for number in range(5)))
     assert not expected.failures
 
 
 def test_which_can_be_carried_out():
     """Enough of them, and each of the others for a reason in words."""
-    reasons = [why_not(from_seed(seed, KNOWN)) for seed in range(300)]
+    reasons = [why_not(drawn(seed, KNOWN)) for seed in range(300)]
     assert 60 <= reasons.count("") <= 200
     assert judged(2)[1] == ""
