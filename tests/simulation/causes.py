@@ -10,6 +10,7 @@ from fcx.executor.core import events as ev
 
 from .invariants import Checks
 
+ITS_TIME = 10.0  # seconds left of a job from which a worker's end means its time limit
 OVERDUE = 60.0  # seconds after which an outcome that can be read must have been seen
 TASKS_OWN = ("WorkerDied", "TimeLimitExceeded", "OutOfMemory", "ResultError")
 JOBS = (
@@ -105,6 +106,9 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
         return set()
     if plan.how == "memory":
         return {"OutOfMemory", "WorkerDied"} if job.doomed else {"OutOfMemory"}
+    soon = run.how == "died" and run.ended >= job.times.ends - ITS_TIME
+    if job.doomed != "TIMEOUT" and job.doomed and soon:
+        return {"TimeLimitExceeded", "WorkerDied"}  # nobody can tell
     if run.how == "died" and job.doomed == "TIMEOUT":
         own = plan.how in {"exits", "killed", "stubborn"}
         return {"TimeLimitExceeded", "WorkerDied"} if own else {"TimeLimitExceeded"}

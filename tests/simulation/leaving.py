@@ -25,8 +25,8 @@ HELLO = 125.0  # seconds for which an agent waits for its workers
 
 def outlived(checks: Checks) -> None:
     """No job outlives the run by more than its idle time, what it runs, and a little."""
-    session = checks.sessions[-1]
-    if session.finished is None or any(name in checks.struck for name in UNTOLD):
+    session = max(checks.sessions, key=lambda each: each.finished or 0.0)
+    if checks.sessions[-1].finished is None or any(name in checks.struck for name in UNTOLD):
         return
     for job in checks.jobs():
         over = max(session.finished, job.times.began)

@@ -147,7 +147,7 @@ class Simulation:
     def _dies(self, client: Client) -> None:
         if not client.alive:
             return
-        if self.scenario.caller.beside:
+        if self.scenario.caller.beside and self.cluster.directory.exists:
             self.older.append(client)
             self.cluster.faults.note("client_beside")
             self._attach()

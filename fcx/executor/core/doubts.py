@@ -139,7 +139,8 @@ class Doubts:
         elif pilot.phase == "leaving":
             return
         elif fates.stuck(state):
-            if self.requests.now - (pilot.heard.stuck or self.requests.now) >= STUCK:
+            lasts = self.requests.now - (pilot.heard.stuck or self.requests.now) >= STUCK
+            if lasts and pilot.held <= self.requests.now:  # else its cancel was refused lately
                 self._never_runs(pilot, state)
         elif state.state == "PENDING":
             self.fleet.waits.heard(pilot.job, state, pilot.heard.reason)

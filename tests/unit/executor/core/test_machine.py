@@ -79,6 +79,26 @@ def test_a_surplus_pilot_that_cannot_be_cancelled_serves_on():
     assert len(drive.all(CancelJob)) == 2
 
 
+def test_a_pilot_that_never_runs_and_cannot_be_cancelled_is_left_alone():
+    """For a while: Slurm says the same of it every few seconds."""
+    drive = Drive(max_workers=2)
+    drive.serve("t1", "t2")
+    drive.wait(1.0)
+    drive.launched("8")
+    drive.tell(LogRead(_read(drive), (Up("n", "fcx-001"),), 10))
+    jobs = JobSeen("7", "RUNNING"), JobSeen("8", "PENDING", "PartitionTimeLimit")
+    refused: set[int] = set()
+    for _ in range(40):
+        drive.wait(1.0)
+        for listing in _waiting(drive, ListJobs):
+            drive.tell(JobsListed(listing.id, jobs, 0.01))
+        for cancel in drive.all(CancelJob):
+            if cancel.id not in refused:
+                refused.add(cancel.id)
+                drive.fails(cancel, "refused", "not yours")
+    assert [cancel.job for cancel in drive.all(CancelJob)] == ["8"]
+
+
 @pytest.mark.parametrize(
     ("seconds", "pause"),
     [(0.005, SHORTEST_STATES_PAUSE), (0.2, 10.0), (3.2, LONGEST_STATES_PAUSE)],
