@@ -78,6 +78,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
 }
 
 
+TRIED = re.compile(r"It was tried ([0-9]+) times")
 JOB = re.compile(r"\b[Jj]ob ([0-9]+)")
 LIES = (
     *LOST_SIGHT,
@@ -232,5 +233,8 @@ class Causes:
             retries = checks.scenario.limits.task_retries
             unread = note.task in checks.written and checks.excused()
             checks.demand(enough or unread or len(lost) > retries, "given up early", text)
+        said = TRIED.search(trouble.message)
+        fine = said is None or int(said.group(1)) == checks.scenario.limits.task_retries + 1
+        checks.demand(fine, "tried otherwise", text)
         if trouble.error == "TimeLimitExceeded":
             checks.demand(any(run.first for run in runs), "owed its time", text)

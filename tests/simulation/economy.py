@@ -6,6 +6,7 @@ in which nothing but time has passed, have a soonest.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fcx.executor.core import actions as act
@@ -23,6 +24,7 @@ DEBT = 4.0  # that may be owed
 OWN_SHARE = 5.0  # seconds after which a look is due whatever is owed: uploads must not starve it
 LISTING_SHARE, SHORTEST, LONGEST = 0.02, 2.0, 30.0  # listings of jobs
 FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.5, 30.0, (0.75, 1.25)  # before a request is repeated
+SECONDS = re.compile(r"usable for ([0-9]+) s")
 COMPLAINTS = 30.0  # seconds between two words about requests that fail
 
 
@@ -204,15 +206,24 @@ class Repeats:
         low = min(low, end - when)  # once more when patience is at its end
         fine = leaving or low - ROUNDING <= waited
         self.checks.demand(fine, "repeated too soon", f"{action}: {waited:.2f} s, not {low:.2f}")
+        high = min(high, max(low, end - when))
         asleep = "laptop_sleeps" in self.checks.struck
         fine = asleep or waited <= high + LATE
         self.checks.demand(fine, "repeated late", f"{action}: {waited:.2f} s, not {high:.2f}")
 
-    def gives_up(self, now: float) -> None:
-        """The run is called unreachable: not before the caller's patience is at its end."""
+    def gives_up(self, text: str, now: float) -> None:
+        """The run is called unreachable: not before the caller's patience is at its end.
+
+        Whoever never reached the server should look at its address, whoever did at the server.
+        """
         since = now - (self._unusable if self._unusable is not None else now)
         least = self._patience() - LONGEST_PAUSE * JITTER[1]
         self.checks.demand(since >= least, "impatient", f"{since:.0f} s, not {least:.0f}")
+        fine = ("status page" in text) is (self._usable is not None)
+        self.checks.demand(fine, "another remedy", f"{text}; it answered at {self._usable} s")
+        said = SECONDS.search(text)
+        fine = said is not None and abs(float(said.group(1)) - since) <= 1.0
+        self.checks.demand(fine, "another time", f"{text}, it was {since:.0f} s")
 
     def after(self, now: float) -> None:
         """Nobody tries for ever."""

@@ -15,6 +15,7 @@ from .causes import Causes
 from .cuts import Cuts
 from .givenup import given_up, left_lying
 from .invariants import SAME, Checks, Spin
+from .ownership import Ownership
 from .pace import Pace
 from .promptness import Promptness
 from .reactions import Reactions
@@ -46,6 +47,7 @@ class Session:
         self._promptness = Promptness(checks)
         self._cuts = Cuts(checks, self._reactions.sent, self.settled)
         self._words = Words(checks)
+        self._ownership = Ownership(checks)
         self._spin = Spin()
         self.closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
@@ -79,6 +81,7 @@ class Session:
         self._promptness.step(client.core, event, asked, actions)
         self._cuts.step(client.core, event, asked, actions)
         self._words.step(client.core, event, actions)
+        self._ownership.step(client.core, event, actions)
         given_up(checks, client.core, event, asked, actions)
         left_lying(checks, client.core)
         self._places(client.core, event, actions)
@@ -186,7 +189,7 @@ class Session:
     def broke(self, note: act.Broken) -> None:
         """The run cannot go on."""
         if note.trouble.error == "Unreachable":
-            self._pace.repeats.gives_up(self.checks.world.now)
+            self._pace.repeats.gives_up(note.trouble.message, self.checks.world.now)
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
         fine = self.open or len(self.checks.sessions) > 1  # it is not known what lies there
         self.checks.demand(fine, "broken after its end", f"{note}")

@@ -49,6 +49,10 @@ class Words:
         self._silently(core, actions, says)
         for note in says:
             self._true(core, note, heard)
+        for note in actions:
+            if isinstance(note, act.Settle | act.Broken) and note.trouble is not None:
+                self._known(note.trouble.message)
+        for note in says:
             if "is left open" in note.text:
                 self._left_open(core, note)
         if isinstance(event, ev.JobsListed) and core._works():
@@ -88,9 +92,7 @@ class Words:
         called = ENDED.search(note.text)
         fine = called is None or called.group(1) not in NAMED
         self.checks.demand(fine, "called a failure", f"{note}")
-        unknown = UNKNOWN.search(note.text)
-        fine = unknown is None or unknown.group(1) not in self._ended
-        self.checks.demand(fine, "called unknown", f"{note}: {self._ended}")
+        self._known(note.text)
         waits, state = WAITS.match(note.text), STATE.fullmatch(note.text)
         if waits:
             job, reason = waits.groups()
@@ -108,6 +110,12 @@ class Words:
         elif state:
             job, word = state.groups()
             self.checks.demand(self._states.get(job) != word, "said again", f"{note}")
+
+    def _known(self, text: str) -> None:
+        """What Slurm has called ended is not called unknown to it."""
+        unknown = UNKNOWN.search(text)
+        fine = unknown is None or unknown.group(1) not in self._ended
+        self.checks.demand(fine, "called unknown", f"{text}: {self._ended}")
 
     def _told(self, core: Any, seen: ev.JobSeen, says: list[act.Say]) -> None:
         """Whoever waits learns what for; jobs that ended before this life are of no interest."""
