@@ -12,7 +12,7 @@ import heapq
 import multiprocessing
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -101,11 +101,17 @@ class Worlds:
         def anywhere(frame: FrameType, _what: str, _value: Any) -> Any:
             return in_core if frame.f_code.co_filename in self._files else None
 
-        sys.settrace(anywhere)
-        try:
-            return Simulation(from_seed(seed, KNOWN), Table(), traced=True).run()
-        finally:
-            sys.settrace(None)
+        def watch(call: Callable[..., Any]) -> Callable[..., Any]:
+            def watched(*values: Any) -> Any:
+                sys.settrace(anywhere)
+                try:
+                    return call(*values)
+                finally:
+                    sys.settrace(None)
+
+            return watched
+
+        return Simulation(from_seed(seed, KNOWN), Table(), traced=True, watch=watch).run()
 
     def running(self, path: Path, lines: Iterable[int]) -> list[int]:
         """Those that run any of these lines, the shortest first: no other can tell a change there."""

@@ -98,9 +98,17 @@ class Promptness:
     def _all_left(self, core: Any, job: str) -> None:
         """A pilot counts no more once all its agents have left, unless Slurm starts it again."""
         limits, left = self.checks.scenario.limits, self._left[job]
+        pilot = core.fleet.of_job(job)
+        if (
+            limits.requeue
+            and beside_requests(self.checks.struck)
+            and set(left.values()) == {"signal"}
+        ):
+            there = not self.checks.cluster.jobs[job].ended
+            fine = pilot is None or pilot.phase != "ended" or not there
+            self.checks.demand(fine, "may come again", f"job {job}, whose agents had to leave")
         if limits.requeue or len(left) < limits.nodes:
             return
-        pilot = core.fleet.of_job(job)
         fine = pilot is None or not pilot.live
         self.checks.demand(fine, "counts on", f"job {job}, whose agents have left: {left}")
 

@@ -13,6 +13,7 @@ from fcx.executor.core.outgoing import BUNDLE
 from .calm import calm
 from .causes import Causes
 from .cuts import Cuts
+from .delays import Delays
 from .givenup import given_up, left_lying
 from .invariants import SAME, Checks, Spin
 from .ownership import Ownership
@@ -48,6 +49,7 @@ class Session:
         self._cuts = Cuts(checks, self._reactions.sent, self.settled)
         self._words = Words(checks)
         self._ownership = Ownership(checks)
+        self._delays = Delays(checks)
         self._spin = Spin()
         self.closed = False  # no more tasks will come
         self._seen: dict[Any, None] = {}  # stages and phases
@@ -82,6 +84,7 @@ class Session:
         self._cuts.step(client.core, event, asked, actions)
         self._words.step(client.core, event, actions)
         self._ownership.step(client.core, event, actions)
+        self._delays.step(client.core, event, actions)
         given_up(checks, client.core, event, asked, actions)
         left_lying(checks, client.core)
         self._places(client.core, event, actions)

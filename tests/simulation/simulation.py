@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fcx.executor.core import events as ev
@@ -50,7 +51,15 @@ class Report(NamedTuple):
 class Simulation:
     """A world with a caller, a client, a cluster and its agents."""
 
-    def __init__(self, scenario: Scenario, table: Table, *, traced: bool = False) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        table: Table,
+        *,
+        traced: bool = False,
+        watch: Callable[[Any], Any] = lambda call: call,
+    ) -> None:
+        """``watch``: what a core is asked by, each time, in a world that is traced."""
         self.scenario = scenario
         self.world = World(scenario.seed)
         faults = Faults(self.world, table, scenario.calm, scenario.faults)
@@ -66,6 +75,7 @@ class Simulation:
         self.older: list[Client] = []  # from which the run was taken while they lived
         self.trace: list[Step] = []
         self._traced = traced
+        self._watch = watch
         self._closed = False
         self._left: Session | None = None  # whose run was left open, and is collected later
 
@@ -103,7 +113,8 @@ class Simulation:
             self._record(self.client.core, "client")
 
     def _record(self, core: Any, who: str) -> None:
-        handle = core.handle
+        handle = self._watch(core.handle)
+        core.due = self._watch(core.due)
 
         def recorded(event: Any, now: float) -> list[Any]:
             state = _state_of(core)

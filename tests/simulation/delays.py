@@ -1,0 +1,101 @@
+"""What lies about: tasks that could leave, the tasks of jobs that have ended, claims that were read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fcx.executor.core import actions as act
+from fcx.executor.core import events as ev
+
+from .cluster import ENDED
+from .faults import beside_requests
+from .invariants import Checks
+
+GATHERS = 0.003, 0.024  # seconds: after the last task, and after the first, at least
+KEPT = 2.0  # seconds for which tasks gather at most, while requests must be saved
+LATE = 0.6
+LOGS = 5.0  # seconds after which the logs of a job that has ended are known
+LISTED = 6.0  # seconds between two listings of jobs, and a little
+AGAIN = 6  # times that claims are read for each agent and job, and as often beside
+
+
+class Delays:
+    """Of one life of the client."""
+
+    def __init__(self, checks: Checks) -> None:
+        self.checks = checks
+        self._came: dict[str, float] = {}  # tasks that are new, and when
+        self._last = 0.0  # when any came
+        self._could: float | None = None  # since when some could leave
+        self._over: dict[str, float] = {}  # jobs that Slurm called ended, and when it was heard
+        self._claims = 0  # times that they were read
+
+    def step(self, core: Any, event: Any, actions: list[Any]) -> None:
+        """After each step."""
+        now = self.checks.world.now
+        if isinstance(event, ev.Submitted):
+            self._came.update((info.id, now) for info in event.tasks)
+            self._last = now
+        for action in actions:
+            if isinstance(action, act.RecordTasks):
+                self._together(action, now)
+            elif isinstance(action, act.ListLinks) and action.folder == "claims":
+                self._read(core)
+        if not core._works() or core.ending.aborting:
+            self._could, self._over = None, {}
+            return
+        self._leaves(core, now)
+        if isinstance(event, ev.JobsListed):
+            self._listed(core, event, now)
+        self._decided(core, now)
+
+    # -- tasks that leave -------------------------------------------------------------------
+
+    def _together(self, action: act.RecordTasks, now: float) -> None:
+        """Tasks that come together leave together: a bundle waits for what comes at once."""
+        new = [self._came.pop(task) for task, _ in action.tasks if task in self._came]
+        rests = now - self._last >= GATHERS[0] - 1e-6
+        fine = not new or rests or now - min(new) >= GATHERS[1] - 1e-6
+        self.checks.demand(
+            fine, "leaves too soon", f"{action}: {self._last:.4f}, {min(new, default=0)}"
+        )
+
+    def _leaves(self, core: Any, now: float) -> None:
+        """What may leave does."""
+        out, gate, holds = core.outgoing, core.gate, core.fleet.holds_off()
+        waits = out.busy or not gate.open or holds or not core.tasks.outbox
+        first = next((t for t in core.tasks.outbox if t.id in core.tasks.unfinished), None)
+        could = not waits and first is not None and first.asked and first.info.size
+        if not could or not gate.lets_out(first) or "laptop_sleeps" in self.checks.struck:
+            self._could = None
+            return
+        self._could = now if self._could is None else self._could
+        late = now - self._could > KEPT + LATE
+        self.checks.demand(not late, "kept back", f"{first.id} since {self._could:.2f} s")
+
+    # -- jobs that ended --------------------------------------------------------------------
+
+    def _listed(self, core: Any, event: ev.JobsListed, now: float) -> None:
+        for seen in event.jobs:
+            pilot = core.fleet.of_job(seen.job)
+            if seen.state in ENDED and pilot is not None and len(pilot.jobs()) == 1:
+                self._over.setdefault(seen.job, now)
+
+    def _decided(self, core: Any, now: float) -> None:
+        """A pilot whose job has ended counts no more, once its logs have been read."""
+        easy = beside_requests(self.checks.struck) and not self.checks.scenario.lag
+        if not easy or len(self.checks.sessions) > 1:
+            return
+        latest = LOGS + 2 * LISTED + 20 * self.checks.scenario.latency
+        for job, since in self._over.items():
+            pilot = core.fleet.of_job(job)
+            behind = any(c.incarnation.job == job and c.behind for c in core.logs.cursors.values())
+            fine = pilot is None or pilot.phase == "ended" or behind or now - since <= latest
+            self.checks.demand(fine, "undecided", f"job {job}, which has ended: {pilot}")
+
+    def _read(self, core: Any) -> None:
+        """Whose a claim is does not change: it is not asked for ever."""
+        self._claims += 1
+        struck = sum(self.checks.struck.values())
+        most = AGAIN * (1 + len(core.logs.cursors) + len(core.fleet.pilots)) + 2 * struck
+        self.checks.demand(self._claims <= most, "read again", f"claims, {self._claims} times")
