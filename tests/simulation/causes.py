@@ -143,6 +143,8 @@ class Causes:
     def broke(self, trouble: ev.Trouble) -> None:
         """The run cannot go on."""
         self.broken, self.leaving = trouble, True
+        never = trouble.error == "RunLost" and not self.checks.cluster.directory.life
+        self.checks.demand(not never, "lost what never was", f"{trouble}")
         self._caused(trouble, "the run")
         self._exact(trouble, [])
 

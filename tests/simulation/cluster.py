@@ -243,6 +243,13 @@ class Cluster:
         self.queue(job, self.world.between(*self.scenario.queue))
         self._begin_what_fits()
 
+    def put_back(self, job: Job, life: int) -> None:
+        """The same in good order: SIGTERM to all of it before."""
+        if job.life == life and job.state == "RUNNING" and not job.doomed:
+            for agent in list(job.agents):
+                agent.terminate()
+            self.requeue(job)
+
     def remove(self) -> None:
         """Somebody removes the run directory."""
         self.removed()

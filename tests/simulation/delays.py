@@ -78,11 +78,12 @@ class Delays:
     def _listed(self, core: Any, event: ev.JobsListed, now: float) -> None:
         for seen in event.jobs:
             pilot = core.fleet.of_job(seen.job)
-            if seen.state in ENDED and pilot is not None and len(pilot.jobs()) == 1:
+            alone = pilot is not None and len(pilot.jobs()) == 1 and not pilot.agents
+            if alone and seen.state in ENDED:
                 self._over.setdefault(seen.job, now)
 
     def _decided(self, core: Any, now: float) -> None:
-        """A pilot whose job has ended counts no more, once its logs have been read."""
+        """A pilot that never came up, and whose job has ended, counts no more."""
         easy = beside_requests(self.checks.struck) and not self.checks.scenario.lag
         if not easy or len(self.checks.sessions) > 1:
             return

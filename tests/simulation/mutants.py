@@ -179,6 +179,8 @@ def _counts(mutation: Mutation) -> bool:
     code = cst.Module([]).code_for_node(node)
     if isinstance(node, cst.Assign) and code.endswith(("= False", "] = None")):
         return False  # it becomes None, which is as false; or a mark whose value nobody reads
+    if code.startswith(('Fate("own"', 'Fate("memory"')):  # no other kind is told from these
+        return not _told(cst.Module([]), mutation.mutated_node).startswith("Fate(None")
     if code.endswith("RATE"):
         return False  # which is 1: to multiply by it is to divide by it
     return not (

@@ -40,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     attaches: float = 5.0  # seconds after that, or after a run that was left open
     beside: bool = False  # it does not die: the next takes the run from it while it lives
     elsewhere: bool = False  # the next is on another machine, which remembers nothing
-    again: float = 0.0  # seconds from attaching until the same script submits its tasks
+    again: float = 0.0  # seconds until the same script has submitted all of its tasks
     gives_up: float | None = None  # seconds after which whoever attached wants no more
 
 

@@ -59,7 +59,7 @@ def cut_at_work(chance: random.Random, scenario: Scenario) -> Scenario:
     """Jobs and agents end while tasks run that take their time."""
     tasks = _tasks(chance, chance.choice((1, 3, 6)), (5.0, 60.0), how=("value", "value", "large"))
     limits = replace(scenario.limits, requeue=chance.random() < 0.5)
-    faults = _likely(chance, *_some(chance, ENDS, 2))
+    faults = _likely(chance, *_some(chance, (*ENDS, "requeued_in_order"), 2))
     return _with(scenario, tasks, limits=limits, faults=faults, queue=(0.0, 5.0), place="fine")
 
 
@@ -84,11 +84,13 @@ def owed(chance: random.Random, scenario: Scenario) -> Scenario:
 
 def called_off(chance: random.Random, scenario: Scenario) -> Scenario:
     """Many tasks for few workers, and many of them are not wanted any more."""
-    count = 12
-    tasks = _tasks(chance, count, (0.5, 8.0))
+    count = chance.choice((12, 40))
+    tasks = _tasks(chance, count, (0.1, 100.0 / count), how=("value", "value", "killed"))
     cancels = tuple((chance.uniform(0.01, 20.0), chance.randrange(count)) for _ in range(8))
     limits = replace(scenario.limits, max_workers=chance.choice((1, 2)), sleep_interval=1.0)
     faults = _likely(chance, *_some(chance, (*ENDS, "claim_unanswered", "permission"), 1), low=0.1)
+    if chance.random() < 0.3:
+        faults = _likely(chance, "order_refused")
     caller = Caller(close=0.0, cancels=cancels)
     return _with(scenario, tasks, limits=limits, faults=faults, caller=caller, place="fine")
 
@@ -98,10 +100,10 @@ def called_off(chance: random.Random, scenario: Scenario) -> Scenario:
 
 def barren(chance: random.Random, scenario: Scenario) -> Scenario:
     """Pilots end before an agent is up."""
-    names = ("srun_fails", "barren_job", "boot_fails", "cancelled_waiting", "slow_start")
-    faults = _likely(chance, *_some(chance, names, 2), low=0.2)
+    names = ("barren_job", "boot_fails", "cancelled_waiting", "slow_start")
+    faults = _likely(chance, "srun_fails", *_some(chance, names, 1), low=0.2)
     tasks = _tasks(chance, chance.choice((1, 4)), (0.0, 3.0), size=chance.choice((300, 250_000)))
-    more = {"remembered": chance.random() < 0.5, "queue": (0.0, 5.0), "place": "fine"}
+    more = {"remembered": chance.random() < 0.3, "queue": (0.0, 5.0), "place": "fine"}
     return _with(scenario, tasks, faults=faults, **more)
 
 
@@ -110,6 +112,8 @@ def two_jobs(chance: random.Random, scenario: Scenario) -> Scenario:
     names = ("ghost_submit", "repeated_submit", "lost_answer", "submit_limited", "submit_refused")
     faults = _likely(chance, *_some(chance, names[:3], 1), low=0.5)
     faults += _likely(chance, *_some(chance, ("slow_start", *names[3:], *BLIND), 2), low=0.2)
+    if chance.random() < 0.5:
+        faults = _likely(chance, chance.choice(names[:2]), "slow_start", low=0.5)
     tasks = _tasks(chance, chance.choice((1, 4)), (0.0, 20.0), gap=chance.choice((0.0, 10.0)))
     queue = chance.choice(((2.0, 60.0), (0.0, 5.0)))
     return _with(scenario, tasks, faults=tuple(sorted(faults)), queue=queue, place="fine")
@@ -135,7 +139,10 @@ def waiting(chance: random.Random, scenario: Scenario) -> Scenario:
 
 def blind(chance: random.Random, scenario: Scenario) -> Scenario:
     """What lives cannot be seen: jobs are not listed, logs and claims are not read."""
-    faults = _likely(chance, *_some(chance, (*BLIND, "listing_refused", "claims_unread"), 2))
+    names = (*BLIND, "listing_refused", "claims_unread")
+    faults = _likely(chance, "question_refused", *_some(chance, names, 2))
+    if chance.random() < 0.7:
+        faults = tuple(row for row in faults if row[0] != "question_refused")
     faults += _likely(chance, *_some(chance, ENDS, 1), low=0.2)
     tasks = _tasks(chance, chance.choice((1, 4)), (1.0, 90.0))
     return _with(scenario, tasks, faults=tuple(sorted(faults)), queue=(0.0, 5.0), place="fine")
@@ -168,6 +175,10 @@ def ill_agents(chance: random.Random, scenario: Scenario) -> Scenario:
         *("disk_full", "directory_removed"),
     )
     faults = _likely(chance, *_some(chance, names, 2), low=0.05)
+    if chance.random() < 0.1:
+        faults = (
+            (chance.choice(("modules_unread", "flush_fails")), 1.0),
+        )  # for as long as it takes
     tasks = _tasks(chance, 6, (0.1, 20.0), how=("value", "stale", "large"))
     tasks = tuple(replace(plan, archive=chance.choice(("", "a", "b"))) for plan in tasks)
     limits = replace(scenario.limits, initializer=chance.random() < 0.5)

@@ -183,6 +183,7 @@ class Simulation:
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
         self.client.feed(attached)
         if again and caller.again:
+            self._run_again(self.client, life, slice(0, None, 2))
             self.world.after(caller.again, self._resumes, self.client, life)
         else:
             self._resumes(self.client, life)
@@ -208,21 +209,23 @@ class Simulation:
             epoch=directory.clients,
         )
 
+    def _recalled(self, task: str) -> ev.TaskInfo:
+        return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0])
+
     def _resumes(self, client: Client, life: int) -> None:
         """What it does once it has attached, unless it has been left."""
         if client.session.closed:
             return
         if self.scenario.limits.durable and client.alive:
-            self._run_again(client, life)
+            rest = slice(1, None, 2) if self.scenario.caller.again else slice(None)
+            self._run_again(client, life, rest)
         client.feed(ev.CloseAsked(False))
 
-    def _recalled(self, task: str) -> ev.TaskInfo:
-        return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0])
-
-    def _run_again(self, client: Client, life: int) -> None:
-        """The same script submits its tasks once more, but for some."""
+    def _run_again(self, client: Client, life: int, part: slice) -> None:
+        """The same script submits its tasks once more, but for some; only a part of them, perhaps."""
         names = [name for name in self.checks.plans if AGAIN not in name]
         names = [name for number, name in enumerate(names) if (number + life) % 4]
+        names = names[part]
         plans = self.checks.plans
         plans.update((f"{name}{AGAIN}{life}", plans[name]) for name in names)
         infos = tuple(self.checks.info(f"{name}{AGAIN}{life}") for name in names)

@@ -23,7 +23,7 @@ places it is asked, and between which bounds its likelihood there lies:
 ``callback`` (client)                        seconds that the caller takes for it
 ``hour``     (client)                        now and then while a client lives
 
-What strikes scripts is drawn into scenes only (`scenes.py`): the other worlds stay as they were.
+What is ``staged`` is drawn into scenes only (`scenes.py`): the other worlds stay as they were.
 A function that returns None (or False) has not struck. Nothing strikes after the scenario's calm.
 """
 
@@ -51,4 +51,4 @@ def beside_requests(struck: dict[str, int]) -> bool:
     return all(name in FAULTS and FAULTS[name].where not in WITH_REQUESTS for name in struck)
 
 
-KNOWN = {name: found.likely for name, found in FAULTS.items() if found.where != "script"}
+KNOWN = {name: found.likely for name, found in FAULTS.items() if not found.staged}

@@ -76,7 +76,7 @@ def barren_job(cluster: Any, job: Any) -> Any:
     return True
 
 
-@fault("script", 0.05, 0.3)
+@fault("script", 0.05, 0.3, staged=True)
 def srun_fails(cluster: Any, job: Any) -> Any:
     """Its script has the lock, and cannot start the agents: it ends."""
     says = job.says
@@ -85,7 +85,7 @@ def srun_fails(cluster: Any, job: Any) -> Any:
     return float("inf")
 
 
-@fault("script", 0.05, 0.3)
+@fault("script", 0.05, 0.3, staged=True)
 def slow_start(cluster: Any, job: Any) -> Any:
     """Its agents begin late: the image is being read."""
     return cluster.world.random.choice((3.0, 20.0, 60.0))
@@ -140,6 +140,15 @@ def requeued(cluster: Any, job: Any) -> Any:
     if not cluster.scenario.limits.requeue:
         return None
     cluster.world.after(cluster.world.between(0.0, 60.0), cluster.requeue, job)
+    return True
+
+
+@fault("begin", 0.1, 0.5, staged=True)
+def requeued_in_order(cluster: Any, job: Any) -> Any:
+    """It is put back into the queue, and all in it is told to end before."""
+    if not cluster.scenario.limits.requeue:
+        return None
+    cluster.world.after(cluster.world.between(0.5, 60.0), cluster.put_back, job, job.life)
     return True
 
 

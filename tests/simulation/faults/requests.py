@@ -75,6 +75,22 @@ def cancel_refused(api: Any, client: Any, request: Any) -> Any:
     return Failed(request.id, "refused", Trouble("RequestRefused", "403: not yours to cancel."))
 
 
+@fault("request", 0.2, 1.0, staged=True)
+def order_refused(api: Any, client: Any, request: Any) -> Any:
+    """Agents cannot be told that a task is not wanted any more."""
+    if not isinstance(request, act.UploadOrder):
+        return None
+    return Failed(request.id, "refused", Trouble("RequestRefused", "403: permission denied."))
+
+
+@fault("request", 0.2, 1.0, staged=True)
+def question_refused(api: Any, client: Any, request: Any) -> Any:
+    """Slurm does not say what has become of one job."""
+    if not isinstance(request, act.AskJob):
+        return None
+    return Failed(request.id, "refused", Trouble("RequestRefused", "424: sacct."))
+
+
 @fault("request", 0.05, 0.5)
 def listing_refused(api: Any, client: Any, request: Any) -> Any:
     """A listing is refused, though not for ever."""

@@ -15,18 +15,19 @@ class Fault(NamedTuple):
     where: str
     likely: tuple[float, float]
     do: Callable[..., Any]
+    staged: bool = False  # it is drawn into scenes only
 
 
 FAULTS: dict[str, Fault] = {}
 
 
 def fault(
-    where: str, low: float, high: float
+    where: str, low: float, high: float, *, staged: bool = False
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Enter a function into the list of faults."""
 
     def enter(do: Callable[..., Any]) -> Callable[..., Any]:
-        FAULTS[do.__name__] = Fault(where, (low, high), do)
+        FAULTS[do.__name__] = Fault(where, (low, high), do, staged)
         return do
 
     return enter
