@@ -62,6 +62,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "worker_breaks",
         "barren_job",
         "srun_fails",
+        "flush_fails",  # an agent that can write nothing is as good as none
         "place",
         "worker_cut",
         "worker_hangs",

@@ -60,6 +60,8 @@ def cut_at_work(chance: random.Random, scenario: Scenario) -> Scenario:
     tasks = _tasks(chance, chance.choice((1, 3, 6)), (5.0, 60.0), how=("value", "value", "large"))
     limits = replace(scenario.limits, requeue=chance.random() < 0.5)
     faults = _likely(chance, *_some(chance, (*ENDS, "requeued_in_order"), 2))
+    if chance.random() < 0.2:
+        faults += _likely(chance, "question_refused")
     return _with(scenario, tasks, limits=limits, faults=faults, queue=(0.0, 5.0), place="fine")
 
 
