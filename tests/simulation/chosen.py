@@ -36,7 +36,7 @@ def signature(steps: list[Step]) -> set[Any]:
     found: set[Any] = set()
     for step in steps:
         words = tuple(sorted({_word(action) for action in step.actions}))
-        client = step.who == "client"
+        client = step.who.startswith("client")
         answers = asked.get(getattr(step.event, "action", 0), "") if client else ""
         found.add((client, step.state, _word(step.event), answers, words))
         if client:

@@ -41,7 +41,7 @@ class Delays:
                 self._together(action, now)
             elif isinstance(action, act.ListLinks) and action.folder == "claims":
                 self._read(core)
-        if not core._works() or core.ending.aborting:
+        if not core._works() or core.ending.aborting or not core.tasks.wanted:
             self._could, self._over = None, {}
             return
         self._leaves(core, now)

@@ -13,7 +13,7 @@ from .parcel import HEAD
 from .scenario import HOWS, Caller, Plan, Scenario
 from .scenes import SCENES
 
-STAGED = 0.5  # share of seeds that are a scene
+STAGED = 0.4  # share of seeds that are a scene
 SIZES = (  # that are frequent, less so, rare
     (300, 100_000, 400_000),
     (300, INLINE_BUNDLE - HEAD, 10_000),  # just too large for a script

@@ -110,7 +110,8 @@ class Simulation:
     def _client(self) -> None:
         self.client = Client(self.api, self.checks, self.journal, Session(self.checks))
         if self._traced:
-            self._record(self.client.core, "client")
+            life = len(self.checks.sessions)
+            self._record(self.client.core, "client" if life == 1 else f"client {life}")
 
     def _record(self, core: Any, who: str) -> None:
         handle = self._watch(core.handle)
