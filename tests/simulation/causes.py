@@ -74,7 +74,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),
     "TimeLimitExceeded": ("client_beside", "time", "deadline", "preempted", "cancelled_outside"),
-    "WorkerDied": ("killed", "no_room"),
+    "WorkerDied": ("killed", "no_room", "question_refused"),
     "ResultError": ("fetch_refused", "permission", "directory_removed", "driver_bug"),
 }
 
