@@ -191,7 +191,7 @@ class Fleet:
         adopted = []
         for name, job in pilots:
             number = name.rpartition("-")[2]
-            self._named = max(self._named, int(number) if number.isdigit() else 0)
+            self._named = max(self._named, int(number) if number.isdecimal() else 0)
             adopted.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
         self.earlier.update(dict.fromkeys(pilot.name for pilot in adopted))
         self.pilots += adopted
