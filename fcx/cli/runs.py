@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import sys
+from getpass import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -102,7 +104,10 @@ def show(
 def attach(
     run: Annotated[str, typer.Argument(help="The run's name, or its id.")] = "",
     directory: Annotated[str, typer.Option(help="Its directory, on another machine.")] = "",
-    key: Annotated[str, typer.Option(help="Its key, on another machine.")] = "",
+    key: Annotated[
+        str,
+        typer.Option(help="Its key, on another machine; - asks for it, or reads it from stdin."),
+    ] = "",
     save: Annotated[
         Path | None, typer.Option(help="Wait for all tasks, and pickle what came of them here.")
     ] = None,
@@ -119,7 +124,7 @@ def attach(
     upkeep = Upkeep()
     if bool(directory) != bool(key) or bool(directory) == bool(run):
         raise UsageError("Give the name of a run, or its --directory and --key.")
-    record = upkeep.named(run) if run else upkeep.adopt(directory, key)
+    record = upkeep.named(run) if run else upkeep.adopt(directory, _secret(key))
     told: dict[str, Any] = {"run": record.name, "directory": record.directory}
     if save is not None:
         told.update(_collect(record.id, save))
@@ -129,6 +134,13 @@ def attach(
         typer.echo(f"{told['tasks']} task(s), {told['failed']} of them failed: {save}")
     else:
         typer.echo(f"Run {record.name}: fcx.attach({record.name!r}) collects it.")
+
+
+def _secret(key: str) -> str:
+    """A key that stands in no list of processes, and in no shell's history."""
+    if key != "-":
+        return key
+    return getpass("Key: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
 
 
 @app.command()

@@ -58,7 +58,18 @@ class AttachedRun:
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """As an executor's: a new task of this run, or the one that has the same ``key=``."""
-        draft = self._intake.prepare(fn, args, kwargs)
+        return self._submit(None, fn, args, kwargs)
+
+    def submit_as(
+        self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
+    ) -> FirecrestFuture[T]:
+        """``submit`` under a key, also for a function with an argument of that name."""
+        return self._submit(key, fn, args, kwargs)
+
+    def _submit(
+        self, key: str | None, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> FirecrestFuture[T]:
+        draft = self._intake.prepare(fn, args, kwargs, key)
         self._refuse()
         self._intake.judge(draft.needs)
         with self._lock:

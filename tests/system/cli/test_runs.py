@@ -122,8 +122,8 @@ def test_the_key_is_printed_on_demand_alone(mortal, project):
     assert told(elsewhere, "list") == []
     nowhere = ("attach", "--directory", key["directory"] + "x", "--key", key["key"])
     assert "There is no run in" in elsewhere.fcx("runs", *nowhere, code=2).stderr
-    given = ("attach", "--directory", key["directory"], "--key", key["key"])
-    assert told(elsewhere, *given)["run"] == "sweep"
+    given = ("runs", "attach", "--directory", key["directory"], "--key", "-")
+    assert "Run sweep" in elsewhere.fcx(*given, stdin=f"{key['key']}\n").stdout
     assert told(elsewhere, "list")[0]["run"] == "sweep"
     again = Mortal(mortal.folder, mortal.env, state="other")
     again.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))

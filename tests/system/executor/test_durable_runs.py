@@ -215,7 +215,8 @@ class TestFromAnotherMachine:
         return f"""
         import fcx, json
         with fcx.attach(directory={directory!r}, key={key!r}) as run:
-            more = run.submit(pow, 2, 10)
+            more = run.submit_as("more", pow, 2, 10)
+            assert run.by_key["more"] is more
             futures = list(run.futures.values())
         values = [future.result() for future in futures if not future.exception()]
         print(json.dumps([len(values), more.result(), run.name]))
