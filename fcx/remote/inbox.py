@@ -90,8 +90,9 @@ class Inbox:
     """Looks for what is new, and claims."""
 
     def __init__(self, run: str, me: str, pilot: str, key: bytes) -> None:
-        self.run, self.me, self.pilot, self.key = run, me, pilot, key
+        self.me, self.pilot, self.key = me, pilot, key
         self.folder = os.path.join(run, "inbox")
+        self.claims = os.path.join(run, "claims")
         self.bundles: "Dict[str, Bundle]" = {}
         self.orders: "Dict[str, bool]" = {}
         self.looked = 0.0
@@ -107,6 +108,7 @@ class Inbox:
             self._refresh()
         self.looked = now
         heads, cancelled = [], []  # type: List[Head], List[str]
+        os.stat(self.claims)  # without it nobody knows what was claimed
         listed = sorted(os.listdir(self.folder))
         oldest = self.epoch  # what lay there before the first look counts, whoever sent it
         for name in listed:
@@ -122,7 +124,7 @@ class Inbox:
 
     def gone(self) -> bool:
         """Whether there is no folder any more."""
-        return is_gone(self.folder)
+        return is_gone(self.folder) or is_gone(self.claims)
 
     def _refresh(self) -> None:
         path = os.path.join(self.folder, ".look-" + self.me)
@@ -172,7 +174,7 @@ class Inbox:
         return tasks
 
     def _link(self, claim: str) -> bool:
-        path = os.path.join(self.run, "claims", claim)
+        path = os.path.join(self.claims, claim)
         try:
             os.symlink(self.me, path)
         except FileExistsError:

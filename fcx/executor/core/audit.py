@@ -14,6 +14,7 @@ from typing import Any
 from ...protocol.names import Incarnation, parse_claim
 from .actions import ListFolder, ListLinks
 from .events import Failed, FilesListed, LinksListed
+from .fates import run_lost
 from .fleet import Fleet, Pilot
 from .inbox import Inbox
 from .logs import Cursor, Logs, Sink
@@ -100,9 +101,11 @@ class Audit:
                 for task in self.tasks.in_bundle(bundle):
                     self.tasks.back(task)
 
-    def _failed(self, _action: Any, _event: Failed) -> None:
-        """Nothing is known: the next pilot will show."""
+    def _failed(self, _action: Any, event: Failed) -> None:
+        """Nothing is known: the next pilot will show, unless the folder is gone for good."""
         self._over()
+        if event.kind == "missing":
+            self.requests.give_up(run_lost(self.inbox.directory))
 
     def _over(self) -> None:
         self._busy = self._suspicion = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -152,11 +153,13 @@ class TestAgent:
         (pilot.run / "inbox" / "closed").write_text("keep")
         assert pilot.ended() == 0
 
-    def test_ends_when_the_run_directory_is_gone(self, pilot):
-        """Nobody is waiting any more; that is no error of the job's."""
+    @pytest.mark.parametrize("gone", [("inbox", "logs"), ("claims",)], ids="".join)
+    def test_ends_when_the_run_directory_is_gone(self, pilot, gone):
+        """Nobody is waiting any more, or nobody knows what was claimed; that is no error of the job's."""
         pilot.start()
         pilot.wait("up")
-        subprocess.run(["rm", "-rf", str(pilot.run / "inbox"), str(pilot.run / "logs")], check=True)
+        for name in gone:
+            shutil.rmtree(pilot.run / name)
         assert pilot.ended() == 0
 
     @pytest.mark.parametrize("what", ["inbox", "."])
@@ -382,7 +385,6 @@ class TestAgent:
         """Children of its workers go with them at the end."""
 
         def spawn():
-            import subprocess
 
             return subprocess.Popen(["sleep", "300"]).pid
 

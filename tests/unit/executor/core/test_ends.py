@@ -34,6 +34,7 @@ from fcx.executor.core.events import (
     InitializerDied,
     JobSeen,
     JobsListed,
+    Left,
     LinksListed,
     LogRead,
     Prepared,
@@ -225,6 +226,19 @@ def test_what_fails_after_the_last_outcome_breaks_nothing():
     drive.tell(LogRead(drive.last(ReadLog).id, (*records, InitializerDied("no dill")), 400))
     assert drive.last(Settle).trouble is None
     assert not drive.all(Broken)
+
+
+def test_without_the_claims_nobody_knows_what_was_begun():
+    """Somebody has removed their folder: no further pilot begins it all anew."""
+    drive = Drive()
+    drive.serve("t1")
+    drive.wait(0.1)
+    records = (Up("n", "fcx-001"), Left("closed"))
+    drive.tell(LogRead(drive.last(ReadLog).id, records, 200))
+    drive.wait(0.1)
+    drive.fails(drive.last(ListLinks), "missing")
+    assert drive.last(Settle).trouble.error == "RunLost"
+    assert len(drive.all(SubmitPilot)) == 1
 
 
 def _asked(drive, kind):
