@@ -6,8 +6,6 @@ or waits for the task that is under way; what only failed with the infrastructur
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from .actions import Found, Same
@@ -116,9 +114,3 @@ class Earlier:
             self.tasks.requests.note(Same(task.id, info.id))
             self.tasks.known[info.id] = None
             self.tasks.add([info])
-
-    def left(self) -> Any:
-        """Tasks that nobody has asked for, unfinished or ended: their names, for people."""
-        unasked = self.tasks.unasked
-        tasks = [*unasked.unfinished.values(), *(held.task for held in unasked.held.values())]
-        return [task.info.name for task in tasks]
