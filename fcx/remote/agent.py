@@ -77,7 +77,8 @@ class Agent:
         self.pool = Pool(run, me, workers)
         self.inbox = Inbox(run, str(me), config.pilot, config.inbox_key)
         self.log = Log(run, me, config.pilot_key)
-        self.clock = Clock(os.path.join(run, "locks", names.time_left(me.job, me.restart)))
+        left = names.time_left(me.job, incarnation().restart)
+        self.clock = Clock(os.path.join(run, "locks", left))
         self.supplies = Supplies(run, str(me))
         self.payloads: "Dict[Tuple[str, int], bytes]" = {}  # claimed, not begun
         self.events: "Deque[Event]" = deque()
@@ -321,6 +322,13 @@ def incarnation() -> Incarnation:
     return Incarnation(job, int(restart), int(node))
 
 
+def unused(run: str, me: Incarnation) -> Incarnation:
+    """A controller that has lost its state gives ids again: what another has written stays."""
+    while os.path.exists(os.path.join(run, "logs", names.log(me, 0))):
+        me = me._replace(restart=me.restart + 1)
+    return me
+
+
 def main(arguments: "Sequence[str]") -> int:
     """Serve; whatever goes wrong in the agent itself is left as a note that the client reads."""
     run, path = arguments
@@ -338,7 +346,7 @@ def main(arguments: "Sequence[str]") -> int:
     except (OSError, ValueError) as error:
         Log(run, me, b"").note_exit("the pilot's configuration cannot be read: %s\n" % error)
         return 1
-    agent = Agent(run, config, me, umask)
+    agent = Agent(run, config, unused(run, me), umask)
     try:
         code = agent.serve()
     except Exception as error:

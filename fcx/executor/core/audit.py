@@ -80,7 +80,7 @@ class Audit:
         return self.logs.cursors.get(agent) if agent else None
 
     def _pilot(self, owner: str) -> Pilot | None:
-        return self.fleet.of_job(owner.partition(".")[0])
+        return self.fleet.of_agent(owner)
 
     def _unknown(self, owner: str) -> bool:
         return self._cursor(owner) is None and self._pilot(owner) is None

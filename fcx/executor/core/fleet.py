@@ -173,6 +173,11 @@ class Fleet:
         """Whether it ended before this process heard of it: no others will end so for that."""
         return pilot.name in self.earlier and not pilot.heard.alive
 
+    def of_agent(self, agent: str) -> Pilot | None:
+        """The pilot of an agent; ids of jobs may be given again by a Slurm that lost its state."""
+        up = next((pilot for pilot in self.pilots if agent in pilot.agents), None)
+        return up or self.of_job(agent.partition(".")[0])
+
     def take_name(self) -> str:
         """The name of a pilot to come: each is given once."""
         self._named += 1

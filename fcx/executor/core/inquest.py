@@ -61,7 +61,7 @@ class Inquest:
         return cursor.behind and self.requests.now - cursor.progress < patience
 
     def _agent_read(self, cursor: Cursor, how: str) -> None:
-        pilot = self.fleet.of_job(cursor.incarnation.job)
+        pilot = self.fleet.of_agent(cursor.name)
         if self.logs.blind or cursor.ended:
             del self._open[cursor.name]
         elif pilot is None:

@@ -97,7 +97,7 @@ class Outcomes:
     def _refused(self, cursor: Cursor, record: Refused) -> None:
         """Its workers have unpickled nothing; it may not even have come to say that it is up."""
         self.inbox.landed = True
-        pilot = self.fleet.of_job(cursor.incarnation.job)
+        pilot = self.fleet.of_agent(cursor.name)
         if pilot is not None:
             pilot.phase = "ended"
         self.requests.give_up(record.trouble)
@@ -111,7 +111,7 @@ class Outcomes:
         """An agent has left by itself. What it held has outcomes or went back."""
         if record.why == "idle":
             self.audit.left_idle()
-        pilot = self.fleet.of_job(cursor.incarnation.job)
+        pilot = self.fleet.of_agent(cursor.name)
         restarts = record.why == "signal" and self.limits.requeue
         if pilot is not None and not restarts:
             self.inquest.maybe_over(pilot)
@@ -204,7 +204,7 @@ class Outcomes:
             self.tasks.discard(record.task, record.attempt)
             return
         task.place, task.first = (cursor.name, task.place[1]), record.first
-        pilot = self.fleet.of_job(job)
+        pilot = self.fleet.of_agent(cursor.name)
         if record.outside and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began
             return

@@ -146,6 +146,21 @@ class TestAgent:
         assert pilot.wait("end")["why"] == "idle"
         assert pilot.ended() == 0
 
+    def test_an_id_that_is_given_again_is_another_life(self, pilot):
+        """A controller lost its state: what the earlier job has written, and claimed, stays."""
+        pilot.put(1, [(abs, -3)])
+        pilot.start()
+        assert pilot.value("t10") == (3, None)
+        pilot.process.kill()
+        pilot.ended()
+        written = (pilot.run / "logs" / "7.0.0.0").read_bytes()
+        pilot.put(2, [(abs, -4)])
+        pilot.launch()
+        pilot.me = pilot.me._replace(restart=1)
+        assert pilot.value("t20") == (4, None)
+        assert not pilot.said("run", t="t10")
+        assert (pilot.run / "logs" / "7.0.0.0").read_bytes() == written
+
     def test_ends_when_the_run_is_closed(self, pilot):
         """Long before it is idle."""
         pilot.start()
