@@ -16,6 +16,7 @@ TASKS_OWN = ("WorkerDied", "TimeLimitExceeded", "OutOfMemory", "ResultError")
 JOBS = (
     *(
         "node_fails",
+        "requeued_in_order",
         "preempted",
         "cancelled_outside",
         "agent_killed",
@@ -159,7 +160,8 @@ class Causes:
             return
         written = checks.written.get(note.task, {}).values()
         late = [run for run in written if run.ended < now - OVERDUE]
-        fine = not late or note.task in self._fetch_failed or checks.excused()
+        had = any(note.task in life.settled for life in checks.sessions[:-1])  # then died
+        fine = not late or note.task in self._fetch_failed or checks.excused() or had
         checks.demand(fine, "outcome lost", f"{note}")
         if "never sent" in trouble.message:
             self._never_sent(note.task)

@@ -41,6 +41,7 @@ class Cuts:
         self.sent, self.settled = sent, settled
         self._open: list[Cut] = []
         self._told_to_end: dict[str, None] = {}  # agents
+        self._left: dict[str, None] = {}
 
     def step(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
         """After each step."""
@@ -69,8 +70,10 @@ class Cuts:
         job = agent.partition(".")[0]
         pilot = core.fleet.of_job(job)
         for record in records:
-            if isinstance(record, ev.Left) and record.why == "signal":
-                self._told_to_end[agent] = None
+            if isinstance(record, ev.Left):
+                self._left[agent] = None
+                if record.why == "signal":
+                    self._told_to_end[agent] = None
             elif isinstance(record, ev.Died) and _waits(record) and pilot is not None:
                 if record.task in done and not pilot.live:
                     continue  # it was cancelled as surplus
@@ -99,7 +102,8 @@ class Cuts:
             event.state.state if isinstance(event, ev.JobAnswered) and event.state else "RUNNING"
         )
         most = ENDING if cut.agent in self._told_to_end else ALONE
-        known = state in ENDED or state == "PENDING" or now >= cut.since + most
+        unread = state == "COMPLETED" and cut.agent not in self._left
+        known = (state in ENDED and not unread) or state == "PENDING" or now >= cut.since + most
         note = done.get(cut.task)
         if self._counts(cut) or note is not None:
             fine = known is (note is not None)

@@ -89,11 +89,14 @@ class Cuts:
         job, state = cut.cursor.incarnation.job, None
         if isinstance(event, JobAnswered):
             state = event.state
-        if state is not None and state.state == "COMPLETED":
-            return cut.alone  # it has ended in good order: that took no worker with it
-        if fates.ended(state):
+        too = cut.cursor.ended == "signal"  # its agent was told to end, not that worker alone
+        in_order = state is not None and state.state == "COMPLETED"
+        if in_order and cut.cursor.ended:
+            return fates.told_to_end(job) if too else cut.alone
+        if fates.ended(state) and not in_order:
             return fates.of_job(job, state)
         if state is not None and state.state in fates.WAITS_AGAIN:
             return fates.requeued(job)
-        patience = ENDING if cut.cursor.ended == "signal" else ALONE
-        return cut.alone if self.requests.now >= cut.since + patience else None
+        if self.requests.now < cut.since + (ENDING if too else ALONE):
+            return None
+        return fates.told_to_end(job) if too else cut.alone

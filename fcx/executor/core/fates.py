@@ -175,6 +175,12 @@ def requeued(job: str) -> Fate:
     return Fate("preempted", Trouble("NodeFailed", text))
 
 
+def told_to_end(job: str) -> Fate:
+    """All its processes were, and the job ended in time: so a preemption with a grace time goes."""
+    text = f"Job {job} was told to end while the task ran, as by a preemption"
+    return Fate("preempted", Trouble("NodeFailed", text))
+
+
 def never_runs(job: str, state: JobSeen) -> Trouble:
     """The trouble of tasks whose pilot Slurm will not start."""
     return Trouble(

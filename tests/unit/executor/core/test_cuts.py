@@ -111,8 +111,16 @@ def test_without_an_answer_it_is_decided_all_the_same() -> None:
 
 def test_a_job_that_has_completed_took_no_worker_with_it() -> None:
     """Its agent found nothing more to do and left: the one process had been ended before."""
-    drive = cut(task_retries=0)
+    drive = cut(Left("idle"), task_retries=0)
     answered(drive, "COMPLETED")
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
+
+
+def test_a_job_that_was_told_to_end_and_did_is_no_fault_of_the_task() -> None:
+    """A preemption with a grace time: its agent left in good order before Slurm had to kill it."""
+    drive = cut(Left("signal"), task_retries=0)
+    answered(drive, "COMPLETED")
+    assert not drive.all(Settle)
+    assert "was told to end" in words(drive)
