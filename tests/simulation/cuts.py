@@ -103,10 +103,10 @@ class Cuts:
         )
         most = ENDING if cut.agent in self._told_to_end else ALONE
         unread = state == "COMPLETED" and cut.agent not in self._left
-        known = (state in ENDED and not unread) or state == "PENDING" or now >= cut.since + most
+        known = state in ENDED or state == "PENDING" or now >= cut.since + most
         note = done.get(cut.task)
         if self._counts(cut) or note is not None:
-            fine = known is (note is not None)
+            fine = unread or known is (note is not None)  # unread: it may be known to be gone
             self.checks.demand(fine, "decided wrongly", f"{cut}: {event}, {note}")
         if state in {"PREEMPTED", "PENDING"}:
             again = note is None or isinstance(note, act.TellPending | act.Fetch)

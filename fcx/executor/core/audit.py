@@ -70,6 +70,9 @@ class Audit:
         claims = [(parse_claim(name), owner) for name, owner in event.links]
         lost = [portion for portion, owner in claims if portion and self._has_ended(owner)]
         for task in self.tasks.in_portions(lost):
+            if task.agent:
+                text = f"{task.info.name} will run again: its agent ended without a word of it"
+                self.requests.say(text, "warning")
             self.tasks.back(task)
         arrived = [name for name in self.tasks.bundles() if self.inbox.listed(name)]
         then = partial(self._inbox, arrived)
