@@ -117,13 +117,15 @@ class TestHowMany:
     def test_a_burst_makes_no_more_jobs_than_workers(self, site, make):
         """Hundreds of small tasks, and once they are done no job is left waiting.
 
-        Pilots stay: on a busy machine one would leave between the probe and the first tasks.
+        Pilots stay: on a busy machine one would leave between the probe and the first tasks. There
+        tasks may also seem long for a while: what is submitted for that is cancelled before it begins.
         """
         site.reset_counts()
         with make(max_workers=3, idle_timeout=600.0) as executor:
             jobs = set(executor.map(lambda _: job_id(), range(200), timeout=WAIT))
             assert 1 <= len(jobs) <= 3
-            assert site.counts()["submit"] <= 3
+            counts = site.counts()
+            assert counts["submit"] - counts.get("cancel", 0) <= 3
             eventually(lambda: all(job.state != "PENDING" for job in live_jobs(executor)))
         eventually(lambda: not live_jobs(executor))
 
