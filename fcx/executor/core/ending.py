@@ -75,11 +75,8 @@ class Ending:
             self.requests.say(trouble.message, "warning")
             return
         self.broken = trouble
-        if self._has_all():
-            self.requests.say(trouble.message, "warning")
-        else:
-            self.requests.note(Broken(trouble))
-            self.requests.say(trouble.message.splitlines()[0], "error")
+        self.requests.note(Broken(trouble))
+        self.requests.say(trouble.message.splitlines()[0], "error")
         sent = any(task.bundle or not task.info.size for task in self.tasks.unfinished.values())
         outage = trouble.error == "Unreachable"  # what Slurm last said is no news
         pilots = self.fleet.pilots
@@ -96,11 +93,6 @@ class Ending:
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
-
-    def _has_all(self) -> bool:
-        """Whether the caller has closed, and every task has its outcome."""
-        some = self.tasks.pace.ran or self.tasks.settling
-        return self.closing and not self.tasks.wanted and bool(some)
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
