@@ -50,6 +50,7 @@ class Errands:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._started = time.time()
+        self._refused = False  # the name is another run's: nothing of ours is there to remember
         self.table: Table = {
             Prepare: self.prepare,
             RecordTasks: self.tasks,
@@ -68,6 +69,7 @@ class Errands:
         with contextlib.suppress(JournalLost):
             begun = await self._remembered(context.memory.journal.begin_run, self._record)
         if not begun:
+            self._refused = True
             raise UsageError(BEGUN.format(context.identity.directory))
         if context.identity.name:
             await self._claim_name()
@@ -79,6 +81,7 @@ class Errands:
         mark = run_mark(context.identity.key)
         if await context.home.claim(context.place.directory, mark):
             return
+        self._refused = True
         forget = partial(context.memory.journal.end_run, context.identity.id, kept=False)
         with contextlib.suppress(JournalLost):
             await self._remembered(forget)
@@ -109,6 +112,8 @@ class Errands:
 
     async def end(self, action: RecordEnd) -> AnyEvent:
         """The run is over; where its directory stays, so must its key."""
+        if self._refused:
+            return Done(action.id)
         memory, run = self.context.memory, self.context.identity.id
         end_run = partial(memory.journal.end_run, run, kept=action.kept)
         if not action.kept:

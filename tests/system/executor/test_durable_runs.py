@@ -36,14 +36,15 @@ print(json.dumps(told))
 """
 
 NAMED = f"""
-import json, logging, sys, time
+import glob, json, logging, sys, time
 from fcx import FirecrestExecutor
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 with FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep") as executor:
     futures = [executor.submit(work, FOLDER, n, SECONDS) for n in range(COUNT)]
-    if SLEEP:
-        time.sleep(SLEEP)
-        os.kill(os.getpid(), signal.SIGKILL)
+    while DIES_AT:
+        time.sleep(0.05)
+        if len(glob.glob(FOLDER + "/ran-*")) >= DIES_AT:
+            os.kill(os.getpid(), signal.SIGKILL)
     errors = [str(future.exception()) for future in futures if future.exception()]
     values = [future.result() for future in futures if not future.exception()]
     runs = [len(future.attempts) for future in futures]
@@ -51,9 +52,9 @@ print(json.dumps(dict(errors=errors, values=values, runs=runs)))
 """
 
 
-def named(count: int, seconds: float = 0.0, sleep: float = 0.0, text: str = NAMED) -> str:
-    """The script that gives its run a name; with ``sleep`` it dies after so many seconds."""
-    return f"COUNT, SECONDS, SLEEP = {count}, {seconds}, {sleep}\n{text}"
+def named(count: int, seconds: float = 0.0, dies_at: int = 0, text: str = NAMED) -> str:
+    """The script that gives its run a name; with ``dies_at`` it dies when so many tasks began."""
+    return f"COUNT, SECONDS, DIES_AT = {count}, {seconds}, {dies_at}\n{text}"
 
 
 @pytest.fixture
@@ -108,8 +109,8 @@ class TestByName:
     @pytest.mark.slow
     def test_killed_in_the_middle_twice(self, mortal):
         """What ran twice is known."""
-        for sleep in (1.5, 1.5):
-            done = mortal.run(named(60, 0.1, sleep), 1_000_000)
+        for begun in (10, 30):
+            done = mortal.run(named(60, 0.1, begun), 1_000_000)
             assert done.returncode < 0
         told = last(mortal.run(named(60, 0.1)))
         assert told["values"] == [n * n for n in range(60) if n != 7]
@@ -225,13 +226,14 @@ class TestFromAnotherMachine:
     @pytest.mark.slow
     def test_everything_is_there(self, mortal):
         """And the script goes on there, too."""
-        mortal.run(named(30, 0.1, 1.5), 1_000_000)
+        mortal.run(named(30, 0.1, 5), 1_000_000)
         directory, key = mortal.run(self.KEY, prelude=False).stdout.split()
         elsewhere = Mortal(mortal.folder, mortal.env, state="another")
         assert json.loads(elsewhere.run(self.attach(directory, key)).stdout) == [30, 1024, "sweep"]
         told = last(elsewhere.run(named(30, 0.1)))
         assert told["values"] == [n * n for n in range(30) if n != 7]
-        assert set(mortal.ran().values()) == {1}
+        ran = mortal.ran()
+        assert [ran[n] for n in range(30)] == told["runs"]
 
     def test_a_wrong_key_is_refused_at_once(self, mortal, site):
         """In words, and no pilot is submitted."""
@@ -259,8 +261,8 @@ class TestFromAnotherMachine:
         import fcx
         executor = fcx.FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep")
         print(executor.submit(pow, 2, 2).exception())
-        print(fcx.runs())
         executor.shutdown()
+        print(fcx.runs())
         """
         told = elsewhere.run(text).stdout
         assert "this machine does not have its key" in told
@@ -328,38 +330,46 @@ class TestTwoClients:
         ran = mortal.ran()
         assert again["runs"] == [ran[n] for n in range(20)]
 
-    OLDER = f"""
+    HELD = f"""
+    import json, time
     from fcx import FirecrestExecutor
+    def held(folder, number):
+        while number > 20 and not os.path.exists(f"{{folder}}/go"):
+            time.sleep(0.05)
+        return work(folder, number)
     with FirecrestExecutor(FOLDER, {SETTINGS}, run="sweep") as executor:
-        futures = [executor.submit(work, FOLDER, n, 0.2) for n in range(60)]
+        futures = [executor.submit(held, FOLDER, n) for n in range(60)]
         futures[0].result()
         print("began", flush=True)
         errors = [future.exception() for future in futures]
-    told = {{type(error).__name__ for error in errors if error}}
-    print(sorted(told), max(errors, key=lambda error: len(str(error))), flush=True)
+        values = [future.result() for future in futures if not future.exception()]
+    told = {{type(error).__name__: str(error) for error in errors if error}}
+    print(json.dumps(dict(errors=told, values=values)), flush=True)
     """
 
     @pytest.mark.slow
     def test_the_script_is_started_again_while_it_runs(self, mortal):
         """The newer has every outcome, each from one run; the older stops with a typed error."""
-        with mortal.start(self.OLDER) as older:
+        with mortal.start(self.HELD) as older:
             assert older.stdout.readline() == "began\n"
-            newer = last(mortal.run(named(60, 0.2)))
-            told = older.communicate(timeout=WAIT)[0]
-        assert newer["values"] == [n * n for n in range(60) if n != 7]
-        assert newer["errors"] == ["seven"]
-        assert "RunTaken" in told
-        assert "Run sweep was taken over by another client" in told
+            with mortal.start(self.HELD) as newer:
+                assert newer.stdout.readline() == "began\n"
+                told = json.loads(older.communicate(timeout=WAIT)[0])
+                (mortal.folder / "work" / "go").touch()
+                has = json.loads(newer.communicate(timeout=WAIT)[0])
+        assert has["values"] == [n * n for n in range(60) if n != 7]
+        assert has["errors"] == {"ValueError": "seven"}
+        assert "Run sweep was taken over by another client" in told["errors"]["RunTaken"]
         assert set(mortal.ran().values()) == {1}
-        assert last(mortal.run(named(60, 0.2)))["values"] == newer["values"]
+        assert last(mortal.run(self.HELD))["values"] == has["values"]
 
     @pytest.mark.slow
     def test_a_run_without_a_name_is_collected_while_it_runs(self, mortal):
         """Its own process removes nothing under the other."""
-        older_text = self.OLDER.replace(', run="sweep"', "")
-        with mortal.start(older_text) as older:
+        with mortal.start(self.HELD.replace(', run="sweep"', "")) as older:
             assert older.stdout.readline() == "began\n"
-            told = last(mortal.run(ATTACH, prelude=False))
+            begins = "as run:\n        open(os.environ['WORKING_DIR'] + '/go', 'w').close()"
+            told = last(mortal.run("import os" + ATTACH.replace("as run:", begins), prelude=False))
             older.communicate(timeout=WAIT)
         assert sorted(told["values"]) == [n * n for n in range(60) if n != 7]
         assert told["errors"] == ["ValueError"]
@@ -408,8 +418,8 @@ class TestAttempts:
 def test_on_a_real_slurm(tmp_path, slurm_firecrest):
     """Killed twice, collected by the same script: each task has run once."""
     mortal = Mortal(tmp_path, slurm_firecrest)
-    for sleep in (3.0, 2.0):
-        assert mortal.run(named(60, 0.1, sleep), 1_000_000).returncode < 0
+    for begun in (10, 30):
+        assert mortal.run(named(60, 0.1, begun), 1_000_000).returncode < 0
     told = last(mortal.run(named(60, 0.1)))
     assert told["values"] == [n * n for n in range(60) if n != 7]
     assert told["errors"] == ["seven"]
