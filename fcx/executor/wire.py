@@ -24,6 +24,7 @@ from .core.events import (
     Left,
     Refused,
     Running,
+    Told,
     Trouble,
     Up,
 )
@@ -202,6 +203,14 @@ class NextLine(Line, frozen=True, tag="next"):
         return Understood(Continued(self.segment))
 
 
+class ToldLine(Line, frozen=True, tag="told"):
+    """The agent was told to end."""
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """As it is."""
+        return Understood(Told())
+
+
 class EndLine(Line, frozen=True, tag="end"):
     """The agent has left."""
 
@@ -221,6 +230,7 @@ AnyLine = (
     | RefusedLine
     | FailedLine
     | NextLine
+    | ToldLine
     | EndLine
 )
 _decoder = msgspec.json.Decoder(AnyLine)

@@ -348,6 +348,10 @@ class AgentCore:
         """What is due is done in any case."""
 
     def _on_signalled(self, event: "Event", now: float) -> None:
+        """What runs may go on a while; that is written at once, whatever becomes of it."""
+        if self.slots.busy():
+            self._record("told")
+            self.log.at = now
         self._leave("signal", now)
 
     def _on_hello(self, event: "events.Hello", now: float) -> None:

@@ -31,6 +31,7 @@ class Cut(msgspec.Struct):
     since: float
     asked: int = 0  # the question that has no answer yet
     again: float | None = None  # when the next is due
+    looks: bool = False  # at all logs, before its job is taken to go on
 
 
 class Cuts:
@@ -56,8 +57,11 @@ class Cuts:
             self._heard(core, asked.log, event.records, done, now)
         for cut in [cut for cut in self._open if asked is not None and cut.asked == asked.id]:
             if not (isinstance(event, ev.Failed) and event.kind == "passing"):
-                self._answered(cut, event, done, now)
+                self._answered(core, cut, event, done, now)
         self._open = [cut for cut in self._open if self._counts(cut) and cut.task not in done]
+        for cut in self._open:
+            fine = not cut.looks or core.logs.look.busy
+            self.checks.demand(fine, "decided wrongly", f"{cut}: not, after its look")
         for action in actions:
             if isinstance(action, act.AskJob):
                 self._asks(core, action, now)
@@ -70,7 +74,9 @@ class Cuts:
         job = agent.partition(".")[0]
         pilot = core.fleet.of_job(job)
         for record in records:
-            if isinstance(record, ev.Left):
+            if isinstance(record, ev.Told):
+                self._told_to_end[agent] = None
+            elif isinstance(record, ev.Left):
                 self._left[agent] = None
                 if record.why == "signal":
                     self._told_to_end[agent] = None
@@ -96,7 +102,7 @@ class Cuts:
         fine = not jobs or bool(core.tasks.unasked.unfinished)  # it may be about one of those
         self.checks.demand(fine, "asked too soon", f"{action}: {jobs}")
 
-    def _answered(self, cut: Cut, event: Any, done: dict[str, Any], now: float) -> None:
+    def _answered(self, core: Any, cut: Cut, event: Any, done: dict[str, Any], now: float) -> None:
         """What it says is heeded; while it says that the job goes on, it is waited for."""
         state = (
             event.state.state if isinstance(event, ev.JobAnswered) and event.state else "RUNNING"
@@ -105,6 +111,10 @@ class Cuts:
         unread = state == "COMPLETED" and cut.agent not in self._left
         known = state in ENDED or state == "PENDING" or now >= cut.since + most
         note = done.get(cut.task)
+        alone = state in {"RUNNING", "COMPLETED"} and cut.agent not in self._told_to_end
+        if known and alone and not unread and note is None and core.logs.look.busy:
+            cut.asked, cut.looks = 0, True  # whether it began again
+            return
         if self._counts(cut) or note is not None:
             fine = unread or known is (note is not None)  # unread: it may be known to be gone
             self.checks.demand(fine, "decided wrongly", f"{cut}: {event}, {note}")

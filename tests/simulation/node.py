@@ -418,6 +418,7 @@ RECORDS: dict[str, Callable[..., Any]] = {
     "failed": lambda error: ev.InitializerDied(error),  # noqa: PLW0108 - by its own name
     "back": lambda t: ev.HandedBack(tuple((task, attempt) for task, attempt in t)),
     "died": _died,
+    "told": ev.Told,
     "end": ev.Left,
 }
 DOES: dict[type, Callable[[Agent, Any], None]] = {

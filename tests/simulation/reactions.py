@@ -193,9 +193,13 @@ class Reactions:
             self.checks.demand(not broken, "removed under tasks", f"{broken} may have ended")
 
     def _may_be_wanted(self, core: Any) -> bool:
-        """Whether what tasks give that run while the run breaks is good: the place was."""
+        """Whether what tasks give that run while the run breaks is good: the place was.
+
+        What somebody had removed took the outcomes with it; a late job may make the place anew.
+        """
         place = core.ending.broken.error in {"ParityError", "InitializerFailed"}
-        return not place and self.checks.cluster.directory.exists
+        taken = "directory_removed" in self.checks.struck
+        return not place and not taken and self.checks.cluster.directory.exists
 
     def _broken(self, core: Any, task: str) -> bool:
         """Whether the task's only trouble is that the run broke while it ran."""

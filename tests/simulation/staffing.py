@@ -58,9 +58,10 @@ class Staffing:
     def _learn(self, event: Any, actions: list[Any], now: float) -> None:
         if isinstance(event, ev.LogRead):
             for record in event.records:
-                if isinstance(record, ev.Up):
+                damaged = "damaged_line" in self.checks.struck  # perhaps the one that says Up
+                if isinstance(record, ev.Up) or damaged:
                     self._barren = 0
-                elif isinstance(record, ev.Finished):
+                if isinstance(record, ev.Finished):
                     self._seconds += record.seconds
                     self._ran += 1
         if any(isinstance(a, act.Forget) and a.what == "verdict" for a in actions):

@@ -11,6 +11,8 @@ from fcx.executor.core import events as ev
 from .faults import beside_requests
 from .invariants import Checks
 
+AGAIN = " will run again: "
+REPEATS = 600.0  # seconds in which a warning is not said once more in the same words
 REMIND = 600.0  # seconds after which what needs somebody is said again
 SOMEBODY = ("ReqNodeNotAvail", "PartitionDown", "PartitionNodeLimit", "JobHeldAdmin")  # must act
 SOMEBODY += ("AssocGrpCPUMinutesLimit",)
@@ -35,6 +37,7 @@ class Words:
         self._states: dict[str, str] = {}  # as last said
         self._ended: dict[str, str] = {}  # states of jobs that Slurm has called ended
         self._running: dict[str, str] = {}  # jobs of tasks that were told to run
+        self._again: dict[str, float] = {}  # tasks that were said to run again, and when
         self._queued: dict[str, None] = {}  # jobs of pilots that were queued before this step
 
     def step(self, core: Any, event: Any, actions: list[Any]) -> None:
@@ -66,13 +69,15 @@ class Words:
     def _silently(self, core: Any, actions: list[Any], says: list[act.Say]) -> None:
         """What ran and was lost is said to run again, and why; what we cancelled goes back."""
         easy = beside_requests(self.checks.struck) and len(self.checks.sessions) == 1
+        now = self.checks.world.now
+        self._again.update((s.text.partition(AGAIN)[0], now) for s in says if AGAIN in s.text)
         for action in actions:
             if isinstance(action, act.TellRunning):
                 self._running[action.task] = action.job
             elif isinstance(action, act.TellPending) and action.task in self._running:
                 pilot = core.fleet.of_job(self._running.pop(action.task))
                 ours = pilot is None or pilot.name in self._cancelled
-                told = any(s.text.startswith(f"{action.task} will run again: ") for s in says)
+                told = now - self._again.get(action.task, float("-inf")) < REPEATS
                 self.checks.demand(told or ours or not easy, "lost in silence", f"{action}")
         self._cancelled.update((p.name, None) for p in core.fleet.pilots if p.phase == "leaving")
 

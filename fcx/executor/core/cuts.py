@@ -16,7 +16,7 @@ from . import fates
 from .actions import AskJob
 from .events import Failed, JobAnswered
 from .fates import Fate
-from .logs import Cursor
+from .logs import Cursor, Logs, Sink
 from .requests import Requests
 from .tasks import Tasks
 
@@ -30,26 +30,34 @@ class Cut(msgspec.Struct):
 
     task: str
     attempt: int
+    sink: Sink
     cursor: Cursor
     alone: Fate
     then: Callable[[Fate], None]
     since: float
     again: float | None = None  # when to ask next; None while an answer is awaited
+    looked: bool = False  # whether its job began again meanwhile
 
 
 class Cuts:
     """Asks for the job of each until it is known."""
 
-    def __init__(self, requests: Requests, tasks: Tasks) -> None:
+    def __init__(self, requests: Requests, tasks: Tasks, logs: Logs) -> None:
         self.requests = requests
         self.tasks = tasks
+        self.logs = logs
         self._held: list[Cut] = []
 
     def hold(
-        self, cursor: Cursor, task: tuple[str, int], alone: Fate, then: Callable[[Fate], None]
+        self,
+        sink: Sink,
+        cursor: Cursor,
+        task: tuple[str, int],
+        alone: Fate,
+        then: Callable[[Fate], None],
     ) -> None:
         """``then`` hears what the end of (task, attempt) means, once."""
-        cut = Cut(*task, cursor, alone, then, self.requests.now)
+        cut = Cut(*task, sink, cursor, alone, then, self.requests.now)
         self.tasks.unfinished[cut.task].awaits = "reason"  # nobody else decides about it
         self._held.append(cut)
         self._ask(cut)
@@ -72,6 +80,10 @@ class Cuts:
         self.requests.ask(AskJob, cut.cursor.incarnation.job, then=told, failed=told)
 
     def _told(self, cut: Cut, _action: Any, event: JobAnswered | Failed) -> None:
+        self._decide(cut, event)
+
+    def _decide(self, cut: Cut, event: JobAnswered | Failed) -> None:
+        """Before a job is taken to go on as it was, its logs say whether it began again."""
         task = self.tasks.current(cut.task, cut.attempt)
         if task is None:
             self._held.remove(cut)
@@ -79,6 +91,9 @@ class Cuts:
         why = self._why(cut, event)
         if why is None:
             cut.again = self.requests.now + PAUSE
+        elif why is cut.alone and not cut.looked:
+            cut.looked = True
+            self.logs.look_at_all(cut.sink, partial(self._decide, cut, event))
         else:
             self._held.remove(cut)
             task.awaits = ""
@@ -89,14 +104,16 @@ class Cuts:
         job, state = cut.cursor.incarnation.job, None
         if isinstance(event, JobAnswered):
             state = event.state
-        too = cut.cursor.ended == "signal"  # its agent was told to end, not that worker alone
+        if cut.cursor.followed:
+            return fates.requeued(job)
+        told = cut.cursor.told or cut.cursor.ended == "signal"  # not that worker alone
         in_order = state is not None and state.state == "COMPLETED"
         if in_order and cut.cursor.ended:
-            return fates.told_to_end(job) if too else cut.alone
+            return fates.told_to_end(job) if told else cut.alone
         if fates.ended(state) and not in_order:
             return fates.of_job(job, state)
         if state is not None and state.state in fates.WAITS_AGAIN:
             return fates.requeued(job)
-        if self.requests.now < cut.since + (ENDING if too else ALONE):
+        if self.requests.now < cut.since + (ENDING if told else ALONE):
             return None
-        return fates.told_to_end(job) if too else cut.alone
+        return fates.told_to_end(job) if told else cut.alone

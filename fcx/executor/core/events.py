@@ -316,6 +316,10 @@ class Continued(Record, frozen=True):
     segment: int
 
 
+class Told(Record, frozen=True):
+    """All processes of the agent's job step were told to end; what still runs may go on a while."""
+
+
 class Left(Record, frozen=True):
     """The agent has ended by itself."""
 
@@ -323,7 +327,16 @@ class Left(Record, frozen=True):
 
 
 AnyRecord = (
-    Up | Running | Finished | Died | HandedBack | Refused | InitializerDied | Continued | Left
+    Up
+    | Running
+    | Finished
+    | Died
+    | HandedBack
+    | Refused
+    | InitializerDied
+    | Continued
+    | Told
+    | Left
 )
 
 

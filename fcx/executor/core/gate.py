@@ -44,7 +44,12 @@ class Gate:
     def look_at(self, task: Task) -> None:
         """Have what a task refers to judged, if the gate is open and that is not known yet."""
         number = task.info.requirements
-        if self.open and number and number not in self._verdicts and number not in self._asked:
+        if not self.open or not number:
+            return
+        trouble = self._verdicts.get(number)
+        if trouble is not None:
+            self.tasks.settle(task, trouble)
+        elif number not in self._verdicts and number not in self._asked:
             self._asked[number] = None
             self.requests.ask(JudgeRequirements, number, then=self._on_requirements)
 
@@ -66,11 +71,3 @@ class Gate:
         number = task.info.requirements
         passed = not number or (number in self._verdicts and self._verdicts[number] is None)
         return self.open and passed
-
-    def refuse(self, task: Task) -> bool:
-        """Settle a task whose requirements are known to be refused."""
-        trouble = self._verdicts.get(task.info.requirements)
-        if trouble is None:
-            return False
-        self.tasks.settle(task, trouble)
-        return True

@@ -76,13 +76,15 @@ class Inquest:
         job = cursor.incarnation.job
         if fates.ended(pilot.heard.state):
             why = fates.of_job(job, pilot.heard.state)
+        elif cursor.told and cursor.followed:
+            why = fates.requeued(job)
         else:
             text = f"Job {job}: {how} while the task ran"
             why = fates.Fate("failed", Trouble("JobFailed", text))
         for task in self._claimed(cursor, claims):
             self._lost(task, cursor, why)
         del self._open[cursor.name]
-        if "requeued" not in how:
+        if not cursor.followed:
             self.maybe_over(pilot)
 
     def _lost(self, task: Task, cursor: Cursor, why: fates.Fate) -> None:

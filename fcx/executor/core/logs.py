@@ -15,7 +15,7 @@ import msgspec
 from ...protocol.names import Incarnation, LogFile
 from .actions import ListFolder, ReadLog
 from .budget import Budget
-from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Up
+from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Told, Up
 from .fates import run_lost, run_taken
 from .fleet import Fleet
 from .inbox import Inbox
@@ -37,6 +37,8 @@ class Cursor(msgspec.Struct):
     beat: int = 0  # bytes of its heartbeat
     progress: float = 0.0  # when it last gave a sign of life
     up: bool = False
+    told: bool = False  # to end, with all else in its job
+    followed: bool = False  # its job was put back into the queue, and began again
     ended: str = ""  # why, once it said so or is known to be gone
     exit_note: bool = False
     spoilt: int = 0  # reads in a row that found damage at this place
@@ -65,6 +67,8 @@ class Cursor(msgspec.Struct):
                 self.segment, self.offset, self.listed = record.segment, 0, 0
             elif isinstance(record, Up):
                 self.up = True
+            elif isinstance(record, Told):
+                self.told = True
             elif isinstance(record, Left):
                 self.ended = record.why
 
@@ -156,13 +160,14 @@ class Logs:
         if self.listed_only or len(live) != 1 or self.limits.nodes != 1 or not live[0].job:
             return None
         pilot = live[0]
-        agents = [Incarnation.parse(agent) for agent in pilot.agents]
-        cursors = [self.cursors[a] for a in agents if a and not self.cursors[a].ended]
         if pilot.agents:
+            agents = [Incarnation.parse(agent) for agent in pilot.agents]
+            cursors = [self.cursors[a] for a in agents if a and not self.cursors[a].ended]
             return cursors[0] if len(cursors) == 1 else None
         if pilot.ambiguous:
             return None  # it may run under another id
-        return Cursor(Incarnation(pilot.job, 0, 0))
+        first = Incarnation(pilot.job, 0, 0)
+        return self.cursors.get(first, Cursor(first))  # listed, but without a word so far
 
     def _listed(self, sink: Sink, _action: Any, event: FilesListed) -> None:
         self.blind = self.unseen = False
@@ -271,12 +276,12 @@ class Logs:
         """Agents that died, and lives that were followed by others."""
         for cursor in list(self.cursors.values()):
             me = cursor.incarnation
-            later = Incarnation(me.job, me.restart + 1, me.node)
+            cursor.followed = Incarnation(me.job, me.restart + 1, me.node) in self.cursors
             if cursor.ended:
                 continue
             if cursor.exit_note:
                 sink.on_silence(cursor, "its agent was killed")
-            elif later in self.cursors:
+            elif cursor.followed:
                 sink.on_silence(cursor, "the job was requeued")
 
 

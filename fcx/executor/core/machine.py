@@ -55,7 +55,7 @@ class Core:
         self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
         self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
-        cuts = Cuts(self.requests, self.tasks)
+        cuts = Cuts(self.requests, self.tasks, self.logs)
         self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit, cuts)
         self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)

@@ -25,6 +25,7 @@ from .events import (
     Up,
 )
 from .fates import Fate
+from .fleet import Pilot
 from .gate import Gate
 from .inquest import Inquest
 from .limits import Limits
@@ -33,6 +34,8 @@ from .tasks import Tasks
 
 CUT = 10.0  # seconds left of a job when SIGTERM means its time limit
 SIGTERM = 15
+
+SERVING = (Running, Finished, Died, HandedBack, Left)  # records of an agent that came up
 
 
 class Outcomes:
@@ -70,6 +73,8 @@ class Outcomes:
 
     def on_record(self, cursor: Cursor, record: AnyRecord) -> None:
         """One record, in its log's order."""
+        if isinstance(record, SERVING) and not cursor.up:
+            self._serves(cursor)
         meaning = self._meanings.get(type(record))
         if meaning is not None:
             meaning(cursor, record)
@@ -84,15 +89,25 @@ class Outcomes:
         pilot = self.fleet.named(record.pilot)
         if pilot is None:  # of an earlier process, whose journal does not have it
             pilot = self.fleet.adopt([(record.pilot, cursor.incarnation.job)])[0]
+        self._came_up(cursor, pilot)
+        if not (self.fleet.past(pilot) and fates.ended(pilot.heard.state)):
+            self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
+        if record.probe:
+            self.gate.judge_place(record.probe)
+
+    def _serves(self, cursor: Cursor) -> None:
+        """Its first line was damaged, and left out; this one says as much."""
+        cursor.up = True
+        pilot = self.fleet.of_agent(cursor.name)
+        if pilot is not None:
+            self._came_up(cursor, pilot)
+
+    def _came_up(self, cursor: Cursor, pilot: Pilot) -> None:
         pilot.agents[cursor.name] = None
         if pilot.live:
             pilot.phase = "up"
         self.fleet.barren.over()
         self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
-        if not (self.fleet.past(pilot) and fates.ended(pilot.heard.state)):
-            self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
-        if record.probe:
-            self.gate.judge_place(record.probe)
 
     def _refused(self, cursor: Cursor, record: Refused) -> None:
         """Its workers have unpickled nothing; it may not even have come to say that it is up."""
@@ -211,7 +226,7 @@ class Outcomes:
         why = self._why(cursor, record)
         lost = partial(self._lost, cursor, record)
         if record.outside and record.signal == SIGTERM and why.kind != "time":
-            self.cuts.hold(cursor, (record.task, record.attempt), why, lost)
+            self.cuts.hold(self, cursor, (record.task, record.attempt), why, lost)
         else:
             lost(why)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from ...protocol.bundle import portion_sizes
@@ -89,9 +90,14 @@ class Outgoing:
 
     def arrival(self, tasks: list[Task]) -> None:
         """New tasks have come."""
-        self.window.arrival(self.requests.now, first=len(self.tasks.outbox) == len(tasks))
+        earlier = islice(self.tasks.outbox, len(self.tasks.outbox) - len(tasks))
+        self.window.arrival(self.requests.now, first=not any(map(self._gathers, earlier)))
         for task in tasks:
             self.gate.look_at(task)
+
+    def _gathers(self, task: Task) -> bool:
+        """Whether it is there to leave: not settled since, nor one whose payload we lack."""
+        return task.id in self.tasks.unfinished and task.asked and task.info.size > 0
 
     @property
     def unsent(self) -> bool:
@@ -132,7 +138,7 @@ class Outgoing:
         size, outbox = 0, self.tasks.outbox
         while outbox and (not taken or size + outbox[0].info.size <= BUNDLE):
             task = outbox.popleft()
-            if task.id not in self.tasks.unfinished or self.gate.refuse(task):
+            if task.id not in self.tasks.unfinished:
                 continue
             ready = task.asked and task.info.size  # else its payload is in the inbox
             if ready and self.gate.lets_out(task):
