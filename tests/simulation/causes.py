@@ -76,7 +76,13 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "OutOfMemory": ("job_memory", "memory"),
     "TimeLimitExceeded": ("client_beside", "time", "deadline", "preempted", "cancelled_outside"),
     "WorkerDied": ("killed", "no_room", "question_refused"),
-    "ResultError": ("fetch_refused", "permission", "directory_removed", "driver_bug"),
+    "ResultError": (
+        "fetch_refused",
+        "fetch_spoilt",
+        "permission",
+        "directory_removed",
+        "driver_bug",
+    ),
 }
 
 

@@ -112,6 +112,7 @@ class Client:
             names = (request.bundle,)
         there = self.cluster.directory.inbox.files  # another job has brought it already
         gone = [name for name in names if name in self._dropped and name not in there]
+        gone = [] if "directory_removed" in self.checks.struck else gone  # it had been there
         self.checks.demand(not gone, "dropped", f"{gone} of {request}")
 
     def known(self, task: str) -> ev.TaskInfo:

@@ -8,6 +8,7 @@ import msgspec
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
+from fcx.protocol.names import Incarnation
 
 from .invariants import Checks
 
@@ -31,7 +32,7 @@ class Cut(msgspec.Struct):
     since: float
     asked: int = 0  # the question that has no answer yet
     again: float | None = None  # when the next is due
-    looks: bool = False  # at all logs, before its job is taken to go on
+    looks: str = ""  # at all logs, before its job is taken to go on: "surely" or "perhaps"
 
 
 class Cuts:
@@ -59,9 +60,10 @@ class Cuts:
             if not (isinstance(event, ev.Failed) and event.kind == "passing"):
                 self._answered(core, cut, event, done, now)
         self._open = [cut for cut in self._open if self._counts(cut) and cut.task not in done]
-        for cut in self._open:
-            fine = not cut.looks or core.logs.look.busy
+        for cut in self._open if not core.logs.look.busy else ():
+            fine = cut.looks != "surely"
             self.checks.demand(fine, "decided wrongly", f"{cut}: not, after its look")
+            cut.looks = ""
         for action in actions:
             if isinstance(action, act.AskJob):
                 self._asks(core, action, now)
@@ -74,12 +76,13 @@ class Cuts:
         job = agent.partition(".")[0]
         pilot = core.fleet.of_job(job)
         for record in records:
-            if isinstance(record, ev.Told):
+            if isinstance(record, ev.Told) or record == ev.Left("signal"):
                 self._told_to_end[agent] = None
-            elif isinstance(record, ev.Left):
+                for cut in self._open:
+                    if cut.agent == agent and cut.looks:
+                        cut.looks, cut.again = "", now + PAUSE
+            if isinstance(record, ev.Left):
                 self._left[agent] = None
-                if record.why == "signal":
-                    self._told_to_end[agent] = None
             elif isinstance(record, ev.Died) and _waits(record) and pilot is not None:
                 if record.task in done and not pilot.live:
                     continue  # it was cancelled as surplus
@@ -95,7 +98,7 @@ class Cuts:
         if any(cut.asked == action.id for cut in self._open):
             return
         jobs = [cut for cut in self._open if cut.agent.partition(".")[0] == action.job]
-        for cut in jobs:
+        for cut in sorted(jobs, key=lambda cut: cut.looks):  # rather of those that do not look
             if cut.again is not None and now >= cut.again - 1e-6:
                 cut.asked, cut.again = action.id, None
                 return
@@ -107,13 +110,18 @@ class Cuts:
         state = (
             event.state.state if isinstance(event, ev.JobAnswered) and event.state else "RUNNING"
         )
+        note = done.get(cut.task)
         most = ENDING if cut.agent in self._told_to_end else ALONE
         unread = state == "COMPLETED" and cut.agent not in self._left
+        if _began_again(core, cut.agent):
+            self.checks.demand(note is not None, "decided wrongly", f"{cut}: its job began again")
+            return
         known = state in ENDED or state == "PENDING" or now >= cut.since + most
-        note = done.get(cut.task)
         alone = state in {"RUNNING", "COMPLETED"} and cut.agent not in self._told_to_end
-        if known and alone and not unread and note is None and core.logs.look.busy:
-            cut.asked, cut.looks = 0, True  # whether it began again
+        if (known or unread) and alone and note is None and core.logs.look.busy:
+            cut.looks = "perhaps" if unread else "surely"  # unread: it may be known to be gone
+        if cut.looks == "surely":
+            cut.asked = 0
             return
         if self._counts(cut) or note is not None:
             fine = unread or known is (note is not None)  # unread: it may be known to be gone
@@ -128,8 +136,14 @@ class Cuts:
 
     def _late(self, core: Any, now: float) -> None:
         for cut in self._open if core._works() else ():
-            fine = cut.again is None or now <= cut.again + LATE
+            fine = cut.again is None or cut.looks or now <= cut.again + LATE
             self.checks.demand(fine, "asked late", f"{cut}")
+
+
+def _began_again(core: Any, agent: str) -> bool:
+    """Whether a listing has shown another life of the agent's job, put back into the queue."""
+    me = Incarnation.parse(agent)
+    return me is not None and me._replace(restart=me.restart + 1) in core.logs.cursors
 
 
 def _waits(record: ev.Died) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcx.remote.timers import PATIENCE as LOG_PATIENCE
+
 from .cluster import KILL_WAIT
 from .faults import beside_requests
 from .invariants import Checks
@@ -40,7 +42,8 @@ def _allowed(checks: Checks) -> float:
     longest = max(plan.seconds for plan in scenario.tasks)
     waits = max(scenario.idle_timeout, scenario.gate_timeout)
     hangs = HELLO if "worker_hangs" in checks.struck else 0.0
-    return waits + longest + hangs + BEGINS + SLOWEST + scenario.lag + KILL_WAIT
+    writes = LOG_PATIENCE if "flush_fails" in checks.struck else 0.0
+    return waits + longest + hangs + writes + BEGINS + SLOWEST + scenario.lag + KILL_WAIT
 
 
 def left_behind(checks: Checks) -> None:
@@ -58,7 +61,8 @@ def left_behind(checks: Checks) -> None:
 
 def _cut_short(checks: Checks) -> bool:
     """Whether a job that was to tidy up had no time to."""
-    over = checks.sessions[-1].finished - LONG_ENDED
+    looks = checks.scenario.limits.sleep_interval  # it asks no sooner, while all is quiet
+    over = checks.sessions[-1].finished - LONG_ENDED - looks
     return any(job.state != "COMPLETED" and job.times.left >= over for job in checks.jobs())
 
 

@@ -157,6 +157,10 @@ class Reactions:
                 (info.id, attempt)
                 for info, attempt in zip(event.tasks, event.attempts, strict=True)
             )
+        elif isinstance(event, ev.InboxRead):  # an older client may have sent them again meanwhile
+            for (info, *_), attempt in zip(event.tasks, event.attempts, strict=False):
+                if info.id in self.sent:
+                    self.sent[info.id] = max(attempt, self.sent[info.id])
         for action in actions:
             if isinstance(action, act.Encode):
                 self.sent.update(action.tasks)

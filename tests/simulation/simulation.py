@@ -172,7 +172,8 @@ class Simulation:
         """Another client goes on with the run."""
         life = len(self.checks.sessions)
         directory, caller = self.cluster.directory, self.scenario.caller
-        if directory.exists and not self.scenario.seed % 5 and not self._jobs_left():
+        alone = not any(older.alive for older in self.older) and not self._jobs_left()
+        if directory.exists and not self.scenario.seed % 5 and alone:
             directory.inbox.put("closed", "keep", self.world.now)  # so another collector left it
         self.cluster.faults.note("client_attaches")
         again = self.scenario.limits.durable

@@ -30,11 +30,12 @@ from .gate import Gate
 from .inquest import Inquest
 from .limits import Limits
 from .logs import Cursor
-from .tasks import Tasks
+from .tasks import Task, Tasks
 
 CUT = 10.0  # seconds left of a job when SIGTERM means its time limit
 SIGTERM = 15
 
+FETCHES = 3  # of a result that does not look like what was written, before it is given up
 SERVING = (Running, Finished, Died, HandedBack, Left)  # records of an agent that came up
 
 
@@ -153,7 +154,7 @@ class Outcomes:
         elif not record.whole:
             self._not_whole(task.info.name, record.task, record.attempt)
         elif record.parts:
-            self._fetch(cursor, record, self._fetched)
+            self._fetch(cursor, record, partial(self._fetched, FETCHES - 1))
         else:
             self._settle(cursor, record)
 
@@ -183,7 +184,10 @@ class Outcomes:
             failed=partial(self._not_fetched, cursor, record, then),
         )
 
-    def _fetched(self, cursor: Cursor, record: Finished, _action: Any, event: Fetched) -> None:
+    def _fetched(
+        self, left: int, cursor: Cursor, record: Finished, _action: Any, event: Fetched
+    ) -> None:
+        """``left``: how often it is fetched once more, if what came is not what was written."""
         task = self.tasks.unfinished.get(record.task)
         if task is None:
             self.tasks.discard(record.task, record.attempt)
@@ -191,8 +195,21 @@ class Outcomes:
         task.awaits = ""
         if event.whole:
             self._settle(cursor, record)
+        elif left:
+            self._fetch(cursor, record, partial(self._fetched, left - 1))
         else:
-            self._not_whole(task.info.name, record.task, record.attempt)
+            self._damaged(task, cursor, record)
+
+    def _damaged(self, task: Task, cursor: Cursor, record: Finished) -> None:
+        """Its result cannot be had: the task runs again, as after any other loss."""
+        self.tasks.discard(record.task, record.attempt)
+        if task.attempt == record.attempt:
+            text = (
+                f"The result of {task.info.name} in {self.inbox.directory} is damaged, or not of "
+                "this run: it was not loaded"
+            )
+            why = Fate("failed", Trouble("ResultError", text))
+            self.tasks.lost(task, why, job=cursor.incarnation.job)
 
     def _not_whole(self, name: str, task: str, attempt: int) -> None:
         self.requests.say(f"An outcome of {name} is not of this run: it was not loaded", "warning")

@@ -218,15 +218,15 @@ class Tasks:
         self._again(task)
         self.outbox.append(task)
 
-    def lost(self, task: Task, why: Fate, attempt: int = -1) -> None:
+    def lost(self, task: Task, why: Fate, attempt: int = -1, job: str = "") -> None:
         """A task that was claimed is lost with its agent or worker: again, or its error.
 
-        ``attempt`` names what it had written, where that is known.
+        ``attempt`` names what it had written, where that is known; ``job``, where it ran.
         """
-        if not task.agent and why.kind != "time":
+        job = job or task.agent.partition(".")[0]
+        if not job and why.kind != "time":
             self.back(task)
             return
-        job = task.agent.partition(".")[0]
         task.runs[task.attempt] = job, why.trouble.message
         if why.kind == "time" and not task.first:
             task.returned += 1
