@@ -246,12 +246,26 @@ class Stretch(msgspec.Struct):
 
 
 def read(data: bytes, key: bytes, *, skip: bool = False) -> Stretch:
-    """The whole, authentic records at the start of ``data``; ``skip``: after its first line."""
-    if skip:
-        skipped = data.find(b"\n") + 1
-        rest = read(data[skipped:], key)
-        rest.used += skipped
-        return rest
+    """The whole, authentic records at the start of ``data``.
+
+    ``skip``: a damaged line there is left out, with those that follow up to an authentic one.
+    """
+    stretch = _read(data, key)
+    if not skip or stretch.used or not stretch.spoilt:
+        return stretch
+    left_out = at = data.find(b"\n") + 1
+    if not left_out:
+        return stretch
+    rest = _read(data[at:], key)
+    while rest.spoilt and not rest.used and (at := data.find(b"\n", at) + 1):
+        rest = _read(data[at:], key)
+    if not rest.used:
+        at, rest = left_out, _read(data[left_out:], key)
+    rest.used += at
+    return rest
+
+
+def _read(data: bytes, key: bytes) -> Stretch:
     found = lines.read(data, key)
     records: list[Line] = []
     strange = 0

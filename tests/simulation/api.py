@@ -187,7 +187,7 @@ class Api:
         if log is None or not visible:
             raise Missing
         lines = log.records[request.offset // RECORD : visible]
-        skipped = 1 if request.skip and lines and lines[0] is DAMAGED else 0
+        skipped = _left_out(lines) if request.skip and lines and lines[0] is DAMAGED else 0
         lines = lines[skipped:]
         if DAMAGED in lines:
             lines = lines[: lines.index(DAMAGED)]
@@ -294,3 +294,9 @@ EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {
     act.Reopen: Api.reopen,
     act.RemoveDirectory: Api.remove_directory,
 }
+
+
+def _left_out(lines: list[Any]) -> int:
+    """How many damaged ones at the start: up to a whole one, or the first alone."""
+    whole = next((n for n, line in enumerate(lines) if line is not DAMAGED), 1)
+    return max(1, whole)

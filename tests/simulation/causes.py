@@ -116,7 +116,7 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
     if plan.how == "memory":
         return {"OutOfMemory", "WorkerDied"} if job.doomed else {"OutOfMemory"}
     soon = run.how == "died" and run.ended >= job.times.ends - ITS_TIME
-    if job.doomed != "TIMEOUT" and job.doomed and soon:
+    if job.doomed != "TIMEOUT" and soon:
         return {"TimeLimitExceeded", "WorkerDied"}  # nobody can tell
     if run.how == "died" and job.doomed == "TIMEOUT":
         own = plan.how in {"exits", "killed", "stubborn"}

@@ -32,6 +32,7 @@ class Cut(msgspec.Struct):
     since: float
     asked: int = 0  # the question that has no answer yet
     again: float | None = None  # when the next is due
+    waits: float = 0.0  # until then it may, where a look has decided nothing
     looks: str = ""  # at all logs, before its job is taken to go on: "surely" or "perhaps"
 
 
@@ -63,6 +64,7 @@ class Cuts:
         for cut in self._open if not core.logs.look.busy else ():
             fine = cut.looks != "surely"
             self.checks.demand(fine, "decided wrongly", f"{cut}: not, after its look")
+            cut.waits = now + PAUSE if cut.looks else cut.waits
             cut.looks = ""
         for action in actions:
             if isinstance(action, act.AskJob):
@@ -79,8 +81,8 @@ class Cuts:
             if isinstance(record, ev.Told) or record == ev.Left("signal"):
                 self._told_to_end[agent] = None
                 for cut in self._open:
-                    if cut.agent == agent and cut.looks:
-                        cut.looks, cut.again = "", now + PAUSE
+                    if cut.agent == agent and cut.looks == "surely":
+                        cut.looks, cut.again = "perhaps", now + PAUSE
             if isinstance(record, ev.Left):
                 self._left[agent] = None
             elif isinstance(record, ev.Died) and _waits(record) and pilot is not None:
@@ -136,7 +138,7 @@ class Cuts:
 
     def _late(self, core: Any, now: float) -> None:
         for cut in self._open if core._works() else ():
-            fine = cut.again is None or cut.looks or now <= cut.again + LATE
+            fine = cut.again is None or cut.looks or now <= max(cut.again, cut.waits) + LATE
             self.checks.demand(fine, "asked late", f"{cut}")
 
 

@@ -73,6 +73,7 @@ def for_nothing(checks: Checks, job: Any) -> None:
     if any(name in checks.struck for name in NOBODY):
         return
     checks.idle_jobs += 1
-    most = FOR_NOTHING + 2 * len(checks.plans)
+    damage = checks.struck.get("damaged_line", 0)  # each may hide a word for a while
+    most = FOR_NOTHING + 2 * len(checks.plans) + damage
     fine = checks.idle_jobs <= most
     checks.demand(fine, "for nothing", f"{checks.idle_jobs} pilots came and had nothing to do")

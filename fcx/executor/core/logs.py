@@ -184,6 +184,8 @@ class Logs:
                 me = log.incarnation
                 self.cursors[me] = Cursor(me, progress=self.requests.now)
         for cursor in list(self.cursors.values()):
+            me = cursor.incarnation
+            cursor.followed = Incarnation(me.job, me.restart + 1, me.node) in self.cursors
             beat = sizes.get(f"{cursor.name}.beat", 0)
             if beat != cursor.beat:
                 cursor.beat, cursor.progress = beat, self.requests.now
@@ -236,8 +238,8 @@ class Logs:
     def _note_damage(self, cursor: Cursor, action: ReadLog, event: LogRead) -> None:
         if action.skip and event.used:
             self.requests.say(
-                f"A line of the log {cursor.file} at byte {action.offset} is damaged, or not of "
-                f"this run: it was left out. The file is in {self.inbox.directory}/logs.",
+                f"The log {cursor.file} is damaged at byte {action.offset}, or not of this run "
+                f"there: that was left out. The file is in {self.inbox.directory}/logs.",
                 "warning",
             )
         if not event.spoilt or event.used:
@@ -275,8 +277,6 @@ class Logs:
     def _see_ends(self, sink: Sink) -> None:
         """Agents that died, and lives that were followed by others."""
         for cursor in list(self.cursors.values()):
-            me = cursor.incarnation
-            cursor.followed = Incarnation(me.job, me.restart + 1, me.node) in self.cursors
             if cursor.ended:
                 continue
             if cursor.exit_note:

@@ -15,7 +15,7 @@ from fcx.protocol import record
 from fcx.protocol.parts import PART
 
 KEY, OTHER = b"k" * 32, b"o" * 32
-KINDS = ("up", "refused", "run", "done", "died", "back", "failed", "next", "end", "odd")
+KINDS = ("up", "refused", "run", "done", "died", "back", "failed", "next", "told", "end", "odd")
 FINE = {"k": "run", "t": "t0", "a": 0, "slot": 0, "first": True}
 
 
@@ -156,3 +156,32 @@ def test_as_many_parts_as_the_size_takes(parts: int, whole: bool) -> None:
     line = record.line({**told, "parts": parts, "size": size, "sha": "0" * 64}, KEY)
     (one,) = wire.read(line, KEY).records
     assert one.understood(Keeper()).record.whole is whole
+
+
+class TestLeftOut:
+    """A damaged stretch that lasts: up to the next authentic record, and no whole one with it."""
+
+    WHOLE = [record.line({"k": "next", "segment": n}, KEY) for n in range(4)]
+
+    @pytest.mark.parametrize("damage", [1, 2, 3])
+    def test_lines_in_a_row_at_once(self, damage):
+        """One wait is enough for all of them."""
+        data = b"garbage\n" * damage + b"".join(self.WHOLE)
+        assert wire.read(data, KEY).used == 0
+        found = wire.read(data, KEY, skip=True)
+        assert (len(found.records), found.used, found.spoilt) == (4, len(data), False)
+
+    def test_what_is_whole_meanwhile_is_not_left_out(self):
+        """It was half-written when it was asked for."""
+        found = wire.read(b"".join(self.WHOLE), KEY, skip=True)
+        assert len(found.records) == 4
+
+    @pytest.mark.parametrize("end", [b"garbage\n", b"garbage\ngarbage\n", b"garbage\ngarb"])
+    def test_at_the_end_the_first_alone(self, end):
+        """What follows it may still become a record."""
+        found = wire.read(end, KEY, skip=True)
+        assert (found.records, found.used) == ([], len(b"garbage\n"))
+
+    def test_without_an_end_it_may_grow(self):
+        """Nothing is left out of it."""
+        assert wire.read(b"garbage", KEY, skip=True).used == 0

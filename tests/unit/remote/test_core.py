@@ -260,7 +260,8 @@ class TestToldToEnd:
         """Nothing new is begun."""
         case = Case().serving(head("b000001", 3)).running("t1", "t2", "t3")
         assert case.did(actions.Run) == [actions.Run(0, "t1", 0)]
-        case.tell(events.Signalled())
+        case.settle(case.tell(events.Signalled()))
+        assert case.records("told") == [{}]
         assert case.records("back") == [{"t": [["t2", 0], ["t3", 0]]}]
         assert case.did(actions.Drop)[-1].tasks == (("t2", 0), ("t3", 0))
         case.wait(100.0)
@@ -273,7 +274,7 @@ class TestToldToEnd:
     def test_it_still_sees_that_the_run_is_closed(self):
         """Then nobody waits for what runs."""
         case = Case().serving(head("b000001")).running("t1")
-        case.tell(events.Signalled())
+        case.settle(case.tell(events.Signalled()))
         case.wait(2 * timers.HEARTBEAT, {actions.Look: events.Looked((), (), closed=True)})
         assert case.did(actions.Exit) == [actions.Exit(0)]
         assert case.records("end") == []

@@ -5,22 +5,32 @@ from __future__ import annotations
 import pytest
 from driving import Drive
 
-from fcx.executor.core.actions import AskJob, ListLinks, ReadLog, Say, Settle, TellPending
+from fcx.executor.core.actions import (
+    AskJob,
+    ListFolder,
+    ListLinks,
+    ReadLog,
+    Say,
+    Settle,
+    TellPending,
+)
 from fcx.executor.core.events import (
     Died,
     Failed,
+    FilesListed,
     JobAnswered,
     JobSeen,
     Left,
     LinksListed,
     LogRead,
     Running,
+    Told,
     Trouble,
     Up,
 )
 
 
-def cut(*more: Left, **limits: int) -> Drive:
+def cut(*more: Left | Told, **limits: int) -> Drive:
     """A task whose worker dies of a SIGTERM that somebody sent; what else its agent says."""
     drive = Drive(max_workers=1, **limits)
     drive.serve("t0")
@@ -36,6 +46,16 @@ def cut(*more: Left, **limits: int) -> Drive:
 def answered(drive: Drive, state: str) -> None:
     """Slurm says this of the job."""
     drive.tell(JobAnswered(drive.last(AskJob).id, JobSeen("7", state)))
+
+
+def looked(drive: Drive, *lives: str) -> None:
+    """The logs are listed: ``lives`` of agents are there."""
+    if not drive.all(ListFolder):  # a log is being read
+        drive.tell(LogRead(drive.last(ReadLog).id, (), 0))
+    listed = drive.last(ListFolder)
+    assert listed.folder == "logs"
+    files = tuple((f"{life}.0", 300 if life == "7.0.0" else 0) for life in lives)
+    drive.tell(FilesListed(listed.id, files))
 
 
 def words(drive: Drive) -> str:
@@ -77,9 +97,36 @@ def test_a_worker_that_alone_was_ended_has_died() -> None:
         answered(drive, "RUNNING")
         drive.wait(2.5)
     answered(drive, "RUNNING")
+    assert not drive.all(Settle)
+    looked(drive, "7.0.0")
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETED"])
+def test_a_job_that_began_again_unseen_was_requeued(state: str) -> None:
+    """It may have ended by now: its logs tell that it had another life."""
+    drive = cut(task_retries=0)
+    for _ in range(3):
+        answered(drive, state)
+        drive.wait(2.5)
+    answered(drive, state)
+    looked(drive, "7.0.0", "7.1.0")
+    assert not drive.all(Settle)
+    assert "Job 7 was requeued" in words(drive)
+
+
+def test_an_agent_that_was_told_to_end_may_go_on_for_a_while() -> None:
+    """Another task of its handles SIGTERM: Slurm gives it time, and says nothing meanwhile."""
+    drive = cut(Told(), task_retries=0)
+    for _ in range(10):
+        answered(drive, "RUNNING")
+        drive.wait(2.5)
+    assert not drive.all(Settle)
+    answered(drive, "PREEMPTED")
+    assert not drive.all(Settle)
+    assert "was preempted" in words(drive)
 
 
 def test_that_its_agent_has_left_decides_nothing() -> None:
@@ -104,6 +151,7 @@ def test_without_an_answer_it_is_decided_all_the_same() -> None:
         asked = drive.last(AskJob)
         drive.tell(Failed(asked.id, "refused", Trouble("RequestRefused", "403")))
         drive.wait(2.5)
+    looked(drive, "7.0.0")
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
@@ -113,6 +161,7 @@ def test_a_job_that_has_completed_took_no_worker_with_it() -> None:
     """Its agent found nothing more to do and left: the one process had been ended before."""
     drive = cut(Left("idle"), task_retries=0)
     answered(drive, "COMPLETED")
+    looked(drive, "7.0.0")
     trouble = drive.last(Settle).trouble
     assert trouble is not None
     assert trouble.error == "WorkerDied"
