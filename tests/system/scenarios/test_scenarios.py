@@ -23,7 +23,7 @@ def test_one_is_carried_out(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 84, 174, 183, 196, 262, 287, 299, 510])
+@pytest.mark.parametrize("seed", [2, 183, 196, 262, 287, 299, 1733])
 def test_more_are(tmp_path, seed):
     """Lost answers, pages of HTML, nodes that fail, results that are gone, a client that is killed."""
     agrees(seed, tmp_path)
@@ -32,11 +32,11 @@ def test_more_are(tmp_path, seed):
 @pytest.mark.slow
 def test_one_that_begins_in_the_dark(tmp_path):
     """Who we are is remembered: the run waits for the server as long as for one that it has reached."""
-    agrees(132, tmp_path)
+    agrees(2008, tmp_path)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [127, 182, 196, 287])
+@pytest.mark.parametrize("seed", [127, 182, 196])
 def test_on_a_real_slurm(tmp_path, seed, slurm):
     """The same seeds."""
     agrees(seed, tmp_path, "slurm")
