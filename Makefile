@@ -17,7 +17,7 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 demo: $(VENV)/.ready ## Run examples/simple.py on a cluster of this machine's own: no account needed
-	$(BIN)/fcx demo
+	$(BIN)/fcx demo $(ARGS)
 
 quick: $(VENV)/.ready ## Run the tests that need neither Slurm nor Docker nor patience
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm and not docker" $(ARGS)
@@ -60,16 +60,16 @@ hooks: $(VENV)/.ready ## Check style, types and layers before each commit
 	$(BIN)/pre-commit install
 
 image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and write its manifest to edf/
-	$(BIN)/fcx image build
+	$(BIN)/fcx image build $(ARGS)
 
 edf: $(VENV)/.ready ## Write the EDF that matches the image
-	$(BIN)/fcx edf write
+	$(BIN)/fcx edf write $(ARGS)
 
 preflight: $(VENV)/.ready ## Prove that the cluster has the environment of this client
-	$(BIN)/fcx preflight
+	$(BIN)/fcx preflight $(ARGS)
 
 cluster: $(VENV)/.ready ## Install and start a real single-node Slurm behind a FirecREST API (Debian, root)
-	$(BIN)/python tests/support/cluster/up.py
+	$(BIN)/python tests/support/cluster/up.py $(ARGS)
 
 clean: ## Remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -53,7 +53,7 @@ def write(
     Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
     """
     from ..config import Settings
-    from ..edf.generate import generate, reach
+    from ..edf.generate import generate
     from ..files import EDF_FOLDER, edf_path, write_whole
 
     settings = Settings.load()
@@ -66,7 +66,7 @@ def write(
     text = _rewritten(settings, target, edf, record, place)
     write_whole(target, text)
     findings = _findings(text, target, dialect or place.engine, place, record)
-    warning = reach(record, settings.edf, sqsh)
+    warning = _warning(record, settings, sqsh)
     if not as_json:
         _tell(edf, target, warning, findings)
         return
@@ -230,6 +230,20 @@ def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
         base = settings.root / settings.edf.base
         return text_of(base), base
     return "", target
+
+
+def _warning(manifest: Manifest, settings: Settings, sqsh: str) -> str:
+    """What keeps the cluster from running what the project has now; empty if nothing does."""
+    from ..edf.generate import reach
+    from ..image.source import stale
+
+    changed = stale(manifest, settings.root)
+    if changed:
+        changed = (
+            f"the image was built before its source changed: it has {changed}; `fcx image build`, "
+            "then `fcx edf write` again"
+        )
+    return "; ".join(filter(None, (changed, reach(manifest, settings.edf, sqsh))))
 
 
 def _tell(edf: Edf, target: Path, warning: str, findings: list[Finding]) -> None:

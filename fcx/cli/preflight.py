@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from ..errors import ParityError
 from .options import JsonOption
 
 if TYPE_CHECKING:
+    from ..config import Settings
     from ..executor.preflight import Answer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -23,8 +25,16 @@ DEFAULTS = {"--nodes": "--nodes=1", "--time": "--time=00:15:00"}
 
 @app.command()
 def preflight(
-    edf: Annotated[str, typer.Option(help="EDF of the environment; none: no container.")] = "",
-    working_dir: Annotated[str, typer.Option(help="Directory on the cluster.")] = "",
+    edf: Annotated[
+        str | None,
+        typer.Option(
+            help="EDF of the environment, '' for no container [fcx.toml's, else edf/<image>.toml]."
+        ),
+    ] = None,
+    working_dir: Annotated[
+        str, typer.Option(help="Directory on the cluster [one of yours there].")
+    ] = "",
+    python: Annotated[str, typer.Option(help="The remote interpreter's path.")] = "",
     policy: Annotated[str, typer.Option(help="strict, minor or off.")] = "",
     all_packages: Annotated[
         bool, typer.Option(help="A row for each package that differs.")
@@ -39,8 +49,20 @@ def preflight(
 
     Submits one short job unless a verdict is remembered. Ends with 0 if tasks may be sent, else 3.
     """
+    from ..config import Settings
+
     _show_phases(quiet=as_json)
-    answer = _ask(edf, working_dir, policy, sbatch, srun, fresh=fresh or bool(adopt))
+    own = Settings.load()
+    given = {
+        "working_dir": working_dir or own.executor.working_dir or _proposed(),
+        "python": python or None,
+        "sbatch_options": _options(own, sbatch),
+        "srun_options": srun,
+        "environment": edf if edf is not None else _written(own, srun, adopt),
+        "parity": policy or None,
+        "sleep_interval": 5,
+    }
+    answer = _ask({**given, "environment": given["environment"] or None}, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer)
     _show(answer, as_json=as_json, all_packages=all_packages)
@@ -48,36 +70,51 @@ def preflight(
         raise typer.Exit(ParityError.exit_code)
 
 
-def _ask(
-    edf: str,
-    working_dir: str,
-    policy: str,
-    sbatch: list[str] | None,
-    srun: list[str] | None,
-    *,
-    fresh: bool,
-) -> Answer:
-    """As an executor would be made of the same settings, with a job that is short by default."""
-    from ..config import Settings
+def _ask(given: dict[str, object], fresh: bool) -> Answer:
+    """As an executor would be made of the same settings."""
     from ..executor.preflight import preflight as ask
     from ..executor.settings import settle
+
+    settings, question = settle(given)
+    return ask(settings, question, fresh=fresh)
+
+
+def _options(own: Settings, sbatch: list[str] | None) -> list[str]:
+    """The sbatch options of a job that is short unless they say otherwise."""
     from ..jobscript.options import Options
 
-    own = Settings.load().executor
-    options = list(sbatch if sbatch is not None else own.sbatch_options)
+    options = list(sbatch if sbatch is not None else own.executor.sbatch_options)
     given = Options.check(options, ())
-    options += [text for name, text in DEFAULTS.items() if not given.gives(name)]
-    settings, question = settle(
-        {
-            "working_dir": working_dir or None,
-            "sbatch_options": options,
-            "srun_options": srun,
-            "environment": edf or None,
-            "parity": policy or None,
-            "sleep_interval": 5,
-        }
+    return options + [text for name, text in DEFAULTS.items() if not given.gives(name)]
+
+
+def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
+    """The EDF that `fcx edf write` made of the project's image, where nothing names another."""
+    from ..files import EDF_FOLDER, edf_path, manifest_of_edf
+    from ..jobscript.options import Options
+
+    options = srun if srun is not None else own.executor.srun_options
+    if adopt or own.executor.environment or Options.check((), options).environment:
+        return None
+    path = edf_path(own.image.name, own.root / EDF_FOLDER)
+    if not path.is_file() or manifest_of_edf(path) is None:
+        return None
+    logging.getLogger("fcx").info(f"Judging {path}; --edf names another, --edf '' none")
+    return str(path)
+
+
+def _proposed() -> str:
+    """A working directory for whoever has named none."""
+    from ..config import Credentials
+    from ..executor.proposal import working_dir
+
+    logger = logging.getLogger("fcx")
+    place = working_dir(Credentials.from_env(None), logger)
+    logger.info(
+        f"No working directory is set: taking {place}. To keep it: working_dir = "
+        f"{json.dumps(place)} under [executor] in fcx.toml, or --working-dir {shlex.quote(place)}"
     )
-    return ask(settings, question, fresh=fresh)
+    return place
 
 
 def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:

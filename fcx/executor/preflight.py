@@ -101,7 +101,8 @@ async def _ask(context: Context) -> Answer:
     """Submit a pilot that only probes, and judge what it found."""
     settings, directory = context.settings, context.place.directory
     pilot = f"{context.scripts.prefix()}-001"
-    config = context.scripts.config(directory, pilot, (1,), None, gate_timeout=0.0)
+    look = context.gate.look
+    config = context.scripts.config(directory, pilot, (1,), None, look=look, gate_timeout=0.0)
     text = context.scripts.text(directory, config, [], opened=False, inline=True)
     jobs = context.client.jobs
     submission = asyncio.ensure_future(jobs.submit(settings.table.working_dir, text))

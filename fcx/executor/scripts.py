@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..jobscript.look import Look
 from ..jobscript.render import File, Shape, pilot_name, render
 from ..protocol import mac
 from ..protocol.config import Config
@@ -43,9 +44,13 @@ class Scripts:
         workers: tuple[int, ...],
         guard: Mapping[str, Any] | None,
         *,
+        look: Look | None = None,
         gate_timeout: float | None = None,
     ) -> Config:
-        """What the pilot's agents are told; without a guard they probe and wait for one."""
+        """What the pilot's agents are told; without a guard they probe and wait for one.
+
+        ``look``: how closely they look at the image then.
+        """
         table = self.settings.table
         name = self.settings.environment.name
         return Config(
@@ -57,7 +62,7 @@ class Scripts:
             inbox_key=mac.inbox_key(self.key),
             max_tasks_per_child=table.max_tasks_per_child,
             guard=dict(guard) if guard is not None else None,
-            probe=table.parity == "off",
+            probe=look.program() if look and guard is None else table.parity == "off",
             edf=posixpath.join(directory, "edf", name) if name else None,
         )
 

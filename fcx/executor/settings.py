@@ -27,6 +27,7 @@ class RunEnvironment:
     text: bytes = b""
     option: str = "--environment"
     manifest: Manifest | None = None
+    stale: str = ""  # what has changed since the image was built
 
     @property
     def digest(self) -> str | None:
@@ -43,19 +44,28 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
             f"srun_options: --environment={options.environment} and environment= both name an "
             "EDF; give one of them"
         )
-    manifest = None
+    manifest, changed = None, ""
     if environment is not None:
         edf = run_edf(environment, working_dir)
-        manifest = manifest_of(edf.source)
+        manifest, changed = manifest_of(edf.source)
     else:
         edf = run_edf_over(options.environment, working_dir)
-    return RunEnvironment(edf.name, edf.text.encode("ascii"), options.engine_option, manifest)
+    text = edf.text.encode("ascii")
+    return RunEnvironment(edf.name, text, options.engine_option, manifest, changed)
 
 
-def manifest_of(edf: str) -> Manifest | None:
-    """The manifest that `fcx image build` or `--adopt` wrote beside an EDF, if there is one."""
+def manifest_of(edf: str) -> tuple[Manifest | None, str]:
+    """The manifest that `fcx image build` or `--adopt` wrote beside an EDF, if there is one.
+
+    And what has changed in its project since, if anything.
+    """
     path = manifest_of_edf(edf)
-    return Manifest.from_json(path.read_bytes(), str(path)) if path else None
+    if path is None:
+        return None, ""
+    from ..image.source import stale
+
+    manifest = Manifest.from_json(path.read_bytes(), str(path))
+    return manifest, stale(manifest, path.absolute().parent.parent)
 
 
 @dataclass(frozen=True)
@@ -127,6 +137,7 @@ def settle(
         python=table.python or "",
         edf=environment.name,
         edf_digest=environment.digest,
+        stale=environment.stale,
     )
     settings = RunSettings(
         table,

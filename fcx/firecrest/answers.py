@@ -78,6 +78,21 @@ class Named(Struct, frozen=True):
     name: str
 
 
+class FileSystem(Struct, frozen=True, rename="camel"):
+    """A file system of a system."""
+
+    path: str
+    data_type: str | None = None
+    default_work_dir: bool | None = None
+
+
+class System(Struct, frozen=True, rename="camel"):
+    """A system with what it has."""
+
+    name: str
+    file_systems: list[FileSystem] | None = None
+
+
 class User(Struct, frozen=True):
     """A user; the number comes as text, or not at all."""
 
@@ -202,6 +217,12 @@ def read_uid(answer: Any) -> int | None:
 def read_systems(answer: Any) -> list[str]:
     """The names of the systems."""
     return [plain_text(system.name) for system in _record(answer, list[Named])]
+
+
+def read_file_systems(answer: Any) -> dict[str, list[FileSystem]]:
+    """The file systems of each system."""
+    systems = _record(answer, list[System])
+    return {plain_text(one.name): one.file_systems or [] for one in systems}
 
 
 def read_nothing(answer: Any) -> None:

@@ -71,6 +71,19 @@ class Client:
             "ask who we are", lambda api: api.userinfo(self.system), answers.read_uid
         )
 
+    async def work_folders(self) -> list[str]:
+        """Where the system's file systems begin, those first that are meant for work."""
+        found = await self.requests.make(
+            "list the file systems", lambda api: api.systems(), answers.read_file_systems
+        )
+
+        def rank(one: answers.FileSystem) -> tuple[bool, bool]:
+            return not one.default_work_dir, one.data_type != "scratch"
+
+        return [
+            answers.plain_text(one.path) for one in sorted(found.get(self.system, []), key=rank)
+        ]
+
     async def systems(self) -> list[str]:
         """Names of the systems behind this server."""
         return await self.requests.make(

@@ -3,9 +3,9 @@
 ::
 
     Dockerfile, context, arguments -> recipe id -+
-    base images, platform ---------------------- +-> build id -> tag, labels, /etc/fcx/image.json
-                                                                   |
-    engine builds (unless that tag is there already) <-------------+
+    base images, platform -----------------------+-> source id: is there an image of it already?
+                                                                   | no
+    engine builds: a new build id -> tag, labels, /etc/fcx/image.json
     probe inside, as a plain user -> Manifest -> edf/<name>.manifest.json
 """
 
@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,13 @@ from . import check
 from .bases import base_images
 from .context import RESERVED
 from .describe import describe
-from .engine import connect, engine_errors, find_image, local_platform
-from .identity import BUILD_LABEL, Identity
+from .engine import connect, engine_errors, find_image, images_with, local_platform
+from .identity import BUILD_LABEL, SOURCE_LABEL, Identity
 from .order import Order, run_build
 from .plan import Plan
 from .progress import Progress, Silent
 from .request import Request
+from .source import source_of
 
 BAKE = f"\nCOPY {RESERVED}/image.json {probe.IMAGE_RECORD}\n"
 
@@ -58,17 +59,20 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
     plan = Plan.from_request(request, folder)
     path = manifest_path(request.name, folder)
     with closing(connect()) as client:
-        image, identity, fresh = _image(client, plan, shown)
-        manifest = None if fresh else _known(path, image, identity)
+        known = _on_disk(path)
+        image, identity, fresh = _image(client, plan, known, shown)
+        manifest = known if known and not fresh and _is_of(known, image, identity) else None
         if manifest is None:
             shown.step("Asking the image what it is")
-            manifest = describe(client, image, identity)
+            manifest = describe(client, image, identity, source_of(plan, settings.root))
             write_whole(path, manifest.to_json())
         _tag(image, request)
     return Built(manifest, path, fresh, tuple(_warnings(plan, manifest, settings)))
 
 
-def _image(client: Any, plan: Plan, progress: Progress) -> tuple[Any, Identity, bool]:
+def _image(
+    client: Any, plan: Plan, known: Manifest | None, progress: Progress
+) -> tuple[Any, Identity, bool]:
     """The image, who it is, and whether it had to be built."""
     request = plan.request
     local = local_platform(client)
@@ -76,15 +80,26 @@ def _image(client: Any, plan: Plan, progress: Progress) -> tuple[Any, Identity, 
     foreign = "" if platform == local else platform
     bases = base_images(client, plan.recipe.bases, foreign, pull=request.pull, progress=progress)
     identity = Identity.of(plan, bases, platform)
-    image = None if request.no_cache else _same_build(client, identity)
+    image = None if request.no_cache else _same_source(client, identity, known)
     if image is not None:
-        return image, identity, False
+        return image, replace(identity, build_id=image.labels[BUILD_LABEL]), False
     return run_build(client, _order(plan, identity, foreign), progress), identity, True
 
 
-def _same_build(client: Any, identity: Identity) -> Any | None:
-    image = find_image(client, identity.tag)
-    return image if image and image.labels.get(BUILD_LABEL) == identity.build_id else None
+def _same_source(client: Any, identity: Identity, known: Manifest | None) -> Any | None:
+    """An image of this source and name: the manifest's, else the newest.
+
+    Whatever is derived from one has its labels too, but not its tag.
+    """
+    found = []
+    for image in images_with(client, SOURCE_LABEL, identity.source_id):
+        tag = replace(identity, build_id=image.labels.get(BUILD_LABEL, "")).tag
+        tagged = find_image(client, tag)
+        if tagged is not None and tagged.id == image.id:
+            found.append(image)
+    found.sort(key=lambda image: str(image.attrs.get("Created", "")), reverse=True)
+    own = known.image_id if known else ""
+    return next((image for image in found if image.id == own), found[0] if found else None)
 
 
 def _order(plan: Plan, identity: Identity, platform: str) -> Order:
@@ -103,16 +118,20 @@ def _order(plan: Plan, identity: Identity, platform: str) -> Order:
     )
 
 
-def _known(path: Path, image: Any, identity: Identity) -> Manifest | None:
-    """The manifest on disk if it is the one of exactly this image."""
+def _on_disk(path: Path) -> Manifest | None:
+    """The manifest of an earlier build, if it is whole."""
     if not path.is_file():
         return None
     try:
-        manifest = Manifest.from_json(path.read_bytes(), str(path))
+        return Manifest.from_json(path.read_bytes(), str(path))
     except ManifestError:
         return None  # damaged, or another version's: it is about to be written anew
+
+
+def _is_of(manifest: Manifest, image: Any, identity: Identity) -> bool:
+    """Whether the manifest is the one of exactly this image, with all that this fcx notes."""
     same = (manifest.build_id, manifest.image_id) == (identity.build_id, image.id)
-    return manifest if same else None
+    return same and manifest.source is not None
 
 
 def _tag(image: Any, request: Request) -> None:

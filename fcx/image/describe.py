@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ImageRefused
 from ..files import plain_name
-from ..parity.manifest import Manifest, snapshot_fields
+from ..parity.manifest import Manifest, Source, snapshot_fields
 from ..parity.snapshot import Snapshot, docker_architecture
 from ..protocol import probe
 from .container import image_env
@@ -15,7 +15,7 @@ from .probe import probe_image
 from .static import Reading
 
 
-def describe(client: Any, image: Any, identity: Identity) -> Manifest:
+def describe(client: Any, image: Any, identity: Identity, source: Source) -> Manifest:
     """The Manifest of a built image. Raises ImageRefused for one that fcx cannot use."""
     found = probe_image(client, image)
     if isinstance(found, Snapshot):
@@ -36,6 +36,7 @@ def describe(client: Any, image: Any, identity: Identity) -> Manifest:
         created=image.attrs.get("Created", ""),
         size=int(image.attrs.get("Size", 0)),
         env=image_env(image),
+        source=source,
         **fields,
     )
 

@@ -121,6 +121,13 @@ def find_image(client: Any, name: str) -> Any | None:
             return None
 
 
+def images_with(client: Any, label: str, value: str) -> list[Any]:
+    """The images that carry a label with this value."""
+    with engine_errors("Looking for an image of the same source"):
+        found: list[Any] = client.images.list(filters={"label": f"{label}={value}"})
+    return found
+
+
 def local_platform(client: Any) -> str:
     """What the engine builds for unless told otherwise, as ``linux/amd64``."""
     with engine_errors("Asking the engine for its platform"):

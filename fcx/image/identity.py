@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import __version__
 from .plan import Plan
-from .recipe import build_id
+from .recipe import build_id, source_id
 
 BUILD_LABEL = "fcx.build-id"
 RECIPE_LABEL = "fcx.recipe-id"
+SOURCE_LABEL = "fcx.source-id"
 OCI = "org.opencontainers.image"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Ids, and what the image is made from."""
+    """Ids, and what the image is made from.
+
+    ``source_id`` is the same for the same source; ``build_id`` is that of one build alone.
+    """
 
     name: str
     recipe_id: str
+    source_id: str
     build_id: str
     platform: str
     base: str
@@ -30,14 +36,16 @@ class Identity:
 
     @classmethod
     def of(cls, plan: Plan, bases: Mapping[str, Any], platform: str) -> Identity:
-        """Put the source, the bases' ids and the platform together."""
+        """Put the source, the bases' ids and the platform together, for a build yet to be made."""
         base_ids = [bases[name].id if name in bases else name for name in plan.recipe.bases]
         base = plan.recipe.bases[0]
         digests = bases[base].attrs.get("RepoDigests") if base in bases else None
+        source = source_id(plan.recipe_id, base_ids, platform)
         return cls(
             name=plan.request.name,
             recipe_id=plan.recipe_id,
-            build_id=build_id(plan.recipe_id, base_ids, platform),
+            source_id=source,
+            build_id=build_id(source, secrets.token_hex(16)),
             platform=platform,
             base=base,
             base_id=base_ids[0],
@@ -71,6 +79,7 @@ class Identity:
             f"{OCI}.description": "Python and dill for fcx, the same on the laptop and the cluster",
             f"{OCI}.base.name": self.base,
             RECIPE_LABEL: self.recipe_id,
+            SOURCE_LABEL: self.source_id,
             BUILD_LABEL: self.build_id,
         }
         return labels | ({f"{OCI}.base.digest": self.base_digest} if self.base_digest else {})

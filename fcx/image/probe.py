@@ -20,10 +20,10 @@ from .static import Reading
 from .tree import Files
 
 PLAIN_USER = "65534:65534"
-PROBE = "/fcx-probe.py"
+PROBE, CONTENT = "/fcx-probe.py", "/fcx-content.py"
 SCRIPT = (
-    "for python in python3 python; do "
-    f'if command -v "$python" >/dev/null; then exec "$python" {PROBE}; fi; done; exit 127'
+    'for python in python3 python; do if command -v "$python" >/dev/null; '
+    f'then "$python" {PROBE} && exec "$python" {CONTENT}; exit; fi; done; exit 127'
 )
 
 
@@ -34,7 +34,7 @@ def probe_image(client: Any, image: Any) -> Snapshot | Reading:
     """
     said, failure = _run_probe(client, image)
     if said:
-        snapshot = Snapshot.from_json(said)
+        snapshot = Snapshot.from_probe(said)
         if snapshot.dill is None:
             raise ImageRefused(_no_dill(snapshot.python.executable))
         return snapshot
@@ -62,8 +62,8 @@ def image_native(client: Any) -> str:
         return str(client.version().get("Arch", ""))
 
 
-def _run_probe(client: Any, image: Any) -> tuple[bytes, str]:
-    """(the probe's answer, or nothing; why there is none)."""
+def _run_probe(client: Any, image: Any) -> tuple[dict[str, Any], str]:
+    """(what the probe found, with what is imported there, or nothing; why there is none)."""
     options = {"entrypoint": ["sh", "-c", SCRIPT], "user": PLAIN_USER, "network_mode": "none"}
     with container(client, image.id, command=[], working_dir="/", **options) as made:
         with engine_errors("Putting the probe into the image"):
@@ -73,11 +73,11 @@ def _run_probe(client: Any, image: Any) -> tuple[bytes, str]:
             with engine_errors("Starting the image"):
                 made.start()
         except EngineError as error:
-            return b"", str(error)
+            return {}, str(error)
         said, complaint = _drain(output)
         with engine_errors("Waiting for the probe"):
             code = made.wait()["StatusCode"]
-    return (said, "") if code == 0 and _is_json(said) else (b"", complaint.decode(errors="replace"))
+    return (_found(said) if code == 0 else {}), complaint.decode(errors="replace")
 
 
 def _drain(output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, bytes]:
@@ -88,21 +88,23 @@ def _drain(output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, 
     return said, complaint
 
 
-def _is_json(text: bytes) -> bool:
+def _found(said: bytes) -> dict[str, Any]:
+    """The answers of both programs, a line each; nothing where they are none."""
     try:
-        json.loads(text)
+        found, content = map(json.loads, said.splitlines())
     except ValueError:
-        return False
-    return True
+        return {}
+    return {**found, "content": content} if isinstance(found, dict) else {}
 
 
 def _probe_archive() -> bytes:
-    source = resources.files("fcx.protocol").joinpath("probe.py").read_bytes()
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
-        info = tarfile.TarInfo(PROBE.lstrip("/"))
-        info.size, info.mode = len(source), 0o644
-        archive.addfile(info, io.BytesIO(source))
+        for target, name in ((PROBE, "probe.py"), (CONTENT, "content.py")):
+            source = resources.files("fcx.protocol").joinpath(name).read_bytes()
+            info = tarfile.TarInfo(target.lstrip("/"))
+            info.size, info.mode = len(source), 0o644
+            archive.addfile(info, io.BytesIO(source))
     return stream.getvalue()
 
 

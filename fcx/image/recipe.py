@@ -1,7 +1,8 @@
-"""What a Dockerfile asks for, and the two ids that follow from it (pure).
+"""What a Dockerfile asks for, and the ids that follow from it (pure).
 
-The recipe id stands for the source: Dockerfile, context and build arguments. The build id stands
-for what comes of it: the recipe, the base images and the platform.
+The recipe id stands for the source: Dockerfile, context and build arguments. The source id stands
+for all that goes in: the recipe, the base images and the platform. What comes of it may differ each
+time: so each fresh build has a build id of its own.
 """
 
 from __future__ import annotations
@@ -57,9 +58,14 @@ class Recipe:
         return _digest("recipe", self.text, context_digest, dict(sorted(build_args.items())))
 
 
-def build_id(recipe_id: str, base_ids: Sequence[str], platform: str) -> str:
+def source_id(recipe_id: str, base_ids: Sequence[str], platform: str) -> str:
     """SHA-256 over a recipe, the ids of its base images and the platform, in hex."""
     return _digest("build", recipe_id, list(base_ids), platform)
+
+
+def build_id(source: str, nonce: str) -> str:
+    """SHA-256 over what went into one build and what no other build has, in hex."""
+    return _digest("build id", source, nonce)
 
 
 def instructions(text: str) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,10 @@ def _image_facts(manifest: Manifest | None) -> list[object]:
         return []
     sqsh = manifest.sqsh.sha256 if manifest.sqsh else ""
     ids = [manifest.build_id, manifest.image_id, manifest.repo_digest, sqsh, manifest.architecture]
-    return [*ids, manifest.python.version, manifest.dill, dict(manifest.distributions)]
+    content = manifest.content
+    imported = [dict(content.files), dict(content.contents)] if content else []
+    packages = dict(manifest.distributions)
+    return [*ids, manifest.python.version, manifest.dill, packages, imported]
 
 
 def _caller_facts(caller: Snapshot) -> list[object]:

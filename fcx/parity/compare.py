@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from ..config import ParitySettings, check_policy
 from ..payload.requirements import Requirements
 from .caller import caller_python, packages
-from .image import files, image
+from .image import files, image, outdated
 from .manifest import Manifest
 from .place import place
 from .rules import Judge, Side, short
@@ -32,12 +32,14 @@ def compare(
     requirements: Requirements | None = None,
     python: str = "",
     hashes: Mapping[str, tuple[str, str | None]] | None = None,
+    stale: str = "",
 ) -> Verdict:
     """Judge a remote side: a live one by its Snapshot, or an image by its Manifest.
 
     ``python`` is an interpreter that the user chose over the manifest's. ``hashes`` are digests
-    (wanted, found) of files on the cluster by name: unequal or unknown ones are refused. Raises
-    ConfigError for an unknown policy or a rule that is not a version specifier.
+    (wanted, found) of files on the cluster by name: unequal or unknown ones are refused. ``stale``
+    says what has changed since the image was built. Raises ConfigError for an unknown policy or a
+    rule that is not a version specifier.
     """
     judge = Judge(
         check_policy(policy),
@@ -49,6 +51,7 @@ def compare(
     )
     found = (
         *files(judge, hashes or {}),
+        *outdated(judge, stale),
         *image(judge),
         *place(judge),
         *caller_python(judge),

@@ -90,6 +90,21 @@ class Fixes:
         """Write the EDF anew: it names this very image, and its interpreter."""
         return "fcx edf write" if self.buildable else self.adopt()
 
+    def same_image(self) -> str:
+        """Hand this very image to the cluster, refer to it, and look again."""
+        return f"{self.rebuild()} && {self.ask_anew()}" if self.buildable else self.adopt()
+
+    def found_again(self, entry: str) -> str:
+        """Put a folder of the image back onto its path."""
+        variable = self.manifest.env.get("PYTHONPATH", "") if self.manifest else ""
+        if entry not in variable.split(":"):
+            return self.same_image()
+        return f"in the EDF, take PYTHONPATH out of [env], then: {self.ask_anew()}"
+
+    def unmounted(self, points: str) -> str:
+        """Take a mount away that lies over the image's own files."""
+        return f"in the EDF, take {points} out of mounts, then: {self.ask_anew()}"
+
     def clear(self, name: str, value: str = "") -> str:
         """Keep a variable of the host from leaking in."""
         if self.buildable:

@@ -24,12 +24,16 @@ from typing import Any, Protocol
 
 from ..config import ParitySettings, check_policy
 from ..errors import ManifestError, ParityError
+from ..jobscript.look import Look
 from ..payload.requirements import Requirements
 from .cache import Known, verdict_key
 from .compare import before_queue, compare
+from .fixes import Fixes
 from .manifest import Manifest
 from .snapshot import Snapshot
 from .verdict import Verdict
+
+BUILD_AGE = 365 * 86400.0  # seconds for which it counts that each byte of a build was seen
 
 
 def client_snapshot() -> Snapshot:
@@ -63,6 +67,7 @@ class Question:
     python: str = ""  # the remote interpreter that the user chose, if any
     edf: str = ""  # what verdicts of it are remembered under: a hash of the content, or a name
     edf_digest: str | None = None  # SHA-256 of the file that travels with the run
+    stale: str = ""  # what has changed since the image was built, if anything
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
@@ -88,6 +93,30 @@ class Question:
             caller=self.caller,
         )
 
+    @property
+    def outdated(self) -> str:
+        """That the image was built of other files than there are now, and what to do; or empty."""
+        if not self.stale or self.manifest is None:
+            return ""
+        fix = Fixes.of(self.manifest, None, self.manifest).rebuild()
+        return (
+            f"The image {self.manifest.name} was built before its source changed: it has "
+            f"{self.stale}. To take the change in: `{fix}`"
+        )
+
+    @property
+    def build(self) -> str:
+        """What it is remembered under that a build has been looked at to the last byte."""
+        build_id = self.manifest.build_id if self.manifest else ""
+        return f"contents {self.system} {build_id} {self.interpreter}"
+
+    def look(self, *, known: bool) -> Look | None:
+        """How closely pilots look at the image; ``known``: each byte of this build was seen."""
+        content = self.manifest.content if self.manifest else None
+        if content is None or self.policy == "off":
+            return None
+        return Look(tuple(content.files), self.policy == "strict" and not known)
+
     def judge(
         self, place: Snapshot | Manifest, edf: tuple[str, str | None] | None = None
     ) -> Verdict:
@@ -100,6 +129,7 @@ class Question:
             rules=self.rules,
             python=self.python,
             hashes={"the EDF": edf} if edf else None,
+            stale=self.stale,
         )
 
     def judge_task(self, requirements: Requirements, place: Snapshot | Manifest | None) -> Verdict:
@@ -171,6 +201,7 @@ class Gate:
         self._lock = threading.Lock()
         self._judgement: Judgement | None = None
         self._tasks: dict[tuple[int, bool], tuple[Requirements, Verdict]] = {}
+        self._seen_whole = False
 
     @property
     def judgement(self) -> Judgement | None:
@@ -187,6 +218,11 @@ class Gate:
         """What agents must find."""
         return self._judgement.guard if self._judgement else {}
 
+    @property
+    def look(self) -> Look | None:
+        """How closely a pilot looks at the image that it is in, where nothing is known of it."""
+        return self.question.look(known=self._seen_whole)
+
     def recall(self) -> Judgement | None:
         """Publish what is remembered, if that is fresh and still passes.
 
@@ -196,6 +232,7 @@ class Gate:
         if self._judgement is not None:
             return self._judgement
         question = self.question
+        self._seen_whole = bool(self.facts.get(question.build, BUILD_AGE))
         remembered = self.facts.get(question.key, question.rules.max_age_days * 86400)
         if remembered is None:
             return None
@@ -228,6 +265,8 @@ class Gate:
             raise refusal(verdict)
         known = Known(question.key, time.time(), remote)
         self.facts.store(question.key, known.to_json())
+        if remote.content is not None and remote.content.contents:
+            self.facts.store(question.build, True)
         return self._publish(verdict, known)
 
     def _publish(self, verdict: Verdict, known: Known) -> Judgement:

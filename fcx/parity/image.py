@@ -25,13 +25,44 @@ def image(judge: Judge) -> Iterator[Difference]:
         return
     if wanted.build_id and wanted.build_id != (remote.build_id or ""):
         found = short(remote.build_id) if remote.build_id else "not an image that fcx built"
-        fix = f"{fixes.new_edf()} && {fixes.ask_anew()}"
+        fix = fixes.same_image()
         yield judge.differ("build-id", "build id", short(wanted.build_id), found, fix)
     if remote.architecture != wanted.architecture:
         mine, found = wanted.architecture, remote.architecture
         yield judge.differ("architecture", "architecture", mine, found, fixes.other_platform(found))
     yield from _python(judge, wanted)
     yield from _packages(judge, wanted)
+    yield from _content(judge, wanted)
+
+
+def outdated(judge: Judge, stale: str) -> Iterator[Difference]:
+    """An image that was built before its Dockerfile or context changed."""
+    if stale and judge.manifest is not None:
+        fix = f"{judge.fixes.rebuild()} && {judge.fixes.ask_anew()}"
+        yield judge.differ("image-stale", "source of the image", "as it is now", stale, fix)
+
+
+def _content(judge: Judge, wanted: Manifest) -> Iterator[Difference]:
+    """What Python imports there, file by file: the build id alone can be copied or inherited."""
+    mine, found = wanted.content, judge.remote.content
+    if mine is None or found is None or _chosen(judge, wanted):
+        return
+    for entry, known in mine.files.items():
+        whole = mine.contents.get(entry)
+        told = found.files.get(entry), found.contents.get(entry, whole)
+        if told == (known, whole):
+            continue
+        points = ", ".join(found.mounts_over(entry, mine.files))
+        if points:
+            fix = judge.fixes.unmounted(points)
+            yield judge.differ("image-overlaid", entry, "the image's own", f"mounts: {points}", fix)
+        elif told[0] is None:
+            fix = judge.fixes.found_again(entry)
+            yield judge.differ("image-changed", entry, "on sys.path", None, fix)
+        else:
+            pair = (known, told[0]) if known != told[0] else (whole, told[1])
+            fix = judge.fixes.same_image()
+            yield judge.differ("image-changed", entry, short(pair[0]), short(pair[1]), fix)
 
 
 def _python(judge: Judge, wanted: Manifest) -> Iterator[Difference]:
@@ -53,7 +84,9 @@ def _packages(judge: Judge, wanted: Manifest) -> Iterator[Difference]:
         return
     known = bool(wanted.build_id)
     code = "image-overlaid" if known else "image-content"
+    points = ", ".join(judge.remote.content.mounts) if judge.remote.content else ""
     fix = judge.fixes.new_edf() if known else judge.fixes.adopt()
+    fix = judge.fixes.unmounted(points) if known and points else fix
     for name in sorted({*wanted.distributions, *judge.remote.distributions}):
         mine, found = wanted.distributions.get(name), judge.remote.distributions.get(name)
         if not same(mine, found) and not judge.rules.assumes(name):

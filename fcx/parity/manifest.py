@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from ..records import Misfit, Struct
 from .reading import damaged, parse, read, render
-from .snapshot import Interpreter, Modules, Snapshot, Text
+from .snapshot import Content, Interpreter, Modules, Snapshot, Text
 
 
 class Sqsh(Struct, frozen=True):
@@ -19,6 +19,14 @@ class Sqsh(Struct, frozen=True):
 
     path: Text
     sha256: Text
+
+
+class Source(Struct, frozen=True):
+    """What an image was built of: paths from the project's folder, and the SHA-256 of all of it."""
+
+    context: Text
+    dockerfile: Text
+    digest: Text
 
 
 class Manifest(Struct, frozen=True):
@@ -52,6 +60,8 @@ class Manifest(Struct, frozen=True):
     size: int = 0
     env: Mapping[str, str] = {}
     modules: Modules | None = None  # None: not known (made by an older fcx)
+    content: Content | None = None  # None: not known (adopted, or not run on the build machine)
+    source: Source | None = None  # None: not known (adopted, or made by an older fcx)
 
     @property
     def platform(self) -> str:
@@ -70,14 +80,17 @@ class Manifest(Struct, frozen=True):
 
     @classmethod
     def adopt(cls, name: str, snapshot: Snapshot, env: Mapping[str, str] | None = None) -> Manifest:
-        """The manifest of an image that fcx did not build, from what the probe found in it."""
+        """The manifest of an image that fcx did not build, from what the probe found in it.
+
+        What PYTHONPATH and the like were there is taken for the image's own: it may need them.
+        """
         return cls(
             name=name,
             architecture=snapshot.architecture,
             origin="adopted",
             recipe_id=snapshot.recipe_id or "",
             build_id=snapshot.build_id or "",
-            env=dict(env or {}),
+            env=dict(env) if env is not None else _own(snapshot.live.leaking_env),
             **snapshot_fields(snapshot),
         )
 
@@ -94,7 +107,12 @@ _ALWAYS_WRITTEN = {
 """Keys that have a default only for whoever makes a Manifest in Python."""
 
 
+def _own(found: Mapping[str, str]) -> dict[str, str]:
+    """The variables of a place that its image may need."""
+    return {name: value for name, value in found.items() if name in ("PYTHONPATH", "PYTHONHOME")}
+
+
 def snapshot_fields(snapshot: Snapshot) -> dict[str, Any]:
     """The fields that a Manifest takes over from a Snapshot as they are."""
     names = ("python", "dill", "distributions", "libc", "os", "locale", "timezone", "encoding")
-    return {name: getattr(snapshot, name) for name in (*names, "modules")}
+    return {name: getattr(snapshot, name) for name in (*names, "modules", "content")}

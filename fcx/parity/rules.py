@@ -22,6 +22,8 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "image-python": (REFUSE, REFUSE),
     "image-content": (REFUSE, REFUSE),  # an adopted image is known by its content alone
     "image-overlaid": (REFUSE, WARN),  # the right image with packages laid over it
+    "image-changed": (REFUSE, REFUSE),  # other files under the right build id
+    "image-stale": (WARN, WARN),  # built of other files than there are now
     "tampered": (REFUSE, REFUSE),  # a file on the cluster is not the one that was sent
     "not-inside-image": (REFUSE, INFO),
     "python-implementation": (REFUSE, REFUSE),

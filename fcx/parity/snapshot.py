@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 from ..records import Meta, Struct
@@ -88,6 +88,28 @@ class Modules(Struct, frozen=True):
     stdlib_missing: tuple[str, ...]
 
 
+class Content(Struct, frozen=True):
+    """What Python imports in an image: a digest for each entry of its path (``protocol/content``).
+
+    ``files`` covers names, sizes and RECORDs, ``contents`` every byte, where that was asked for.
+    None: that entry is not on the path, or not there.
+    """
+
+    files: Mapping[str, str | None]
+    contents: Mapping[str, str | None] = {}
+    mounts: tuple[str, ...] = ()  # over one of them, or into one
+
+    def mounts_over(self, entry: str, others: Collection[str]) -> list[str]:
+        """The mounts that change an entry, not merely one of the others that lies in it."""
+        inner = [other for other in others if _within(other, entry) and other != entry]
+        return [
+            point
+            for point in self.mounts
+            if _within(entry, point)
+            or (_within(point, entry) and not any(_within(point, other) for other in inner))
+        ]
+
+
 class Snapshot(Struct, frozen=True):
     """What the probe found in one place at one time."""
 
@@ -103,6 +125,7 @@ class Snapshot(Struct, frozen=True):
     timezone: str = ""
     encoding: str = ""
     modules: Modules | None = None  # None: not known (an older fcx)
+    content: Content | None = None  # None: not asked for
 
     @property
     def architecture(self) -> str:
@@ -132,6 +155,10 @@ class Snapshot(Struct, frozen=True):
     def to_json(self) -> str:
         """The same JSON that the probe printed."""
         return render(self)
+
+
+def _within(path: str, folder: str) -> bool:
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def docker_architecture(machine: str) -> str:

@@ -7,7 +7,7 @@ from .names import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Tuple
+    from typing import Any, Dict, Optional, Tuple, Union
 
     Guard = Dict[str, Any]
 
@@ -26,7 +26,7 @@ class Config(NamedTuple):
     inbox_key: bytes
     max_tasks_per_child: "Optional[int]" = None
     guard: "Optional[Guard]" = None  # None: probe, and wait for the first bundle's
-    probe: bool = False  # tell the environment although there is a guard
+    probe: "Union[bool, str]" = False  # tell the environment although there is a guard; how else
     edf: "Optional[str]" = None  # path of the EDF
 
     def __repr__(self) -> str:

@@ -62,6 +62,7 @@ def snapshot() -> "dict[str, Any]":
         "timezone": "/".join(sorted(set(time.tzname))),
         "encoding": locale.getpreferredencoding(False).lower(),
         "image": image_ids(),
+        "content": None,
         "live": describe_place(),
     }
 

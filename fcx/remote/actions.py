@@ -66,7 +66,7 @@ class Announce(NamedTuple):
 
     python: "Optional[str]"
     dill: "Optional[str]"
-    probe: bool
+    probe: "Union[bool, str]"
 
 
 class Record(NamedTuple):

@@ -107,7 +107,7 @@ class AgentCore:
             self._enter(ANNOUNCING, now)
             return
         if hello is not None:
-            probe = self.gate.guard is None or self.config.probe
+            probe = self.config.probe or self.gate.guard is None
             self._log(actions.Announce(hello.python, hello.dill, probe))
             self._enter(ANNOUNCING, now)
         elif now >= self.since + slots.HELLO_TIMEOUT:

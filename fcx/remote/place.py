@@ -1,25 +1,12 @@
 """What this node is: for the record that announces an agent, and for the guard."""
 
 import hashlib
-import json
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional
-
-IMAGE_RECORD = "/etc/fcx/image.json"
-
-
-def image_record() -> "Dict[str, Any]":
-    """What the image says of itself; an empty dictionary outside of one of ours."""
-    try:
-        with open(IMAGE_RECORD) as file:
-            known = json.load(file)
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    from typing import Any, Dict, Optional, Union
 
 
 def file_digest(path: "Optional[str]") -> "Optional[str]":
@@ -31,14 +18,18 @@ def file_digest(path: "Optional[str]") -> "Optional[str]":
         return None
 
 
-def snapshot() -> "Dict[str, Any]":
-    """The probe's, of the place as a worker would see it."""
+def snapshot(more: "Union[bool, str]" = True) -> "Dict[str, Any]":
+    """The probe's, of the place as a worker would see it; ``more``: a program that adds to it."""
     from ..protocol import probe  # needed once, and only where nobody has vouched for the place
 
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if entry]
     try:
         found: "Dict[str, Any]" = probe.snapshot()
+        if isinstance(more, str):
+            scope = {}  # type: Dict[str, Any]
+            exec(more, scope)  # noqa: S102 - the client's own, as all programs here are
+            found["content"] = scope["found"]
         return found
     finally:
         sys.path[:] = path
@@ -50,25 +41,27 @@ def distributions() -> str:
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
-def announced(edf: "Optional[str]", probe: bool) -> "Dict[str, Any]":
+def announced(edf: "Optional[str]", probe: "Union[bool, str]") -> "Dict[str, Any]":
     """What a record ``up`` tells of the node."""
     return {
         "node": os.uname().nodename,
         "cpus": len(os.sched_getaffinity(0)),
         "edf": file_digest(edf),
-        "probe": snapshot() if probe else None,
+        "probe": snapshot(probe) if probe else None,
     }
 
 
 def found(edf: "Optional[str]", with_distributions: bool) -> "Dict[str, Any]":
     """What a guard may ask for; what is asked of the workers' Python comes with their hello."""
+    from ..protocol import probe
+
     place = {
         "implementation": sys.implementation.name,
         "architecture": os.uname().machine,
         "executable": sys.executable,
         "edf": file_digest(edf),
     }  # type: Dict[str, Any]
-    place.update(image_record())
+    place.update(probe.image_ids())
     if with_distributions:
         place["distributions"] = distributions()
     return place

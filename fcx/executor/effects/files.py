@@ -94,7 +94,8 @@ class FileEffects:
         context = self.context
         guard = context.gate.guard if action.open else None
         directory = context.place.directory
-        config = context.scripts.config(directory, action.pilot, action.workers, guard)
+        look = context.gate.look
+        config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
         await self._write_file("pilots", names.pilot_config(action.pilot), config.encode())
         return Done(action.id)
 

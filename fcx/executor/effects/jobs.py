@@ -41,7 +41,8 @@ class JobEffects:
         context = self.context
         store, directory = context.store, context.place.directory
         guard = context.gate.guard if action.open else None
-        config = context.scripts.config(directory, action.pilot, action.workers, guard)
+        look = context.gate.look
+        config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
         files = [File(f"modules/{name}", store.payloads.archive(name)) for name in action.archives]
         files += [
             File(f"inbox/{name}", data)

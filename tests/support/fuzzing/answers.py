@@ -45,6 +45,7 @@ BODIES: tuple[Any, ...] = (
     {"output": STAT},
     USER,
     {"systems": [{"name": "sys"}]},
+    {"systems": [{"name": "sys", "fileSystems": [{"path": "/s", "defaultWorkDir": True}]}]},
     {"errorType": "error", "message": "sbatch: error: Invalid qos", "data": None, "user": "me"},
     {"errorType": "error", "message": "Not Found"},
     {"error": "invalid_client", "error_description": "no"},
@@ -87,6 +88,7 @@ REQUESTS: tuple[Callable[[Client], Awaitable[Any]], ...] = (
     lambda client: client.user(),
     lambda client: client.uid(),
     lambda client: client.systems(),
+    lambda client: client.work_folders(),
     lambda client: _home(client).find(),
     lambda client: _home(client).check("/scratch/.fcx-me"),
 )
@@ -100,6 +102,7 @@ READERS = (
     answers.read_user,
     answers.read_uid,
     answers.read_systems,
+    answers.read_file_systems,
 )
 
 

@@ -134,14 +134,20 @@ def small_image(event: dict, project: Project) -> bool:
 
 
 def test_same_source_same_ids(small: Project, tmp_path: Path):
-    """Another clone of the source builds to the same ids; each change to other ones."""
+    """Another clone of the source finds the same ids; each change, and each fresh build, others."""
     first = small.build()
     clone = Project(tmp_path / "clone", small.env)
     shutil.copytree(small.root / "containers", clone.root / "containers")
-    same = clone.build("--no-cache")
+    same = clone.build()
     assert (same["recipe_id"], same["build_id"]) == (first["recipe_id"], first["build_id"])
-    assert same["fresh"] is True
-    seen = {first["build_id"]}
+    assert same["fresh"] is False
+    again = clone.build("--no-cache")
+    assert again["fresh"] is True
+    assert again["recipe_id"] == first["recipe_id"]
+    assert again["build_id"] != first["build_id"]
+    assert clone.build()["image_id"] == again["image_id"]
+    assert small.build()["image_id"] == first["image_id"]
+    seen = {first["build_id"], again["build_id"]}
     steps = {
         "a byte": lambda: clone.write("containers/data", "x"),
         "an ignore file that ignores nothing": lambda: None,

@@ -6,7 +6,7 @@ import pytest
 from places import REPOSITORY
 
 from fcx.errors import UsageError
-from fcx.image.recipe import Recipe, build_id, expand, instructions
+from fcx.image.recipe import Recipe, build_id, expand, instructions, source_id
 
 PROJECT = REPOSITORY / "containers/Dockerfile"
 
@@ -92,5 +92,6 @@ def test_ids_follow_their_source():
         Recipe.from_text("FROM a ", {}).recipe_id("c", {"A": "1", "B": "2"}),
     }
     assert len(others | {one}) == 5
-    builds = {build_id(one, bases, p) for bases in (["x"], ["y"]) for p in ("l/a", "l/b")}
+    builds = {source_id(one, bases, p) for bases in (["x"], ["y"]) for p in ("l/a", "l/b")}
     assert len(builds) == 4
+    assert len({build_id(source, nonce) for source in builds for nonce in "ab"}) == 8

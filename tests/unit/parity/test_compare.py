@@ -204,7 +204,7 @@ def test_every_rule_is_tried():
     """No code stands in RULES that nothing here produces."""
     tried = {row[3] for row in MATRIX}
     others = {
-        "image-python", "image-content", "image-overlaid", "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
+        "image-python", "image-content", "image-overlaid", "image-changed", "image-stale", "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
         "assumed", "no-gpu-driver", "package-platform",
     }  # fmt: skip
     assert tried - {""} | others == set(RULES)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from parity.facts import codes, python, with_numpy
 from parity.sides import manifest, snapshot
 
 from fcx.parity.compare import compare
+from fcx.parity.manifest import Manifest
 from fcx.records import replace
 
 
@@ -16,6 +19,75 @@ def test_packages_over_a_built_image(policy, severity):
     there = snapshot(distributions=with_numpy("1.26.4"))
     verdict = compare(policy, manifest=manifest(), remote=there)
     assert codes(verdict) == {"image-overlaid": severity}
+
+
+STDLIB = "/usr/local/lib/python3.11"
+PACKAGES = f"{STDLIB}/site-packages"
+
+
+def imported(packages: str = "p", contents: str | None = None, *mounts: str) -> dict[str, Any]:
+    """A side whose packages have this digest, and another over each byte if it was asked for."""
+    files = {STDLIB: "s", PACKAGES: packages, "/opt/own": "o"}
+    whole = {STDLIB: "S", PACKAGES: contents, "/opt/own": "O"} if contents else {}
+    return {"content": {"files": files, "contents": whole, "mounts": mounts}}
+
+
+BUILT = imported("p", "P")
+
+
+@pytest.mark.parametrize("policy", ["strict", "minor"])
+@pytest.mark.parametrize("there", [imported("q"), imported("p", "Q")])
+def test_other_files_under_the_right_build_id(policy, there):
+    """A copied record, an image derived from ours, a step that gave something else: another image."""
+    for same in (imported(), BUILT, {"content": None}):
+        assert compare(policy, manifest=manifest(BUILT), remote=snapshot(same)).passed
+    verdict = compare(policy, manifest=manifest(BUILT), remote=snapshot(there))
+    assert codes(verdict) == {"image-changed": "refuse"}
+    assert verdict.refusals[0].what == PACKAGES
+    assert verdict.refusals[0].fix.startswith("fcx image build && fcx edf write && fcx preflight")
+
+
+def test_of_an_interpreter_of_the_users_choice_no_files_are_known():
+    """What it imports is not what the manifest has."""
+    there = snapshot(imported("q"))
+    verdict = compare("minor", manifest=manifest(BUILT), remote=there, python="/opt/other/python")
+    assert "image-changed" not in codes(verdict)
+
+
+@pytest.mark.parametrize("point", [f"{PACKAGES}/numpy", PACKAGES, "/usr/local"])
+def test_a_mount_over_the_images_own_files(point):
+    """It is named, and to take it away is the fix: neither a build nor a new EDF would change it."""
+    there = imported("q", None, point)
+    verdict = compare("minor", manifest=manifest(BUILT), remote=snapshot(there))
+    assert codes(verdict) == {"image-overlaid": "warn"}
+    assert f"take {point} out of mounts" in verdict.differences[0].fix
+    beside = compare("minor", manifest=manifest(BUILT), remote=snapshot(imported("q", None, "/p")))
+    assert codes(beside) == {"image-changed": "refuse"}
+
+
+def test_a_path_of_the_image_that_the_edf_takes_away():
+    """An EDF that unsets the image's own PYTHONPATH: its modules are not found."""
+    wanted = replace(manifest(BUILT), env={"PYTHONPATH": "/opt/own"})
+    there = imported()
+    there["content"]["files"]["/opt/own"] = None
+    verdict = compare("minor", manifest=wanted, remote=snapshot(there))
+    assert codes(verdict) == {"image-changed": "refuse"}
+    assert "take PYTHONPATH out of [env]" in verdict.differences[0].fix
+
+
+def test_an_image_older_than_its_source_is_said_and_not_refused():
+    """Whoever changed requirements.txt wonders otherwise why nothing is installed."""
+    for policy in ("strict", "minor"):
+        said = "containers as of the build"
+        verdict = compare(policy, manifest=manifest(), remote=snapshot(), stale=said)
+        assert codes(verdict) == {"image-stale": "warn"}
+        assert "fcx image build" in verdict.differences[0].fix
+
+
+def test_an_adopted_image_keeps_its_pythonpath():
+    """It may have set it itself: an EDF that unsets it would take modules away."""
+    there = snapshot({"live/leaking_env": {"PYTHONPATH": "/opt/own", "OMP_NUM_THREADS": "1"}})
+    assert Manifest.adopt("theirs", there).env == {"PYTHONPATH": "/opt/own"}
 
 
 @pytest.mark.parametrize("policy", ["strict", "minor"])

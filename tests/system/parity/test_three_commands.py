@@ -1,0 +1,153 @@
+"""`make image && make edf && make preflight` in a fresh clone, and what of an image is then proved."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cluster.bases import base_image, docker, interpreters
+from cluster.engine import Engine
+from cluster.foreign import bring_dill
+from cluster.project import FCX, Project
+from parity.images import OWN
+from places import REPOSITORY
+
+from fcx.local import cluster
+
+pytestmark = pytest.mark.docker
+
+MINOR = OWN.rpartition(".")[0]
+PACKAGES = f"/usr/local/lib/python{MINOR}/site-packages"
+DOCKERFILE = f"""FROM python:{OWN}-slim
+COPY dill/ {PACKAGES}/
+COPY own.py /opt/own/own.py
+ENV PYTHONPATH=/opt/own
+RUN date +%s%N > /stamp && cp /stamp {PACKAGES}/stamp_module.py
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with nothing set up, its image's Dockerfile, and a cluster with the same engine."""
+    if OWN not in interpreters():
+        pytest.skip(f"no Python {OWN} here that could be put into an image")
+    base_image(engine, OWN)
+    for name, value in engine.env.items():
+        monkeypatch.setenv(name, value)
+    home = tmp_path / "home"
+    home.mkdir()
+    with cluster(filesystems=[str(home)]) as site:
+        made = Project(tmp_path / "clone", {**engine.env, **site, "HOME": str(home)})
+        bring_dill(made.root / "containers/dill")
+        made.write("containers/own.py", f"NAME = {tmp_path.name!r}\n")
+        made.write("containers/Dockerfile", DOCKERFILE)
+        shutil.copy(REPOSITORY / "Makefile", made.root)
+        made.write("pyproject.toml", "")
+        made.write(".venv/.ready", "")
+        made.write(".venv/bin/fcx", f'#!/bin/sh\nexec {shlex.join(FCX)} "$@"\n').chmod(0o755)
+        yield made
+
+
+def make(project: Project, target: str, arguments: str = "", code: int = 0) -> str:
+    """What a target says on both channels."""
+    done = subprocess.run(
+        ["make", "--silent", target, f"ARGS={arguments}"],
+        cwd=project.root, env=project.environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode != 0) is bool(code), done.stdout
+    return done.stdout
+
+
+def judged(project: Project, *words: str, code: int = 0) -> dict[str, dict[str, str]]:
+    """The differences that a preflight finds, by code."""
+    said = project.fcx("preflight", "--json", *words, code=code).stdout
+    return {one["code"]: one for one in json.loads(said)["differences"]}
+
+
+def test_in_a_row_they_judge_the_edf_just_written(clone: Project):
+    """Without an option: the working directory is proposed, the image's own PYTHONPATH is kept."""
+    make(clone, "image")
+    make(clone, "edf")
+    edf = (clone.root / "edf/fcx-image.toml").read_text()
+    assert "PYTHONPATH" not in edf
+    said = make(clone, "preflight", "--python /usr/local/bin/python3")
+    assert "edf/fcx-image.toml" in said
+    assert f"taking {clone.env['HOME']}" in said
+    assert "passed" in said
+    assert clone.manifest().build_id[:12] in said
+    assert "image-changed" not in judged(clone, "--policy", "strict", code=3)
+
+
+def test_what_is_in_the_image_decides_and_not_its_record(clone: Project, engine: Engine):
+    """A step that is not repeatable, a changed module, a copied record: each is another image."""
+    first = clone.build()
+    clone.fcx("edf", "write")
+    assert "image-changed" not in judged(clone)
+    again = clone.build("--no-cache")
+    assert again["recipe_id"] == first["recipe_id"]
+    assert again["build_id"] != first["build_id"]
+    assert again["tag"] != first["tag"]
+    assert "build-id" in judged(clone, code=3)  # the EDF still names the first
+    clone.fcx("edf", "write")
+    assert "image-changed" not in judged(clone)
+    steps = {
+        "a changed module": f"FROM {again['tag']}\nRUN echo '#' >> {PACKAGES}/dill/_dill.py\n",
+        "the record in the base": f"FROM python:{OWN}-slim\nCOPY --from={again['tag']} "
+        "/etc/fcx/image.json /etc/fcx/image.json\nENV PYTHONPATH=/opt/own\n"
+        f"COPY --from={again['tag']} {PACKAGES}/dill {PACKAGES}/dill\n",
+    }
+    for name, text in steps.items():
+        docker(engine, "build", "-t", again["tag"], "-", input=text)
+        found = judged(clone, "--fresh", code=3)
+        assert "image-changed" in found, name
+        docker(engine, "tag", again["image_id"], again["tag"])
+
+
+def test_the_fix_of_a_changed_image_makes_it_pass(clone: Project, engine: Engine):
+    """As it is printed, run by a shell."""
+    built = clone.build()
+    clone.fcx("edf", "write")
+    text = f"FROM {built['tag']}\nRUN echo '#' >> {PACKAGES}/dill/_dill.py\n"
+    docker(engine, "build", "-t", built["tag"], "-", input=text)
+    fix = judged(clone, "--fresh", code=3)["image-changed"]["fix"]
+    path = f"{clone.root}/.venv/bin"
+    env = {**clone.environment()}
+    env["PATH"] = f"{path}:{env['PATH']}"
+    done = subprocess.run(["sh", "-ec", fix], cwd=clone.root, env=env, check=False)
+    assert done.returncode == 0
+    assert "image-changed" not in judged(clone)
+
+
+def test_a_mount_over_the_packages_is_named_and_not_rebuilt(clone: Project):
+    """Its fix is to take the mount away: nothing that writes or builds would change it."""
+    clone.build()
+    over = clone.root.parent / "over"
+    over.mkdir()
+    (over / "__init__.py").write_text("")
+    mount = f"{over}:{PACKAGES}/dill/tests"
+    clone.write("fcx.toml", f"[edf]\nmounts = [{json.dumps(mount)}]\n")
+    clone.fcx("edf", "write")
+    found = judged(clone)["image-overlaid"]
+    assert f"{PACKAGES}/dill/tests" in found["fix"]
+    clone.write("fcx.toml", "")
+    clone.fcx("edf", "write")
+    assert "image-overlaid" not in judged(clone)
+
+
+def test_an_image_older_than_its_source_is_said(clone: Project):
+    """By `edf write` and preflight; the fix that is printed ends it."""
+    clone.build()
+    assert "source changed" not in clone.fcx("edf", "write").stderr
+    clone.write("containers/requirements.txt", "tqdm\n")
+    assert "source changed" in clone.fcx("edf", "write").stderr
+    stale = judged(clone)["image-stale"]
+    assert stale["severity"] == "warn"
+    clone.build()
+    clone.fcx("edf", "write")
+    assert "image-stale" not in judged(clone)
