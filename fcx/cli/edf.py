@@ -53,7 +53,7 @@ def write(
     Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
     """
     from ..config import Settings
-    from ..edf.generate import generate
+    from ..edf.generate import generate, reach
     from ..files import EDF_FOLDER, edf_path, write_whole
 
     settings = Settings.load()
@@ -65,8 +65,10 @@ def write(
     target = output or edf_path(record.name, settings.root / EDF_FOLDER)
     text = _rewritten(settings, target, edf, record, place)
     write_whole(target, text)
-    findings = _findings(text, target, dialect or place.engine, place, record)
     warning = _warning(record, settings, sqsh)
+    findings = _findings(text, target, dialect or place.engine, place, record)
+    if reach(record, settings.edf, sqsh):  # the warning says more of that
+        findings = [finding for finding in findings if finding.code != "local-image"]
     if not as_json:
         _tell(edf, target, warning, findings)
         return
@@ -84,7 +86,9 @@ def check(
     manifest: ManifestOption = None,
     site: SiteOption = "",
     dialect: DialectOption = "",
-    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail on warnings and notes too.")
+    ] = False,
     on_cluster: Annotated[
         bool,
         typer.Option("--on-cluster", help="This is where it runs: look at paths and variables."),
@@ -93,9 +97,10 @@ def check(
 ) -> None:
     """Tell what is wrong with EDFs, or may go wrong, and how to fix it.
 
-    The image is known by --manifest, else by the manifest beside each EDF. Exit code 1 for errors,
-    and with --strict for warnings. Without --dialect and --site, whatever either engine would
-    refuse is said.
+    Errors cannot run, warnings do not do what they say, notes do and may surprise later. The image
+    is known by --manifest, else by the manifest beside each EDF. Exit code 1 for errors, and with
+    --strict for all. Without --dialect and --site it is checked for the CE, with one note of what
+    the Sarus suite would refuse.
     """
     from ..config import Settings
 
@@ -108,8 +113,7 @@ def check(
     else:
         for finding in found:
             typer.echo(finding.message())
-        errors = sum(finding.severity == "error" for finding in found)
-        typer.echo(f"errors: {errors}, warnings: {len(found) - errors}", err=True)
+        typer.echo(_counted(found), err=True)
     if any(strict or finding.severity == "error" for finding in found):
         raise typer.Exit(1)
 
@@ -145,6 +149,14 @@ def render(
     if missing := undefined(whole, variables):
         names = ", ".join(f"${{{name}}}" for name in missing)
         typer.echo(f"not set on this machine, left for the cluster: {names}", err=True)
+
+
+def _counted(findings: list[Finding]) -> str:
+    """How many there are of each severity; notes only where there are any."""
+    told = [finding.severity for finding in findings]
+    counts = {kind: told.count(kind) for kind in ("error", "warning", "note")}
+    notes = f", notes: {counts['note']}" if counts["note"] else ""
+    return f"errors: {counts['error']}, warnings: {counts['warning']}{notes}"
 
 
 def _located(file: str) -> str:

@@ -1,12 +1,12 @@
 """Tell what is wrong with an EDF: every finding has a place, a reason and a fix.
 
-Errors are what no engine (or not the engine asked about) can run; warnings are what may go wrong,
-or goes wrong on the other engine. The rules stand in ``rules/``.
+Errors are what the engine cannot run; warnings what does not do what it says; notes what does, and
+may surprise later. The rules stand in ``rules/``, how findings are told in ``summary``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from ..config import Site
 from ..errors import EdfError
@@ -16,27 +16,49 @@ from .findings import Finding, broken
 from .index import Index
 from .merge import Lookup, merged
 from .read import from_data
-from .rules import hooks, image, keys, mounts, settings, variables
+from .rules import (
+    bash,
+    hooks,
+    image,
+    keys,
+    mounts,
+    placeholders,
+    searchpaths,
+    settings,
+    shadowing,
+    variables,
+)
 from .rules.context import ERROR, WARNING, Context, Hit
+from .schema import DIALECTS
 from .soundness import sound_part
+from .summary import summary
 from .toml import Path, load
 
 RULES = (
     keys.keys,
+    keys.misplaced,
     keys.scalars,
     image.image,
+    image.levels,
     mounts.mounts,
-    mounts.shadowing,
+    mounts.one_target,
+    shadowing.shadowing,
     settings.settings,
+    settings.bases,
+    placeholders.placeholders,
     variables.variables,
-    variables.search_paths,
+    bash.bash,
+    searchpaths.search_paths,
     hooks.names,
     hooks.values,
     hooks.variant,
     hooks.needs,
 )
 
-_AT_KEY = {"unknown-key", "sarus-key", "key-in-table", "unknown-annotation", "missing-com"}
+_AT_KEY = {
+    *("unknown-key", "sarus-key", "key-in-table", "unknown-annotation", "missing-com"),
+    *("annotation-outside", "variable-in-annotations"),
+}
 """Codes of findings about a key; the others are about a value."""
 
 _BASE: Path = ("base_environment",)
@@ -55,7 +77,8 @@ def check(
 ) -> list[Finding]:
     """All findings of an EDF, in the order of their places; never raises for what is in it.
 
-    An empty ``dialect`` means both. ``lookup`` finds what it is based on; ``variables`` and
+    Those of one kind are one finding, with its parts. An empty ``dialect`` means the CE, and one
+    note of what Sarus would refuse. ``lookup`` finds what it is based on; ``variables`` and
     ``exists`` are given where the check runs on the machine that the EDF is for.
     """
     try:
@@ -64,14 +87,23 @@ def check(
         return [broken(error, text)]
     sound, edf_data, hits = sound_part(data)
     edf = from_data(edf_data, text, file)
-    whole, of_bases = _whole(edf, lookup)
+    whole, bases, of_bases = _whole(edf, lookup)
     hits += of_bases + list(_byte_order_mark(text))
-    context = Context(sound, edf, whole, dialect, site, manifest, variables, exists)
-    for rule in RULES:
-        hits += rule(context)
     index = Index(text)
-    found = [_finding(hit, file, index) for hit in hits]
-    return sorted(dict.fromkeys(found), key=lambda f: (f.line, f.column, f.code))
+    asked = (site, manifest, variables, exists)
+    by_engine = {
+        engine: [
+            _finding(hit, file, index)
+            for hit in (*hits, *_hits(Context(sound, edf, whole, bases, index, engine, *asked)))
+        ]
+        for engine in ([dialect] if dialect else DIALECTS)
+    }
+    return summary(by_engine)
+
+
+def _hits(context: Context) -> Iterator[Hit]:
+    for rule in RULES:
+        yield from rule(context)
 
 
 def _finding(hit: Hit, file: str, index: Index) -> Finding:
@@ -88,16 +120,18 @@ def _byte_order_mark(text: str) -> list[Hit]:
     return [Hit((), "byte-order-mark", WARNING, what, why, fix)]
 
 
-def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, list[Hit]]:
-    """The merged EDF, None if a base is absent; and what is to be said about the bases."""
+def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, tuple[Edf, ...], list[Hit]]:
+    """The merged EDF, None if a base is absent; its bases; and what is to be said about them."""
     if not edf.base_environment:
-        return edf, []
+        return edf, (), []
     absent: list[str] = []
+    found: list[Edf] = []
 
     def seek(name: str) -> Edf:
         try:
             if lookup is not None:
-                return lookup(name)
+                found.append(lookup(name))
+                return found[-1]
         except EdfError as error:
             if error.file != UNNAMED:
                 raise
@@ -108,10 +142,11 @@ def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, list[Hit]]:
         whole = merged(edf, seek)
     except EdfError as error:
         why, fix = "the engine reads it first", "correct what it is based on"
-        return None, [Hit(_BASE, "base-environment", ERROR, str(error.message), why, fix)]
+        hit = Hit(_BASE, "base-environment", ERROR, str(error.message), why, fix)
+        return None, tuple(found), [hit]
     if not absent:
-        return whole, []
+        return whole, tuple(found), []
     what = f"{', '.join(absent)} is not on this machine, so what it says was not checked"
     why = "it is looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
     fix = "check it on the cluster, or copy it to this machine"
-    return None, [Hit(_BASE, "base-absent", WARNING, what, why, fix)]
+    return None, tuple(found), [Hit(_BASE, "base-absent", WARNING, what, why, fix)]

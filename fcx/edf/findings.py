@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from ..errors import EdfError
@@ -13,7 +13,10 @@ from .rules.context import ERROR
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing to say about an EDF. ``severity`` is ``error`` or ``warning``; places from 1."""
+    """One thing to say about an EDF. ``severity`` is error, warning or note; places from 1.
+
+    ``parts`` are the findings that it stands for, where they are more than one.
+    """
 
     file: str
     line: int
@@ -23,6 +26,11 @@ class Finding:
     what: str
     why: str
     fix: str
+    parts: tuple[Finding, ...] = field(default=(), repr=False)
+
+    def singles(self) -> list[Finding]:
+        """The findings that it stands for, or itself."""
+        return [one for part in self.parts for one in part.singles()] or [self]
 
     def message(self) -> str:
         """Three lines for a person."""
@@ -31,8 +39,8 @@ class Finding:
         return "\n    ".join(map(_plain, (*lines, f"fix: {self.fix}")))
 
     def to_data(self) -> dict[str, Any]:
-        """The fields, for JSON."""
-        return asdict(self)
+        """The fields but for the parts, for JSON."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "parts"}
 
 
 def _plain(text: str) -> str:

@@ -43,8 +43,12 @@ class Reference:
         return f"{user}{registry}{self.repository}{tag}{digest}"
 
 
+_FILE = re.compile(r"\.(sqsh|sqfs|squashfs|sif|simg|tar|tgz|tar\.(gz|xz|bz2|zst))$")
+_IN_A_VARIABLE = re.compile(r"\$\{?\w+(:-[^}]*)?\}?/")
+
+
 def _is_path(text: str) -> bool:
-    """Whether an image is given as a file rather than as a reference to a registry."""
-    return text.startswith(("/", "./", "../", "~")) or bool(
-        re.search(r"\.(sqsh|sqfs|squashfs)$", text) or re.match(r"\$\{?\w+(:-[^}]*)?\}?/", text)
-    )
+    """Whether an image is given as a file, of whatever kind, rather than as a reference."""
+    if text.startswith(("/", "./", "../", "~")):
+        return True
+    return bool(_FILE.search(text) or _IN_A_VARIABLE.match(text))

@@ -7,7 +7,8 @@ from copy import deepcopy
 from typing import Any
 
 from .rules.context import ERROR, Hit
-from .schema import STRINGS, wrong_types
+from .rules.fixes import UP, line, move
+from .schema import ARRAYS, KEYS, STRINGS, SWITCHES, wrong_types
 from .toml import Path
 
 
@@ -41,13 +42,29 @@ def _without_gaps(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fix(path: Path, data: Mapping[str, Any]) -> str:
-    name, value = path[0], data[str(path[0])]
-    if name in ("entrypoint", "writable"):
-        return f"write {name} = true or {name} = false, without quotes"
-    if name in ("mounts", "devices") and isinstance(value, str):
-        return f'write {name} = ["{value}"]'
+    name, value = str(path[0]), data[str(path[0])]
+    if name in SWITCHES:
+        on = str(value).lower() not in ("false", "no", "off", "0", "")
+        return f"{line(name, on)}, without quotes"
+    if name in ARRAYS and isinstance(value, str):
+        return line(name, [value])
+    if name in ("env", "annotations") and isinstance(value, dict) and len(path) > 1:
+        return _fix_entry(path, value)
     if name in ("env", "annotations"):
-        return (
-            f'write name = "value" below [{name}]; keys such as mounts go above the first [table]'
-        )
-    return "put the value in quotes" if name in ("image", "workdir") else "put each item in quotes"
+        return f'write it as a table: [{name}], and below it name = "value" on lines of their own'
+    return "put the value in quotes"
+
+
+def _fix_entry(path: Path, table: Mapping[str, Any]) -> str:
+    """Of a table or an array where ``[env]`` and ``[annotations]`` hold strings."""
+    found: Any = table
+    for part in path[1:]:
+        found = found[part]
+    last = str(path[-1])
+    if last in KEYS:
+        return UP
+    if path[0] == "env" and last in ("com", "hooks"):
+        return move("annotations")
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], (str, int, float)):
+        return line(last, str(found[0]))
+    return f"write one string, as in {line(last, '...')}"

@@ -9,12 +9,15 @@ from typing import Any, NamedTuple
 from ...config import Site
 from ...parity.manifest import Manifest
 from ..document import Edf
+from ..index import Index
 from ..mounts import Mount
 from ..schema import KEYS, leaves
 from ..toml import Path
 from ..variables import expand
+from .fixes import instead
 
-ERROR, WARNING = "error", "warning"
+ERROR, WARNING, NOTE = "error", "warning", "note"
+"""The engine cannot run it; it does not do what it says; it does, and may surprise later."""
 
 
 class Hit(NamedTuple):
@@ -31,22 +34,27 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True)
 class Context:
-    """What the rules look at. ``whole`` is the merged EDF, None where a base of it is absent."""
+    """What the rules look at, for one engine.
+
+    ``whole`` is the merged EDF, None where a base of it is absent; ``bases`` are those that were
+    found, at whatever level.
+    """
 
     data: Mapping[str, Any]
     edf: Edf
     whole: Edf | None
-    dialect: str = ""
+    bases: tuple[Edf, ...]
+    index: Index
+    dialect: str
     site: Site | None = None
     manifest: Manifest | None = None
     variables: Mapping[str, str] | None = None
     exists: Callable[[str], bool] | None = None
 
-    def refused_by(self, engine: str) -> str:
-        """Severity of what only this engine refuses: empty where it does not matter."""
-        if self.dialect:
-            return ERROR if self.dialect == engine else ""
-        return WARNING
+    @property
+    def sarus(self) -> bool:
+        """Whether it is for `srun --edf` rather than for `srun --environment`."""
+        return self.dialect == "sarus"
 
     def strings(self) -> Iterator[tuple[Path, str]]:
         """Every string of the file in which variables are expanded, with its path."""
@@ -82,4 +90,4 @@ RELATIVE = "it is looked for in the folder that srun is called in, not beside th
 def tilde(path: Path, name: str) -> Hit:
     """What is said of a path that begins with ``~``."""
     what, why = f"~ in {name}", "engines expand variables, not ~"
-    return Hit(path, "tilde", WARNING, what, why, "write ${HOME}", "~")
+    return Hit(path, "tilde", WARNING, what, why, instead("${HOME}", "~"), "~")

@@ -1,4 +1,4 @@
-"""The image: whether there is one, and whether it is there, fixed, and spelt as it must be."""
+"""The image: whether there is one, and whether the system's processor can run it."""
 
 from __future__ import annotations
 
@@ -7,86 +7,64 @@ from collections.abc import Iterator
 
 from ..reference import Reference
 from ..toml import Path
-from ..variables import VARIABLE
-from .context import ERROR, RELATIVE, WARNING, Context, Hit, tilde
+from . import fixes
+from .context import ERROR, WARNING, Context, Hit
+from .files import image_file
+from .references import reference
 
 _IMAGE: Path = ("image",)
-_SCRATCH = re.compile(r"\$\{SCRATCH(:-[^}]*)?\}|(/capstor|/iopsstor)?/scratch(/|$)")
-_UNIQUE_TAG = re.compile(r"(^|.*[-_.])[0-9a-f]{12,64}")
 _ARCHITECTURE = re.compile(r"(?:^|[-_.:/+])(arm64|aarch64|amd64|x86_64|x86)(?=[-_.:/+]|$)")
 _DOCKER_NAMES = {"aarch64": "arm64", "x86_64": "amd64", "x86": "amd64"}
 
 
 def image(context: Context) -> Iterator[Hit]:
     """The image: whether there is one, and whether it is there, fixed, and spelt as it must be."""
-    if context.whole and context.whole.image is None and "image" not in context.data:
-        severity = ERROR if context.dialect == "sarus" else WARNING
-        why = "the CE then enters no container, and Sarus refuses the file"
-        fix = 'add image = "...", or base_environment; fine in a file that is only a base'
-        yield Hit((), "no-image", severity, "there is no image", why, fix)
     text = context.edf.image
+    if text is None and "image" not in context.data:
+        yield from _absent(context)
+    elif text == "":
+        yield _empty(context)
     if not text:
         return
     parsed = Reference.parse(text)
-    yield from (
-        _image_path(context, parsed.path) if parsed.path else _reference(context, text, parsed)
-    )
+    if parsed.path:
+        yield from image_file(context, parsed.path)
+    else:
+        yield from reference(context, text, parsed)
     yield from _architecture(context, text)
 
 
-def _image_path(context: Context, path: str) -> Iterator[Hit]:
-    if severity := context.refused_by("sarus"):
-        why = "Sarus takes references to a registry only"
-        fix = "push the image and name it as registry/name:tag; fine for the CE"
-        yield Hit(_IMAGE, "sqsh-image", severity, "the image is a file", why, fix)
-    if path.startswith("~"):
-        yield tilde(_IMAGE, "image")
-    elif not path.startswith(("/", "$")):
-        what, why = "the image's path is relative", RELATIVE
-        fix = "write the absolute path of the cluster"
-        yield Hit(_IMAGE, "image-relative", WARNING, what, why, fix)
-    scratch = context.site.scratch.rstrip("/") if context.site else ""
-    if _SCRATCH.match(path) or (scratch and path.startswith(f"{scratch}/")):
-        what, why = "the image is on scratch", "files there are cleaned up after 30 or 14 days"
-        fix = "keep it under a store or project folder, or be ready to copy it again"
-        yield Hit(_IMAGE, "scratch-image", WARNING, what, why, fix)
-    if real := context.missing(path):
-        what = f"there is no {real} on this machine"
-        why = "the engine's own message will be hard to read"
-        yield Hit(_IMAGE, "missing-image", ERROR, what, why, "copy the image there, or correct it")
-
-
-def _reference(context: Context, text: str, parsed: Reference) -> Iterator[Hit]:
-    if "://" in text or re.search(r"\s", text):
-        what = "the image is neither a path nor a reference"
-        why = "a reference has no scheme and no blanks"
-        severity = ERROR if re.search(r"\s", text) else WARNING
-        fix = "write [REGISTRY#]NAME:TAG for the CE, [REGISTRY/]NAME:TAG for Sarus"
-        yield Hit(_IMAGE, "image-form", severity, what, why, fix)
+def _absent(context: Context) -> Iterator[Hit]:
+    if context.whole is None or context.whole.image:
         return
-    yield from _separator(context, parsed)
-    literal = VARIABLE.sub("", parsed.repository)
-    if literal != literal.lower():
-        what, why = "the repository has upper-case letters", "registries take lower case only"
-        fix = f"write {VARIABLE.sub(lambda m: m[0], parsed.repository.lower())}"
-        yield Hit(_IMAGE, "uppercase-repository", ERROR, what, why, fix, parsed.repository)
-    if not parsed.digest and "$" not in text and not _UNIQUE_TAG.fullmatch(parsed.tag):
-        what = f"the tag {parsed.tag or 'latest'} may move"
-        why = "the engine keeps the first image of that name in its cache, however old it gets"
-        fix = "name a digest (NAME@sha256:...), as `fcx image push` and `fcx edf write` do"
-        yield Hit(_IMAGE, "moving-tag", WARNING, what, why, fix, parsed.tag)
+    severity = ERROR if context.sarus else WARNING
+    why = "the CE then enters no container, and Sarus refuses the file"
+    fix = 'add image = "...", or base_environment; fine in a file that is only a base'
+    yield Hit((), "no-image", severity, "there is no image", why, fix)
 
 
-def _separator(context: Context, parsed: Reference) -> Iterator[Hit]:
-    if parsed.hashed and (severity := context.refused_by("sarus")):
-        what, why = "the registry ends in '#'", "Sarus takes registry/image"
-        fix = f"for Sarus write {parsed.spelt('sarus')}; fine for the CE"
-        yield Hit(_IMAGE, "registry-separator", severity, what, why, fix, "#")
-    elif parsed.registry and not parsed.hashed and context.dialect != "sarus":
-        what = "the registry ends in '/'"
-        why = "the CE's documented form is registry#image; older ones look on Docker Hub instead"
-        fix = f"write {parsed.spelt('ce')}"
-        yield Hit(_IMAGE, "registry-separator", WARNING, what, why, fix, "/")
+def _empty(context: Context) -> Hit:
+    what, why = "image is empty", "the CE then enters no container, and the host's own Python runs"
+    given = context.manifest.repo_digest if context.manifest else ""
+    if any(base.image for base in context.bases):
+        fix = f"{fixes.OUT}, so that the image of what it is based on holds"
+    elif given:
+        fix = fixes.line("image", Reference.parse(given).spelt(context.dialect))
+    else:
+        fix = "name an image of a registry or the path of a .sqsh; `fcx edf write` does"
+    return Hit(_IMAGE, "no-image", ERROR, what, why, fix)
+
+
+def levels(context: Context) -> Iterator[Hit]:
+    """Bases that Sarus refuses: it checks each file by itself."""
+    whole = context.whole
+    for base in context.bases if context.sarus else ():
+        if base.image is None and not base.base_environment:
+            what = f"the base {base.file} has neither image nor base_environment"
+            why = "Sarus checks each file by itself, and wants one of them in it"
+            name = (whole.image if whole else "") or "..."
+            fix = f"in {base.file}, {fixes.top('image', name)}"
+            yield Hit(("base_environment",), "base-level", ERROR, what, why, fix)
 
 
 def _architecture(context: Context, text: str) -> Iterator[Hit]:
@@ -95,11 +73,13 @@ def _architecture(context: Context, text: str) -> Iterator[Hit]:
         return
     if manifest:
         found, severity = manifest.architecture, ERROR
+        build = f"`fcx image build --platform linux/{site.architecture}`"
+        fix = f"build it with {build}, push it and write the EDF again"
     else:
         named = _ARCHITECTURE.search(text)
         found, severity = (_DOCKER_NAMES.get(named[1], named[1]) if named else ""), WARNING
+        fix = f"name an image for {site.architecture}"
     if found and found != site.architecture:
         what = f"the image is for {found}, {site.name} is {site.architecture}"
         why = "its programs cannot run on it; the CE says so only in passing"
-        fix = f"build it with `fcx image build --platform linux/{site.architecture}`"
         yield Hit(_IMAGE, "architecture", severity, what, why, fix)

@@ -1,21 +1,19 @@
-"""Mounts that are none, or that hide what the image brings."""
+"""Mounts that are none, that are not there, or that an engine takes differently."""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 
-from ...parity.manifest import Manifest
-from ..mounts import Mount
+from ..mounts import Mount, split
 from ..toml import Path
+from ..variables import VARIABLE
+from . import fixes
 from .context import ERROR, RELATIVE, WARNING, Context, Hit, tilde
+from .flags import flags
 
-_PYTHON_PLACES = {
-    *("/", "/usr", "/usr/bin", "/usr/lib", "/usr/lib64", "/bin", "/lib", "/lib64", "/opt"),
-    *("/usr/local", "/usr/local/bin", "/usr/local/lib", "/opt/venv", "/opt/conda", "/venv"),
-}
-_PYTHON_PARTS = re.compile(r"/(site|dist)-packages(/|$)|/lib/python3(\.\d+)?$|/bin/python[\d.]*$")
-_HOME = re.compile(r"/|/(users|home)|(\$\{HOME\}|/users/[^/]+|/home/[^/]+|/root)(/\.local(/lib)?)?")
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - the node's, named to a reader
 
 
 def mounts(context: Context) -> Iterator[Hit]:
@@ -26,68 +24,84 @@ def mounts(context: Context) -> Iterator[Hit]:
             fix = "write the source and the target, both absolute, with one colon in between"
             yield Hit(path, "mount-form", ERROR, what, why, fix)
             continue
-        yield from _mount_ends(context, path, mount)
-        if mount.single and (severity := context.refused_by("sarus")):
-            what, why = f"{text} is a single path", "Sarus wants source and target; the CE takes it"
-            yield Hit(path, "single-path-mount", severity, what, why, f'write "{text}:{text}"')
-        if any("," in flag for flag in mount.flags):
-            what, why = "the mount's flags are joined by ','", "engines join them by '+'"
-            yield Hit(path, "mount-flags", WARNING, what, why, "write them as ro+private", ",")
+        if context.sarus:
+            yield from _sarus(path, text, mount)
+        yield from _source(context, path, mount)
+        yield from _target(context, path, mount)
+        yield from flags(context, path, mount)
 
 
-def _mount_ends(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
-    source, target = mount.source, mount.target
-    if source.startswith("~") or target.startswith("~"):
+def _sarus(path: Path, text: str, mount: Mount) -> Iterator[Hit]:
+    """What the Sarus suite's parser refuses: it splits at each colon."""
+    if mount.single:
+        what, why = f"{text} is a single path", "Sarus wants source and target"
+        fix = fixes.item(_without_colons(str(mount)))
+        yield Hit(path, "single-path-mount", ERROR, what, why, fix)
+    elif mount.source in ("tmpfs", "umount"):
+        what, why = f"{mount.source} as a source", "Sarus mounts files and folders only"
+        fix = fixes.OUT
+        if mount.source == "tmpfs":
+            fix += f"; for a folder in memory {fixes.item(f'{_IN_MEMORY}:{mount.target}')}"
+        yield Hit(path, "mount-source", ERROR, what, why, fix)
+    elif text.count(":") + 1 != len(split(text)) or text.endswith(":"):
+        what, why = f"{text!r} has colons to spare", "Sarus splits a mount at each of them"
+        yield Hit(path, "mount-colons", ERROR, what, why, fixes.item(_without_colons(str(mount))))
+
+
+def _without_colons(text: str) -> str:
+    """Defaults in Bash's other form, ``${NAME-default}``, which has no colon."""
+
+    def plain(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if name is None or default is None:
+            return match[0]
+        return f"${{{name}-{default}}}" if ":" not in default else f"${{{name}}}"
+
+    return VARIABLE.sub(plain, text)
+
+
+def _source(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
+    source = mount.source
+    if source.startswith("~") or mount.target.startswith("~"):
         yield tilde(path, "mount")
     elif source not in ("tmpfs", "umount") and not source.startswith(("/", "$")):
-        severity = WARNING if source.startswith(".") else context.refused_by("sarus") or WARNING
+        severity = ERROR if context.sarus and not source.startswith(".") else WARNING
         what = f"the mount's source {source} is relative"
         yield Hit(path, "mount-relative", severity, what, RELATIVE, "write the absolute path")
-    if not mount.single and not target.startswith(("/", "$", "~")):
-        severity = context.refused_by("sarus") if target[0] != "." else ""
-        severity = severity or WARNING
-        what = f"the mount's target {target} is not absolute"
-        why = "a container has no folder to start it from"
-        yield Hit(path, "mount-target", severity, what, why, "write the absolute path")
     if real := context.missing(source):
         what, why = f"there is no {real} on this machine", "the container does not start then"
-        yield Hit(path, "missing-source", ERROR, what, why, "make the folder, or correct it")
+        fix = f"make the folder, `mkdir -p {real}`, or correct it"
+        yield Hit(path, "missing-source", ERROR, what, why, fix)
 
 
-def shadowing(context: Context) -> Iterator[Hit]:
-    """Mounts that hide the image's Python, or let a home's packages in."""
-    safe = context.whole is None or bool(context.whole.env.get("PYTHONNOUSERSITE"))
+def _target(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
+    target = mount.target
+    if mount.single or target.startswith(("/", "$", "~")):
+        return
+    severity = ERROR if context.sarus and not target.startswith(".") else WARNING
+    what = f"the mount's target {target} is not absolute"
+    why, fix = "a container has no folder to start it from", "write the absolute path"
+    if re.fullmatch(r"(r[ow]|r?(private|slave|shared)|sqsh)(\+.*)?", target) and not mount.flags:
+        why = "flags are the third part of a mount, and this has two"
+        fix = fixes.item(f"{mount.source}:{mount.source}:{target}")
+    yield Hit(path, "mount-target", severity, what, why, fix)
+
+
+def one_target(context: Context) -> Iterator[Hit]:
+    """Mounts of different sources on one target, of which the last hides the others."""
+    below = (Mount.parse(text) for base in context.bases for text in base.mounts)
+    taken = {_plain(mount.target): _plain(mount.source) for mount in below if mount}
     for path, _, mount in context.mounts():
-        if mount is None:
+        if mount is None or mount.source == "umount":
             continue
-        target = mount.target.rstrip("/") or "/"
-        hidden, severity = _hidden(target, context.manifest)
-        if hidden and mount.source != "umount":
-            what = f"the mount at {target} hides {hidden}"
-            why = "tasks then run the host's files, not the image's"
-            fix = "mount it elsewhere in the container, as /host" + target.rstrip("/")
-            yield Hit(path, "shadows-python", severity, what, why, fix)
-        elif _HOME.fullmatch(target) and not safe:
-            what = f"the mount at {target} brings ~/.local into the image"
-            why = "packages that you installed there with pip get ahead of the image's own"
-            fix = 'add PYTHONNOUSERSITE = "1" below [env], or mount only the folder you need'
-            yield Hit(path, "home-without-nousersite", WARNING, what, why, fix)
+        source, target = _plain(mount.source), _plain(mount.target)
+        earlier = taken.get(target, source)
+        if earlier not in (source, "umount"):
+            what = f"{earlier} and {source} are both mounted at {target}"
+            why, fix = "the last one hides what was mounted before it", f"{fixes.OUT}, or the other"
+            yield Hit(path, "mount-twice", WARNING, what, why, fix)
+        taken[target] = source
 
 
-def _hidden(target: str, manifest: Manifest | None) -> tuple[str, str]:
-    """What of Python a mount hides, and how bad that is; the manifest knows, else it is a guess."""
-    if manifest is None:
-        likely = target in _PYTHON_PLACES or bool(_PYTHON_PARTS.search(target))
-        return ("what the image has there, Python most likely" if likely else ""), WARNING
-    python = manifest.python
-    if _covers(target, python.executable):
-        return f"the interpreter {python.executable}", ERROR
-    for prefix in (python.prefix, python.base_prefix):
-        library = f"{prefix}/lib/python{python.minor}"
-        if prefix and (_covers(target, library) or _covers(library, target)):
-            return f"Python's library {library}", WARNING
-    return "", WARNING
-
-
-def _covers(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+def _plain(path: str) -> str:
+    return posixpath.normpath(path) if path.startswith(("/", "$")) else path

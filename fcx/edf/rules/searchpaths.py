@@ -1,0 +1,55 @@
+"""``PATH`` and its like, where they let the host's files in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..variables import VARIABLE
+from . import fixes
+from .context import NOTE, WARNING, Context, Hit
+
+SEARCH_PATHS = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH")
+"""Variables through which the host's files can get ahead of the image's."""
+
+_USUAL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def search_paths(context: Context) -> Iterator[Hit]:
+    """``PATH`` and its like, where they let the host's files in."""
+    env = context.data.get("env", {})
+    for name in SEARCH_PATHS:
+        text = env.get(name)
+        if isinstance(text, str):
+            yield from _from_host(context, name, text)
+            yield from _relative(context, name, text)
+
+
+def _from_host(context: Context, name: str, text: str) -> Iterator[Hit]:
+    taken = [m for m in VARIABLE.finditer(text) if (m["name"] or m["bare"]) in SEARCH_PATHS]
+    for match in taken:
+        what = f"{name} takes in the host's {match[0]}"
+        why = "programs and libraries of the host then run in place of the image's"
+        better = text
+        for each in taken:
+            better = better.replace(each[0], _of_image(context, each["name"] or each["bare"]))
+        better = ":".join(entry for entry in better.split(":") if entry)
+        fix = fixes.line(name, better) if better else fixes.OUT
+        yield Hit(("env", name), "path-from-host", NOTE, what, why, fix, match[0])
+
+
+def _relative(context: Context, name: str, text: str) -> Iterator[Hit]:
+    entries = text.split(":")
+    relative = [entry for entry in entries if not entry.startswith(("/", "$"))]
+    if name == "PATH" and relative:
+        what = f"PATH has the entry {relative[0]!r}" if text else "PATH is unset"
+        why = "programs are then looked for in the current folder, or not found at all"
+        kept = ":".join(entry for entry in entries if entry not in relative)
+        fix = fixes.line(name, kept or _of_image(context, name))
+        yield Hit(("env", name), "path-relative", WARNING, what, why, fix)
+
+
+def _of_image(context: Context, name: str) -> str:
+    """What the image itself has there, as an EDF must spell it."""
+    given = context.manifest.env.get(name, "") if context.manifest else ""
+    absolute = ":".join(entry for entry in given.split(":") if entry.startswith("/"))
+    return absolute.replace("$", "$$") or (_USUAL if name == "PATH" else "")
