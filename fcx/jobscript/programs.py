@@ -30,6 +30,9 @@ _SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
 _ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
 _ATTRIBUTE = re.compile(r'^([ ]*self\.\w+): "[^"]*"(?= = )', re.MULTILINE)
 _INDENT = re.compile(r"^(?:[ ]{4})+(?![ ])", re.MULTILINE)
+_SPACES = re.compile(
+    r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<=[^\w\s])[ ]+(?=\S)|(?<=\S)[ ]+(?=[^\w\s])"""
+)  # outside of strings, beside a sign
 _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
 
 
@@ -65,7 +68,8 @@ def bare(text: str) -> str:
     text = _RETURNS.sub("):", text)
     text = _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
     text = _ATTRIBUTE.sub(r"\1", text)
-    return _INDENT.sub(lambda found: " " * (len(found[0]) // 4), text)
+    text = _INDENT.sub(lambda found: " " * (len(found[0]) // 4), text)
+    return _SPACES.sub(r"\1", text)
 
 
 @cache

@@ -147,8 +147,13 @@ def _put(path: str, data: bytes, command: str = "") -> str:
     if not command and plain and "\0" not in text and "\r" not in text:
         command, body = "cat", text
     else:
-        command, body = command or "base64 -d", base64.encodebytes(data).decode("ascii")
+        command, body = command or "base64 -d", _lines(base64.b64encode(data).decode("ascii"))
     return f"put {path} {command} <<'FCX_END'\n{body}FCX_END"
+
+
+def _lines(text: str) -> str:
+    """A text in lines of a length that no editor and no shell minds; each costs a byte."""
+    return "".join(f"{text[start : start + 1000]}\n" for start in range(0, len(text), 1000))
 
 
 _LOCK = """\

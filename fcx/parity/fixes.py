@@ -75,8 +75,27 @@ class Fixes:
             steps.insert(1, "fcx image pack")
         return " && ".join(steps)
 
-    def system_package(self, module: str) -> str:
-        """Complete a standard library that a distribution has split up."""
+    def reinstall(self, name: str, version: str) -> str:
+        """Put the files back that the metadata of a distribution speak of."""
+        if self.buildable:
+            return self.rebuild(" --no-cache")
+        wanted = shlex.quote(f"{name}=={version}")
+        python = shlex.quote(self.remote_python)
+        return f"on the cluster: {python} -m pip install --force-reinstall --no-deps {wanted}"
+
+    def send(self, module: str) -> str:
+        """Have a module that no distribution is known to have."""
+        ours = f'FirecrestExecutor(..., include=["{module}"]) sends it along'
+        place = "containers/requirements.txt" if self.buildable else "the remote environment"
+        return f"{ours}; or add the distribution that has it, if there is one, to {place}"
+
+    def system_package(self, module: str, missing: str = "") -> str:
+        """Complete a standard library that a distribution has split up, or that was built so."""
+        if missing not in module:
+            take = f"a Python that can `import {missing}` (built with the library that it needs)"
+            if self.buildable:
+                return f"in containers/Dockerfile, take {take}, then: {self.rebuild()}"
+            return f"name {take} with python=..., or an image that has one with environment=..."
         if not self.buildable:
             return f"on the cluster: install the system package that has the module {module}"
         add = f"add the system package that has the module {module} to containers/Dockerfile"

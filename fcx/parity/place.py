@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 from .rules import Judge
 from .snapshot import Snapshot, docker_architecture
@@ -64,8 +65,11 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
         fix = clear("PYTHONNOUSERSITE", "1")
         yield judge.differ("user-site", "user site-packages", None, live.user_site, fix)
     explained = {live.user_site, *live.leaking_env.get("PYTHONPATH", "").split(os.pathsep)}
+    projects = [unquote(project) for project in remote.editable]
     for entry in live.foreign_sys_path:
-        if entry not in explained:
+        if any(f"{entry}/".startswith(f"{project}/") for project in projects):
+            yield judge.differ("editable", "project installed as it stands", None, entry)
+        elif entry not in explained:
             fix = judge.fixes.not_a_path(entry)
             yield judge.differ("foreign-path", "entry of sys.path", None, entry, fix)
     other, own = live.which_python3, remote.python.executable

@@ -42,10 +42,14 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "reference-unknown": (REFUSE, REFUSE),
     "reference-shared": (REFUSE, WARN),  # one of several distributions that provide a module
     "import-missing": (REFUSE, REFUSE),
+    "import-version": (REFUSE, REFUSE),
+    "import-unknown": (REFUSE, WARN),
+    "import-shared": (REFUSE, WARN),
     "assumed": (INFO, INFO),
     "user-site": (REFUSE, WARN),
     "pythonpath": (REFUSE, WARN),
     "foreign-path": (REFUSE, WARN),
+    "editable": (WARN, INFO),  # a project that is installed as it stands: its version is compared
     "variable": (WARN, WARN),
     "other-python": (WARN, WARN),
     "no-home": (WARN, WARN),

@@ -82,10 +82,16 @@ class ImageIds(Struct, frozen=True):
 
 
 class Modules(Struct, frozen=True):
-    """Top-level modules: importable ones, and what is missing of the standard library."""
+    """Importable modules, and what is missing of the standard library.
+
+    ``names`` has top-level ones, and what lies in namespace packages, dotted. ``providers`` has the
+    distributions of those that go by another name than they; None: not known (an older fcx), and
+    then ``names`` has top-level ones alone.
+    """
 
     names: tuple[str, ...]
     stdlib_missing: tuple[str, ...]
+    providers: Mapping[str, tuple[str, ...]] | None = None
 
 
 class Content(Struct, frozen=True):
@@ -126,6 +132,7 @@ class Snapshot(Struct, frozen=True):
     encoding: str = ""
     modules: Modules | None = None  # None: not known (an older fcx)
     content: Content | None = None  # None: not asked for
+    editable: tuple[str, ...] = ()  # projects that are installed as they stand: paths of URLs
 
     @property
     def architecture(self) -> str:

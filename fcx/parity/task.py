@@ -1,86 +1,139 @@
-"""What one task refers to and imports against the remote side (pure)."""
+"""What one task refers to and imports against the remote side (pure).
+
+A module that unpickling imports and one that a function imports when it runs are judged alike: it
+must exist, and be of the same release. An import that its function can do without may be absent.
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from ..payload.requirements import Import, Requirements
+from ..payload.requirements import Requirements
 from .caller import rule
+from .library import is_standard, lacking, part_of
+from .modules import exists, providers
 from .rules import Judge
 from .verdict import Difference
 from .versions import same, same_release
 
 
+@dataclass(frozen=True, eq=False)
+class _Need:
+    """A module, the client's versions of its distributions, and what asks for it."""
+
+    module: str
+    versions: Mapping[str, str]
+    kind: str  # of a difference's code: reference, import
+    where: str = ""  # of an import
+    optional: bool = False
+
+    @property
+    def spoken(self) -> str:
+        """What is needed, as a message names it."""
+        return f"import {self.module} in {self.where}" if self.where else f"module {self.module}"
+
+    def of(self, name: str) -> str:
+        """A distribution, with what it is needed for."""
+        return f"{name} ({f'imported in {self.where}' if self.where else 'pickled by reference'})"
+
+
 def task(judge: Judge, requirements: Requirements) -> Iterator[Difference]:
     """The modules that one task refers to and imports."""
-    known = requirements.installed
-    references = {name.partition(".")[0] for name in requirements.references} & known.keys()
-    for top in sorted(references):
-        yield from _reference(judge, top, known[top])
-    asked: set[str] = set(references)
+    needs: dict[str, _Need] = {}
+    for need in _needs(requirements):
+        known = needs.setdefault(need.module, need)
+        if known.optional and not need.optional:
+            needs[need.module] = need
+    for need in needs.values():
+        yield from _module(judge, need)
+
+
+def _needs(requirements: Requirements) -> Iterator[_Need]:
+    """In the order in which they are told: references, then imports."""
+    for name in sorted(requirements.references):
+        yield from _known(requirements, name, "reference")
     for one in requirements.imports:
-        if not one.pardon and one.top in known and one.top not in asked:
-            asked.add(one.top)
-            yield from _import(judge, one, known[one.top])
+        if one.top and (one.optional or not one.pardon):
+            for name in [f"{one.module}.{name}" for name in one.names] or [one.module]:
+                yield from _known(requirements, name, "import", one.where, optional=one.optional)
 
 
-def _reference(judge: Judge, top: str, versions: Mapping[str, str]) -> Iterator[Difference]:
-    """A module that unpickling imports: it must exist, and agree."""
-    if top in sys.stdlib_module_names:
-        if top in judge.stdlib_missing:
-            fix = judge.fixes.system_package(top)
-            yield judge.differ("reference-missing", f"module {top}", "present", None, fix)
+def _known(
+    requirements: Requirements, name: str, kind: str, where: str = "", *, optional: bool = False
+) -> Iterator[_Need]:
+    """A module that the client has: of others nobody can tell what they are."""
+    module = requirements.known(name)
+    if module:
+        versions = requirements.installed[module]
+        yield _Need(part_of(name) if is_standard(name) else module, versions, kind, where, optional)
+
+
+def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
+    if is_standard(need.module):
+        missing = lacking(need.module, judge.stdlib_missing)
+        if missing and not need.optional:
+            yield _missing_of_library(judge, need, missing)
+    elif judge.rules.assumes(need.module.partition(".")[0], need.module, *need.versions):
         return
-    if judge.rules.assumes(top, *versions):
-        return
-    name, version = next(iter(versions.items()), (top, ""))
-    if not _exists(judge, top, versions):
-        wanted, fix = f"{name} {version}".strip(), judge.fixes.add(name, version)
-        yield judge.differ("reference-missing", f"module {top}", wanted, None, fix)
-        return
-    yield from _reference_versions(judge, top, versions)
+    elif exists(judge, need.module, need.versions):
+        yield from _versions(judge, need)
+    elif not need.optional:
+        yield _missing(judge, need)
 
 
-def _reference_versions(
-    judge: Judge, top: str, versions: Mapping[str, str]
-) -> Iterator[Difference]:
-    common = [name for name in versions if name in judge.remote.distributions]
-    if not common:
-        fix = judge.fixes.assume(top)
-        wanted = " ".join(next(iter(versions.items()), ("a known version",)))
-        yield judge.differ("reference-unknown", f"module {top}", wanted, "no version", fix)
+def _missing_of_library(judge: Judge, need: _Need, missing: str) -> Difference:
+    fix = judge.fixes.system_package(need.module, missing)
+    found = None if missing in need.module else f"Python without {missing}"
+    return judge.differ(f"{need.kind}-missing", need.spoken, "present", found, fix)
+
+
+def _missing(judge: Judge, need: _Need) -> Difference:
+    name, version = next(iter(need.versions.items()), (need.module, ""))
+    fixes, remote = judge.fixes, judge.remote.distributions
+    fix, found = fixes.add(name, version), ""
+    if not need.versions:
+        fix = fixes.send(need.module.partition(".")[0])
+    elif name in remote:
+        fix, found = fixes.reinstall(name, version), f"{name} {remote[name]} without it"
+    return judge.differ(
+        f"{need.kind}-missing", need.spoken, f"{name} {version}".strip(), found, fix
+    )
+
+
+def _versions(judge: Judge, need: _Need) -> Iterator[Difference]:
+    """The versions on both sides, of one distribution or of those that stand for it."""
+    pairs = list(_pairs(judge, need))
+    if not pairs:
+        wanted = " ".join(next(iter(need.versions.items()), ("a known version",)))
+        fix = judge.fixes.assume(need.module.partition(".")[0])
+        yield judge.differ(f"{need.kind}-unknown", need.spoken, wanted, "no version", fix)
     agrees = same if judge.policy == "strict" else same_release
-    for name in common:
-        mine, remote = versions[name], judge.remote.distributions[name]
+    for name, other, mine in pairs:
+        remote = judge.remote.distributions[other]
         if judge.rules.has(name):
             yield from rule(judge, name)
         elif not agrees(mine, remote):
-            code = "reference-version" if len(versions) == 1 else "reference-shared"
+            code = f"{need.kind}-version" if len(pairs) == 1 else f"{need.kind}-shared"
+            found = remote if name == other else f"{other} {remote}"
             fix = judge.fixes.install(name, remote)
-            yield judge.differ(code, f"{name} (pickled by reference)", mine, remote, fix)
+            yield judge.differ(code, need.of(name), mine, found, fix)
 
 
-def _import(judge: Judge, one: Import, versions: Mapping[str, str]) -> Iterator[Difference]:
-    """A module that a function imports when it runs: it must merely exist."""
-    standard = one.top in sys.stdlib_module_names
-    if standard and one.top not in judge.stdlib_missing:
+def _pairs(judge: Judge, need: _Need) -> Iterator[tuple[str, str, str]]:
+    """(the client's distribution, the remote one, the client's version) of what is on both sides.
+
+    Where no name is on both, the remote ones that provide the same module stand for it.
+    """
+    common = [name for name in need.versions if name in judge.remote.distributions]
+    if common:
+        # several that the client has: those that the remote side lacks may be the ones in use
+        yield from ((name, name, need.versions[name]) for name in common)
         return
-    if judge.rules.assumes(one.top, *versions):
-        return
-    if not standard and _exists(judge, one.top, versions):
-        return
-    name, version = next(iter(versions.items()), (one.top, ""))
-    fixes = judge.fixes
-    fix = fixes.system_package(name) if standard else fixes.add(name, version)
-    what = f"import {one.top} in {one.where}"
-    yield judge.differ("import-missing", what, f"{name} {version}".strip(), None, fix)
-
-
-def _exists(judge: Judge, top: str, versions: Mapping[str, str]) -> bool:
-    """Whether the remote side has a module; where its modules are not known, it is given credit."""
-    if any(name in judge.remote.distributions for name in versions):
-        return True
-    if judge.remote.modules is None:
-        return not versions
-    return top in judge.remote.modules.names
+    others = providers(judge.remote, need.module)
+    mine = dict(need.versions)
+    if not mine and judge.caller is not None:
+        mine = {name: v for name, v in judge.caller.distributions.items() if name in others}
+    for name, version in mine.items():
+        for other in [name] if name in others else others[:1]:
+            yield name, other, version

@@ -20,13 +20,13 @@ class Rules:
 
     def __init__(self, settings: ParitySettings) -> None:
         self.packages: dict[str, SpecifierSet] = {
-            _normal(name): _specifier(name, text) for name, text in settings.packages.items()
+            normal(name): _specifier(name, text) for name, text in settings.packages.items()
         }
-        self._assumed = {_normal(name) for name in settings.assume}
+        self._assumed = {normal(name) for name in settings.assume}
 
     def assumes(self, *names: str) -> bool:
         """Whether any of these modules or distributions is to be taken for granted."""
-        return any(_normal(name) in self._assumed for name in names)
+        return any(normal(name) in self._assumed for name in names)
 
     def has(self, name: str) -> bool:
         """Whether a distribution has a rule of its own."""
@@ -64,7 +64,7 @@ def same_release(one: str | None, other: str | None) -> bool:
     return (first.epoch, first.major, first.minor) == (second.epoch, second.major, second.minor)
 
 
-def _normal(name: str) -> str:
+def normal(name: str) -> str:
     """A distribution's or a module's name as the probe has it."""
     from packaging.utils import canonicalize_name
 

@@ -15,7 +15,7 @@ from types import CodeType
 
 from .flow import NOISE, Flow
 from .handlers import forgives
-from .requirements import Import
+from .requirements import GUARDED, LOOKED_FOR, Import
 
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
 _ASKS_PLATFORM = {"version_info", "hexversion", "platform", "python_implementation", "system"}
@@ -75,9 +75,9 @@ def _pardon(flow: Flow, index: int) -> str:
     if not flow.runs(index):
         return "only when something else fails, or for type checkers"
     if any(forgives(flow, handler) for handler in flow.handlers(index)):
-        return "guarded by except"
+        return GUARDED
     if flow.names & _LOOKS_FIRST:
-        return "beside a look whether it is there"
+        return LOOKED_FOR
     if flow.names & _ASKS_PLATFORM and flow.is_conditional(index):
         return "depends on the platform or the Python version"
     return ""

@@ -102,8 +102,7 @@ def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requireme
 
 
 def _with_installed(requirements: Requirements) -> Requirements:
-    tops = {name.partition(".")[0] for name in requirements.names}
-    return replace(requirements, installed=installed(tops))
+    return replace(requirements, installed=installed(requirements.names))
 
 
 def _stamp(shipped: Iterable[Shipped]) -> tuple[tuple[str, int, int], ...]:

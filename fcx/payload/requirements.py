@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+OPTIONAL = GUARDED, LOOKED_FOR = ("guarded by except", "beside a look whether it is there")
+"""Pardons of imports that succeed wherever the module is."""
+
 MODULE_LEVEL = "<module>"
 """The ``Import.function`` of a statement that runs when its module is imported."""
 
@@ -20,6 +23,11 @@ class Import:
     file: str = ""
     line: int = 0
     pardon: str = ""  # empty: the statement must succeed for its function to work
+
+    @property
+    def optional(self) -> bool:
+        """Whether its function works without the module, and uses it where it is there."""
+        return self.pardon in OPTIONAL
 
     @property
     def top(self) -> str:
@@ -37,7 +45,8 @@ class Requirements:
     """The modules of a task: ``references`` (dotted) of its pickle, ``imports`` of its code.
 
     ``installed`` has each top-level module among them that the client can import, with the versions
-    of the distributions that provide it; none for one that has no metadata.
+    of the distributions that provide it; none for one that has no metadata. Where several
+    distributions share a top-level module, it also has the dotted names that tell them apart.
     """
 
     references: frozenset[str] = frozenset()
@@ -54,6 +63,12 @@ class Requirements:
             for name in (one.module, *(f"{one.module}.{each}" for each in one.names))
         }
         return self.references | inside
+
+    def known(self, name: str) -> str:
+        """Of a dotted name, the longest part that ``installed`` has; empty if it has none."""
+        while name and name not in self.installed:
+            name = name.rpartition(".")[0]
+        return name
 
     def without(self, own: Collection[str], and_imports: Iterable[Import] = ()) -> Requirements:
         """Leave out the top-level modules ``own``, which travel along; add their imports."""

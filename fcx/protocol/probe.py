@@ -53,8 +53,9 @@ def snapshot() -> "dict[str, Any]":
         "schema": SCHEMA,
         "python": describe_python(),
         "dill": find_dill(found),
-        "distributions": {name: version for name, (version, _) in sorted(found.items())},
-        "modules": describe_modules(),
+        "distributions": {name: one[0] for name, one in sorted(found.items())},
+        "editable": editable(found),
+        "modules": describe_modules(found),
         "arch": {"machine": attempt(lambda: os.uname().machine), "elf": elf_machine()},
         "libc": attempt(lambda: os.confstr("CS_GNU_LIBC_VERSION")) or musl(),
         "os": os_name(),
@@ -77,6 +78,11 @@ def attempt(question: "Callable[[], T]") -> "T | None":
 
 def no_answer() -> None:
     """Stands in for a call that this system does not have."""
+
+
+def listed(folder: str) -> "list[str]":
+    """What is in a folder; nothing where that is not to be had."""
+    return sorted(attempt(lambda: os.listdir(folder)) or ())
 
 
 def read_text(path: str) -> str:
@@ -123,8 +129,7 @@ def elf_machine() -> "str | None":
 
 def musl() -> "str | None":
     """``musl`` on a system whose C library is musl, which has no name for itself to ask for."""
-    names = attempt(lambda: os.listdir("/lib")) or ()
-    return "musl" if any(name.startswith("ld-musl-") for name in names) else None
+    return "musl" if any(name.startswith("ld-musl-") for name in listed("/lib")) else None
 
 
 def os_name() -> str:
@@ -149,19 +154,56 @@ def image_ids() -> "dict[str, str | None]":
     return {key: record.get(key) for key in ("recipe_id", "build_id")}
 
 
-def find_distributions(path: "list[str]") -> "dict[str, tuple[str, str]]":
-    """{normalised name: (version, entry of ``path``)}; the entry that imports would take wins."""
-    found = {}  # type: dict[str, tuple[str, str]]
+def find_distributions(path: "list[str]") -> "dict[str, tuple[str, str, str]]":
+    """{normalised name: (version, entry of ``path``, metadata's folder)}, as imports take them.
+
+    The first entry wins; in one entry the one whose files are there: others are leftovers.
+    """
+    found = {}  # type: dict[str, tuple[str, str, str]]
     for entry in (item or os.curdir for item in path):
-        for text in metadata_texts(entry):
+        here = {}  # type: dict[str, list[tuple[str, str, str]]]
+        for folder, text in metadata_texts(entry):
             name, version = header(text, "Name"), header(text, "Version")
             if name and version:
-                found.setdefault(re.sub("[-_.]+", "-", name).lower(), (version, entry))
+                here.setdefault(normalised(name), []).append((version, entry, folder))
+        for name, several in here.items():
+            found.setdefault(name, max(several, key=intact) if several[1:] else several[0])
     return found
 
 
-def describe_modules() -> "dict[str, list[str]]":
-    """Top-level modules that could be imported here, and what is missing of the standard library.
+def normalised(name: str) -> str:
+    """A distribution's name as all tools compare it."""
+    return re.sub("[-_.]+", "-", name).lower()
+
+
+def intact(one: "tuple[str, str, str]") -> bool:
+    """Whether all files of a distribution's list are there, and as long as it says."""
+    _, entry, folder = one
+    rows = re.findall("^([^,\n]+),[^,\n]*,([0-9]+)", read_text(folder + "/RECORD"), re.MULTILINE)
+    sizes = attempt(lambda: [os.path.getsize(os.path.join(entry, path)) for path, _ in rows])
+    return bool(rows) and sizes == [int(size) for _, size in rows]
+
+
+def editable(found: "dict[str, tuple[str, str, str]]") -> "list[str]":
+    """The folders of projects that are installed as they stand, as their URLs have them."""
+    texts = [read_text(folder + "/direct_url.json") for _, _, folder in found.values()]
+    urls = [re.findall('"file://([^"]*)', text) for text in texts if '"editable"' in text]
+    return [url for each in urls for url in each]
+
+
+def providers(found: "dict[str, tuple[str, str, str]]") -> "dict[str, list[str]]":
+    """{top-level module: distributions that have it}, where it goes by another name than they."""
+    tops = {}  # type: dict[str, list[str]]
+    for name, (_, _, folder) in sorted(found.items()):
+        text = read_text(folder + "/RECORD") or read_text(folder + "/top_level.txt")
+        for top in set(re.findall("^(\\w+)[/.\n]", text, re.MULTILINE)):
+            if normalised(top) != name:
+                tops.setdefault(top, []).append(name)
+    return tops
+
+
+def describe_modules(found: "dict[str, tuple[str, str, str]]") -> "dict[str, Any]":
+    """Modules that could be imported here, and what is missing of the standard library.
 
     Looked up by name only: some distributions go by another name than their modules, some modules
     come without a distribution, and slim systems leave out parts such as tkinter or venv.
@@ -176,32 +218,41 @@ def describe_modules() -> "dict[str, list[str]]":
     expected = getattr(sys, "stdlib_module_names", ())  # since 3.10
     return {
         "names": sorted(installed.difference(expected)),
+        "providers": providers(found),
         "stdlib_missing": sorted(set(expected).difference(standard, installed, sys.modules)),
     }
 
 
-def module_names(entry: str) -> "set[str]":
-    """The top-level modules in one entry of sys.path."""
-    if os.path.isfile(entry):
-        return zipped_modules(entry)
-    names = set()
-    for name in attempt(lambda: os.listdir(entry)) or ():
-        stem, dot, _ = name.partition(".")
-        if stem.isidentifier() and (not dot or name.endswith((".py", ".so", ".pyd"))):
-            names.add(stem)
-    return names - {"__pycache__", "__init__"}
+def module_names(entry: str, package: str = "") -> "set[str]":
+    """The modules in one entry of sys.path: top-level ones, and those in its namespace packages."""
+    names = set()  # type: set[str]
+    for name in zipped(entry) if os.path.isfile(entry) else listed(entry):
+        stem = re.sub("([.][^/]*)?[.](pyc?|so|pyd)$|/.*", "", name)
+        if not stem.isidentifier() or stem in ("__init__", "__pycache__"):
+            continue
+        found, folder = {package + stem}, os.path.join(entry, name)
+        if "-packages" in entry and package.count(".") < 3 and os.path.isdir(folder):
+            if not any(each.startswith("__init__.") for each in listed(folder)):
+                below = module_names(folder, package + stem + ".")
+                found = below and below | found
+        names |= found
+    return names
 
 
-def zipped_modules(entry: str) -> "set[str]":
-    """The top-level modules in a zip file on sys.path."""
+def zipped(entry: str) -> "dict[str, str]":
+    """{file: text} of a zip file on sys.path; only of metadata is the text looked at."""
     import zipfile  # rarely needed
 
+    wanted = re.compile(r"[^/]+\.dist-info/METADATA|([^/]+\.egg-info|EGG-INFO)/PKG-INFO")
     try:
         with zipfile.ZipFile(entry) as archive:
-            tops = {name.partition("/")[0] for name in archive.namelist()}
+            read = archive.read
+            return {
+                name: read(name).decode("utf-8", "replace") if wanted.fullmatch(name) else ""
+                for name in archive.namelist()
+            }
     except (OSError, zipfile.BadZipFile):
-        return set()
-    return {stem for stem in (top.partition(".")[0] for top in tops) if stem.isidentifier()}
+        return {}
 
 
 def header(text: str, key: str) -> "str | None":
@@ -210,51 +261,31 @@ def header(text: str, key: str) -> "str | None":
     return match.group(1) if match else None
 
 
-def metadata_texts(entry: str) -> "list[str]":
-    """The metadata of each distribution in one entry of sys.path (folder, egg or zip file).
+def metadata_texts(entry: str) -> "list[tuple[str, str]]":
+    """(folder, metadata) of each distribution in one entry of sys.path (folder, egg or zip file).
 
     Read by hand: importlib.metadata is not in 3.6 and 3.7, and takes longer than all the rest.
     """
+    egg = os.path.join(entry, "EGG-INFO")
     if os.path.isfile(entry):
-        return zipped_metadata(entry)
-    texts = [read_head(os.path.join(entry, "EGG-INFO", "PKG-INFO"))]
-    for name in attempt(lambda: sorted(os.listdir(entry))) or ():
+        return [(egg, text) for text in zipped(entry).values()]
+    texts = [(egg, read_head(os.path.join(egg, "PKG-INFO")))]
+    for name in listed(entry):
         folder = os.path.join(entry, name)
-        if name.endswith(".dist-info"):
-            texts.append(read_head(os.path.join(folder, "METADATA")))
+        if name.endswith(".dist-info") and name[0] != "~":  # so pip calls what it failed to remove
+            texts.append((folder, read_head(os.path.join(folder, "METADATA"))))
         elif name.endswith(".egg-info"):
-            texts.append(read_head(os.path.join(folder, "PKG-INFO")) or read_head(folder))
+            text = read_head(os.path.join(folder, "PKG-INFO")) or read_head(folder)
+            texts.append((folder, text))
     return texts
-
-
-def zipped_metadata(entry: str) -> "list[str]":
-    """The metadata of the distributions in a zip file on sys.path."""
-    import zipfile  # rarely needed
-
-    wanted = re.compile(r"[^/]+\.dist-info/METADATA|([^/]+\.egg-info|EGG-INFO)/PKG-INFO")
-    try:
-        with zipfile.ZipFile(entry) as archive:
-            names = [name for name in archive.namelist() if wanted.fullmatch(name)]
-            return [archive.read(name).decode("utf-8", "replace") for name in names]
-    except (OSError, zipfile.BadZipFile):
-        return []
 
 
 def read_head(path: str) -> str:
     """The first lines of a metadata file, up to the blank line that its description follows."""
-    lines = []
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            for line in stream:
-                if not line.strip():
-                    break
-                lines.append(line)
-    except OSError:
-        pass
-    return "".join(lines)
+    return re.split("\n[ \t]*\n", read_text(path), maxsplit=1)[0]
 
 
-def find_dill(found: "dict[str, tuple[str, str]]") -> "str | None":
+def find_dill(found: "dict[str, tuple[str, str, str]]") -> "str | None":
     """The version of the dill that would be imported; None if there is none.
 
     Metadata that lies beside the module is believed; for any other dill (shadowing, editable,
@@ -263,7 +294,7 @@ def find_dill(found: "dict[str, tuple[str, str]]") -> "str | None":
     spec = attempt(lambda: util.find_spec("dill"))
     if spec is None or not spec.has_location or not os.access(spec.origin or "", os.R_OK):
         return None  # a folder that this user may not look into passes for a namespace package
-    version, entry = found.get("dill", ("", ""))
+    version, entry, _ = found.get("dill", ("", "", ""))
     places = [os.path.dirname(place) for place in spec.submodule_search_locations or ()]
     if version and os.path.realpath(entry) in [os.path.realpath(place) for place in places]:
         return version

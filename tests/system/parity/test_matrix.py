@@ -468,6 +468,39 @@ def test_a_remembered_verdict_costs_no_request(bench: Bench, images: Images) -> 
     assert bench.payloads()
 
 
+@pytest.mark.parametrize("style", ["by reference", "in the body"])
+def test_a_remembered_verdict_lets_no_task_through(
+    style: str, bench: Bench, images: Images, tiny: Callable[[str], Any]
+) -> None:
+    """A place passed before, with another release of what these tasks need: none of 200 leaves."""
+    module = tiny("2.1.0")
+    edf = bench.edf(
+        images.get(Variant(packages={TINY: "1.26.4"}, build_id=None)), same, known=False
+    )
+    with bench.executor(edf, "minor") as first:
+        assert first.preflight().passed
+    scope: dict[str, Any] = {}
+    exec(f"def call():\n    import {TINY}\n    return {TINY}.version()", scope)
+    call = module.version if style == "by reference" else scope["call"]
+    with bench.executor(edf, "minor") as second:
+        results = at_once(second, call, 200)
+    assert {type(result) for result in results} == {ParityError}, results
+    assert "2.1.0" in str(results[0])
+    assert "1.26.4" in str(results[0])
+    assert bench.payloads() == []
+
+
+def at_once(executor: FirecrestExecutor, call: Callable[[], Any], count: int) -> list[Any]:
+    """What becomes of calls that are submitted one after the other, before any has ended."""
+    given: list[Any] = []
+    for _ in range(count):
+        try:
+            given.append(executor.submit(call))
+        except ParityError as error:
+            given.append(error)
+    return [one if isinstance(one, ParityError) else one.exception(WAIT) for one in given]
+
+
 def wait_for_no_jobs(bench: Bench) -> None:
     """The bench's pilot has ended of itself: what comes next is another one."""
     own = str(bench.working_dir)

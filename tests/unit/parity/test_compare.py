@@ -125,6 +125,14 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
         P,
     ),
     (
+        "a project that is installed as it stands",
+        other(live__foreign_sys_path=["/users/ada/my lib/src"], editable=["/users/ada/my%20lib"]),
+        BY_REFERENCE,
+        "editable",
+        P,
+        P,
+    ),
+    (
         "LD_PRELOAD leaks",
         other(live__leaking_env={"LD_PRELOAD": "/apps/x.so"}),
         BY_REFERENCE,
@@ -205,6 +213,7 @@ def test_every_rule_is_tried():
     tried = {row[3] for row in MATRIX}
     others = {
         "image-python", "image-content", "image-overlaid", "image-changed", "image-stale", "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
+        "import-version", "import-unknown", "import-shared",
         "assumed", "no-gpu-driver", "package-platform",
     }  # fmt: skip
     assert tried - {""} | others == set(RULES)

@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 import pytest
-from parity.facts import DISTRIBUTIONS, HERE, codes, with_numpy
+from parity.facts import DISTRIBUTIONS, HERE, codes
 from parity.sides import manifest, snapshot
 
 from fcx.parity.compare import before_queue
 from fcx.parity.verdict import Verdict
-from fcx.payload.requirements import Import, Requirements
+from fcx.payload.requirements import OPTIONAL, Import, Requirements
 
 
-def test_an_import_must_merely_exist():
-    """Refused if absent, with the function, the file and the line; any version will do."""
+def test_an_import_in_a_function():
+    """Refused if absent or of another release, with the function, the file and the line."""
     call = Requirements(
         imports=(Import("pandas.core", (), "clean", "tidy.py", 12),), installed=HERE
     )
     verdict = before_queue(call, snapshot(), "minor")
     assert [one.what for one in verdict.refusals] == ["import pandas in clean (tidy.py:12)"]
     assert "pandas==3.1.1" in verdict.refusals[0].fix
-    other = with_numpy("1.0") | {"pandas": "1.0"}
-    assert before_queue(call, snapshot(distributions=other), "strict").passed
+    near, other = ({**DISTRIBUTIONS, "pandas": version} for version in ("3.1.9", "3.0.1"))
+    assert before_queue(call, snapshot(distributions=near), "minor").passed
+    assert not before_queue(call, snapshot(distributions=near), "strict").passed
+    verdict = before_queue(call, snapshot(distributions=other), "minor")
+    assert codes(verdict) == {"import-version": "refuse"}
+    assert verdict.refusals[0].what == "pandas (imported in clean (tidy.py:12))"
+    assert verdict.refusals[0].fix.endswith("-m pip install pandas==3.0.1")
+
+
+@pytest.mark.parametrize("pardon", OPTIONAL)
+def test_an_import_that_may_fail(pardon):
+    """Absent, its function does without it; of another release, it is used like any other."""
+    call = Requirements(imports=(Import("pandas", pardon=pardon),), installed=HERE)
+    assert before_queue(call, snapshot(), "minor").differences == ()
+    other = snapshot(distributions={**DISTRIBUTIONS, "pandas": "3.0.1"})
+    assert codes(before_queue(call, other, "minor")) == {"import-version": "refuse"}
+    both = Requirements(imports=(*call.imports, Import("pandas")), installed=HERE)
+    assert codes(before_queue(both, snapshot(), "minor")) == {"import-missing": "refuse"}
+
+
+@pytest.mark.parametrize("pardon", ["only when something else fails, or for type checkers"])
+def test_an_import_that_does_not_run(pardon):
+    """What is for type checkers, or for another platform, is not compared."""
+    call = Requirements(imports=(Import("pandas", pardon=pardon),), installed=HERE)
+    other = snapshot(distributions={**DISTRIBUTIONS, "pandas": "3.0.1"})
+    assert before_queue(call, other, "minor").differences == ()
 
 
 @pytest.mark.parametrize(
@@ -57,10 +81,145 @@ def test_a_module_of_another_distribution():
     here = {"cv2": {"opencv-python": "4.10.0"}}
     imported = Requirements(imports=(Import("cv2"),), installed=here)
     referred = Requirements(frozenset({"cv2.dnn"}), installed=here)
-    assert before_queue(imported, place, "minor").passed
+    assert codes(before_queue(imported, place, "minor")) == {"import-unknown": "warn"}
     verdict = before_queue(referred, place, "minor")
     assert codes(verdict) == {"reference-unknown": "refuse"}
     assert 'assume = ["cv2"]' in verdict.refusals[0].fix
+
+
+def listed(*names, missing=(), **providers):
+    """The modules of a side whose probe knows namespaces and providers."""
+    known = {name: list(who) for name, who in providers.items()}
+    return {"names": list(names), "stdlib_missing": list(missing), "providers": known}
+
+
+CV2 = {"opencv-python": "4.10.0"}
+
+
+@pytest.mark.parametrize("kind", ["reference", "import"])
+@pytest.mark.parametrize(
+    ("here", "remote", "found"),
+    [
+        (CV2, {"opencv-python-headless": "4.10.2"}, None),
+        (CV2, {"opencv-python-headless": "4.9.0"}, "version"),
+        ({}, {"opencv-python": "4.10.0"}, None),
+        ({}, {"opencv-python": "4.8.0"}, "version"),
+    ],
+)
+def test_a_module_of_a_sibling(kind, here, remote, found):
+    """What provides the module is compared, however it is called; or known to one side alone."""
+    place = snapshot(modules=listed("cv2", cv2=remote), distributions={**DISTRIBUTIONS, **remote})
+    client = snapshot(distributions={**DISTRIBUTIONS, **CV2})
+    known = {"cv2": here}
+    call = Requirements(installed=known, **asking(kind, "cv2"))
+    verdict = before_queue(call, place, "minor", caller=client)
+    assert codes(verdict) == ({f"{kind}-{found}": "refuse"} if found else {})
+
+
+def asking(kind, module):
+    """What has a task ask for a module, by reference or in a function."""
+    if kind == "reference":
+        return {"references": frozenset({module})}
+    return {"imports": (Import(module, (), "f", "x.py", 1),)}
+
+
+SHARED = {
+    "google": {"google-auth": "2.1.0", "protobuf": "5.1.0"},
+    "google.protobuf": {"protobuf": "5.1.0"},
+    "airflow": {"apache-airflow": "2.9.0", "apache-airflow-providers-ftp": "3.1.0"},
+    "airflow.providers.ftp": {"apache-airflow-providers-ftp": "3.1.0"},
+}
+
+
+@pytest.mark.parametrize("kind", ["reference", "import"])
+@pytest.mark.parametrize(
+    ("module", "names", "found"),
+    [
+        ("google.protobuf", ["google", "google.auth"], "missing"),
+        ("google.protobuf.message", ["google", "google.auth", "google.protobuf"], None),
+        ("google.auth", ["google", "google.auth"], None),
+        ("airflow.providers.ftp", ["airflow"], "missing"),
+        ("airflow.models", ["airflow"], None),
+    ],
+)
+def test_a_part_of_a_package_that_several_share(kind, module, names, found):
+    """Each distribution is asked for by what the task uses of it."""
+    versions = {"google-auth": "2.1.0", "apache-airflow": "2.9.0"}
+    if "google.protobuf" in names:
+        versions["protobuf"] = "5.1.0"
+    place = snapshot(modules=listed(*names), distributions={**DISTRIBUTIONS, **versions})
+    call = Requirements(installed=SHARED, **asking(kind, module))
+    verdict = before_queue(call, place, "minor")
+    assert codes(verdict) == ({f"{kind}-{found}": "refuse"} if found else {})
+    if found:
+        assert "==" in verdict.refusals[0].fix
+
+
+@pytest.mark.parametrize("kind", ["reference", "import"])
+def test_metadata_without_the_module(kind):
+    """What is installed by its metadata alone is missing, and the fix puts its files back."""
+    place = snapshot(
+        {"image/build_id": None}, modules=listed("dill", "pip"), distributions=DISTRIBUTIONS
+    )
+    verdict = before_queue(
+        Requirements(installed=HERE, **asking(kind, "numpy")), place, "minor", caller=snapshot()
+    )
+    (one,) = verdict.refusals
+    assert one.code == f"{kind}-missing"
+    assert one.found == "numpy 2.4.6 without it"
+    assert "--force-reinstall --no-deps numpy==2.4.6" in one.fix
+    finder = snapshot(modules=listed("dill", "__editable___numpy_2_4_6_finder"))
+    assert before_queue(
+        Requirements(installed=HERE, **asking(kind, "numpy")), finder, "minor", caller=snapshot()
+    ).passed
+
+
+def test_a_module_that_no_folder_lists():
+    """`distutils` is setuptools' doing on both sides; without it, its distribution is named."""
+    call = Requirements(frozenset({"distutils_of_setuptools"}), installed={
+        "distutils_of_setuptools": {"setuptools": "80.1"}
+    })  # fmt: skip
+    there = {**DISTRIBUTIONS, "setuptools": "80.1"}
+    place = snapshot(modules=listed("setuptools"), distributions=there)
+    assert before_queue(call, place, "minor", caller=snapshot()).passed
+    verdict = before_queue(call, snapshot(modules=listed()), "minor", caller=snapshot())
+    assert "setuptools==80.1" in verdict.refusals[0].fix
+
+
+def test_a_file_that_nobody_has_published():
+    """No `pip install` of a module's name, which may be somebody else's: it is sent along."""
+    call = Requirements(imports=(Import("loose"),), installed={"loose": {}})
+    verdict = before_queue(call, snapshot(), "minor")
+    assert 'include=["loose"]' in verdict.refusals[0].fix
+    assert "pip install" not in verdict.refusals[0].fix
+
+
+@pytest.mark.parametrize(
+    ("module", "missing"),
+    [
+        ("lzma", "_lzma"),
+        ("sqlite3.dbapi2", "_sqlite3"),
+        ("bz2", "_bz2"),
+        ("ctypes.util", "_ctypes"),
+        ("curses", "_curses"),
+        ("tkinter", "_tkinter"),
+        ("turtle", "_tkinter"),
+        ("dbm.gnu", "_gdbm"),
+        ("xml.etree.ElementTree", "pyexpat"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["reference", "import"])
+def test_a_python_that_was_built_without_a_part(kind, module, missing):
+    """The module is there, what it stands on is not; other parts of the library are."""
+    place = snapshot(modules=listed(missing=[missing]))
+    known = {module.partition(".")[0]: {}, "json": {}, "dbm": {}, "xml": {}}
+    verdict = before_queue(Requirements(installed=known, **asking(kind, module)), place, "minor")
+    assert codes(verdict) == {f"{kind}-missing": "refuse"}
+    assert verdict.refusals[0].found == f"Python without {missing}"
+    assert f"import {missing}" in verdict.refusals[0].fix
+    for fine in ("json", "dbm.dumb", "xml.dom"):
+        call = Requirements(installed=known, **asking(kind, fine))
+        assert before_queue(call, place, "minor").passed
 
 
 def test_a_namespace_of_several_distributions():
@@ -69,6 +228,8 @@ def test_a_namespace_of_several_distributions():
     place = snapshot(distributions={**DISTRIBUTIONS, "google-auth": "1.0", "protobuf": "5.1.2"})
     call = Requirements(frozenset({"google.protobuf"}), installed=here)
     assert codes(before_queue(call, place, "minor")) == {"reference-shared": "warn"}
+    inside = Requirements(imports=(Import("google.protobuf"),), installed=here)
+    assert codes(before_queue(inside, place, "minor")) == {"import-shared": "warn"}
 
 
 def test_unknown_remote_side():

@@ -246,3 +246,77 @@ def test_ids_of_the_image(tmp_path: Path, monkeypatch):
     assert probe.image_ids() == {"recipe_id": "r", "build_id": "b"}
     record.write_text('{"recipe_id": ')
     assert probe.image_ids() == {"recipe_id": None, "build_id": None}
+
+
+def put(folder: Path, name: str, version: str, files: dict[str, str], **metadata: str) -> None:
+    """Install a distribution as pip does: its files, and the list of them."""
+    distribution(folder, name, version)
+    info = folder / f"{name}-{version}.dist-info"
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    rows = [f"{path},sha256=x,{len(text)}" for path, text in files.items()]
+    (info / "RECORD").write_text("\n".join([*rows, f"{info.name}/RECORD,,"]) + "\n")
+    for path, text in metadata.items():
+        (info / path).write_text(text)
+
+
+def seen(folder: Path) -> dict:
+    """What the probe finds with one more entry of sys.path."""
+    return probed({"PYTHONPATH": str(folder)})
+
+
+class TestLeftovers:
+    """Several metadata of one distribution: whose files are there counts."""
+
+    @pytest.mark.parametrize("real", ["1.9.0", "1.26.4", "2.1.0"])
+    def test_the_one_whose_files_are_there(self, tmp_path: Path, real: str):
+        """Whatever the order of their names."""
+        site = tmp_path / "site-packages"
+        texts = {"1.26.4": "x", "2.1.0": "xx", "1.9.0": "xxx"}
+        for version, text in texts.items():
+            put(site, "tiny", version, {"tiny/__init__.py": text})
+        (site / "tiny/__init__.py").write_text(texts[real])
+        assert seen(site)["distributions"]["tiny"] == real
+
+    def test_without_a_list_of_files(self, tmp_path: Path):
+        """A leftover without one is none that pip would believe."""
+        site = tmp_path / "site-packages"
+        distribution(site, "tiny", "1.26.4")
+        put(site, "tiny", "2.1.0", {"tiny/__init__.py": ""})
+        distribution(site, "~iny", "3.0")
+        (site / "~iny-3.0.dist-info" / "METADATA").write_text("Name: other\nVersion: 3.0\n")
+        found = seen(site)["distributions"]
+        assert found["tiny"] == "2.1.0"
+        assert "other" not in found
+
+
+def test_providers_and_namespaces(tmp_path: Path):
+    """Who has a module of another name, and what namespace packages hold."""
+    site = tmp_path / "site-packages"
+    put(site, "opencv_python_headless", "4.10", {"cv2/__init__.py": "", "cv2/data/x.txt": "x"})
+    put(site, "google-auth", "2.1", {"google/auth/__init__.py": "", "google/auth/x.py": ""})
+    put(site, "storage", "3.0", {"google/cloud/storage/__init__.py": ""})
+    distribution(site, "PyYAML", "6.0")
+    (site / "PyYAML-6.0.dist-info" / "top_level.txt").write_text("_yaml\nyaml\n")
+    (site / "gone").mkdir()
+    (site / "gone" / "data.txt").write_text("what pip could not remove")
+    modules = seen(site)["modules"]
+    assert modules["providers"]["cv2"] == ["opencv-python-headless"]
+    assert modules["providers"]["google"] == ["google-auth", "storage"]
+    assert modules["providers"]["yaml"] == ["pyyaml"]
+    assert {"cv2", "google", "google.auth", "google.cloud.storage"} <= set(modules["names"])
+    assert not {"gone", "cv2.data", "google.auth.x"} & set(modules["names"])
+
+
+def test_projects_that_are_installed_as_they_stand(tmp_path: Path):
+    """Told by their folders, as pip and uv write them; a copy of a folder is none."""
+    site, url = tmp_path / "site-packages", (tmp_path / "my lib").as_uri()
+    pip = json.dumps({"dir_info": {"editable": True}, "url": url})
+    uv = json.dumps({"url": "file:///b", "dir_info": {"editable": True}})
+    for name, text in (("a", pip), ("b", uv), ("c", '{"url": "file:///c", "dir_info": {}}')):
+        put(site, name, "1.0", {f"{name}.py": ""}, **{"direct_url.json": text})
+    found = seen(site)["editable"]
+    assert f"{tmp_path}/my%20lib" in found
+    assert "/b" in found
+    assert "/c" not in found
