@@ -7,7 +7,6 @@ editable install, a zip on ``sys.path``. What is installed is a matter for the i
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ from types import ModuleType
 
 from ..errors import UsageError
 from .archive import refuse_too_large
-from .imports import imports_of
+from .imports import absolute, imports_of
 from .places import File, files_of, own_places, places_of, walk
 from .requirements import MODULE_LEVEL, Import
 from .shipped import Shipped
@@ -113,8 +112,8 @@ class _Collection:
         package = module if source.name.endswith("/__init__.py") else module.rpartition(".")[0]
         following: list[str] = []
         for one in _imports_in(source, source.stamp()):
-            absolute = _absolute(one.module, package)
-            following += [absolute, *(f"{absolute}.{name}" for name in one.names)]
+            whole = absolute(one.module, package)
+            following += [whole, *(f"{whole}.{name}" for name in one.names)]
             if one.function == MODULE_LEVEL and one.top:
                 self._imports.setdefault(top, []).append(one)
         return [name for name in following if name]
@@ -128,16 +127,6 @@ def _imports_in(file: File, _stamp: tuple[str, int, int]) -> tuple[Import, ...]:
     except (OSError, KeyError, SyntaxError, ValueError):
         return ()
     return imports_of(code)
-
-
-def _absolute(name: str, package: str) -> str:
-    """A dotted name as seen from ``package``; empty if it points above the top."""
-    if not name.startswith("."):
-        return name
-    try:
-        return importlib.util.resolve_name(name, package).rstrip(".") if package else ""
-    except ImportError:
-        return ""
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -7,6 +7,7 @@ notebook, a REPL, a zip) or edited since. Works on the code objects of CPython 3
 from __future__ import annotations
 
 import dis
+import importlib.util
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -39,6 +40,16 @@ def _imports_of(code: CodeType, _filename: str) -> tuple[tuple[Import, ...], boo
     nested = list(with_nested(code))
     found = tuple(one for each in nested for one in _direct(each))
     return found, any(_touches_sys_path(each) for each in nested)
+
+
+def absolute(name: str, package: str) -> str:
+    """A dotted name as seen from ``package``; empty if it points above the top."""
+    if not name.startswith("."):
+        return name
+    try:
+        return importlib.util.resolve_name(name, package).rstrip(".") if package else ""
+    except ImportError:
+        return ""
 
 
 def with_nested(code: CodeType) -> Iterator[CodeType]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from .imports import imports_of, with_nested
 from .places import is_users_own
+from .reach import followed
 from .requirements import Requirements
 
 _ALWAYS_THERE = {
@@ -133,6 +134,7 @@ class Scan:
         built = [code.build() for code in self._codes]
         codes = [code for code in built if code is not None]
         codes += [*self._live, *_codes_behind(_resolved(self._references))]
+        codes = followed(codes)
         modules = {module for module, _ in self._references}
         return Requirements(
             frozenset(name for name in modules if name.partition(".")[0] not in _ALWAYS_THERE),

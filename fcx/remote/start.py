@@ -2,7 +2,7 @@
 
 The first agent unpacks the zip beside itself, so that byte code is kept from then on; all others
 run from that folder. What stands here is read by every Python since 2.7: one that is too old for
-the rest is refused in words, which the client finds in the run directory.
+the rest, or of another kind, is refused in words, which the client finds in the run directory.
 """
 
 import os
@@ -13,9 +13,12 @@ OLDEST = (3, 8)
 
 
 def refuse(arguments):
-    """Say that this Python is too old, where people and the client will look."""
-    text = "fcx needs Python %d.%d or later on the cluster; this is %s: %s\n" % (
-        OLDEST + (".".join(str(part) for part in sys.version_info[:3]), sys.executable)
+    """Say that this Python will not do, where people and the client will look."""
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info >= OLDEST:
+        version = sys.implementation.name + " " + version
+    text = "fcx needs %sPython %d.%d or later on the cluster; this is %s: %s\n" % (
+        ("C" if " " in version else "",) + OLDEST + (version, sys.executable)
     )
     sys.stderr.write(text)
     if arguments[:1] == ["agent"] and len(arguments) > 1:
@@ -64,7 +67,7 @@ def place(own):
 
 def main(arguments):
     """``agent RUN CONFIG`` or ``worker READ_FD WRITE_FD OUT ERR``."""
-    if sys.version_info < OLDEST:
+    if sys.version_info < OLDEST or sys.implementation.name != "cpython":
         return refuse(arguments)
     own = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [entry for entry in sys.path if entry not in ("", own)]

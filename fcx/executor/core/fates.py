@@ -216,6 +216,17 @@ def not_started(job: str, python: str, told: str) -> Trouble:
             f"There is no {python} on the cluster: name one with python=..., load a module in your "
             "login shell, or use an image (environment=...)."
         )
+    elif "fcx needs " in told:
+        fix = (
+            "Name another one with python=..., or use an image (environment=...); then run "
+            "`fcx preflight --fresh`."
+        )
+    elif "Permission denied" in told and python in told:
+        fix = (
+            f"{python} lies below a folder that only its owner may enter, such as /root in an "
+            "image: install Python elsewhere (uv: UV_PYTHON_INSTALL_DIR=/opt/python), build the "
+            "image anew, then run `fcx preflight --fresh`."
+        )
     return Trouble(
         "ParityError",
         f"Job {job} could not start {python} in the environment that was asked for, so nothing was "

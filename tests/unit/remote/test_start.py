@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import types
 
 import interpreters
 import pytest
@@ -85,6 +86,18 @@ class TestOldPythons:
         said = capsys.readouterr().err
         assert said.startswith("fcx needs Python 99.1 or later on the cluster; this is ")
         assert (tmp_path / "logs" / "12.0.0.exit").read_text() == said
+
+
+def test_another_kind_of_python(tmp_path, monkeypatch, capsys):
+    """PyPy and its like read no byte code of ours: refused in the same words, at the same place."""
+    other = types.SimpleNamespace(**{**vars(sys.implementation), "name": "pypy"})
+    monkeypatch.setattr(sys, "implementation", other)
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    (tmp_path / "logs").mkdir()
+    assert start.main(["agent", str(tmp_path), "config"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("fcx needs CPython 3.8 or later on the cluster; this is pypy 3.")
+    assert (tmp_path / "logs" / "12.0.0.exit").read_text() == said
 
 
 class TestPlace:

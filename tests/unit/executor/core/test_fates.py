@@ -147,3 +147,21 @@ def test_never_runs(reason):
 def test_reasons_that_pass(reason):
     """Waiting is what queues are for."""
     assert not fates.stuck(JobSeen("7", "PENDING", reason))
+
+
+@pytest.mark.parametrize(
+    ("python", "told", "fix"),
+    [
+        ("python3.12", "srun: python3.12: command not found", "There is no python3.12"),
+        ("/usr/bin/pypy3", "fcx needs CPython 3.8 or later on the cluster; this is pypy 3.9.16",
+            "Name another one with python="),
+        ("/root/.local/bin/python3", "start.sh: /root/.local/bin/python3: Permission denied",
+            "such as /root in an image: install Python elsewhere"),
+        ("python3", "Fatal Python error: init_fs_encoding", "Correct what it complains of"),
+    ],
+)  # fmt: skip
+def test_a_python_that_does_not_start(python, told, fix):
+    """What it said, and what to do about it."""
+    message = fates.not_started("17", python, told).message
+    assert told in message
+    assert fix in message
