@@ -5,6 +5,7 @@ What an image lacks is told: no ``sh``, no Python, no dill, each with what to do
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -21,6 +22,10 @@ from .tree import Files
 
 PLAIN_USER = "65534:65534"
 PROBE, CONTENT = "/fcx-probe.py", "/fcx-content.py"
+SILENT = (
+    "it said nothing, as one that lies below a folder of its owner's alone, such as /root (mode "
+    "0700): install Python elsewhere (uv: `ENV UV_PYTHON_INSTALL_DIR=/opt/python`)"
+)
 SCRIPT = (
     'for python in python3 python; do if command -v "$python" >/dev/null; '
     f'then "$python" {PROBE} && exec "$python" {CONTENT}; exit; fi; done; exit 127'
@@ -43,7 +48,7 @@ def probe_image(client: Any, image: Any) -> Snapshot | Reading:
     if reading.architecture in ("", image_native(client)):
         raise ImageRefused(
             f"The image's Python, {reading.python and reading.python.executable}, does not answer "
-            f"the probe: {failure.strip() or 'it said nothing'}. It must be 3.6 or later and run "
+            f"the probe: {failure.strip() or SILENT}. It must be 3.6 or later and run "
             "for a user who is not root."
         )
     return reading
@@ -89,12 +94,13 @@ def _drain(output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, 
 
 
 def _found(said: bytes) -> dict[str, Any]:
-    """The answers of both programs, a line each; nothing where they are none."""
-    try:
-        found, content = map(json.loads, said.splitlines())
-    except ValueError:
-        return {}
-    return {**found, "content": content} if isinstance(found, dict) else {}
+    """The answers of both programs, a line each, whatever a sitecustomize prints before them."""
+    answers: list[Any] = []
+    for line in said.splitlines():
+        with contextlib.suppress(ValueError):
+            answers.append(json.loads(line[max(line.find(b'{"'), 0) :]))
+    objects = [one for one in answers if isinstance(one, dict) and {"schema", "files"} & one.keys()]
+    return {**objects[0], "content": objects[1]} if len(objects) == 2 else {}
 
 
 def _probe_archive() -> bytes:

@@ -219,6 +219,12 @@ REFUSED = {
         SMALL + "RUN printf '#!/bin/sh\\necho broken >&2; exit 3\\n' > /usr/local/bin/python3\n",
         "does not answer the probe: broken",
     ),
+    "a Python that only root may start": (
+        SMALL
+        + "RUN mkdir -m 700 /hidden && mv /usr/local/bin/python* /hidden/\n"
+        + "ENV PATH=/hidden:/usr/local/bin:/usr/bin:/bin\n",
+        "/hidden/python3, does not answer.*such as /root .mode 0700.: install Python elsewhere",
+    ),
 }
 
 
@@ -244,6 +250,17 @@ def assert_matches(text: str, pattern: str) -> None:
     import re
 
     assert re.search(pattern, text, re.DOTALL), text
+
+
+def test_a_sitecustomize_that_prints(small: Project, engine: Engine):
+    """What it says before the probe does is no answer, and in no way of one."""
+    minor = HERE["python"]["version"].rpartition(".")[0]
+    line = "RUN echo \"print('welcome {}', end='')\" > "
+    target = f"/usr/local/lib/python{minor}/site-packages/sitecustomize.py\n"
+    text = SMALL.format(base=base_image(engine, newest(minor)), minor=minor)
+    small.write("containers/Dockerfile", text + line + target)
+    small.fcx("image", "build")
+    assert small.manifest().dill == HERE["dill"]
 
 
 def test_other_python_and_dill_are_warnings(small: Project, engine: Engine):

@@ -63,6 +63,17 @@ def test_runs_tasks_on_every_python(pilot, python, tmp_path, monkeypatch):
     assert pilot.wait("done", t="t11")["o"] == "raise"
 
 
+def test_serves_beside_a_sitecustomize_that_prints(pilot, tmp_path, monkeypatch):
+    """What it writes is no part of what agent and workers tell each other."""
+    (tmp_path / "sitecustomize.py").write_text("print('welcome to this site', end='')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pilot.put(1, [(divmod, 7, 2)])
+    pilot.start(idle_timeout=0.2, probe=True)
+    assert pilot.value("t10") == ((3, 1), None)
+    assert pilot.wait("up")["probe"]["dill"]
+    assert pilot.ended() == 0
+
+
 class TestOldPythons:
     """Refused in words, where people and the client look."""
 
