@@ -14,7 +14,7 @@ from importlib import resources
 from typing import Any
 
 from ..errors import EngineError, ImageRefused
-from ..parity.snapshot import Snapshot
+from ..parity.snapshot import Interpreter, Snapshot
 from .container import Stream, container, image_env
 from .engine import engine_errors
 from .static import Reading
@@ -44,13 +44,15 @@ def probe_image(client: Any, image: Any) -> Snapshot | Reading:
             raise ImageRefused(_no_dill(snapshot.python.executable))
         return snapshot
     reading = read_image(client, image)
-    _refuse_incomplete(reading)
+    python = _python_of(reading).executable
     if reading.architecture in ("", image_native(client)):
         raise ImageRefused(
-            f"The image's Python, {reading.python and reading.python.executable}, does not answer "
-            f"the probe: {failure.strip() or SILENT}. It must be 3.6 or later and run "
-            "for a user who is not root."
+            f"The image's Python, {python}, does not answer the probe: "
+            f"{failure.strip() or SILENT}. It must be 3.6 or later and run for a user who is not "
+            "root."
         )
+    if reading.dill is None:  # said last: where Python does not answer, its files may mislead
+        raise ImageRefused(_no_dill(python))
     return reading
 
 
@@ -114,7 +116,8 @@ def _probe_archive() -> bytes:
     return stream.getvalue()
 
 
-def _refuse_incomplete(reading: Reading) -> None:
+def _python_of(reading: Reading) -> Interpreter:
+    """Raises ImageRefused without one, and without a shell to start it."""
     if not reading.shell:
         raise ImageRefused(
             "The image has no `sh`. Wanted: a POSIX shell on PATH, with which `srun "
@@ -127,8 +130,7 @@ def _refuse_incomplete(reading: Reading) -> None:
             "python. Take a base that has one (`--build-arg BASE_IMAGE=python:3.12-slim`), or "
             "install it in the Dockerfile (Debian: `RUN apt-get install -y python3 python3-pip`)."
         )
-    if reading.dill is None:
-        raise ImageRefused(_no_dill(reading.python.executable))
+    return reading.python
 
 
 def _no_dill(python: str) -> str:

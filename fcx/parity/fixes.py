@@ -125,14 +125,18 @@ class Fixes:
         return f"in the EDF, take {points} out of mounts, then: {self.ask_anew()}"
 
     def clear(self, name: str, value: str = "") -> str:
-        """Keep a variable of the host from leaking in."""
-        if self.buildable:
-            return "fcx edf write"
-        if self.manifest:
-            return f'in the EDF, [env]: {name} = "{value}"'
+        """Keep a variable of the host, or of a line of the user's in the EDF, from getting in.
+
+        To write the EDF anew would do nothing: it leaves the user's lines as they are.
+        """
+        if self.buildable or self.manifest:
+            edf = f"edf/{self.manifest.name}.toml" if self.manifest else "the EDF"
+            line = f'{name} = "{value}"'
+            return f"in {edf}, set {line} below [env], then: {self.ask_anew()}"
         change = f"unset {name}"
         if value:
-            change = f"put {value} first in PATH" if name == "PATH" else f"set {name}={value}"
+            first = value.partition(":")[0]
+            change = f"put {first} first in PATH" if name == "PATH" else f"set {name}={value}"
         return f"on the cluster: {change} in the start-up files of your shell"
 
     def not_a_path(self, entry: str) -> str:

@@ -55,7 +55,9 @@ def _variables(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
         if name in _HARMLESS or own.get(name) == value or name.startswith(tuple(active)):
             continue
         code = "pythonpath" if name in {"PYTHONPATH", "PYTHONHOME"} else "variable"
-        yield judge.differ(code, name, own.get(name), value, judge.fixes.clear(name))
+        yield judge.differ(
+            code, name, own.get(name), value, judge.fixes.clear(name, own.get(name, ""))
+        )
 
 
 def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
@@ -75,7 +77,8 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
     other, own = live.which_python3, remote.python.executable
     programs = os.path.dirname(own)  # noqa: PTH120 - a path of another machine
     if other and os.path.dirname(other) != programs:  # noqa: PTH120 - as above
-        fix = clear("PATH", programs)
+        others = [entry for entry in live.path.split(":") if entry != programs]
+        fix = clear("PATH", ":".join([programs, *filter(None, others)]))
         yield judge.differ("other-python", "python3 in PATH", own, other, fix)
 
 

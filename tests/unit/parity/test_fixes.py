@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,8 +16,11 @@ from places import REPOSITORY
 from typer.testing import CliRunner
 
 from fcx.cli import app
+from fcx.parity.compare import compare
 from fcx.parity.fixes import Fixes
 from fcx.parity.manifest import Sqsh
+from fcx.parity.snapshot import Snapshot
+from fcx.protocol import probe
 from fcx.records import replace
 
 EXAMPLES = REPOSITORY / "examples" / "ci"
@@ -92,6 +98,42 @@ def test_a_foreign_path_is_looked_for_where_it_comes_from():
     assert found["bare: path"].startswith("on the cluster: remove the .pth file in ")
     assert found["adopted: path"].startswith("in the image: remove the .pth file in ")
     assert found["built: path"] == "fcx edf write"
+
+
+def probed(variables: dict[str, str]) -> Snapshot:
+    """What the probe finds with these below [env]: an empty one is unset there."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LD_", "OMP_"))}
+    env = {**clean, **{name: value for name, value in variables.items() if value}}
+    command = [sys.executable, "-s" if "PYTHONNOUSERSITE" in env else "-B", probe.__file__]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    return Snapshot.from_json(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "variables", "own"),
+    [
+        ("pythonpath", "PYTHONPATH", {"PYTHONPATH": "/usr"}, {}),
+        ("pythonpath", "PYTHONPATH", {"PYTHONPATH": "/usr"}, {"PYTHONPATH": "/opt/own"}),
+        ("variable", "PYTHONOPTIMIZE", {"PYTHONOPTIMIZE": "1"}, {}),
+        ("variable", "LD_LIBRARY_PATH", {"LD_LIBRARY_PATH": "/nowhere"}, {}),
+        ("other-python", "python3 in PATH", {"PATH": "{other}:/usr/bin:/bin"}, {}),
+    ],
+)
+def test_what_the_edf_lets_in_is_gone_after_the_fix(tmp_path, code, what, variables, own):
+    """The line that a finding asks for, in place of the one that let it in."""
+    (tmp_path / "python3").write_text("")
+    (tmp_path / "python3").chmod(0o755)
+    image = replace(manifest(), env=own)
+    edf = {name: value.replace("{other}", str(tmp_path)) for name, value in variables.items()}
+    found = before = None
+    for _ in range(2):
+        found = compare("minor", remote=probed(edf), manifest=image).differences
+        before = before or [one for one in found if (one.code, one.what) == (code, what)]
+        line = re.search(r'in edf/fcx-image.toml, set (\w+) = "(.*)" below', before[0].fix)
+        assert line
+        edf[line[1]] = line[2]
+    assert (code, what) not in {(one.code, one.what) for one in found}
+    assert edf.get("PYTHONPATH", "") == own.get("PYTHONPATH", "")
 
 
 def scripts(node: object) -> Iterator[str]:

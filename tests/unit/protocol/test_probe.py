@@ -320,3 +320,16 @@ def test_projects_that_are_installed_as_they_stand(tmp_path: Path):
     assert f"{tmp_path}/my%20lib" in found
     assert "/b" in found
     assert "/c" not in found
+
+
+def test_a_python_that_was_built_without_parts(tmp_path: Path):
+    """The modules are there, what they stand on is not: both are told apart."""
+    dynload = next(Path(entry) for entry in sys.path if entry.endswith("lib-dynload"))
+    for file in dynload.iterdir():
+        if not file.name.startswith(("_lzma.", "_sqlite3.")):
+            (tmp_path / file.name).symlink_to(file)
+    code = f"import runpy, sys; sys.path[sys.path.index({str(dynload)!r})] = {str(tmp_path)!r}; "
+    code += f"sys.argv = ['probe']; runpy.run_path({str(PROBE)!r}, run_name='__main__')"
+    missing = set(ask(sys.executable, "-c", code)["modules"]["stdlib_missing"])
+    assert {"_lzma", "_sqlite3"} <= missing
+    assert not {"lzma", "sqlite3", "_bz2"} & missing
