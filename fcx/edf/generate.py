@@ -32,6 +32,7 @@ LEAKING = (
 )
 """Variables of the submitting shell that must not reach the image; unset unless it sets them."""
 
+_BUILD = re.compile(r"^#:? build id: +([0-9a-f]{64})\s*$", re.MULTILINE)
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -104,6 +105,12 @@ def header(manifest: Manifest, site: Site, version: str) -> list[str]:
         f"Lines that end in `# {MARK}` are renewed by the next `fcx edf write`. Take the mark off",
         "a line to keep it as it is; all other lines are yours and stay.",
     ]
+
+
+def written_for(text: str) -> str:
+    """The build id that ``header`` put on top of an EDF; empty where there is none."""
+    found = _BUILD.search(text)
+    return found[1] if found else ""
 
 
 def reach(manifest: Manifest, settings: EdfSettings, sqsh: str = "") -> str:

@@ -198,8 +198,8 @@ def open_run(
     ``first``: the pickled initializer, or nothing. Raises UsageError for what cannot be.
     """
     settings, question = settle(given, env, logger, first)
-    if question.outdated:
-        logger.warning(question.outdated)
+    for finding in question.outdated:
+        logger.warning(finding)
     memory = Memory(logger)
     gate, journal = Gate(question, memory), memory.journal
     table = settings.table

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Credentials, ExecutorSettings, Settings, resolve
+from ..edf.generate import written_for
+from ..edf.read import text_of
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
@@ -28,6 +30,7 @@ class RunEnvironment:
     option: str = "--environment"
     manifest: Manifest | None = None
     stale: str = ""  # what has changed since the image was built
+    build_id: str = ""  # that the EDF was written for
 
     @property
     def digest(self) -> str | None:
@@ -44,14 +47,15 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
             f"srun_options: --environment={options.environment} and environment= both name an "
             "EDF; give one of them"
         )
-    manifest, changed = None, ""
+    manifest, changed, build_id = None, "", ""
     if environment is not None:
         edf = run_edf(environment, working_dir)
         manifest, changed = manifest_of(edf.source)
+        build_id = written_for(text_of(edf.source)) if manifest else ""
     else:
         edf = run_edf_over(options.environment, working_dir)
     text = edf.text.encode("ascii")
-    return RunEnvironment(edf.name, text, options.engine_option, manifest, changed)
+    return RunEnvironment(edf.name, text, options.engine_option, manifest, changed, build_id)
 
 
 def manifest_of(edf: str) -> tuple[Manifest | None, str]:
@@ -138,6 +142,7 @@ def settle(
         edf=environment.name,
         edf_digest=environment.digest,
         stale=environment.stale,
+        edf_build=environment.build_id,
     )
     settings = RunSettings(
         table,

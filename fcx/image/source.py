@@ -1,20 +1,26 @@
 """What an image was built of, noted in its manifest, and whether that is still so.
 
 Build arguments and the fcx that is put in are no part of it: the first may come from a command
-line that nobody remembers, the second changes with each upgrade.
+line that nobody remembers, the second changes with each upgrade. What a large context comes to is
+remembered for as long as its files have the same sizes and times on this machine.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import StateError, UsageError
 from ..files import EDF_FOLDER
 from ..parity.manifest import Manifest, Source
+from ..state.facts import Facts
 from .context import Context
 from .plan import Plan
+
+SMALL = 1 << 20  # bytes of a context that is read each time
+AGE = 90 * 86400.0  # seconds for which a larger one is remembered
 
 
 def source_of(plan: Plan, root: Path) -> Source:
@@ -23,7 +29,7 @@ def source_of(plan: Plan, root: Path) -> Source:
     return Source(
         context=os.path.relpath(request.context, root),
         dockerfile=os.path.relpath(request.dockerfile, root),
-        digest=_digest(plan.recipe.text, plan.context),
+        digest=_digest(plan.recipe.text, plan.context.with_files({}).digest()),
     )
 
 
@@ -40,13 +46,31 @@ def stale(manifest: Manifest | None, root: Path) -> str:
         return ""
     try:
         context = Context.from_folder(folder, {}, root / EDF_FOLDER)
-        now = _digest(dockerfile.read_text(encoding="utf-8"), context)
+        now = _digest(dockerfile.read_text(encoding="utf-8"), _remembered(folder, context))
     except (OSError, UnicodeDecodeError, UsageError) as error:
         return f"{source.context} cannot be read: {error}"
     same = now == source.digest
     return "" if same else f"{source.dockerfile} or {source.context} as of the build"
 
 
-def _digest(dockerfile: str, context: Context) -> str:
-    own = context.with_files({}).digest()
-    return hashlib.sha256(f"{dockerfile}\0{own}".encode()).hexdigest()
+def _digest(dockerfile: str, context: str) -> str:
+    return hashlib.sha256(f"{dockerfile}\0{context}".encode()).hexdigest()
+
+
+def _remembered(folder: Path, context: Context) -> str:
+    """The digest of a context, read only where something of it was touched since the last time."""
+    known = [(entry.name, entry.path.stat()) for entry in context.entries if entry.path]
+    if sum(status.st_size for _, status in known) <= SMALL:
+        return context.digest()
+    facts = [(name, s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for name, s in known]
+    others = [(entry.name, entry.target) for entry in context.entries if not entry.path]
+    stamp = hashlib.sha256(repr((facts, others)).encode("utf-8", "surrogateescape")).hexdigest()
+    key, memory = f"context {folder.resolve()}", Facts()
+    with suppress(StateError):
+        found = memory.get(key, AGE)
+        if isinstance(found, list) and found[:1] == [stamp]:
+            return str(found[-1])
+    digest = context.digest()
+    with suppress(StateError):
+        memory.store(key, [stamp, digest])
+    return digest

@@ -33,13 +33,14 @@ def compare(
     python: str = "",
     hashes: Mapping[str, tuple[str, str | None]] | None = None,
     stale: str = "",
+    edf_build: str = "",
 ) -> Verdict:
     """Judge a remote side: a live one by its Snapshot, or an image by its Manifest.
 
     ``python`` is an interpreter that the user chose over the manifest's. ``hashes`` are digests
     (wanted, found) of files on the cluster by name: unequal or unknown ones are refused. ``stale``
-    says what has changed since the image was built. Raises ConfigError for an unknown policy or a
-    rule that is not a version specifier.
+    says what has changed since the image was built, ``edf_build`` which build the EDF is for.
+    Raises ConfigError for an unknown policy or a rule that is not a version specifier.
     """
     judge = Judge(
         check_policy(policy),
@@ -51,7 +52,7 @@ def compare(
     )
     found = (
         *files(judge, hashes or {}),
-        *outdated(judge, stale),
+        *outdated(judge, stale, edf_build),
         *image(judge),
         *place(judge),
         *caller_python(judge),

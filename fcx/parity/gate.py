@@ -28,7 +28,7 @@ from ..jobscript.look import Look
 from ..payload.requirements import Requirements
 from .cache import Known, verdict_key
 from .compare import before_queue, compare
-from .fixes import Fixes
+from .image import OUTDATED
 from .manifest import Manifest
 from .snapshot import Snapshot
 from .verdict import Verdict
@@ -68,6 +68,7 @@ class Question:
     edf: str = ""  # what verdicts of it are remembered under: a hash of the content, or a name
     edf_digest: str | None = None  # SHA-256 of the file that travels with the run
     stale: str = ""  # what has changed since the image was built, if anything
+    edf_build: str = ""  # the build that the EDF was written for, where it says so
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
@@ -94,14 +95,17 @@ class Question:
         )
 
     @property
-    def outdated(self) -> str:
-        """That the image was built of other files than there are now, and what to do; or empty."""
-        if not self.stale or self.manifest is None:
-            return ""
-        fix = Fixes.of(self.manifest, None, self.manifest).rebuild()
-        return (
-            f"The image {self.manifest.name} was built before its source changed: it has "
-            f"{self.stale}. To take the change in: `{fix}`"
+    def outdated(self) -> tuple[str, ...]:
+        """What of EDF and image is older than what they are made of, and what to do."""
+        if self.manifest is None or not (self.stale or self.edf_build):
+            return ()
+        if not self.stale and self.edf_build == self.manifest.build_id:
+            return ()
+        found = self.judge(self.manifest).differences
+        return tuple(
+            f"{one.what}: wanted {one.wanted}, found {one.found}. Fix: `{one.fix}`"
+            for one in found
+            if one.code in OUTDATED
         )
 
     @property
@@ -130,6 +134,7 @@ class Question:
             python=self.python,
             hashes={"the EDF": edf} if edf else None,
             stale=self.stale,
+            edf_build=self.edf_build,
         )
 
     def judge_task(self, requirements: Requirements, place: Snapshot | Manifest | None) -> Verdict:

@@ -9,6 +9,9 @@ from .rules import Judge, short
 from .verdict import Difference
 from .versions import same
 
+OUTDATED = frozenset({"image-stale", "edf-stale"})
+"""What this machine's own files tell, before anything is asked of the cluster."""
+
 
 def files(judge: Judge, hashes: Mapping[str, tuple[str, str | None]]) -> Iterator[Difference]:
     """Files on the cluster against the ones that were sent."""
@@ -35,11 +38,17 @@ def image(judge: Judge) -> Iterator[Difference]:
     yield from _content(judge, wanted)
 
 
-def outdated(judge: Judge, stale: str) -> Iterator[Difference]:
-    """An image that was built before its Dockerfile or context changed."""
-    if stale and judge.manifest is not None:
-        fix = f"{judge.fixes.rebuild()} && {judge.fixes.ask_anew()}"
+def outdated(judge: Judge, stale: str, edf_build: str) -> Iterator[Difference]:
+    """An image that was built before its source changed, an EDF of before the image was built."""
+    wanted, fixes = judge.manifest, judge.fixes
+    if wanted is None:
+        return
+    if stale:
+        fix = f"{fixes.rebuild()} && {fixes.ask_anew()}"
         yield judge.differ("image-stale", "source of the image", "as it is now", stale, fix)
+    if edf_build and wanted.build_id and edf_build != wanted.build_id:
+        mine, its = short(wanted.build_id), short(edf_build)
+        yield judge.differ("edf-stale", "build that the EDF is for", mine, its, fixes.new_edf())
 
 
 def _content(judge: Judge, wanted: Manifest) -> Iterator[Difference]:

@@ -24,6 +24,10 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "image-overlaid": (REFUSE, WARN),  # the right image with packages laid over it
     "image-changed": (REFUSE, REFUSE),  # other files under the right build id
     "image-stale": (WARN, WARN),  # built of other files than there are now
+    "edf-stale": (
+        WARN,
+        WARN,
+    ),  # written for another build than the manifest's; the remote id decides
     "tampered": (REFUSE, REFUSE),  # a file on the cluster is not the one that was sent
     "not-inside-image": (REFUSE, INFO),
     "python-implementation": (REFUSE, REFUSE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from pathlib import Path
 
@@ -11,8 +12,8 @@ from executors.deadline import WAIT
 from executors.fixtures import TIME, Make
 
 from fcx.errors import ParityError
-from fcx.local import Environment
-from fcx.parity.manifest import Manifest
+from fcx.local import Environment, cluster
+from fcx.parity.manifest import Manifest, Source
 from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 from fcx.records import replace
@@ -76,3 +77,53 @@ def test_an_adopted_image_is_found_under_its_plain_name(
     assert project.manifest("bare").name == "bare"
     project.write("edf/bare.toml", EDF)
     assert project.fcx("edf", "check", "bare", "--dialect", "ce").stdout == ""
+
+
+def test_what_is_older_than_its_source_is_said_before_anything_runs(
+    project: Project,
+    tmp_path: Path,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    """An image of before its Dockerfile changed, an EDF of before the image was built."""
+    built = replace(
+        other_image(),
+        origin="built",
+        build_id="b" * 64,
+        source=Source("containers", "containers/Dockerfile", "0" * 64),
+    )
+    project.write("containers/Dockerfile", "FROM a\n")
+    project.write("edf/img.manifest.json", built.to_json())
+    project.write("edf/img.toml", f"#: build id:  {'c' * 64}\n\n{EDF}")
+    words = ("--edf", "img", "--working-dir", str(tmp_path / "work"), "--json")
+    verdict = json.loads(project.fcx("preflight", *words, code=3).stdout)
+    said = {one["code"]: one["severity"] for one in verdict["differences"]}
+    assert said["image-stale"] == said["edf-stale"] == "warn"
+    monkeypatch.chdir(project.root)
+    make(tmp_path / "work", [TIME], environment="edf/img.toml")
+    assert "source of the image" in caplog.text
+    assert "`fcx edf write`" in caplog.text
+
+
+def test_without_an_option_the_projects_own_edf_is_judged(project: Project, tmp_path: Path):
+    """The one that `fcx edf write` made of the image in fcx.toml; '' asks for no container."""
+    project.write("fcx.toml", '[image]\nname = "img"\n')
+    words = ("preflight", "--working-dir", str(tmp_path / "work"), f"--sbatch={TIME}", "--json")
+    assert "3.99.0" in project.fcx(*words, code=3).stdout
+    assert "3.99.0" not in project.fcx(*words, "--edf", "").stdout
+    missing = project.fcx(*words, "--edf", "", "--python", str(tmp_path / "nowhere"), code=3)
+    assert "nowhere" in missing.stdout
+
+
+def test_without_a_working_directory_one_of_the_users_own_is_taken(tmp_path: Path):
+    """On the file system that the centre means for work."""
+    own, work = tmp_path / "own", tmp_path / "work"
+    for folder in (own, work / getpass.getuser()):
+        folder.mkdir(parents=True)
+    for shown, taken in ((work, work / getpass.getuser()), (own, own)):
+        with cluster(filesystems=[str(shown)]) as env:
+            project = Project(tmp_path / "project", {**env, "HOME": str(tmp_path)})
+            project.root.mkdir(exist_ok=True)
+            done = project.fcx("preflight", f"--sbatch={TIME}")
+        assert f"taking {taken}." in done.stderr

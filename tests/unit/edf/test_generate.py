@@ -7,7 +7,7 @@ from sample import DIGEST, MANIFEST, PATH, python
 
 from fcx.config import KNOWN_SITES, EdfSettings, Site
 from fcx.edf.check import check
-from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architecture
+from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architecture, written_for
 from fcx.edf.rewrite import rewritten
 from fcx.errors import ParityError, UsageError
 from fcx.parity.manifest import Sqsh
@@ -141,3 +141,14 @@ def test_an_unknown_architecture_is_not_refused():
     """Nothing is known of a site that no one described."""
     refuse_architecture(MANIFEST, Site("mine"))
     refuse_architecture(replace(MANIFEST, architecture=""), DAINT)
+
+
+def test_which_build_an_edf_is_for_is_read_from_it():
+    """It stands on top, and stays there when the file is written again."""
+    head = header(replace(MANIFEST, build_id="b" * 64), DAINT, "1")
+    edf = generate(MANIFEST, DAINT, EdfSettings())
+    text = rewritten("", edf, head)
+    assert written_for(text) == written_for(rewritten(text, edf, head)) == "b" * 64
+    assert written_for(text.replace("\n", "\r\n")) == "b" * 64
+    assert written_for('image = "x"\n') == ""
+    assert written_for(rewritten("", edf, header(replace(MANIFEST, build_id=""), DAINT, "1"))) == ""

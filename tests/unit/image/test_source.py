@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 from parity.sides import manifest
 
 from fcx.config import Settings
+from fcx.image.context import Context
 from fcx.image.plan import Plan
 from fcx.image.request import Request
-from fcx.image.source import source_of, stale
+from fcx.image.source import SMALL, source_of, stale
 from fcx.parity.manifest import Manifest
 from fcx.records import replace
 
@@ -64,3 +66,23 @@ def test_an_upgrade_of_fcx_makes_no_image_stale(
     monkeypatch.setattr("fcx.image.plan.fcx_wheel", lambda: ("fcx-99.whl", b"newer"))
     plan = Plan.from_request(Request.from_settings(Settings(tmp_path)), tmp_path / "edf")
     assert source_of(plan, tmp_path) == built.source
+
+
+def test_a_large_context_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: Manifest
+):
+    """And again where a file was touched, whatever time it says that it has."""
+    large = tmp_path / "containers/large"
+    large.write_bytes(b"a" * (SMALL + 1))
+    plan = Plan.from_request(Request.from_settings(Settings(tmp_path)), tmp_path / "edf")
+    noted = replace(built, source=source_of(plan, tmp_path))
+    read: list[str] = []
+    whole = Context.digest
+    monkeypatch.setattr(Context, "digest", lambda self: (read.append(""), whole(self))[1])
+    assert [stale(noted, tmp_path) for _ in range(3)] == [""] * 3
+    assert len(read) == 1
+    before = large.stat()
+    large.write_bytes(b"b" * (SMALL + 1))
+    os.utime(large, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert stale(noted, tmp_path)
+    assert len(read) == 2

@@ -9,6 +9,7 @@ from parity.facts import codes, python, with_numpy
 from parity.sides import manifest, snapshot
 
 from fcx.parity.compare import compare
+from fcx.parity.gate import Question
 from fcx.parity.manifest import Manifest
 from fcx.records import replace
 
@@ -82,6 +83,17 @@ def test_an_image_older_than_its_source_is_said_and_not_refused():
         verdict = compare(policy, manifest=manifest(), remote=snapshot(), stale=said)
         assert codes(verdict) == {"image-stale": "warn"}
         assert "fcx image build" in verdict.differences[0].fix
+
+
+def test_an_edf_that_was_written_for_another_build_is_said():
+    """File names tie EDF and manifest, ids tell; what the remote side has decides."""
+    for written, found in (("c" * 64, {"edf-stale": "warn"}), (manifest().build_id, {}), ("", {})):
+        verdict = compare("minor", manifest=manifest(), remote=snapshot(), edf_build=written)
+        assert codes(verdict) == found
+    said = Question("minor", "s", manifest=manifest(), edf_build="c" * 64).outdated
+    assert said == (
+        f"build that the EDF is for: wanted {'b' * 12}, found {'c' * 12}. Fix: `fcx edf write`",
+    )
 
 
 def test_an_adopted_image_keeps_its_pythonpath():
