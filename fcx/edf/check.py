@@ -53,6 +53,7 @@ RULES = (
     hooks.values,
     hooks.variant,
     hooks.needs,
+    hooks.unsupported,
 )
 
 _AT_KEY = {

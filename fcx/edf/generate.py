@@ -15,6 +15,7 @@ from .layout import MARK
 from .mounts import written_out
 from .reference import Reference
 from .schema import leaves
+from .variables import literal
 
 LEAKING = (
     "PYTHONPATH",
@@ -51,16 +52,17 @@ def generate(
     the dialect cannot name the image.
     """
     refuse_architecture(manifest, site)
+    engine = dialect or site.engine
     place = working_dir or _scratch(site)
     mounts = [f"{place}:{place}"] if place else []
     annotations = {".".join(path): value for path, value in leaves(settings.annotations)}
     return Edf(
-        image=_image(manifest, settings, sqsh, dialect or site.engine),
+        image=_image(manifest, settings, sqsh, engine),
         workdir=settings.workdir or place or None,
         entrypoint=False,
         writable=settings.writable,
         mounts=tuple(dict.fromkeys((*mounts, *map(written_out, settings.mounts)))),
-        env={**environment(manifest), **settings.env},
+        env={**environment(manifest, engine), **settings.env},
         annotations={name: _text(value) for name, value in annotations.items()},
     )
 
@@ -83,11 +85,11 @@ def refuse_architecture(manifest: Manifest, site: Site) -> None:
         raise ParityError(message)
 
 
-def environment(manifest: Manifest) -> dict[str, str]:
+def environment(manifest: Manifest, dialect: str = "ce") -> dict[str, str]:
     """``[env]`` that keeps the submitting shell out: see the module's constants."""
     entries = manifest.env.get("PATH", "").split(":")
     path = ":".join(entry for entry in entries if entry.startswith("/")) or _SYSTEM_PATH
-    env = {"PATH": path.replace("$", "$$"), "PYTHONNOUSERSITE": "1"}
+    env = {"PATH": literal(path, dialect), "PYTHONNOUSERSITE": "1"}
     version = re.match(r"(\d+)\.(\d+)", manifest.python.version)
     if version and (int(version[1]), int(version[2])) >= (3, 11):
         env["PYTHONSAFEPATH"] = "1"

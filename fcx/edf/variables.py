@@ -69,6 +69,6 @@ def undefined(edf: Edf, variables: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def literal(path: str) -> str:
-    """A path as an EDF must spell it so that no engine finds a variable in it."""
-    return path.replace("$", "$$")
+def literal(path: str, dialect: str = "ce") -> str:
+    """A path as an EDF must spell it so that the engine finds no variable in it."""
+    return path.replace("$", r"\$" if dialect == "sarus" else "$$")

@@ -210,6 +210,7 @@ CASES = [
     ("placeholder", '[env]\nA = "CHANGE_ME"', '[env]\nA = "changes"', {}),
     ("placeholder", 'image = "/PATH/TO/x.sqsh"', 'image = "/path/too/x.sqsh"', {}),
     ("placeholder", 'workdir = "/users/USERNAME"', '[env]\nA = "MY_USERS"', {}),
+    ("placeholder", 'image = "@ROOT@/x.sqsh"', 'image = "/root/x.sqsh"', {}),
     ("placeholder", 'workdir = "/scratch/XXX/y"', 'workdir = "/scratch/XX/y"', {}),
     # Mounts.
     ("mount-flag", 'mounts = ["/a:/b:readonly"]', 'mounts = ["/a:/b:ro"]', {}),
@@ -223,6 +224,8 @@ CASES = [
     ("mount-twice", 'mounts = ["/a:/x", "/b:/x/"]', 'mounts = ["/a:/x", "/b:/x/y"]', {}),
     ("mount-twice", 'mounts = ["/x", "tmpfs:/x"]', 'mounts = ["umount:/x", "/b:/x"]', {}),
     ("mount-colons", 'mounts = ["${A:-/x}:/y"]', 'mounts = ["${A-/x}:/y"]', SARUS_ALONE),
+    ("mount-colons", 'mounts = ["${A:1}:/y"]', 'mounts = ["${A}:/y"]', SARUS_ALONE),
+    ("mount-colons", 'mounts = ["/x:${A:+/y}:ro"]', 'mounts = ["/x:${A+/y}:ro"]', SARUS_ALONE),
     ("mount-colons", 'mounts = ["/x:/y:"]', 'mounts = ["/x:/y:ro"]', SARUS_ALONE),
     ("mount-source", 'mounts = ["tmpfs:/t"]', 'mounts = ["/tmpfs:/t"]', SARUS_ALONE),
     ("mount-source", 'mounts = ["umount:/t"]', 'mounts = ["./umount:/t"]', SARUS_ALONE),
@@ -250,6 +253,10 @@ CASES = [
     ("odd-variable", '[env]\nA = "${HOME"', '[env]\nA = "${HOME#/}"', SARUS_ALONE),
     ("unbraced-variable", 'workdir = "$SCRATCH"', 'workdir = "${SCRATCH}"', {"dialect": "ce"}),
     ("undefined-variable", 'workdir = "$MINE"', 'workdir = "${MINE:-x}"', SARUS_ALONE),
+    ("hook-absent", '[annotations]\ncom.hooks.ssh.enabled = "false"',
+     '[annotations]\ncom.hooks.cxi.enabled = "false"', SARUS_ALONE),
+    ("hook-absent", '[annotations.com.hooks.netstack]\nsource = "host"',
+     '[annotations]\ncom.sarus.netstack = "host"', SARUS_ALONE),
     ("base-absent", 'base_environment = "absent"', "", {}),
     ("byte-order-mark", "\ufeff" + FINE, FINE, {}),
 ]  # fmt: skip

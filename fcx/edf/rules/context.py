@@ -87,6 +87,11 @@ RELATIVE = "it is looked for in the folder that srun is called in, not beside th
 """Why a relative path surprises."""
 
 
+def is_rooted(path: str) -> bool:
+    """Whether a path begins at the root, or with what may be replaced by one that does."""
+    return path.startswith(("/", "$", "<", "{", "@", "%", "__"))
+
+
 def tilde(path: Path, name: str) -> Hit:
     """What is said of a path that begins with ``~``."""
     what, why = f"~ in {name}", "engines expand variables, not ~"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..toml import Path
 from ..variables import VARIABLE
 from . import fixes
-from .context import ERROR, NOTE, RELATIVE, WARNING, Context, Hit, tilde
+from .context import ERROR, NOTE, RELATIVE, WARNING, Context, Hit, is_rooted, tilde
 
 _IMAGE: Path = ("image",)
 _SCRATCH = re.compile(r"\$\{SCRATCH(:-[^}]*)?\}|(/capstor|/iopsstor)?/scratch(/|$)")
@@ -28,7 +28,7 @@ def image_file(context: Context, path: str) -> Iterator[Hit]:
         return
     if path.startswith("~"):
         yield tilde(_IMAGE, "image")
-    elif not path.startswith(("/", "$")):
+    elif not is_rooted(path):
         fix = "write the absolute path of the cluster"
         what = "the image's path is relative"
         yield Hit(_IMAGE, "image-relative", WARNING, what, RELATIVE, fix)

@@ -25,6 +25,7 @@ GPUS = {
 """What the nodes of the CSCS systems compute with, as the variants of a hook begin."""
 
 _PREFIXES = ("com.hooks.", "com.pyxis.")
+_CE_ONLY = ("com.hooks.ssh.", "com.hooks.netstack.", "com.pyxis.")
 _CUDA_MAJOR = re.compile(r"cuda[-_]?(1[1-9])(?![0-9])", re.IGNORECASE)
 _ROCM = re.compile(r"(^|[^a-z])(rocm|amd-mi\d+)", re.IGNORECASE)
 _MAX_GUESSES = 500  # nearest names looked for in one file; each takes 0.2 ms
@@ -172,6 +173,14 @@ def needs(context: Context) -> Iterator[Hit]:
             needed = "com.hooks.ssh.authorize_ssh_key"
             fix = fixes.below(context.index, "annotations", needed, "/users/ME/key.pub")
             yield Hit(path, "ssh-key", WARNING, what, why, fix)
+
+
+def unsupported(context: Context) -> Iterator[Hit]:
+    """Hooks of the CE that the Sarus suite does not have."""
+    for path, name, _ in _annotations(context) if context.sarus else ():
+        if name in ANNOTATIONS and name.startswith(_CE_ONLY):
+            what, why = f"{name} does nothing on Sarus", "it has no such hook yet"
+            yield Hit(path, "hook-absent", WARNING, what, why, fixes.OUT)
 
 
 def _is_on(value: Any) -> bool:

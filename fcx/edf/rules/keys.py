@@ -10,7 +10,7 @@ from typing import Any
 from ..schema import KEYS, leaves
 from ..toml import Path, key
 from . import fixes
-from .context import ERROR, WARNING, Context, Hit
+from .context import ERROR, NOTE, WARNING, Context, Hit
 
 _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _TABLES = {
@@ -98,5 +98,6 @@ def scalars(context: Context) -> Iterator[Hit]:
                 what = f"[{table}] {name} is not a string"
                 why = "the documentation asks for strings; Sarus refuses anything else in [env]"
                 severity = ERROR if context.sarus else WARNING
+                severity = NOTE if table == "annotations" else severity
                 fix = f'write {key(path[-1])} = "{text}"'
                 yield Hit((table, *path), "not-a-string", severity, what, why, fix)

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 
 from ..mounts import Mount, split
 from ..toml import Path
-from ..variables import VARIABLE
 from . import fixes
-from .context import ERROR, RELATIVE, WARNING, Context, Hit, tilde
+from .context import ERROR, RELATIVE, WARNING, Context, Hit, is_rooted, tilde
 from .flags import flags
 
+_EXPANSION = re.compile(r"\$\{(\w+)([^}]*)\}")
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - the node's, named to a reader
 
 
@@ -35,7 +35,7 @@ def _sarus(path: Path, text: str, mount: Mount) -> Iterator[Hit]:
     """What the Sarus suite's parser refuses: it splits at each colon."""
     if mount.single:
         what, why = f"{text} is a single path", "Sarus wants source and target"
-        fix = fixes.item(_without_colons(str(mount)))
+        fix = _without_colons(mount)
         yield Hit(path, "single-path-mount", ERROR, what, why, fix)
     elif mount.source in ("tmpfs", "umount"):
         what, why = f"{mount.source} as a source", "Sarus mounts files and folders only"
@@ -45,26 +45,28 @@ def _sarus(path: Path, text: str, mount: Mount) -> Iterator[Hit]:
         yield Hit(path, "mount-source", ERROR, what, why, fix)
     elif text.count(":") + 1 != len(split(text)) or text.endswith(":"):
         what, why = f"{text!r} has colons to spare", "Sarus splits a mount at each of them"
-        yield Hit(path, "mount-colons", ERROR, what, why, fixes.item(_without_colons(str(mount))))
+        yield Hit(path, "mount-colons", ERROR, what, why, _without_colons(mount))
 
 
-def _without_colons(text: str) -> str:
-    """Defaults in Bash's other form, ``${NAME-default}``, which has no colon."""
+def _without_colons(mount: Mount) -> str:
+    """The fix: expansions in Bash's forms without a colon, as ``${NAME-default}``."""
 
     def plain(match: re.Match[str]) -> str:
-        name, default = match["name"], match["default"]
-        if name is None or default is None:
-            return match[0]
-        return f"${{{name}-{default}}}" if ":" not in default else f"${{{name}}}"
+        name, rest = match.groups()
+        shorter = rest[1:] if re.match(":[-+=?]", rest) else rest
+        return f"${{{name}{shorter}}}" if ":" not in shorter else f"${{{name}}}"
 
-    return VARIABLE.sub(plain, text)
+    text = _EXPANSION.sub(plain, str(mount))
+    whole = all(":" not in match[2][2:] for match in _EXPANSION.finditer(str(mount)))
+    more = "" if whole else ", and export its variable before srun with the value that is meant"
+    return fixes.item(text) + more
 
 
 def _source(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
     source = mount.source
     if source.startswith("~") or mount.target.startswith("~"):
         yield tilde(path, "mount")
-    elif source not in ("tmpfs", "umount") and not source.startswith(("/", "$")):
+    elif source not in ("tmpfs", "umount") and not is_rooted(source):
         severity = ERROR if context.sarus and not source.startswith(".") else WARNING
         what = f"the mount's source {source} is relative"
         yield Hit(path, "mount-relative", severity, what, RELATIVE, "write the absolute path")
@@ -76,7 +78,7 @@ def _source(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
 
 def _target(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
     target = mount.target
-    if mount.single or target.startswith(("/", "$", "~")):
+    if mount.single or target.startswith("~") or is_rooted(target):
         return
     severity = ERROR if context.sarus and not target.startswith(".") else WARNING
     what = f"the mount's target {target} is not absolute"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..variables import VARIABLE
+from ..variables import VARIABLE, literal
 from . import fixes
 from .context import NOTE, WARNING, Context, Hit
 
@@ -52,4 +52,4 @@ def _of_image(context: Context, name: str) -> str:
     """What the image itself has there, as an EDF must spell it."""
     given = context.manifest.env.get(name, "") if context.manifest else ""
     absolute = ":".join(entry for entry in given.split(":") if entry.startswith("/"))
-    return absolute.replace("$", "$$") or (_USUAL if name == "PATH" else "")
+    return literal(absolute, context.dialect) or (_USUAL if name == "PATH" else "")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from . import fixes
-from .context import ERROR, NOTE, RELATIVE, WARNING, Context, Hit, tilde
+from .context import ERROR, NOTE, RELATIVE, WARNING, Context, Hit, is_rooted, tilde
 
 
 def settings(context: Context) -> Iterator[Hit]:
@@ -19,7 +19,7 @@ def settings(context: Context) -> Iterator[Hit]:
     workdir = context.edf.workdir
     if workdir and workdir.startswith("~"):
         yield tilde(("workdir",), "workdir")
-    elif workdir and not workdir.startswith(("/", "$")):
+    elif workdir and not is_rooted(workdir):
         what = "workdir is not absolute"
         yield Hit(("workdir",), "workdir-relative", WARNING, what, RELATIVE, "write it from /")
     for path, text in context.strings():

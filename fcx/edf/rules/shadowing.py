@@ -17,7 +17,7 @@ _PYTHON_PLACES = {
 }
 _PYTHON_PARTS = re.compile(
     r"/(site|dist)-packages(/|$)|/lib(64)?/python3(\.\d+)?$|/bin/python[\d.]*$"
-    r"|/(\.?venv|virtualenv|(mini|micro|ana)?(conda|mamba|forge)3?)(/(bin|lib))?$|/envs/[^/]+$"
+    r"|/(\.?venv|virtualenv|(mini|micro|ana|mamba)?(conda|mamba|forge)3?|\.pyenv)(/(bin|lib))?$|/envs/[^/]+$"
 )
 _HOME = re.compile(r"/|/(users|home)|(\$\{HOME\}|/users/[^/]+|/home/[^/]+|/root)(/\.local(/lib)?)?")
 _SYSTEM = {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin"}

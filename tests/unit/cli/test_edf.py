@@ -113,6 +113,30 @@ def test_check_tells_findings_and_fails_for_errors(project, fcx):
     assert fcx("edf", "check", "fine.toml", "bad.toml", "--dialect", "ce")[0] == 1
 
 
+def test_check_counts_notes_and_tells_like_things_once(project, fcx):
+    """Of a file that works there is little to say."""
+    mounts = ", ".join(f'"/m{number}"' for number in range(9))
+    (project / "x.toml").write_text(f'image = "a/b:1"\nmounts = [{mounts}]\n')
+    code, out, err = fcx("edf", "check", "x.toml")
+    assert (code, err) == (0, "errors: 0, warnings: 0, notes: 2\n")
+    assert out.count("fix: ") == 2
+    assert "9 x single-path-mount" in out
+    assert fcx("edf", "check", "x.toml", "--dialect", "sarus")[1].count("[single-path-mount]") == 1
+
+
+def test_an_image_of_this_machine_is_an_error_until_it_was_pushed(project, fcx):
+    """The fix is the push, and `fcx edf write` after it."""
+    manifest = project / "edf" / "img.manifest.json"
+    manifest.write_text(replace(MANIFEST, repo_digest="").to_json())
+    assert fcx("edf", "write")[0] == 0
+    code, out, _ = fcx("edf", "check", "img", "--site", "daint")
+    assert (code, "[local-image]" in out) == (1, True)
+    assert "`fcx image push REGISTRY/NAME`, then `fcx edf write`" in out
+    manifest.write_text(MANIFEST.to_json())  # as `fcx image push` leaves it
+    assert fcx("edf", "write")[0] == 0
+    assert fcx("edf", "check", "img", "--site", "daint", "--strict")[:2] == (0, "")
+
+
 def test_a_pattern_that_matches_nothing_is_no_file_that_cannot_be_read(project, fcx):
     """The shell passes it on as it is; a file of that very name is one all the same."""
     code, out, _ = fcx("edf", "check", "nowhere/*.toml")

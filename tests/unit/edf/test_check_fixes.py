@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from edf_cases import CASES, FINE, ON_CLUSTER, SARUS_ALONE, singles
 from edf_cases import DIGEST as WHOLE
 from sample import DIGEST, MANIFEST
+from typer.testing import CliRunner
 
+from fcx.cli import app
 from fcx.config import KNOWN_SITES
 from fcx.edf.findings import Finding
 from fcx.edf.index import Index
@@ -255,3 +258,32 @@ def test_of_an_image_that_was_pushed_the_digest_is_the_fix(code, text):
     local = {"manifest": replace(MANIFEST, repo_digest="")}
     (finding,) = [f for f in singles(text, **local) if f.code == code]
     assert "fcx " in finding.fix or "registry" in finding.fix
+
+
+IN_USE = sorted(Path(__file__).with_name("data").glob("in-use/*.toml"))
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in IN_USE if "INVALID" not in p.name], ids=lambda p: p.stem
+)
+def test_an_edf_of_the_ce_runs_on_sarus_once_its_fixes_are_followed(path):
+    """One after the other, until none is left; an image file is pushed by whoever has it."""
+    text = re.sub(r'(?m)^image = "[^"]*\.sqsh>?"', f'image = "r.io/me/x{WHOLE}"', path.read_text())
+    for _ in range(40):
+        errors = [f for f in singles(text, dialect="sarus") if f.severity == "error"]
+        if not errors:
+            return
+        text = next(followed(text, errors[0]))
+    pytest.fail(f"{errors}")
+
+
+def test_the_commands_in_fixes_are_commands_of_fcx():
+    """Their verbs and options exist."""
+    fixes = {f.fix for _, bad, _, options in CASES for f in singles(bad, **options)}
+    commands = {words for fix in fixes for words in re.findall("`fcx (.+?)`", fix)}
+    assert commands >= {"edf write", "image push REGISTRY/NAME", "image pack"}
+    for words in commands:
+        verbs = [word for word in words.split()[:2] if word.islower()]
+        shown = CliRunner().invoke(app, [*verbs, "--help"])
+        assert shown.exit_code == 0, words
+        assert all(word in shown.output for word in words.split() if word.startswith("--")), words

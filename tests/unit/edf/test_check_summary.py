@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fcx.edf.check import check
-from fcx.edf.lookup import finder
 from fcx.edf.read import parse
 
 SINGLE = 'image = "me/x:fcx-0123456789ab"\nmounts = [\n  "/a",\n  "/b",\n  "/c:/c",\n  "/d",\n]\n'
@@ -81,20 +78,6 @@ def test_either_separator_of_a_registry_is_fine_on_the_ce(image: str, dialect: s
     assert (finding.code, finding.severity) == ("moving-tag", "note")
 
 
-def test_sarus_wants_an_image_or_a_base_in_each_file(tmp_path: Path):
-    """Also in those that it is based on; the fix makes it go."""
-    base, top = tmp_path / "base.toml", 'image = "me/x:fcx-0123456789ab"\nentrypoint = false\n'
-    base.write_text('[env]\nA = "1"\n')
-    text = f'base_environment = "{base}"\n{top}'
-    lookup = finder({}, tmp_path)
-    assert check(text, dialect="ce", lookup=lookup) == []
-    (finding,) = check(text, dialect="sarus", lookup=lookup)
-    assert (finding.code, finding.severity) == ("base-level", "error")
-    assert 'write image = "me/x:fcx-0123456789ab" above the first [table]' in finding.fix
-    base.write_text(f'image = "me/x:fcx-0123456789ab"\n{base.read_text()}')
-    assert check(text, dialect="sarus", lookup=lookup) == []
-
-
 def test_an_empty_image_over_a_base_is_taken_out():
     """It would hide the base's."""
     bases = {"b": parse('image = "me/x:fcx-0123456789ab"')}
@@ -110,12 +93,3 @@ def test_a_mount_over_that_of_a_base_is_told():
     text = 'base_environment = "b"\nmounts = ["/b:/data"]'
     (finding,) = check(text, dialect="ce", lookup=bases.__getitem__)
     assert (finding.code, finding.what) == ("mount-twice", "/a and /b are both mounted at /data")
-
-
-@pytest.mark.parametrize(
-    "value", ["${HOME#/}", "${A-x}", "${A:1}", "\\\\$HOME", "$HOME", "a,b:c", "${A:+x}", "${A%%.*}"]
-)
-def test_what_bash_expands_is_fine_on_sarus(value: str):
-    """Most of it is documented."""
-    text = f'image = "me/x:fcx-0123456789ab"\nentrypoint = false\n[env]\nB = "{value}"'
-    assert check(text, dialect="sarus") == []

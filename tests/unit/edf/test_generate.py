@@ -56,6 +56,8 @@ def test_the_path_of_the_image_is_taken_absolute_and_literal():
     """Relative entries go, dollar signs are escaped; without any, the system's is written."""
     odd = replace(MANIFEST, env={"PATH": "bin:/a$b:.:/c:"})
     assert generate(odd, DAINT, EdfSettings()).env["PATH"] == "/a$$b:/c"
+    sarus = generate(odd, DAINT, EdfSettings(), dialect="sarus").env["PATH"]
+    assert sarus == r"/a\$b:/c"  # its Bash puts the number of a process for $$
     none = replace(MANIFEST, env={})
     assert generate(none, DAINT, EdfSettings()).env["PATH"].startswith("/usr/local/sbin:")
 
