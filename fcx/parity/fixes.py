@@ -89,17 +89,12 @@ class Fixes:
         place = "containers/requirements.txt" if self.buildable else "the remote environment"
         return f"{ours}; or add the distribution that has it, if there is one, to {place}"
 
-    def system_package(self, module: str, missing: str = "") -> str:
+    def system_package(self, module: str) -> str:
         """Complete a standard library that a distribution has split up, or that was built so."""
-        if missing not in module:
-            take = f"a Python that can `import {missing}` (built with the library that it needs)"
-            if self.buildable:
-                return f"in containers/Dockerfile, take {take}, then: {self.rebuild()}"
-            return f"name {take} with python=..., or an image that has one with environment=..."
+        wanted = f"the system package that has the module {module}, or a Python built with it"
         if not self.buildable:
-            return f"on the cluster: install the system package that has the module {module}"
-        add = f"add the system package that has the module {module} to containers/Dockerfile"
-        return f"{add}, then: {self.rebuild()}"
+            return f"on the cluster: install {wanted} (python=...)"
+        return f"add {wanted} to containers/Dockerfile, then: {self.rebuild()}"
 
     def other_platform(self, architecture: str) -> str:
         """Build the image for the processor that was found."""

@@ -83,7 +83,7 @@ def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
 
 
 def _missing_of_library(judge: Judge, need: _Need, missing: str) -> Difference:
-    fix = judge.fixes.system_package(need.module, missing)
+    fix = judge.fixes.system_package(missing)
     found = None if missing in need.module else f"Python without {missing}"
     return judge.differ(f"{need.kind}-missing", need.spoken, "present", found, fix)
 
