@@ -136,8 +136,8 @@ class Fixes:
 
     def not_a_path(self, entry: str) -> str:
         """Keep a folder out of sys.path that no variable has put there."""
-        if self.buildable:
-            return "fcx edf write"
+        if self.buildable:  # what is not the image's own is mounted
+            return f"in the EDF, take the mount that has {entry} out, then: {self.ask_anew()}"
         place = "in the image" if self.manifest else "on the cluster"
         python = shlex.quote(self.remote_python)
         return f"{place}: remove the .pth file in {python}'s site-packages that adds {entry}"

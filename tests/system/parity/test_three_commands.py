@@ -103,12 +103,12 @@ def test_what_is_in_the_image_decides_and_not_its_record(clone: Project, engine:
         "a changed module": f"FROM TAG\nRUN echo '#' >> {PACKAGES}/dill/_dill.py\n",
     }
     for name, text in steps.items():
+        docker(engine, "tag", again["image_id"], again["tag"])
         docker(engine, "build", "-t", again["tag"], "-", input=text.replace("TAG", again["tag"]))
         found = judged(clone, "--fresh", code=3)
         assert "image-changed" in found, name
-        run_by_a_shell(clone, found["image-changed"]["fix"])
-        assert "image-changed" not in judged(clone)
-        again = clone.build()
+    run_by_a_shell(clone, found["image-changed"]["fix"])
+    assert "image-changed" not in judged(clone)
 
 
 def run_by_a_shell(project: Project, command: str) -> None:
@@ -132,6 +132,22 @@ def test_a_mount_over_the_packages_is_named_and_not_rebuilt(clone: Project):
     clone.write("fcx.toml", "")
     clone.fcx("edf", "write")
     assert "image-overlaid" not in judged(clone)
+
+
+def test_an_edf_that_takes_the_images_own_path_away_is_refused(clone: Project):
+    """Its modules would not be found; the fix, done to the letter, ends it."""
+    clone.build()
+    clone.fcx("edf", "write")
+    path = clone.root / "edf/fcx-image.toml"
+    right = path.read_text()
+    path.write_text(right.replace("[env]\n", '[env]\nPYTHONPATH = ""\n'))
+    found = judged(clone, code=3)["image-changed"]
+    assert (found["what"], found["found"]) == ("/opt/own", "none")
+    fix, _, command = found["fix"].partition(", then: ")
+    assert fix == "in the EDF, take PYTHONPATH out of [env]"
+    path.write_text(right)
+    run_by_a_shell(clone, command)
+    assert "image-changed" not in judged(clone)
 
 
 def test_an_image_older_than_its_source_is_said(clone: Project):
