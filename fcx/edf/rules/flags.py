@@ -22,6 +22,10 @@ _CE = {
     *("mand", "nomand", "iversion", "noiversion", "silent", "loud", "nofail"),
 }
 _PODMAN = {"z", "Z", "O", "U", "copy", "nocopy", "idmap"}
+_MEANT = {
+    **dict.fromkeys(("readonly", "read-only", "read_only", "r", "RO"), "ro"),
+    **dict.fromkeys(("readwrite", "read-write", "read_write", "w", "RW"), "rw"),
+}
 _VALUED = re.compile(r"(size|mode|uid|gid|nr_inodes|nr_blocks|mpol|huge)=.*|idmap=.*")
 
 
@@ -42,12 +46,16 @@ def flags(context: Context, path: Path, mount: Mount) -> Iterator[Hit]:
     for flag in given:
         if flag in known or (_VALUED.fullmatch(flag) and mount.source == "tmpfs"):
             continue
-        near = difflib.get_close_matches(flag.lower(), sorted(known), 1)
+        near = [_MEANT[flag]] if flag in _MEANT else _near(flag, known)
         what = f"unknown mount flag {flag!r}"
         why = "the mount fails with it, or goes on without what it was meant for"
         better = [near[0] if one == flag and near else one for one in given]
         fix = _rewritten(mount, [one for one in better if one in known], joint)
         yield Hit(path, "mount-flag", WARNING, what, why, fix, flag)
+
+
+def _near(flag: str, known: set[str]) -> list[str]:
+    return difflib.get_close_matches(flag.lower(), sorted(known), 1)
 
 
 def _sqsh(

@@ -39,7 +39,8 @@ def _absent(context: Context) -> Iterator[Hit]:
         return
     severity = ERROR if context.sarus else WARNING
     why = "the CE then enters no container, and Sarus refuses the file"
-    fix = 'add image = "...", or base_environment; fine in a file that is only a base'
+    fix = 'add image = "...", or base_environment'
+    fix += "" if context.sarus else "; fine in a file that is only a base"
     yield Hit((), "no-image", severity, "there is no image", why, fix)
 
 

@@ -18,7 +18,7 @@ from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 from fcx.records import replace
 
-EDF = 'image = "registry.example.org#team/img@sha256:0123"\nentrypoint = false\n'
+EDF = f'image = "registry.example.org#team/img@sha256:{"0123" * 16}"\nentrypoint = false\n'
 
 
 def other_image() -> Manifest:

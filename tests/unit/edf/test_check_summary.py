@@ -93,3 +93,20 @@ def test_a_mount_over_that_of_a_base_is_told():
     text = 'base_environment = "b"\nmounts = ["/b:/data"]'
     (finding,) = check(text, dialect="ce", lookup=bases.__getitem__)
     assert (finding.code, finding.what) == ("mount-twice", "/a and /b are both mounted at /data")
+
+
+@pytest.mark.parametrize(
+    ("flags", "fix"),
+    [
+        ("readonly", "/a:/b:ro"),
+        ("ro+privat", "/a:/b:ro+private"),
+        ("RO", "/a:/b:ro"),
+        ("read-write+rprivate", "/a:/b:rw+rprivate"),
+        ("ro+nonesuch", "/a:/b:ro"),
+    ],
+)
+def test_a_flag_that_is_known_by_another_name_keeps_its_meaning(flags: str, fix: str):
+    """What was to be read only stays so."""
+    text = f'image = "me/x:fcx-0123456789ab"\nmounts = ["/a:/b:{flags}"]'
+    (finding,) = check(text, dialect="ce")
+    assert (finding.code, finding.fix) == ("mount-flag", f'write "{fix}"')
