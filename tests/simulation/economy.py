@@ -143,9 +143,9 @@ class Listings:
         elif isinstance(asked, act.ListJobs) and event.kind != "passing":
             self._asked, self._pause = now, LONGEST
 
-    def asked(self, action: Any, event: Any, now: float) -> None:
-        """One is asked for, again perhaps."""
-        last = isinstance(event, ev.Done)  # of the run: whether nobody is left
+    def asked(self, action: Any, event: Any, now: float, *, ends: bool) -> None:
+        """One is asked for, again perhaps; a run that ends asks who has begun since."""
+        last = isinstance(event, ev.Done) or ends  # of the run: whether nobody is left
         if isinstance(action, act.ListJobs) and self._asked is not None and not last:
             since = now - self._asked
             fine = since >= self._pause - ROUNDING

@@ -115,10 +115,12 @@ class Checks:
         before = self.runs.setdefault(task, [])
         run = TaskRun(task, attempt, agent, slot, self.world.now)
         same = any(other.attempt == attempt for other in before)
-        again = agent.cluster.directory.life > 1 or "client_beside" in self.struck
+        unknown = "client_beside" in self.struck or "client_elsewhere" in self.struck
+        anew = agent.cluster.directory.life > 1  # a job that nobody knew has made the place again
+        again = anew or unknown  # what rides in a waiting job's script
         self.demand(not same or again, "ran twice", f"attempt {attempt} of {task}")
         needless = [other for other in before if not other.how or task in self.written]
-        if needless and not self.excused():
+        if needless and not anew and not self.excused():
             where = ", ".join(f"{other.agent.name} {other.how}" for other in needless)
             self.demand(False, "ran needlessly", f"{task} on {agent.name}; before: {where}")
         before.append(run)
@@ -169,6 +171,8 @@ class Checks:
             for task in self.written
             if task not in self.fetched and task not in self.unwanted and not self._known(task)
         ]
+        if "client_beside" in self.struck:  # what the older has sent since, is its own loss
+            lost = [task for task in lost if task in self.sessions[-1].expected]
         self.demand(not lost, "unfetched removed", f"outcomes of {lost}")
 
     def _known(self, task: str) -> bool:

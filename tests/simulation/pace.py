@@ -89,14 +89,16 @@ class Pace:
         known = self._ids.setdefault(action.id, action)
         fresh = action.id not in self._awaited
         demand(known == action and fresh, "id used twice", f"{action}")
-        demand(_what(action) not in self._done, "done already", f"{action}")
+        removed = "directory_removed" in self.checks.struck  # then it may be brought once more
+        demand(removed or _what(action) not in self._done, "done already", f"{action}")
         for other in self._awaited.values():
             if _twins(other, action):
                 demand(False, "asked beside itself", f"{action} beside {other}")
         self._awaited[action.id] = action
         leaving = self.session.causes.leaving
         self.repeats.asked(action, now, leaving)
-        self._listings.asked(action, event, now)
+        ends = self.session.broken is not None or not self.session.open
+        self._listings.asked(action, event, now, ends=ends)
         self._rhythm.asked(action, event, now, self._allowance.owed())
         self._allowance.spend(action, now)
 

@@ -99,10 +99,12 @@ class Audit:
         """A clean-up may have taken the bundles, and a pilot made the folder anew."""
         self._over()
         there = dict(event.files)
-        for bundle in arrived:
-            if bundle not in there:
-                for task in self.tasks.in_bundle(bundle):
-                    self.tasks.back(task)
+        gone = [bundle for bundle in arrived if bundle not in there]
+        if gone:
+            self.inbox.emptied()
+        for bundle in gone:
+            for task in self.tasks.in_bundle(bundle):
+                self.tasks.back(task)
 
     def _failed(self, _action: Any, event: Failed) -> None:
         """Nothing is known: the next pilot will show, unless the folder is gone for good."""

@@ -57,6 +57,7 @@ class Ending:
         self.aborting = False
         self.keep = limits.durable  # the directory holds what somebody may want
         self.left_open = False  # outcomes may lie there that were never fetched
+        self._doubtful = False  # all pilots were waiting when Slurm was last heard
         self.late = False  # a job may yet begin that could not be cancelled: it finds a word there
 
     # -- reasons ----------------------------------------------------------------------------
@@ -82,17 +83,23 @@ class Ending:
         pilots = self.fleet.pilots
         unseen = any(p.may_be_about if outage else p.may_have_begun for p in pilots)
         began = (self.inbox.landed or unseen) and not self.inbox.taken
-        if sent and began and self._may_have_run(trouble):
-            self.keep = self.left_open = True
-            self.requests.say(
-                f"Run {self.limits.words.run} is left open: fcx.attach({self.limits.words.run!r}) "
-                "collects what its pilots have finished, and what they may yet finish.",
-                "warning",
-            )
+        if sent and self._may_have_run(trouble):
+            if began:
+                self._leave_open()
+            else:
+                self._doubtful = not self.inbox.taken
         self.left_open = self.left_open or self.inbox.taken
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
+
+    def _leave_open(self) -> None:
+        self.keep = self.left_open = True
+        self.requests.say(
+            f"Run {self.limits.words.run} is left open: fcx.attach({self.limits.words.run!r}) "
+            "collects what its pilots have finished, and what they may yet finish.",
+            "warning",
+        )
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
@@ -154,8 +161,17 @@ class Ending:
         """Whether the run is still ours: what another client has taken over is left alone."""
         pilots = self.fleet.pilots
         old = bool(pilots) and self.requests.now - pilots[0].submitted >= MAY_BE_TAKEN
+        if self._doubtful and any(pilot.jobs() for pilot in pilots):
+            self.fleet.states.ask(self._unless_one_began)
         if self.inbox.there and (self.limits.durable or self.inbox.epoch > 1 or old):
             self.requests.ask(ListFolder, "logs", then=self._checked, failed=nothing)
+
+    def _unless_one_began(self, event: JobsListed) -> None:
+        """Since Slurm was last heard: then outcomes may lie there."""
+        jobs = {seen.job: seen for seen in event.jobs}
+        states = [job_of(jobs, pilot) for pilot in self.fleet.pilots]
+        if any(state is not None and state.state != "PENDING" for state in states):
+            self._leave_open()
 
     def _checked(self, _action: Any, event: FilesListed) -> None:
         self.inbox.see_clients(name for name, _ in event.files)

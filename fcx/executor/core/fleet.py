@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -18,6 +19,7 @@ from .limits import Limits
 from .requests import Requests, nothing
 from .waits import Waits
 
+ORDINAL = re.compile(r"[0-9]{1,9}")  # of a pilot, at the end of its name
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
 RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
 GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone
@@ -196,7 +198,7 @@ class Fleet:
         adopted = []
         for name, job in pilots:
             number = name.rpartition("-")[2]
-            self._named = max(self._named, int(number) if number.isdecimal() else 0)
+            self.named_from(int(number) if ORDINAL.fullmatch(number) else 0)
             adopted.append(Pilot(name, self.requests.now, "queued", job, ambiguous=not job))
         self.earlier.update(dict.fromkeys(pilot.name for pilot in adopted))
         self.pilots += adopted

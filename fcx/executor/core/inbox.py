@@ -67,6 +67,11 @@ class Inbox:
         self.landed = True
         self.initializer = self.initializer or filled
 
+    def emptied(self) -> None:
+        """A clean-up took what lay there, and a pilot has made the directory anew."""
+        self._archives.clear()
+        self.initializer = not self.limits.initializer
+
     def prepared(self, directory: str) -> None:
         """It will lie there."""
         self.directory = directory
