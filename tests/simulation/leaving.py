@@ -52,7 +52,8 @@ def left_behind(checks: Checks) -> None:
     whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
     told = not any(name in checks.struck for name in UNKNOWN) and not checks.scenario.dark
     told = told and not checks.scenario.limits.durable and not _cut_short(checks)
-    if whole and only_jobs and told and not any(job.doomed for job in checks.jobs()):
+    cut = any(job.doomed or job.restart for job in checks.jobs())  # it may begin after all is over
+    if whole and only_jobs and told and not cut:
         last = max((job.times.left for job in checks.jobs()), default=0.0)
         long_ended = session.finished > last + LONG_ENDED or checks.world.now > session.finished
         there = checks.cluster.directory.exists and long_ended
