@@ -244,6 +244,7 @@ class Api:
         """Also where it has ended or is not known."""
         job = self.cluster.jobs.get(request.job)
         if job is not None:
+            job.surplus = True
             self.cluster.stop(job, "CANCELLED")
         return ev.Done(request.id)
 

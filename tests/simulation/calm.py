@@ -26,7 +26,7 @@ def once(checks: Checks) -> None:
         return  # a time limit cuts tasks short
     retries = checks.scenario.limits.task_retries
     for task, runs in checks.runs.items():
-        if any(run.cut for run in runs):
+        if any(run.cut or run.agent.job.surplus for run in runs):  # what ran there is no charge
             continue
         how = checks.plans[task].how
         often = {"killed": min(2, retries + 1), "stubborn": retries + 1}.get(how, 1)

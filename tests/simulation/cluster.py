@@ -57,6 +57,7 @@ class Job:
         self.times = Times(limit)
         self.says = Words()
         self.agents: list[Any] = []
+        self.surplus = False  # the client has cancelled it, at any time
         self.doomed = ""  # a state that its end is called, whatever its agents do
         self.hidden_until = 0.0  # listings do not have it
 
