@@ -23,14 +23,17 @@ DEFAULTS = {"--nodes": "--nodes=1", "--time": "--time=00:15:00"}
 """sbatch options of the job, each where the user's own say nothing of the kind."""
 
 
+EdfOption = Annotated[
+    str | None,
+    typer.Option(
+        help="EDF of the environment, '' for no container [fcx.toml's, else edf/<image>.toml]."
+    ),
+]
+
+
 @app.command()
 def preflight(
-    edf: Annotated[
-        str | None,
-        typer.Option(
-            help="EDF of the environment, '' for no container [fcx.toml's, else edf/<image>.toml]."
-        ),
-    ] = None,
+    edf: EdfOption = None,
     working_dir: Annotated[
         str, typer.Option(help="Directory on the cluster [one of yours there].")
     ] = "",

@@ -104,7 +104,7 @@ class Cuts:
         job, state = cut.cursor.incarnation.job, None
         if isinstance(event, JobAnswered):
             state = event.state
-        if cut.cursor.followed:
+        if self.logs.followed(cut.cursor):
             return fates.requeued(job)
         told = cut.cursor.told or cut.cursor.ended == "signal"  # not that worker alone
         in_order = state is not None and state.state == "COMPLETED"

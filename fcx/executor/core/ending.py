@@ -56,8 +56,8 @@ class Ending:
         self.closing = False  # no more tasks will come
         self.aborting = False
         self.keep = limits.durable  # the directory holds what somebody may want
-        self.left_open = False  # outcomes may lie there that were never fetched
-        self._doubtful = False  # all pilots were waiting when Slurm was last heard
+        # Outcomes may lie there that were never fetched; None: Slurm is asked who has begun by now.
+        self.left_open: bool | None = False
         self.late = False  # a job may yet begin that could not be cancelled: it finds a word there
 
     # -- reasons ----------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class Ending:
             if began:
                 self._leave_open()
             else:
-                self._doubtful = not self.inbox.taken
+                self.left_open = None
         self.left_open = self.left_open or self.inbox.taken
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
@@ -161,7 +161,7 @@ class Ending:
         """Whether the run is still ours: what another client has taken over is left alone."""
         pilots = self.fleet.pilots
         old = bool(pilots) and self.requests.now - pilots[0].submitted >= MAY_BE_TAKEN
-        if self._doubtful and any(pilot.jobs() for pilot in pilots):
+        if self.left_open is None and any(pilot.jobs() for pilot in pilots):
             self.fleet.states.ask(self._unless_one_began)
         if self.inbox.there and (self.limits.durable or self.inbox.epoch > 1 or old):
             self.requests.ask(ListFolder, "logs", then=self._checked, failed=nothing)

@@ -76,7 +76,7 @@ class Inquest:
         job = cursor.incarnation.job
         if fates.ended(pilot.heard.state):
             why = fates.of_job(job, pilot.heard.state)
-        elif cursor.told and cursor.followed:
+        elif cursor.told and self.logs.followed(cursor):
             why = fates.requeued(job)
         else:
             text = f"Job {job}: {how} while the task ran"
@@ -84,7 +84,7 @@ class Inquest:
         for task in self._claimed(cursor, claims):
             self._lost(task, cursor, why)
         del self._open[cursor.name]
-        if not cursor.followed:
+        if not self.logs.followed(cursor):
             self.maybe_over(pilot)
 
     def _lost(self, task: Task, cursor: Cursor, why: fates.Fate) -> None:

@@ -38,7 +38,6 @@ class Cursor(msgspec.Struct):
     progress: float = 0.0  # when it last gave a sign of life
     up: bool = False
     told: bool = False  # to end, with all else in its job
-    followed: bool = False  # its job was put back into the queue, and began again
     ended: str = ""  # why, once it said so or is known to be gone
     exit_note: bool = False
     spoilt: int = 0  # reads in a row that found damage at this place
@@ -115,6 +114,11 @@ class Logs:
         """When to look again."""
         return self.looked + self.budget.pause(self.looked)
 
+    def followed(self, cursor: Cursor) -> bool:
+        """Whether its job was put back into the queue, and has begun again."""
+        me = cursor.incarnation
+        return me._replace(restart=me.restart + 1) in self.cursors
+
     def last_sign(self, agents: list[Incarnation]) -> float:
         """When one of these agents last gave a sign of life."""
         return max((self.cursors[a].progress for a in agents if a in self.cursors), default=0.0)
@@ -184,8 +188,6 @@ class Logs:
                 me = log.incarnation
                 self.cursors[me] = Cursor(me, progress=self.requests.now)
         for cursor in list(self.cursors.values()):
-            me = cursor.incarnation
-            cursor.followed = Incarnation(me.job, me.restart + 1, me.node) in self.cursors
             beat = sizes.get(f"{cursor.name}.beat", 0)
             if beat != cursor.beat:
                 cursor.beat, cursor.progress = beat, self.requests.now
@@ -281,7 +283,7 @@ class Logs:
                 continue
             if cursor.exit_note:
                 sink.on_silence(cursor, "its agent was killed")
-            elif cursor.followed:
+            elif self.followed(cursor):
                 sink.on_silence(cursor, "the job was requeued")
 
 
