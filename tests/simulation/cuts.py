@@ -45,6 +45,7 @@ class Cuts:
         self._open: list[Cut] = []
         self._told_to_end: dict[str, None] = {}  # agents
         self._left: dict[str, None] = {}
+        self._others: dict[str, None] = {}  # jobs with such tasks that nobody had asked for yet
 
     def step(self, core: Any, event: Any, asked: Any, actions: list[Any]) -> None:
         """After each step."""
@@ -94,6 +95,10 @@ class Cuts:
                     fine = record.task not in done
                     self.checks.demand(fine, "decided unasked", f"{record}: {done}")
                     self._open.append(cut)
+                elif task is not None and task.attempt == record.attempt:
+                    self._others[job] = None
+        # A question names a job alone: which task it is about is not known there.
+        self._open = [cut for cut in self._open if cut.agent.partition(".")[0] not in self._others]
 
     def _asks(self, core: Any, action: act.AskJob, now: float) -> None:
         """The first that is due."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fcx.executor.core.inbox import LISTED
 from fcx.remote.timers import PATIENCE as LOG_PATIENCE
 
 from .cluster import KILL_WAIT
@@ -23,6 +24,7 @@ UNKNOWN = (
 NOBODY = ("looks_gone",)  # it is as if the run were over
 LONG_ENDED = 10.0  # seconds before the end of a run, of which the client then knows
 HELLO = 125.0  # seconds for which an agent waits for its workers
+SHORTEST = 1.0  # seconds from one pilot's end to that of the next, beside the time that it idles
 
 
 def outlived(checks: Checks) -> None:
@@ -50,7 +52,8 @@ def left_behind(checks: Checks) -> None:
     """Where only jobs and agents were struck, nothing stays of a run that gave all it owed."""
     session, only_jobs = checks.sessions[-1], beside_requests(checks.struck)
     whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
-    told = not any(name in checks.struck for name in UNKNOWN) and not checks.scenario.dark
+    told = not any(name in checks.struck for name in (*UNKNOWN, *NOBODY))  # who lives
+    told = told and not checks.scenario.dark
     told = told and not checks.scenario.limits.durable and not _cut_short(checks)
     cut = any(job.doomed or job.restart for job in checks.jobs())  # it may begin after all is over
     if whole and only_jobs and told and not cut:
@@ -75,6 +78,16 @@ def for_nothing(checks: Checks, job: Any) -> None:
         return
     checks.idle_jobs += 1
     damage = checks.struck.get("damaged_line", 0)  # each may hide a word for a while
-    most = FOR_NOTHING + 2 * len(checks.plans) + damage
+    most = FOR_NOTHING + 2 * len(checks.plans) + damage + _in_vain(checks)
     fine = checks.idle_jobs <= most
     checks.demand(fine, "for nothing", f"{checks.idle_jobs} pilots came and had nothing to do")
+
+
+def _in_vain(checks: Checks) -> float:
+    """More of them while the client cannot know who has what they come for.
+
+    What somebody has removed counts as new for as long as listings may be late.
+    """
+    unknown = LISTED if checks.cluster.directory.life > 1 else 0.0
+    width = min(len(checks.plans), checks.scenario.limits.max_workers)
+    return width * unknown / (checks.scenario.idle_timeout + SHORTEST)

@@ -59,7 +59,8 @@ class Staffing:
         if isinstance(event, ev.LogRead):
             for record in event.records:
                 damaged = "damaged_line" in self.checks.struck  # perhaps the one that says Up
-                if isinstance(record, ev.Up) or damaged:
+                told = isinstance(record, ev.Up | ev.Left)  # it may leave before it can say more
+                if told or damaged:
                     self._barren = 0
                 if isinstance(record, ev.Finished):
                     self._seconds += record.seconds
@@ -141,12 +142,12 @@ class Staffing:
         running = sum(pilot.phase == "up" for pilot in live)
         waiting = [p for p in live if p.phase == "queued" and not p.reserved]
         short = self._ran and running and self._left(core, running) < SHORT_WORK / 2
-        if not (short and waiting and core.tasks.unfinished):
+        stuck = now - core.tasks.pace.progress > SHORT_WORK  # then it does not count as short
+        if stuck or not (short and waiting and core.tasks.unfinished):
             self._idle = None
             return
         self._idle = now if self._idle is None else self._idle
-        stuck = now - core.tasks.pace.progress > SHORT_WORK
-        fine = now - self._idle <= self._late() or stuck
+        fine = now - self._idle <= self._late()
         self.checks.demand(fine, "surplus kept", f"{[p.name for p in waiting]}")
 
 

@@ -139,7 +139,8 @@ class Doubts:
         elif pilot.phase == "leaving":
             return
         elif fates.stuck(state):
-            lasts = self.requests.now - (pilot.heard.stuck or self.requests.now) >= STUCK
+            asked = self.fleet.states.asked_at  # a slow answer proves no more than a quick one
+            lasts = asked - (pilot.heard.stuck or self.requests.now) >= STUCK
             if lasts and pilot.held <= self.requests.now:  # else its cancel was refused lately
                 self._never_runs(pilot, state)
         elif state.state == "PENDING":

@@ -79,7 +79,7 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
         text = f"Job {job} was preempted: another job took its nodes"
         return Fate("preempted", Trouble("NodeFailed", text))
     if state is not None and word == "CANCELLED":
-        return _cancelled(job, state)
+        return _cancelled(job, state, detail)
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
     cause = _cause(state, detail)
     text = f"Job {job} ended ({_how(state)}) without finishing its work.{cause}{told}"
@@ -87,13 +87,16 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     return Fate("own" if own else "failed", Trouble("JobFailed", text))
 
 
-def _cancelled(job: str, state: JobSeen) -> Fate:
+def _cancelled(job: str, state: JobSeen, detail: str) -> Fate:
     """Somebody's doing; what we did ourselves is no fault of a task, and not charged to it."""
     if state.ours:
         text = f"Job {job} was cancelled by {state.ours}"
         return Fate("preempted", Trouble("JobCancelled", text))
     who = f" (by user {state.user})" if state.user else ""
-    return Fate("cancelled", Trouble("JobCancelled", f"Job {job} was cancelled from outside{who}"))
+    failed = state.exit_code and detail.strip()  # before or because of that
+    told = f". Its output ends with:\n{detail.rstrip()}" if failed else ""
+    text = f"Job {job} was cancelled from outside{who}{told}"
+    return Fate("cancelled", Trouble("JobCancelled", text))
 
 
 def _full(state: JobSeen | None, told: str) -> bool:

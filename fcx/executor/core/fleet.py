@@ -337,7 +337,9 @@ class Fleet:
         pilot.ambiguous = before or event.repeated or self.requests.tries(action.id) > 0
         if pilot.phase == "submitting":
             pilot.phase = "queued"
-        self.states.asked()
+        others = (p.phase for p in self.pilots if p is not pilot)
+        if not any(phase in {"queued", "leaving"} for phase in others):
+            self.states.asked()  # else one submit after the other would put off what others do
         self.requests.say(f"Job {event.job} submitted as {pilot.name}")
         self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
 
@@ -406,6 +408,7 @@ class States:
     def __init__(self, requests: Requests) -> None:
         self.requests = requests
         self.busy = False
+        self.asked_at = 0.0  # what the last listing says may be as old as that
         self._last = 0.0
         self._pause = SHORTEST_STATES_PAUSE
 
@@ -420,7 +423,7 @@ class States:
     def ask(self, then: Any) -> None:
         """List the jobs."""
         self.busy = True
-        self._last = self.requests.now
+        self._last = self.asked_at = self.requests.now
         self.requests.ask(ListJobs, then=partial(self._listed, then), failed=self._failed)
 
     def _listed(self, then: Any, _action: Any, event: JobsListed) -> None:

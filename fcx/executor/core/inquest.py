@@ -183,7 +183,8 @@ class Inquest:
         told = event.text if isinstance(event, OutputRead) else ""
         barren = self.fleet.barren
         barren.another(self.requests.now)
-        judge = fates.of_job if begun else fates.not_begun
+        unread = isinstance(event, Failed) and event.kind != "missing"  # it may say why
+        judge = fates.of_job if begun or unread else fates.not_begun
         why = judge(pilot.job, pilot.heard.state, told)
         self.requests.note(Forget("verdict"))
         if begun and not pilot.opened and fates.complains(why, pilot.heard.state, told):

@@ -237,8 +237,9 @@ class Outcomes:
             return
         task.place, task.first = (cursor.name, task.place[1]), record.first
         pilot = self.fleet.of_agent(cursor.name)
-        ended = record.outside and not record.memory
-        if ended and pilot is not None and not pilot.live:
+        told = record.outside and not record.memory
+        told = told and record.signal == SIGTERM  # SIGKILL its agent would have had, too
+        if told and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began
             return
         why = self._why(cursor, record)

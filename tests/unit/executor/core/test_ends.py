@@ -48,6 +48,18 @@ from fcx.executor.core.events import (
 )
 
 
+def test_a_worker_that_is_killed_in_a_job_that_counted_as_ended_is_charged():
+    """It runs all the same: SIGKILL of one worker is not our cancel, and does not come for ever."""
+    drive = Drive(task_retries=0)
+    drive.serve("t1")
+    drive.core.fleet.pilots[0].phase = "ended"
+    died = Died("t1", 0, True, 100.0, "was killed by SIGKILL", 9, False, True)
+    (read,) = _asked(drive, ReadLog) or [a for a in drive.wait(1.0) if isinstance(a, ReadLog)]
+    drive.tell(LogRead(read.id, (Up("n", "fcx-001"), Running("t1", 0, 0, first=True), died), 100))
+    (settle,) = drive.all(Settle)
+    assert settle.trouble.error == "WorkerDied"
+
+
 def test_logs_that_cannot_be_listed_are_not_empty():
     """A pilot has ended; what its agents wrote is not known: it counts neither as barren nor lost."""
     drive = Drive(task_retries=0)

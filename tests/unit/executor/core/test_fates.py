@@ -44,6 +44,14 @@ def test_who_cancelled_a_job_is_said_as_far_as_it_is_known():
     assert (ours.kind, ours.retried) == ("preempted", True)
 
 
+def test_what_failed_before_it_was_cancelled_shows_the_end_of_its_output():
+    """Somebody cancels a job whose script has ended with an error: that is the news."""
+    state, told = JobSeen("7", "CANCELLED", exit_code=127), "srun: error: no such environment\n"
+    assert fates.of_job("7", state, told).trouble.message.endswith(told.rstrip())
+    quiet = fates.of_job("7", JobSeen("7", "CANCELLED"), "slurmstepd: error: *** CANCELLED\n")
+    assert quiet.trouble.message == "Job 7 was cancelled from outside"
+
+
 @pytest.mark.parametrize(
     "told",
     [

@@ -6,7 +6,16 @@ import pytest
 from driving import Drive
 
 from fcx.executor.core.actions import AskJob, Broken, ListJobs, Say, SubmitPilot
-from fcx.executor.core.events import Failed, JobAnswered, JobMade, JobSeen, JobsListed, Trouble
+from fcx.executor.core.events import (
+    Failed,
+    JobAnswered,
+    JobMade,
+    JobSeen,
+    JobsListed,
+    Submitted,
+    TaskInfo,
+    Trouble,
+)
 
 LIMIT = "sbatch: error: QOSMaxSubmitJobPerUserLimit."
 
@@ -176,3 +185,31 @@ def refused(times: int) -> Drive:
         assert len(drive.all(SubmitPilot)) == number
         drive.wait(2.0)
     return drive
+
+
+def test_a_slow_answer_proves_no_more_than_a_quick_one() -> None:
+    """A reason that passes was heard twice; the second answer was as old as its question."""
+    drive = Drive()
+    drive.serve("t0")
+    never = JobSeen("7", "PENDING", "BadConstraints")
+    listed(drive, never)
+    while len(drive.all(ListJobs)) == 1:
+        drive.wait(1.0)
+    drive.wait(60.0)
+    drive.tell(JobsListed(drive.last(ListJobs).id, (never,), 0.1))
+    assert not drive.all(Broken)
+    listed(drive, never)
+    assert drive.all(Broken)
+
+
+def test_one_submit_after_the_other_does_not_put_off_what_is_asked_of_the_others() -> None:
+    """A pilot that waits is asked about, however often another one is submitted."""
+    drive = Drive(max_workers=8)
+    drive.serve("t0")
+    asked = []
+    for number in range(1, 8):
+        drive.wait(1.0)
+        asked.append(len(drive.all(ListJobs)))
+        drive.tell(Submitted((TaskInfo(f"t{number}", "work", 10),)))
+        drive.launched(str(7 + number))
+    assert asked[-1]
