@@ -13,10 +13,12 @@ from typing import Any
 
 from ...protocol.names import Incarnation, parse_claim
 from .actions import ListFolder, ListLinks
+from .doubts import SILENCE
 from .events import Failed, FilesListed, LinksListed
 from .fates import run_lost
 from .fleet import Fleet, Pilot
 from .inbox import Inbox
+from .inquest import UNREAD_DAMAGED
 from .logs import Cursor, Logs, Sink
 from .requests import Requests
 from .tasks import Tasks
@@ -91,9 +93,12 @@ class Audit:
     def _has_ended(self, owner: str) -> bool:
         """Whether the agent that claimed is no more, and its log was read to the end."""
         cursor, pilot = self._cursor(owner), self._pilot(owner)
-        if cursor is not None:
-            return bool(cursor.ended)
-        return pilot is None or pilot.phase == "ended"
+        over = pilot is None or pilot.phase == "ended"
+        if cursor is None or cursor.ended:
+            return over or cursor is not None
+        # Its log was seen only after its pilot was done with: it will not say that it ends.
+        silent = self.requests.now - cursor.progress
+        return over and silent >= (UNREAD_DAMAGED if cursor.behind else SILENCE)
 
     def _inbox(self, arrived: list[str], _action: Any, event: FilesListed) -> None:
         """A clean-up may have taken the bundles, and a pilot made the folder anew."""

@@ -60,6 +60,23 @@ def test_a_worker_that_is_killed_in_a_job_that_counted_as_ended_is_charged():
     assert settle.trouble.error == "WorkerDied"
 
 
+def test_what_an_agent_had_whose_log_came_after_its_pilots_end_is_not_waited_for_without_end():
+    """It has vanished: it says nothing any more, and nobody else would ever ask for its tasks."""
+    drive = Drive(sleep_interval=1.0)
+    drive.serve("t1")
+    drive.core.fleet.pilots[0].phase = "ended"
+    (read,) = _asked(drive, ReadLog) or [a for a in drive.wait(1.0) if isinstance(a, ReadLog)]
+    drive.tell(LogRead(read.id, (Up("n", "fcx-001"), Running("t1", 0, 0, first=True)), 100))
+    drive.wait(40.0)
+    for _ in range(40):
+        for action in _asked(drive, ListFolder):
+            drive.tell(FilesListed(action.id, (("7.0.0.0", 100),)))
+        for action in _asked(drive, ListLinks):
+            drive.tell(LinksListed(action.id, (("b000001.0", "7.0.0"),)))
+        drive.wait(1.0)
+    assert drive.all(RecordTasks)[-1].tasks == (("t1", 1),)
+
+
 def test_logs_that_cannot_be_listed_are_not_empty():
     """A pilot has ended; what its agents wrote is not known: it counts neither as barren nor lost."""
     drive = Drive(task_retries=0)
