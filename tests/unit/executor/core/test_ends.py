@@ -15,6 +15,7 @@ from fcx.executor.core.actions import (
     Prepare,
     ReadInbox,
     ReadLog,
+    ReadOutput,
     RecordEnd,
     RecordTasks,
     RemoveDirectory,
@@ -75,6 +76,24 @@ def test_what_an_agent_had_whose_log_came_after_its_pilots_end_is_not_waited_for
             drive.tell(LinksListed(action.id, (("b000001.0", "7.0.0"),)))
         drive.wait(1.0)
     assert drive.all(RecordTasks)[-1].tasks == (("t1", 1),)
+
+
+def test_no_start_up_file_is_blamed_where_the_jobs_output_could_not_be_read():
+    """What the script said, or did not say, is in there."""
+    drive = Drive(task_retries=0)
+    drive.serve("t1")
+    for _ in range(40):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            seen = JobSeen("7", "FAILED", exit_code=127)
+            drive.tell(JobsListed(action.id, (seen,), 0.1))
+        for action in _asked(drive, (ReadLog, ListFolder, ListLinks)):
+            drive.fails(action, "missing")
+        for action in _asked(drive, ReadOutput):
+            drive.fails(action, "refused")
+    (broken,) = drive.all(Broken)
+    assert "exit code 127" in broken.trouble.message
+    assert "start-up file" not in broken.trouble.message
 
 
 def test_logs_that_cannot_be_listed_are_not_empty():
