@@ -23,7 +23,7 @@ quick: $(VENV)/.ready ## Run the tests that need neither Slurm nor Docker nor pa
 	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm and not docker" $(ARGS)
 
 test: $(VENV)/.ready ## Run all tests that this machine can; those that lack Slurm or Docker say so
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/.ready ## Look at style, types and layers
 	$(BIN)/ruff check .

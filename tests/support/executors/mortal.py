@@ -117,7 +117,8 @@ class Mortal:
         finally:
             if process.poll() is None:
                 process.kill()
-                process.wait()
+            with process:  # its pipe is closed, and its end waited for
+                pass
 
     def ran(self) -> dict[int, int]:
         """How often each task was begun."""
