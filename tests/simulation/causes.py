@@ -70,7 +70,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
         "worker_unfit",
     ),
     "NoSuchPath": ("directory_removed",),
-    "JobFailed": (*JOBS, *LOST_SIGHT, "removed"),
+    "JobFailed": (*JOBS, *LOST_SIGHT, "looks_gone", "removed"),
     "NodeFailed": ("node_fails", "boot_fails", "agent_vanishes"),  # never a preemption
     "JobCancelled": (*JOBS, "client_dies", "client_attaches"),
     "OutOfMemory": ("job_memory", "memory"),

@@ -202,7 +202,8 @@ class Reactions:
         What somebody had removed took the outcomes with it; a late job may make the place anew.
         """
         place = core.ending.broken.error in {"ParityError", "InitializerFailed"}
-        taken = "directory_removed" in self.checks.struck
+        lost = ("directory_removed", "damaged_line")  # the latter: not one line of it was read
+        taken = any(name in self.checks.struck for name in lost)
         return not place and not taken and self.checks.cluster.directory.exists
 
     def _broken(self, core: Any, task: str) -> bool:

@@ -88,7 +88,8 @@ class Ending:
                 self._leave_open()
             else:
                 self.left_open = None
-        self.left_open = self.left_open or self.inbox.taken
+        if self.inbox.taken:
+            self.left_open = True
         for task in [task for task in self.tasks.unfinished.values() if task.asked]:
             self.tasks.settle(task, trouble)
         self._abort()
