@@ -22,6 +22,7 @@ import os, signal, sys
 from fcx.firecrest import retries
 from fcx.state.journal import Journal
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started us may ignore it
 steps = 0
 def step(what):
     global steps
