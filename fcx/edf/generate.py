@@ -34,7 +34,7 @@ LEAKING = (
 """Variables of the submitting shell that must not reach the image; unset unless it sets them."""
 
 _BUILD = re.compile(r"^#:? build id: +([0-9a-f]{64})\s*$", re.MULTILINE)
-_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def generate(
@@ -88,7 +88,7 @@ def refuse_architecture(manifest: Manifest, site: Site) -> None:
 def environment(manifest: Manifest, dialect: str = "ce") -> dict[str, str]:
     """``[env]`` that keeps the submitting shell out: see the module's constants."""
     entries = manifest.env.get("PATH", "").split(":")
-    path = ":".join(entry for entry in entries if entry.startswith("/")) or _SYSTEM_PATH
+    path = ":".join(entry for entry in entries if entry.startswith("/")) or SYSTEM_PATH
     env = {"PATH": literal(path, dialect), "PYTHONNOUSERSITE": "1"}
     version = re.match(r"(\d+)\.(\d+)", manifest.python.version)
     if version and (int(version[1]), int(version[2])) >= (3, 11):

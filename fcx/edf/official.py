@@ -3,8 +3,8 @@
 OFFICIAL = frozenset(
     """
     almalinux alpine alt amazoncorretto amazonlinux archlinux bash buildpack-deps busybox caddy
-    cassandra centos clearlinux clojure composer couchdb crate dart debian docker eclipse-
-    temurin elasticsearch elixir erlang fedora flink gcc ghost golang gradle groovy haproxy
+    cassandra centos clearlinux clojure composer couchdb crate dart debian docker
+    eclipse-temurin elasticsearch elixir erlang fedora flink gcc ghost golang gradle groovy haproxy
     haskell hello-world httpd hylang ibmjava influxdb jruby julia kibana lightstreamer logstash
     mageia mariadb maven memcached mongo mono mysql nats neo4j nextcloud nginx node openjdk
     opensuse oraclelinux perl photon php postgres pypy python r-base rabbitmq redis registry

@@ -210,7 +210,7 @@ CASES = [
     ("placeholder", '[env]\nA = "CHANGE_ME"', '[env]\nA = "changes"', {}),
     ("placeholder", 'image = "/PATH/TO/x.sqsh"', 'image = "/path/too/x.sqsh"', {}),
     ("placeholder", 'workdir = "/users/USERNAME"', '[env]\nA = "MY_USERS"', {}),
-    ("placeholder", 'image = "@ROOT@/x.sqsh"', 'image = "/root/x.sqsh"', {}),
+    ("placeholder", 'image = "@ROOT@/x.sqsh"', 'image = "/roots/x.sqsh"', {}),
     ("placeholder", 'workdir = "/scratch/XXX/y"', 'workdir = "/scratch/XX/y"', {}),
     # Mounts.
     ("mount-flag", 'mounts = ["/a:/b:readonly"]', 'mounts = ["/a:/b:ro"]', {}),
@@ -232,7 +232,7 @@ CASES = [
     ("mount-sqsh", 'mounts = ["/a.sqsh:/t:sqsh"]', 'mounts = ["/a:/t:ro"]', SARUS_ALONE),
     ("shadows-python", 'mounts = ["/x:/opt/sim"]\n[env]\nPATH = "/opt/sim/bin:/bin"',
      'mounts = ["/x:/opt/simulator"]\n[env]\nPATH = "/opt/sim/bin:/bin"', {}),
-    ("shadows-python", 'mounts = ["/x:/work/.venv"]', 'mounts = ["/x:/work/venvs"]', {}),
+    ("shadows-python", 'mounts = ["/x:/srv/.venv"]', 'mounts = ["/x:/srv/venvs"]', {}),
     ("shadows-python", 'mounts = ["/x:/opt/miniforge3"]', 'mounts = ["/x:/opt/forge/data"]', {}),
     ("shadows-python", 'mounts = ["/x:/mods"]', 'mounts = ["/x:/mod"]',
      {"manifest": replace(AMD64, env={"PYTHONPATH": "/mods"})}),

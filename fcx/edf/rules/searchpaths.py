@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..generate import SYSTEM_PATH
 from ..variables import VARIABLE, literal
 from . import fixes
 from .context import NOTE, WARNING, Context, Hit
 
 SEARCH_PATHS = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH")
 """Variables through which the host's files can get ahead of the image's."""
-
-_USUAL = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def search_paths(context: Context) -> Iterator[Hit]:
@@ -52,4 +51,4 @@ def _of_image(context: Context, name: str) -> str:
     """What the image itself has there, as an EDF must spell it."""
     given = context.manifest.env.get(name, "") if context.manifest else ""
     absolute = ":".join(entry for entry in given.split(":") if entry.startswith("/"))
-    return literal(absolute, context.dialect) or (_USUAL if name == "PATH" else "")
+    return literal(absolute, context.dialect) or (SYSTEM_PATH if name == "PATH" else "")

@@ -237,14 +237,13 @@ class Outcomes:
             return
         task.place, task.first = (cursor.name, task.place[1]), record.first
         pilot = self.fleet.of_agent(cursor.name)
-        told = record.outside and not record.memory
-        told = told and record.signal == SIGTERM  # SIGKILL its agent would have had, too
+        told = record.outside and record.signal == SIGTERM  # SIGKILL its agent would have had, too
         if told and pilot is not None and not pilot.live:
             self.tasks.back(task)  # we cancelled it as surplus while it began
             return
         why = self._why(cursor, record)
         lost = partial(self._lost, cursor, record)
-        if record.outside and record.signal == SIGTERM and why.kind != "time":
+        if told and why.kind != "time":
             self.cuts.hold(self, cursor, (record.task, record.attempt), why, lost)
         else:
             lost(why)

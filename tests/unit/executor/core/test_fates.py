@@ -163,7 +163,7 @@ def test_reasons_that_pass(reason):
         ("python3.12", "srun: python3.12: command not found", "There is no python3.12"),
         ("/usr/bin/pypy3", "fcx needs CPython 3.8 or later on the cluster; this is pypy 3.9.16",
             "Name another one with python="),
-        ("/root/.local/bin/python3", "start.sh: /root/.local/bin/python3: Permission denied",
+        ("/home/a/.local/bin/python3", "start.sh: /home/a/.local/bin/python3: Permission denied",
             "such as /root in an image: install Python elsewhere"),
         ("python3", "Fatal Python error: init_fs_encoding", "Correct what it complains of"),
     ],
