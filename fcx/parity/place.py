@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from .rules import Judge
-from .snapshot import Snapshot, docker_architecture
+from .snapshot import Snapshot, docker_architecture, within
 from .verdict import Difference
 
 # Variables that change nothing that fcx depends on, or that fcx and Slurm set themselves.
@@ -69,7 +69,7 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
     explained = {live.user_site, *live.leaking_env.get("PYTHONPATH", "").split(os.pathsep)}
     projects = [unquote(project) for project in remote.editable]
     for entry in live.foreign_sys_path:
-        if any(f"{entry}/".startswith(f"{project}/") for project in projects):
+        if any(within(entry, project) for project in projects):
             yield judge.differ("editable", "project installed as it stands", None, entry)
         elif entry not in explained:
             fix = judge.fixes.not_a_path(entry)

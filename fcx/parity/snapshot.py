@@ -107,12 +107,12 @@ class Content(Struct, frozen=True):
 
     def mounts_over(self, entry: str, others: Collection[str]) -> list[str]:
         """The mounts that change an entry, not merely one of the others that lies in it."""
-        inner = [other for other in others if _within(other, entry) and other != entry]
+        inner = [other for other in others if within(other, entry) and other != entry]
         return [
             point
             for point in self.mounts
-            if _within(entry, point)
-            or (_within(point, entry) and not any(_within(point, other) for other in inner))
+            if within(entry, point)
+            or (within(point, entry) and not any(within(point, other) for other in inner))
         ]
 
 
@@ -164,7 +164,8 @@ class Snapshot(Struct, frozen=True):
         return render(self)
 
 
-def _within(path: str, folder: str) -> bool:
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
     return f"{path}/".startswith(f"{folder}/")
 
 

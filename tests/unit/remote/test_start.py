@@ -91,24 +91,26 @@ class TestOldPythons:
     def test_whatever_is_here(self, tmp_path, monkeypatch, capsys):
         """The same on a machine that has none of them."""
         monkeypatch.setattr(start, "OLDEST", (99, 1))
-        monkeypatch.setenv("SLURM_JOB_ID", "12")
-        (tmp_path / "logs").mkdir()
-        assert start.main(["agent", str(tmp_path), "config"]) == 1
-        said = capsys.readouterr().err
+        said = refused(tmp_path, monkeypatch, capsys)
         assert said.startswith("fcx needs Python 99.1 or later on the cluster; this is ")
-        assert (tmp_path / "logs" / "12.0.0.exit").read_text() == said
+
+
+def refused(folder, monkeypatch, capsys):
+    """What an agent says that does not start, on its standard error and in the run directory."""
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    (folder / "logs").mkdir()
+    assert start.main(["agent", str(folder), "config"]) == 1
+    said = capsys.readouterr().err
+    assert (folder / "logs" / "12.0.0.exit").read_text() == said
+    return said
 
 
 def test_another_kind_of_python(tmp_path, monkeypatch, capsys):
     """PyPy and its like read no byte code of ours: refused in the same words, at the same place."""
     other = types.SimpleNamespace(**{**vars(sys.implementation), "name": "pypy"})
     monkeypatch.setattr(sys, "implementation", other)
-    monkeypatch.setenv("SLURM_JOB_ID", "12")
-    (tmp_path / "logs").mkdir()
-    assert start.main(["agent", str(tmp_path), "config"]) == 1
-    said = capsys.readouterr().err
+    said = refused(tmp_path, monkeypatch, capsys)
     assert said.startswith("fcx needs CPython 3.8 or later on the cluster; this is pypy 3.")
-    assert (tmp_path / "logs" / "12.0.0.exit").read_text() == said
 
 
 class TestPlace:
