@@ -65,9 +65,10 @@ def write(
     target = output or edf_path(record.name, settings.root / EDF_FOLDER)
     text = _rewritten(settings, target, edf, record, place)
     write_whole(target, text)
-    warning = _warning(record, settings, sqsh)
+    unreachable = reach(record, settings.edf, sqsh)
+    warning = "; ".join(filter(None, (_outdated(record, settings), unreachable)))
     findings = _findings(text, target, dialect or place.engine, place, record)
-    if reach(record, settings.edf, sqsh):  # the warning says more of that
+    if unreachable:  # the warning says more of that
         findings = [finding for finding in findings if finding.code != "local-image"]
     if not as_json:
         _tell(edf, target, warning, findings)
@@ -244,18 +245,17 @@ def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
     return "", target
 
 
-def _warning(manifest: Manifest, settings: Settings, sqsh: str) -> str:
-    """What keeps the cluster from running what the project has now; empty if nothing does."""
-    from ..edf.generate import reach
+def _outdated(manifest: Manifest, settings: Settings) -> str:
+    """What has changed since the image was built, and what to do; empty if nothing has."""
     from ..image.source import stale
 
     changed = stale(manifest, settings.root)
-    if changed:
-        changed = (
-            f"the image was built before its source changed: it has {changed}; `fcx image build`, "
-            "then `fcx edf write` again"
-        )
-    return "; ".join(filter(None, (changed, reach(manifest, settings.edf, sqsh))))
+    if not changed:
+        return ""
+    return (
+        f"the image was built before its source changed: it has {changed}; `fcx image build`, "
+        "then `fcx edf write` again"
+    )
 
 
 def _tell(edf: Edf, target: Path, warning: str, findings: list[Finding]) -> None:

@@ -56,16 +56,16 @@ def preflight(
 
     _show_phases(quiet=as_json)
     own = Settings.load()
-    given = {
+    given: dict[str, object] = {
         "working_dir": working_dir or own.executor.working_dir or _proposed(),
         "python": python or None,
         "sbatch_options": _options(own, sbatch),
         "srun_options": srun,
-        "environment": edf if edf is not None else _written(own, srun, adopt),
+        "environment": (edf if edf is not None else _written(own, srun, adopt)) or None,
         "parity": policy or None,
         "sleep_interval": 5,
     }
-    answer = _ask({**given, "environment": given["environment"] or None}, fresh or bool(adopt))
+    answer = _ask(given, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer)
     _show(answer, as_json=as_json, all_packages=all_packages)
