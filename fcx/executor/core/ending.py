@@ -215,7 +215,8 @@ class Ending:
         self._untidy(action, event)
 
     def _tidy(self) -> None:
-        self.late = self.late or any(pilot.ambiguous for pilot in self.fleet.pilots)
+        unseen = [pilot.name for pilot in self.fleet.pilots if pilot.ambiguous]
+        self.late = self.late or bool(unseen)
         begun = self.inbox.there or self.inbox.begun
         may_be_there = begun or any(pilot.jobs() for pilot in self.fleet.pilots)
         if self.inbox.taken:
@@ -223,6 +224,8 @@ class Ending:
         if self.left_open or self.limits.durable or not (may_be_there or self.late):
             return
         stays = self.keep or self.late
+        if unseen:
+            self._say_what_may_come(unseen)
         up = any(pilot.phase == "up" for pilot in self.fleet.pilots)
         if not stays and (self.aborting or not up):
             self.requests.ask(RemoveDirectory, then=nothing, failed=self._untidy)
@@ -232,6 +235,13 @@ class Ending:
             write(None, None)
         else:  # a job that begins late must find the word
             self.requests.ask(MakeDirectory, then=write, failed=self._untidy)
+
+    def _say_what_may_come(self, pilots: list[str]) -> None:
+        run = self.limits.words.run
+        self.requests.say(
+            f"No answer told the job of {', '.join(pilots)}: should it yet begin, it finds that "
+            f"run {run} is over. `fcx runs clean {run}` removes the directory later."
+        )
 
     def _write_closed(self, word: str, _action: Any, _event: Any) -> None:
         then = self._who_removes if word == "remove" else nothing

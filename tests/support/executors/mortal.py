@@ -18,7 +18,7 @@ from pathlib import Path
 from executors.deadline import WAIT
 
 PRELUDE = """
-import os, signal, sys
+import os, signal, sys, time
 from fcx.firecrest import retries
 from fcx.state.journal import Journal
 
@@ -49,6 +49,16 @@ def remembering(name):
     setattr(Journal, name, counted)
 for name in ("begin_run", "open_run", "add_tasks", "add_pilot", "end_run"):
     remembering(name)
+
+jobs = {}
+add_pilot = Journal.add_pilot
+def noting(self, run, name, job):
+    add_pilot(self, run, name, job)
+    jobs[name] = job
+Journal.add_pilot = noting
+def jobs_are_known():  # a job of which no answer told may yet begin
+    while not all(jobs.values()):
+        time.sleep(0.01)
 
 FOLDER = os.environ["WORKING_DIR"]
 def work(folder, number, seconds=0.0):

@@ -21,14 +21,14 @@ from fcx import attach, errors
 SCRIPT = """
 import time
 from fcx import FirecrestExecutor
-with FirecrestExecutor(FOLDER, ["--time=00:05:00"], max_workers=2, sleep_interval=1,
+with FirecrestExecutor(FOLDER, ["--time=00:05:00"], max_workers=1, sleep_interval=1,
                        idle_timeout={idle}, parity="off", run={name!r}) as executor:
     futures = [executor.submit(work, FOLDER, n, {seconds}) for n in range(3)]
     futures.append(executor.submit(work, FOLDER, 7, key="seven"))
     {then}
     [future.exception() for future in futures]
 """
-KILL = "futures[0].result(); os.kill(os.getpid(), signal.SIGKILL)"
+KILL = "futures[0].result(); jobs_are_known(); os.kill(os.getpid(), signal.SIGKILL)"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def project(tmp_path: Path, site) -> Project:
 
 
 def killed(mortal: Mortal, name: str | None = "sweep", *, idle=1, seconds=0.0) -> None:
-    """A run whose process was killed once it had a result."""
+    """A run whose process was killed once it had a result, and knew its job."""
     mortal.run(SCRIPT.format(name=name, idle=idle, seconds=seconds, then=KILL), 1_000_000)
 
 
