@@ -9,6 +9,7 @@
     ├── EdfError                  1  an EDF that cannot be read; has file, line, column
     ├── ManifestError             1  a manifest or a probe's answer that cannot be read
     ├── StateError                1  what this machine remembers cannot be read or written
+    ├── VenvError                 1  the client's environment cannot be made or changed
     ├── ParityError               3  the remote side is not the environment that was asked for
     ├── ClusterError              4  the cluster is not reachable or not willing
     │   ├── Unreachable           4  no usable answer within the time allowed
@@ -86,6 +87,10 @@ class StateError(FcxError):
     """The file of what this machine remembers (runs, facts) cannot be read or written."""
 
     busy = False  # another process holds it, which passes
+
+
+class VenvError(FcxError):
+    """The client's environment cannot be made or changed."""
 
 
 class ParityError(FcxError):

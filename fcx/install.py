@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,12 @@ def _source() -> str:
     if url.startswith("file:") and "vcs_info" not in origin:
         path = Path(unquote(urlsplit(url).path))
         return str(path) if path.exists() else ""  # a wheel is often deleted once it is installed
+    return origin_url(origin)
+
+
+def origin_url(origin: Mapping[str, Any]) -> str:
+    """What pip and uv take for a distribution of PEP 610's record: its URL, at the very commit."""
+    url = str(origin.get("url", ""))
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"

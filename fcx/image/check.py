@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 from ..config import Settings, Site
 from ..errors import ParityError
+from ..parity.fixes import Fixes
 from ..parity.manifest import Manifest
 from ..parity.snapshot import Snapshot
-from ..parity.tools import Environment
 
 SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?KEY", re.IGNORECASE)
 INSIDE = "or run the script inside the image: `fcx image run SCRIPT.py`"
@@ -21,22 +21,20 @@ INSIDE = "or run the script inside the image: `fcx image run SCRIPT.py`"
 def client_warnings(manifest: Manifest, client: Snapshot) -> Iterator[str]:
     """Where the interpreter that runs fcx differs from the image's: scripts can run inside it."""
     own, its = client.python, manifest.python
-    environment = Environment(
-        client.live.tool, own.executable, own.prefix, own.prefix != own.base_prefix
-    )
+    fixes = Fixes.of(manifest, client, manifest)
     if (own.implementation, own.version) != (its.implementation, its.version):
         policy = "strict" if own.minor == its.minor else "minor and strict"
         yield (
             f"Python: wanted {own.implementation} {own.version} as at the client, found "
             f"{its.implementation} {its.version} in the image; refused under parity {policy}. "
-            f"Fix at the client: `{environment.use_python(its.version)}`; or in the image: `fcx "
+            f"Fix at the client: `{fixes.follow(its.version, anew=True)}`; or in the image: `fcx "
             f"image build --build-arg PYTHON_VERSION={own.version}`; {INSIDE}."
         )
     if manifest.dill and client.dill != manifest.dill:
         yield (
             f"dill: wanted {client.dill} as at the client, found {manifest.dill} in the image; "
             "refused under parity minor and strict. Fix at the client: "
-            f"`{environment.install(f'dill=={manifest.dill}')}`; or in the image: `fcx image build "
+            f"`{fixes.install('dill', manifest.dill)}`; or in the image: `fcx image build "
             f"--build-arg DILL_VERSION={client.dill}`; {INSIDE}."
         )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from ..errors import StateError, UsageError
 from ..files import EDF_FOLDER
 from ..parity.manifest import Manifest, Source
+from ..records import replace
 from ..state.facts import Facts
 from .context import Context
 from .plan import Plan
@@ -41,16 +42,21 @@ def stale(manifest: Manifest | None, root: Path) -> str:
     source = manifest.source if manifest else None
     if source is None:
         return ""
-    folder, dockerfile = root / source.context, root / source.dockerfile
-    if not folder.is_dir() or not dockerfile.is_file():
+    if not (root / source.context).is_dir() or not (root / source.dockerfile).is_file():
         return ""
     try:
-        context = Context.from_folder(folder, {}, root / EDF_FOLDER)
-        now = _digest(dockerfile.read_text(encoding="utf-8"), _remembered(folder, context))
+        same = source_now(source, root) == source
     except (OSError, UnicodeDecodeError, UsageError) as error:
         return f"{source.context} cannot be read: {error}"
-    same = now == source.digest
     return "" if same else f"{source.dockerfile} or {source.context} as of the build"
+
+
+def source_now(source: Source, root: Path) -> Source:
+    """The same source as its files are now."""
+    folder = root / source.context
+    context = Context.from_folder(folder, {}, root / EDF_FOLDER)
+    text = (root / source.dockerfile).read_text(encoding="utf-8")
+    return replace(source, digest=_digest(text, _remembered(folder, context)))
 
 
 def _digest(dockerfile: str, context: str) -> str:

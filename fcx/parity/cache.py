@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Annotated
 
 from ..records import Meta, Struct
@@ -33,6 +34,14 @@ def verdict_key(
     """
     facts = [system, edf, interpreter, _image_facts(manifest), _caller_facts(caller)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def last_seen(root: Path) -> str:
+    """What the remote side that a project saw last is remembered under, whatever its verdict.
+
+    So that `fcx env sync --remote` can follow a place that was refused and has no manifest.
+    """
+    return f"remote side of {root}"
 
 
 def _image_facts(manifest: Manifest | None) -> list[object]:

@@ -37,7 +37,7 @@ def _interpreter(judge: Judge, mine: Interpreter, remote: Interpreter) -> Iterat
     elif not same(wanted, found):
         code = "python-micro"
     if code:
-        fix = judge.fixes.same_python(remote.version, judge.remote.dill)
+        fix = judge.fixes.follow(remote.version, anew=True)
         yield judge.differ(code, "Python", wanted, found, fix)
 
 

@@ -7,10 +7,12 @@ one task refers to. How severe each rule is stands in ``RULES``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from ..config import ParitySettings, check_policy
 from ..payload.requirements import Requirements
+from ..records import replace
 from .caller import caller_python, packages
 from .image import files, image, outdated
 from .manifest import Manifest
@@ -18,8 +20,12 @@ from .place import place
 from .rules import Judge, Side, short
 from .snapshot import Snapshot
 from .task import task
-from .verdict import Verdict
+from .verdict import Difference, Verdict
 from .versions import Rules
+
+CLIENTS = re.compile("^(python-|dill$|(reference|import)-(version|shared)$)")
+"""Codes of what the client's environment can be changed for."""
+SEVERAL = 2
 
 
 def compare(
@@ -59,7 +65,7 @@ def compare(
         *packages(judge),
         *task(judge, requirements or Requirements()),
     )
-    return Verdict(policy, tuple(dict.fromkeys(found)), _sides(judge))
+    return _verdict(judge, found, _sides(judge))
 
 
 def before_queue(
@@ -80,7 +86,20 @@ def before_queue(
         return Verdict(policy)
     known = manifest if manifest is not None else (remote if isinstance(remote, Manifest) else None)
     judge = Judge(policy, remote, known, caller, Rules(rules or ParitySettings()), "")
-    return Verdict(policy, tuple(dict.fromkeys(task(judge, requirements))))
+    return _verdict(judge, task(judge, requirements), {})
+
+
+def _verdict(judge: Judge, found: Iterable[Difference], sides: Mapping[str, str]) -> Verdict:
+    """With one command for the client, where several things of it are refused.
+
+    Under ``strict`` a client is the image, and follows none.
+    """
+    verdict = Verdict(judge.policy, tuple(dict.fromkeys(found)), sides)
+    codes = [one.code for one in verdict.refusals if CLIENTS.search(one.code)]
+    if len(codes) < SEVERAL or judge.policy == "strict":
+        return verdict
+    other = any(code.startswith("python") for code in codes)
+    return replace(verdict, follow=judge.fixes.follow(judge.remote.python.version, anew=other))
 
 
 def _sides(judge: Judge) -> dict[str, str]:

@@ -21,6 +21,7 @@ class Fixes:
     buildable: bool  # the remote side is an image that fcx builds
     manifest: Manifest | None = None  # of the remote image
     environment: Environment = UNKNOWN  # the caller's
+    source: str = "--remote"  # what `fcx env sync` is to follow
 
     @classmethod
     def of(
@@ -29,12 +30,15 @@ class Fixes:
         """For these two sides."""
         buildable = manifest.origin == "built" if manifest else bool(remote.build_id)
         executable = remote.python.executable or "python3"
+        source = "--remote"
+        if manifest and manifest.python.version == remote.python.version:
+            source = f"--name {shlex.quote(manifest.name)}"
         if caller is None:
-            return cls(executable, buildable, manifest)
+            return cls(executable, buildable, manifest, source=source)
         mine = caller.python
         virtual = mine.prefix != mine.base_prefix
         own = Environment(caller.live.tool, mine.executable, mine.prefix, virtual)
-        return cls(executable, buildable, manifest, own)
+        return cls(executable, buildable, manifest, own, source)
 
     def install(self, name: str, version: str) -> str:
         """Put a version of a distribution into the caller's environment."""
@@ -47,23 +51,20 @@ class Fixes:
             return f"echo {wanted} >> containers/requirements.txt && {self.rebuild()}"
         return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {wanted}"
 
-    def same_python(self, version: str, dill: str | None) -> str:
-        """Bring both to one Python: build the image for the client's, or make the remote one."""
-        if self.buildable:
-            return self.rebuild()
-        from ..install import requirement
+    def follow(self, version: str, *, anew: bool = False) -> str:
+        """Have the client follow the remote side: in its own environment, or in one beside it.
 
-        minor = ".".join(version.split(".")[:2])
-        folder = f".venv-{minor}"
-        needs = shlex.quote(requirement()) + (f" dill=={dill}" if dill else "")
-        if self.environment.tool == "conda":
-            make = f"conda create --yes --prefix ./{folder} python={version} pip"
-        elif self.environment.tool == "uv":
-            make = f"uv venv --python {version} {folder}"
-            return f"{make} && uv pip install --python {folder} {needs}"
-        else:
-            make = f"python{minor} -m venv {folder}"
-        return f"{make} && {folder}/bin/python -m pip install {needs}"
+        ``anew``: its Python is another, which no environment is given while fcx runs in it.
+        """
+        own = self.environment
+        if own.virtual and not anew:
+            return f"fcx env sync --venv {shlex.quote(own.prefix)} {self.source}"
+        folder = f".venv-{'.'.join(version.split('.')[:2])}"
+        sync = f"fcx env sync --venv {folder} {self.source}"
+        if own.tool == "conda":
+            made = f"conda create --yes --prefix ./{folder} python={version} pip"
+            return f"{made} && {sync} && conda activate ./{folder}"
+        return f"{sync} && . {folder}/bin/activate"
 
     def rebuild(self, options: str = "") -> str:
         """Build the image for this interpreter, hand it to the cluster, and refer to it."""

@@ -24,9 +24,10 @@ from typing import Any, Protocol
 
 from ..config import ParitySettings, check_policy
 from ..errors import ManifestError, ParityError
+from ..files import project_root
 from ..jobscript.look import Look
 from ..payload.requirements import Requirements
-from .cache import Known, verdict_key
+from .cache import Known, last_seen, verdict_key
 from .compare import before_queue, compare
 from .image import OUTDATED
 from .manifest import Manifest
@@ -264,6 +265,7 @@ class Gate:
         """
         question = self.question
         remote = Snapshot.from_probe(dict(probe))
+        self.facts.store(last_seen(project_root()), remote.to_json())
         digests = (question.edf_digest, edf) if question.edf_digest else None
         verdict = question.judge(remote, digests)
         if not verdict.passed:

@@ -6,9 +6,11 @@ ManifestError and never becomes half a Manifest.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from ..install import origin_url
 from ..records import Misfit, Struct
 from .reading import damaged, parse, read, render
 from .snapshot import Content, Interpreter, Modules, Snapshot, Text
@@ -62,6 +64,7 @@ class Manifest(Struct, frozen=True):
     modules: Modules | None = None  # None: not known (made by an older fcx)
     content: Content | None = None  # None: not known (adopted, or not run on the build machine)
     source: Source | None = None  # None: not known (adopted, or made by an older fcx)
+    origins: Mapping[str, str] = {}  # URLs of distributions that come from no index
 
     @property
     def platform(self) -> str:
@@ -115,4 +118,17 @@ def _own(found: Mapping[str, str]) -> dict[str, str]:
 def snapshot_fields(snapshot: Snapshot) -> dict[str, Any]:
     """The fields that a Manifest takes over from a Snapshot as they are."""
     names = ("python", "dill", "distributions", "libc", "os", "locale", "timezone", "encoding")
-    return {name: getattr(snapshot, name) for name in (*names, "modules", "content")}
+    fields = {name: getattr(snapshot, name) for name in (*names, "modules", "content")}
+    return {**fields, "origins": urls(snapshot.origins)}
+
+
+def urls(origins: Mapping[str, str]) -> dict[str, str]:
+    """{name: URL as pip takes it} of PEP 610's records; empty where one cannot be read."""
+    return {name: _url(text) for name, text in origins.items()}
+
+
+def _url(text: str) -> str:
+    try:
+        return origin_url(json.loads(text))
+    except (ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return ""

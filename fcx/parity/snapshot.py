@@ -133,6 +133,7 @@ class Snapshot(Struct, frozen=True):
     modules: Modules | None = None  # None: not known (an older fcx)
     content: Content | None = None  # None: not asked for
     editable: tuple[str, ...] = ()  # projects that are installed as they stand: paths of URLs
+    origins: Mapping[str, str] = {}  # PEP 610's records of distributions that come from no index
 
     @property
     def architecture(self) -> str:

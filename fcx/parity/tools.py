@@ -26,18 +26,3 @@ class Environment:
         if self.tool == "uv":
             return shlex.join(["uv", "pip", "install", "--python", self.executable, *requirements])
         return shlex.join([self.executable, "-m", "pip", "install", *requirements])
-
-    def use_python(self, version: str) -> str:
-        """The command that gives this environment another Python; packages must be put in again."""
-        from ..install import requirement
-
-        minor = ".".join(version.split(".")[:2])
-        place = self.prefix if self.virtual else ".venv"
-        quoted, fcx = shlex.quote(place), shlex.quote(requirement())
-        if self.tool == "conda":
-            return shlex.join(["conda", "install", "--prefix", self.prefix, f"python={version}"])
-        if self.tool == "uv":
-            make = f"uv venv --clear --python {version} {quoted}"
-            return f"{make} && uv pip install --python {quoted} {fcx}"
-        make = f"python{minor} -m venv --clear {quoted}"
-        return f"{make} && {quoted}/bin/python -m pip install {fcx}"

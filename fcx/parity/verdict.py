@@ -34,6 +34,7 @@ class Verdict(Struct, frozen=True):
     policy: Text
     differences: tuple[Difference, ...] = ()
     sides: Mapping[str, str] = {}
+    follow: str = ""  # the command that repairs all that concerns the client, where that is much
 
     @property
     def passed(self) -> bool:
@@ -73,6 +74,8 @@ class Verdict(Struct, frozen=True):
         rows = ranked if all_packages else _summed_up(ranked)
         if rows:
             lines += ["", *_table(rows)]
+        if self.follow:
+            lines += ["", f"All that concerns the client at once: {self.follow}"]
         return "\n".join(lines)
 
 

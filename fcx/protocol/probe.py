@@ -55,6 +55,7 @@ def snapshot() -> "dict[str, Any]":
         "dill": find_dill(found),
         "distributions": {name: one[0] for name, one in sorted(found.items())},
         "editable": editable(found),
+        "origins": origins(found),
         "modules": describe_modules(found),
         "arch": {"machine": attempt(lambda: os.uname().machine), "elf": elf_machine()},
         "libc": attempt(lambda: os.confstr("CS_GNU_LIBC_VERSION")) or musl(),
@@ -189,6 +190,12 @@ def editable(found: "dict[str, tuple[str, str, str]]") -> "list[str]":
     texts = [read_text(folder + "/direct_url.json") for _, _, folder in found.values()]
     urls = [re.findall('"file://([^"]*)', text) for text in texts if '"editable"' in text]
     return [url for each in urls for url in each]
+
+
+def origins(found: "dict[str, tuple[str, str, str]]") -> "dict[str, str]":
+    """{name: PEP 610's record} of the distributions that come from no index."""
+    texts = {name: read_text(one[2] + "/direct_url.json") for name, one in found.items()}
+    return {name: text for name, text in texts.items() if text}
 
 
 def providers(found: "dict[str, tuple[str, str, str]]") -> "dict[str, list[str]]":

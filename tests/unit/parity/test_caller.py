@@ -7,6 +7,8 @@ from parity.facts import BY_REFERENCE, DISTRIBUTIONS, codes, python, with_numpy
 from parity.sides import RECIPE, laptop, manifest, snapshot
 
 from fcx.parity.compare import compare
+from fcx.parity.verdict import Verdict
+from fcx.payload.requirements import Requirements
 
 
 def test_strict_means_inside_the_image():
@@ -66,19 +68,54 @@ def test_fixes_in_the_callers_tool(tool, command):
 
 
 @pytest.mark.parametrize(
-    ("tool", "command"),
+    ("tool", "first", "last"),
     [
-        ("pip", "python3.12 -m venv .venv-3.12 && .venv-3.12/bin/python -m pip install"),
-        ("uv", "uv venv --python 3.12.1 .venv-3.12 && uv pip install --python .venv-3.12"),
-        ("conda", "conda create --yes --prefix ./.venv-3.12 python=3.12.1 pip && "),
+        ("pip", "", " && . .venv-3.12/bin/activate"),
+        ("uv", "", " && . .venv-3.12/bin/activate"),
+        (
+            "conda",
+            "conda create --yes --prefix ./.venv-3.12 python=3.12.1 pip && ",
+            " && conda activate ./.venv-3.12",
+        ),
     ],
 )
-def test_another_python_on_a_bare_remote_side(tool, command):
-    """Without an image of fcx's, the remote Python is made for the client."""
+def test_the_client_follows_another_python(tool, first, last):
+    """In an environment of its own, whatever made the caller's: the image, or what was seen."""
+    here = laptop({"live/tool": tool})
     bare = {"image/build_id": None, "image/recipe_id": None}
     there = snapshot({**bare, **python("3.12.1")})
-    verdict = compare("minor", caller=laptop({"live/tool": tool}), remote=there)
-    assert verdict.refusals[0].fix.startswith(command)
-    assert "dill==0.4.1" in verdict.refusals[0].fix
-    built = compare("minor", caller=laptop(), remote=snapshot(python("3.12.1")))
-    assert built.refusals[0].fix == "fcx image build && fcx edf write"
+    verdict = compare("minor", caller=here, remote=there)
+    sync = "fcx env sync --venv .venv-3.12"
+    assert verdict.refusals[0].fix == f"{first}{sync} --remote{last}"
+    image = manifest(python("3.12.1"))
+    built = compare("minor", caller=here, remote=snapshot(python("3.12.1")), manifest=image)
+    assert built.refusals[0].fix == f"{first}{sync} --name fcx-image{last}"
+    assert compare("minor", caller=here, remote=image).refusals == built.refusals
+    chosen = snapshot(python("3.12.1"))  # over the image's own, which has another
+    verdict = compare("minor", caller=here, remote=chosen, manifest=manifest(), python="/opt/py")
+    fixes = {one.code: one.fix for one in verdict.refusals}
+    assert fixes["python-minor"] == f"{first}{sync} --remote{last}"
+
+
+def test_several_things_of_the_client_have_one_command():
+    """Beside the fix of each; one thing alone has its own, and strict means inside the image."""
+    needs = Requirements(
+        frozenset({"numpy", "pandas"}),
+        installed={"numpy": {"numpy": "2.4.6"}, "pandas": {"pandas": "3.1.1"}},
+    )
+    two = snapshot({"dill": "0.4.0"}, distributions={**with_numpy("2.3.6"), "pandas": "3.1.1"})
+    image = manifest({"dill": "0.4.0"}, origin="built")
+    for verdict in (
+        compare("minor", caller=laptop(), remote=two, manifest=image, requirements=needs),
+        compare("minor", caller=laptop(), remote=two, requirements=needs),
+    ):
+        source = "--name fcx-image" if "image" in verdict.sides else "--remote"
+        assert verdict.follow == f"fcx env sync --venv /home/ada/.venv {source}"
+        assert verdict.text().endswith(f"client at once: {verdict.follow}")
+        assert Verdict.from_json(verdict.to_json()) == verdict
+    one = snapshot(distributions={**with_numpy("2.3.6"), "pandas": "3.1.1"})
+    assert compare("minor", caller=laptop(), remote=one, requirements=needs).follow == ""
+    assert compare("strict", caller=laptop(), remote=two, requirements=needs).follow == ""
+    apart = laptop({"python/base_prefix": "/home/ada/.venv"})
+    wider = compare("minor", caller=apart, remote=two, requirements=needs)
+    assert wider.follow == "fcx env sync --venv .venv-3.11 --remote && . .venv-3.11/bin/activate"

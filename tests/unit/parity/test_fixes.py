@@ -64,7 +64,8 @@ def fixes_by_name() -> dict[str, str]:
         fixes = Fixes.of(snapshot({"image/build_id": None}), laptop(), image)
         found |= {
             f"{kind}: add": fixes.add("numpy", "2.4.6"),
-            f"{kind}: python": fixes.same_python("3.12.1", "0.4.1"),
+            f"{kind}: python": fixes.follow("3.12.1", anew=True),
+            f"{kind}: client": fixes.follow("3.11.7"),
             f"{kind}: platform": fixes.other_platform("arm64"),
             f"{kind}: edf": fixes.new_edf(),
             f"{kind}: clear": fixes.clear("PYTHONPATH"),

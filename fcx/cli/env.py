@@ -1,0 +1,151 @@
+"""`fcx env`: the client's environment follows the image."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ParityError
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ..venv.sync import Prepared, Request, Synced
+    from ..venv.wanted import Wanted
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+
+VENV = ".venv"
+"""In the project's folder: where uv, poetry and editors look for its environment."""
+
+
+@app.callback()
+def env() -> None:
+    """The client's environment follows the image."""
+
+
+@app.command()
+def sync(
+    venv: Annotated[
+        Path | None, typer.Option(help="the environment to make or repair [the project's .venv]")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="the manifest's file")] = None,
+    name: Annotated[str, typer.Option(help="an image other than the one in fcx.toml")] = "",
+    remote: Annotated[
+        bool, typer.Option("--remote", help="follow the remote side that was seen last")
+    ] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="take out what neither the image nor fcx has")
+    ] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="make it anew; what is in it is lost")
+    ] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="ask again for what could not be had")
+    ] = False,
+    install_python: Annotated[
+        bool, typer.Option("--install-python", help="let pyenv compile the image's Python")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make or repair a virtual environment that equals the image: Python, releases, this fcx.
+
+    Without --manifest, --name or --remote it follows the project's image, or where there is none
+    the remote side that a preflight saw last. Other distributions are left alone unless --prune
+    says so. Ends with 0 if the environment passes the policy of fcx.toml, else 3.
+    """
+    from ..config import Settings
+    from ..venv.sync import Request, prepare
+    from ..venv.sync import sync as synchronise
+    from ..venv.wanted import wanted
+
+    settings = Settings.load()
+    followed = wanted(settings, file=manifest, name=name, remote=remote)
+    folder = (venv or settings.root / VENV).resolve()
+    request = Request(followed.manifest, folder, clear, prune, fresh, install_python)
+    if not as_json:
+        typer.echo(_followed(followed, request))
+    if dry_run:
+        planned = prepare(request, fetch=False)
+        _show(_planned(planned), _plan_lines(planned, done=False), as_json=as_json)
+        return
+    done = synchronise(request, settings, lambda text: typer.echo(text, err=True))
+    _show(_outcome(done), _outcome_lines(done), as_json=as_json)
+    if not done.verdict.passed:
+        raise typer.Exit(ParityError.exit_code)
+
+
+def _show(record: dict[str, Any], lines: list[str], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+        return
+    for line in lines:
+        typer.echo(line, err=line.startswith("warning: "))
+
+
+def _followed(followed: Wanted, request: Request) -> str:
+    its = followed.manifest
+    count = f"Python {its.python.version}, {len(its.distributions)} distributions"
+    return f"{request.folder} follows {followed.source} ({count})"
+
+
+def _planned(prepared: Prepared) -> dict[str, Any]:
+    plan, python = prepared.plan, prepared.python
+    return {
+        "venv": str(prepared.request.folder),
+        "python": str(python.executable) if python else None,
+        "install": {change.name: change.version for change in plan.install},
+        "remove": list(plan.remove),
+        "fcx": prepared.fcx,
+        "lacks": {name: lack.reason for name, lack in plan.lacks},
+        "extra": list(plan.extra),
+    }
+
+
+def _plan_lines(prepared: Prepared, *, done: bool) -> list[str]:
+    """A line for each change."""
+    plan, python = prepared.plan, prepared.python
+    lines = [f"  {'made' if done else 'make'} with {python.executable}"] if python else []
+    for change in plan.install:
+        over = f"{change.found} -> " if change.found else ""
+        lines.append(f"  {'~' if over else '+'} {change.name} {over}{change.version}")
+    lines += [f"  - {name}" for name in plan.remove]
+    lines += ["  + this fcx, and what it needs"] if prepared.fcx else []
+    if not done:
+        lines += [_lacking(name, lack.version, lack.reason) for name, lack in plan.lacks]
+    return lines or ["  nothing to do"]
+
+
+def _lacking(name: str, version: str, reason: str) -> str:
+    return f"warning: {name} {version} of the image is not there: {reason}"
+
+
+def _outcome(done: Synced) -> dict[str, Any]:
+    return {
+        **_planned(done.prepared),
+        "python": done.python,
+        "lacks": {name: lack.reason for name, lack in done.lacks.items()},
+        "notes": list(done.notes),
+        "passed": done.verdict.passed,
+    }
+
+
+def _outcome_lines(done: Synced) -> list[str]:
+    failed = set(done.lacks)
+    lines = [
+        line
+        for line in _plan_lines(done.prepared, done=True)
+        if not (line.startswith("  ") and line.split()[1:2] and line.split()[1] in failed)
+    ]
+    lines += [_lacking(name, lack.version, lack.reason) for name, lack in done.lacks.items()]
+    lines += [f"note: {note}" for note in done.notes]
+    if not done.verdict.passed:
+        return [*lines, done.verdict.text()]
+    folder = done.prepared.request.folder
+    activate = "" if done.prepared.target.own else f": . {shlex.quote(str(folder))}/bin/activate"
+    lacks = f" but for {len(done.lacks)} distributions" if done.lacks else ""
+    return [*lines, f"It equals the image{lacks}{activate}"]

@@ -1,0 +1,135 @@
+"""uv, where it is in PATH, or pip: puts distributions into an environment, and takes them out.
+
+Each release is named by the image, so that nothing is resolved (``--no-deps``). What cannot be had
+is found by halving: the rest is put in all the same.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import VenvError
+from .indexes import for_uv
+from .interpreters import Python, uv
+from .plan import Change
+
+_DROPPED = re.compile("PYTHON|VIRTUAL_ENV|CONDA_PREFIX|PIP_(TARGET|PREFIX|ROOT|USER|PYTHON)$")
+_ELSEWHERE = re.compile(
+    r"Retrying \(Retry|NewConnectionError|NameResolution|error sending request|dns error"
+    r"|Network is unreachable|timed out|certificate verify failed|SSLError|No space left",
+    re.IGNORECASE,
+)
+_SAID = re.compile(r"^\s*(?:ERROR|error|cause): (.+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Installer:
+    """The command, up to its verb, and the words that name the environment."""
+
+    command: tuple[str, ...]
+    place: tuple[str, ...]
+    env: dict[str, str]
+
+    @classmethod
+    def of(cls, python: Path, own: Path, *, has_pip: bool) -> Installer:
+        """For the environment of an interpreter; ``own`` is the one that runs fcx.
+
+        Where it has no pip, fcx's own takes care of it.
+        """
+        env = {name: value for name, value in os.environ.items() if not _DROPPED.match(name)}
+        env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
+        pip = [str(python if has_pip else own), "-m", "pip"]
+        if uv():
+            return cls((uv(), "pip"), ("--python", str(python)), {**env, **for_uv(env, pip)})
+        elsewhere = () if has_pip else ("--python", str(python))
+        return cls((*pip, *elsewhere), (), env)
+
+    def install(self, changes: Sequence[Change]) -> list[tuple[Change, str]]:
+        """Put releases in; those that cannot be had, and why. Raises VenvError for an outage."""
+        if not changes:
+            return []
+        why = self._try([change.requirement for change in changes], "--no-deps")
+        if not why:
+            return []
+        if len(changes) == 1:
+            return [(changes[0], why)]
+        half = len(changes) // 2
+        return self.install(changes[:half]) + self.install(changes[half:])
+
+    def install_with_needs(self, wanted: Sequence[str], pins: Sequence[str]) -> str:
+        """Put something in with all that it needs, under constraints; why it cannot be."""
+        with _file(pins) as constraints:
+            return self._try(list(wanted), "--constraint", constraints.name)
+
+    def remove(self, names: Sequence[str]) -> None:
+        """Take distributions out. Raises VenvError."""
+        if names:
+            yes = () if uv() else ("--yes",)
+            why = self._run("uninstall", *yes, *names)
+            if why:
+                raise VenvError(f"{', '.join(names)} cannot be removed: {why}")
+
+    def complaints(self) -> list[str]:
+        """What does not go together, in the tool's words; in an image that is the image's doing."""
+        done = self._ran("check")
+        lines = f"{done.stdout}\n{done.stderr}".splitlines()
+        found = (line.strip() for line in lines if re.search("require|incompatible", line))
+        return list(found) if done.returncode else []
+
+    def _try(self, lines: list[str], *options: str) -> str:
+        with _file(lines) as wanted:
+            return self._run("install", *options, "--requirement", wanted.name)
+
+    def _run(self, verb: str, *words: str) -> str:
+        """Nothing, or why it failed. Raises VenvError for what would befall any other, too."""
+        done = self._ran(verb, *words)
+        if done.returncode == 0:
+            return ""
+        told = done.stderr or done.stdout
+        said: list[str] = _SAID.findall(told) or [told.strip()[-300:]]
+        why = said[-1].strip()
+        if _ELSEWHERE.search(told):
+            raise VenvError(
+                f"The index of distributions does not answer, or there is no room: {why}. What was "
+                "done so far stays; once that is repaired, the same command goes on."
+            )
+        return why
+
+    def _ran(self, verb: str, *words: str) -> subprocess.CompletedProcess[str]:
+        command = [*self.command, verb, *self.place, *words]
+        try:
+            return subprocess.run(
+                command, env=self.env, capture_output=True, text=True, check=False
+            )
+        except OSError as error:
+            raise VenvError(f"{command[0]} does not run: {error.strerror}") from error
+
+
+def _file(lines: Sequence[str]) -> tempfile._TemporaryFileWrapper[str]:
+    """A file of requirements, for as long as it is open."""
+    file = tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8")  # noqa: SIM115 - the caller's
+    file.write("\n".join([*lines, ""]))
+    file.flush()
+    return file
+
+
+def make(folder: Path, python: Python) -> None:
+    """An environment of that Python in a folder, which may have a file in it. Raises VenvError."""
+    command = [str(python.executable), "-m", "venv", str(folder)]
+    if uv():
+        options = ("--quiet", "--no-project", "--no-python-downloads", "--allow-existing")
+        command = [uv(), "venv", *options, "--python", str(python.executable), str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = " ".join(f"{done.stdout}\n{done.stderr}".split())[:400]
+        raise VenvError(
+            f"{python.executable} makes no environment in {folder}: {words} (On Debian the package "
+            f"python{'.'.join(python.version.split('.')[:2])}-venv has what is missing; with uv in "
+            "PATH it is not needed.)"
+        )

@@ -1,0 +1,263 @@
+"""An environment at the client becomes what the image is: made, or repaired where it is.
+
+::
+
+    manifest, environment -> plan: Python, releases, what cannot be had
+    journal: busy -> [made anew] -> releases -> fcx with its needs -> journal: done -> verdict
+
+fcx and what it needs come last, held to the image's releases: where the two do not go together,
+fcx has its way, for without it nothing could be submitted, and that is said.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import records
+from ..config import Settings
+from ..errors import ParityError, UsageError, VenvError
+from ..install import NAME
+from ..parity.compare import compare
+from ..parity.manifest import Manifest
+from ..parity.verdict import Verdict
+from ..parity.versions import same
+from .installer import Installer, make
+from .interpreters import Python, find_python, minor_of
+from .journal import Journal, Lack
+from .own import Wheel, closure, requirements, version
+from .plan import Plan, pins, planned
+from .target import Target, clear_halves
+
+OLDEST = (3, 10)  # that fcx runs on at the client
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to follow which image, and how far that may go."""
+
+    manifest: Manifest
+    folder: Path
+    clear: bool = False  # make it anew, also where fcx did not make it
+    prune: bool = False  # take out what neither the image has nor fcx needs
+    fresh: bool = False  # ask again for what could not be had the last time
+    compile_python: bool = False  # let pyenv compile the interpreter
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What has to be done; ``python`` is None where the environment keeps its own."""
+
+    request: Request
+    target: Target
+    python: Python | None
+    plan: Plan
+    fcx: bool  # whether fcx is put in
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything is as it should be."""
+        return not (self.python or self.plan.install or self.plan.remove or self.fcx)
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What was done, what was not to be had, and how the environment stands to the image."""
+
+    prepared: Prepared
+    python: str  # the version that is there
+    lacks: Mapping[str, Lack]
+    notes: tuple[str, ...]
+    verdict: Verdict
+
+
+def prepare(request: Request, *, fetch: bool) -> Prepared:
+    """See what has to be done; nothing is changed, and no network asked unless ``fetch``.
+
+    Raises ParityError for an image that no client can follow, UsageError for an environment that
+    is not to be touched.
+    """
+    _refuse_image(request.manifest)
+    target = Target.look(request.folder)
+    python = None
+    if _is_made(request, target):
+        wanted = request.manifest.python.version
+        python = find_python(wanted, fetch=fetch, compile_it=request.compile_python and fetch)
+    return _prepared(request, target, python)
+
+
+def _prepared(request: Request, target: Target, python: Python | None) -> Prepared:
+    found = None if python else target.found
+    known = {} if request.fresh or python else target.journal.lacks
+    kept = closure() | {"pip"} if request.prune else None
+    plan = planned(request.manifest, found, known, kept)
+    return Prepared(request, target, python, plan, bool(python) or _lacks_fcx(target))
+
+
+def sync(request: Request, settings: Settings, tell: Tell) -> Synced:
+    """Do it. Raises VenvError for what keeps it from being done; then the same goes on later."""
+    clear_halves(request.folder, Journal.read(request.folder).busy)
+    prepared = prepare(request, fetch=True)
+    notes: list[str] = []
+    lacks, found = dict(prepared.plan.lacks), prepared.target.found
+    if not prepared.idle:
+        prepared = _with_python(prepared, tell)
+        lacks, notes = _changed(prepared, tell)
+        found = Target.look(request.folder).found
+    if found is None:
+        raise VenvError(f"The Python in {request.folder} does not run any more. Run this again.")
+    verdict = compare(
+        settings.parity.policy, remote=request.manifest, caller=found, rules=settings.parity
+    )
+    notes += _remarks(request.manifest, found.python.version)
+    return Synced(prepared, found.python.version, lacks, tuple(notes), verdict)
+
+
+def _with_python(prepared: Prepared, tell: Tell) -> Prepared:
+    """Make the environment, if it has to be, and see what a fresh one has already."""
+    request, python, folder = prepared.request, prepared.python, prepared.request.folder
+    if python is None:
+        return prepared
+    tell(f"Making {folder} with Python {python.version} ({python.by}) ...")
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    Journal(made=True).write(folder)
+    make(folder, python)
+    return replace(_prepared(request, Target.look(folder), None), python=python, fcx=True)
+
+
+def _changed(prepared: Prepared, tell: Tell) -> tuple[dict[str, Lack], list[str]]:
+    """Put in, take out; what could not be had, and what does not go together."""
+    plan, target, request = prepared.plan, prepared.target, prepared.request
+    names = {change.name for change in plan.install} | ({*closure()} if prepared.fcx else set())
+    journal = records.replace(target.journal, busy=tuple(sorted(names))).write(target.folder)
+    there = target.found.distributions if target.found else {}
+    installer = Installer.of(target.python, Path(sys.executable), has_pip="pip" in there)
+    installer.remove(plan.remove)
+    if plan.install:
+        tell(f"Installing {len(plan.install)} distributions of the image ...")
+    lacks = {**dict(plan.lacks), **_installed(installer, plan)}
+    digest = _put_fcx(prepared, installer, pins(request.manifest, lacks), tell)
+    lacks |= _moved(request, lacks)
+    records.replace(journal, busy=(), lacks=lacks, fcx=digest or journal.fcx).write(target.folder)
+    return lacks, installer.complaints()
+
+
+def _installed(installer: Installer, plan: Plan) -> dict[str, Lack]:
+    """The releases of the image; those that the client cannot have."""
+    lacks = {}
+    for change, why in installer.install(plan.install):
+        public = change.public
+        if public and not installer.install([public]):
+            why = f"{public.version} is there instead: {why}"
+        lacks[change.name] = Lack(change.version, why)
+    return lacks
+
+
+def _put_fcx(prepared: Prepared, installer: Installer, held: list[str], tell: Tell) -> str:
+    """Put fcx in, or where it runs see that it still has what it needs; the wheel's digest."""
+    target, digest = prepared.target, ""
+    wanted = requirements()
+    if not target.own:
+        if not prepared.fcx:
+            return ""
+        wheel = Wheel.running()
+        url = wheel.put(target.folder).as_uri()
+        wanted, digest = [f"{NAME} @ {url}"], wheel.digest
+        if target.found and NAME in target.found.distributions:
+            installer.remove([NAME])  # of one version, and yet another
+    tell("Installing this fcx, and what it needs ...")
+    needed = closure()
+    free = [pin for pin in held if pin.partition("==")[0] not in needed]
+    why = installer.install_with_needs(wanted, held)
+    why = why and installer.install_with_needs(wanted, free)
+    if why:
+        raise VenvError(
+            f"fcx and what it needs cannot be installed in {target.folder}: {why}. Without it "
+            "nothing can be submitted from there; `fcx image run SCRIPT.py` runs a script inside "
+            "the image."
+        )
+    return digest
+
+
+def _moved(request: Request, lacks: Mapping[str, Lack]) -> dict[str, Lack]:
+    """Releases of the image that fcx could not do with."""
+    rest = planned(request.manifest, Target.look(request.folder).found, lacks)
+    return {
+        change.name: Lack(change.version, f"{change.found or 'none'} is there: fcx needs that")
+        for change in rest.install
+    }
+
+
+def _lacks_fcx(target: Target) -> bool:
+    """Whether this very fcx has to be put in."""
+    if target.own or target.found is None:
+        return False
+    there = target.found.distributions.get(NAME)
+    if there is None or not same(there, version()) or NAME in target.journal.busy:
+        return True
+    return bool(target.journal.fcx) and target.journal.fcx != Wheel.running().digest
+
+
+def _refuse_image(manifest: Manifest) -> None:
+    python = manifest.python
+    numbers = tuple(int(part) for part in minor_of(python.version).split(".") if part.isdigit())
+    if python.implementation == "cpython" and numbers >= OLDEST:
+        return
+    raise ParityError(
+        f"{manifest.name} has {python.implementation} {python.version}, which no client can "
+        f"follow: fcx needs CPython {'.'.join(map(str, OLDEST))} or later. Build the image on one "
+        "(`fcx image build`), or choose another interpreter in it."
+    )
+
+
+def _is_made(request: Request, target: Target) -> bool:
+    """Whether the environment is made, anew if it is there; what is not ours is left alone."""
+    folder, found, mine = target.folder, target.found, target.journal.made
+    if target.empty:
+        return True
+    if found is None and mine:
+        return True
+    if not target.virtual:
+        raise UsageError(
+            f"{folder} is no virtual environment, and is left alone: name another with --venv."
+        )
+    wanted = request.manifest.python
+    fits = found is not None and (found.python.implementation, found.python.minor) == (
+        wanted.implementation,
+        wanted.minor,
+    )
+    if fits and not request.clear:
+        return False
+    if target.own:
+        raise UsageError(
+            f"This fcx runs in {folder}, and no program can be given another Python while it runs. "
+            f"`fcx env sync --venv .venv-{wanted.minor}` makes an environment beside it."
+        )
+    if mine or request.clear:
+        return True
+    has = f"Python {found.python.version}" if found else "a Python that does not run"
+    raise UsageError(
+        f"{folder} has {has}, the image {wanted.version}, and fcx did not make it. --clear makes it "
+        f"anew, and what is in it is lost; --venv .venv-{wanted.minor} makes another beside it."
+    )
+
+
+def _remarks(manifest: Manifest, found: str) -> list[str]:
+    """What is not quite the same, and passes."""
+    remarks = []
+    if not same(found, manifest.python.version):
+        remarks.append(
+            f"Python {found} is there, the image has {manifest.python.version}: parity takes it "
+            "unless it is strict. With that one on this machine, --clear makes it anew."
+        )
+    its = manifest.distributions.get(NAME)
+    if its and not same(its, version()):
+        remarks.append(f"The image has fcx {its}; here it is {version()}, the one that runs.")
+    return remarks
