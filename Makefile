@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz soak bench hooks image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ chaos: $(VENV)/.ready ## Spoil a third of the requests and kill the client: ARGS
 
 fuzz: $(VENV)/.ready ## Send what is misshapen to all that reads from the other side: ARGS="--minutes 60"
 	@$(BIN)/python tests/bench/fuzz.py $(ARGS)
+
+parity: $(VENV)/.ready ## Try pairs of environments that must pass and that must be refused: ARGS="--only dill"
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m parity.report $(ARGS)
 
 soak: $(VENV)/.ready ## Five calls a second for half an hour: what grows? ARGS="--minutes 30 --rate 5"
 	@$(BIN)/python tests/bench/soak.py $(ARGS)

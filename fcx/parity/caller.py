@@ -36,6 +36,8 @@ def _interpreter(judge: Judge, mine: Interpreter, remote: Interpreter) -> Iterat
         code = "python-bytecode"
     elif not same(wanted, found):
         code = "python-micro"
+    elif mine.abi != remote.abi:
+        code, wanted, found = "python-abi", wanted + mine.abi, found + remote.abi
     if code:
         fix = judge.fixes.follow(remote.version, anew=True)
         yield judge.differ(code, "Python", wanted, found, fix)

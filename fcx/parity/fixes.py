@@ -143,6 +143,18 @@ class Fixes:
         python = shlex.quote(self.remote_python)
         return f"{place}: remove the .pth file in {python}'s site-packages that adds {entry}"
 
+    def unshadowed(self, module: str, entry: str, remote: Snapshot | Manifest) -> str:
+        """Have a module imported from where it was installed."""
+        live = remote.live if isinstance(remote, Snapshot) else None
+        if live and entry in live.leaking_env.get("PYTHONPATH", "").split(":"):
+            return self.clear(
+                "PYTHONPATH", self.manifest.env.get("PYTHONPATH", "") if self.manifest else ""
+            )
+        if live and entry == live.user_site:
+            return self.clear("PYTHONNOUSERSITE", "1")
+        place = "in the image" if self.manifest else "on the cluster"
+        return f"{place}: remove the module {module} from {entry}"
+
     def run_inside(self) -> str:
         """Run the script inside the image."""
         return f"fcx image run {SCRIPT}"

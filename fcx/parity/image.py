@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from ..protocol.content import IMAGE_RECORD
 from .manifest import Manifest
 from .rules import Judge, short
 from .verdict import Difference
@@ -67,7 +68,8 @@ def _content(judge: Judge, wanted: Manifest) -> Iterator[Difference]:
             yield judge.differ("image-overlaid", entry, "the image's own", f"mounts: {points}", fix)
         elif told[0] is None:
             fix = judge.fixes.found_again(entry)
-            yield judge.differ("image-changed", entry, "on sys.path", None, fix)
+            wanted_there = "there" if entry == IMAGE_RECORD else "on sys.path"
+            yield judge.differ("image-changed", entry, wanted_there, None, fix)
         else:
             pair = (known, told[0]) if known != told[0] else (whole, told[1])
             fix = judge.fixes.same_image()

@@ -6,6 +6,7 @@ ManifestError and never becomes half a Manifest.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -79,6 +80,8 @@ class Manifest(Struct, frozen=True):
         for key, wanted in _ALWAYS_WRITTEN.items():
             if key not in values:
                 raise damaged(where, Misfit(key, wanted, None))
+        if values.get("seal", seal(values)) != seal(values):
+            raise damaged(where, Misfit("seal", "that of what the file says", values["seal"]))
         return manifest
 
     @classmethod
@@ -98,8 +101,17 @@ class Manifest(Struct, frozen=True):
         )
 
     def to_json(self) -> str:
-        """Indented JSON with sorted keys, so that versions of it can be compared line by line."""
-        return render(self)
+        """Indented JSON with sorted keys, so that versions of it can be compared line by line.
+
+        The seal ties ids, content and the rest together: an edited one of them no longer fits.
+        """
+        return render(self, seal=seal(json.loads(render(self))))
+
+
+def seal(values: Mapping[str, Any]) -> str:
+    """SHA-256 of all that a manifest's JSON says, but for the seal itself."""
+    rest = {name: value for name, value in values.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 _ALWAYS_WRITTEN = {

@@ -35,6 +35,12 @@ def providers(side: Side, module: str) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name in side.distributions)
 
 
+def shadow(judge: Judge, top: str) -> str:
+    """The entry of the remote path that a module is imported from, past its distribution."""
+    modules = judge.remote.modules
+    return modules.shadowed.get(top, "") if modules else ""
+
+
 def _listed(side: Side | None, top: str) -> bool:
     """Whether a folder lists a module; of ``distutils`` by setuptools, none does."""
     return side is None or side.modules is None or top in side.modules.names

@@ -34,6 +34,7 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "python-minor": (REFUSE, REFUSE),
     "python-bytecode": (REFUSE, REFUSE),
     "python-micro": (REFUSE, WARN),
+    "python-abi": (REFUSE, WARN),  # free-threaded, or built for debugging
     "dill": (REFUSE, REFUSE),
     "dill-missing": (REFUSE, REFUSE),
     "package-version": (REFUSE, INFO),
@@ -45,6 +46,8 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "reference-version": (REFUSE, REFUSE),
     "reference-unknown": (REFUSE, REFUSE),
     "reference-shared": (REFUSE, WARN),  # one of several distributions that provide a module
+    "reference-shadowed": (REFUSE, REFUSE),  # taken from elsewhere than its distribution
+    "import-shadowed": (REFUSE, REFUSE),
     "import-missing": (REFUSE, REFUSE),
     "import-version": (REFUSE, REFUSE),
     "import-unknown": (REFUSE, WARN),

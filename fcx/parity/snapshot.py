@@ -35,6 +35,7 @@ class Interpreter(Struct, frozen=True):
     prefix: str
     base_prefix: str
     pickle_protocol: int
+    abi: str = ""  # ``t``: free-threaded; ``d``: for debugging
 
     @property
     def minor(self) -> str:
@@ -86,12 +87,14 @@ class Modules(Struct, frozen=True):
 
     ``names`` has top-level ones, and what lies in namespace packages, dotted. ``providers`` has the
     distributions of those that go by another name than they; None: not known (an older fcx), and
-    then ``names`` has top-level ones alone.
+    then ``names`` has top-level ones alone. ``shadowed`` has top-level modules that are imported
+    from elsewhere than from their distribution or the standard library: from where.
     """
 
     names: tuple[str, ...]
     stdlib_missing: tuple[str, ...]
     providers: Mapping[str, tuple[str, ...]] | None = None
+    shadowed: Mapping[str, str] = {}
 
 
 class Content(Struct, frozen=True):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..payload.requirements import Requirements
+from ..payload.requirements import GUARDED, INSTEAD, Import, Requirements
 from .caller import rule
 from .library import is_standard, lacking, part_of
-from .modules import exists, providers
+from .modules import exists, providers, shadow
 from .rules import Judge
 from .verdict import Difference
 from .versions import same, same_release
@@ -53,10 +53,22 @@ def _needs(requirements: Requirements) -> Iterator[_Need]:
     """In the order in which they are told: references, then imports."""
     for name in sorted(requirements.references):
         yield from _known(requirements, name, "reference")
+    failing = {_place(one) for one in requirements.imports if _fails(requirements, one)}
     for one in requirements.imports:
-        if one.top and (one.optional or not one.pardon):
+        optional = one.optional or (one.pardon == INSTEAD and _place(one) in failing)
+        if one.top and (optional or not one.pardon):
             for name in [f"{one.module}.{name}" for name in one.names] or [one.module]:
-                yield from _known(requirements, name, "import", one.where, optional=one.optional)
+                yield from _known(requirements, name, "import", one.where, optional=optional)
+
+
+def _fails(requirements: Requirements, one: Import) -> bool:
+    """Whether an import that may fail does so at the client: then it runs with what is instead."""
+    return one.pardon == GUARDED and not requirements.known(one.module)
+
+
+def _place(one: Import) -> tuple[str, str]:
+    """The function that an import stands in."""
+    return one.function, one.file
 
 
 def _known(
@@ -70,7 +82,14 @@ def _known(
 
 
 def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
-    if is_standard(need.module):
+    top = need.module.partition(".")[0]
+    place = shadow(judge, top)
+    if place and not judge.rules.assumes(top, need.module, *need.versions):
+        name, version = next(iter(need.versions.items()), (top, ""))
+        wanted = "the standard library's" if is_standard(top) else f"{name} {version}".strip()
+        fix = judge.fixes.unshadowed(top, place, judge.remote)
+        yield judge.differ(f"{need.kind}-shadowed", need.spoken, wanted, f"{top} of {place}", fix)
+    elif is_standard(need.module):
         missing = lacking(need.module, judge.stdlib_missing)
         if missing and not need.optional:
             yield _missing_of_library(judge, need, missing)

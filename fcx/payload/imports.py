@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dis
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
@@ -16,7 +16,7 @@ from types import CodeType
 
 from .flow import NOISE, Flow
 from .handlers import forgives
-from .requirements import GUARDED, LOOKED_FOR, Import
+from .requirements import GUARDED, INSTEAD, LOOKED_FOR, Import
 
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
 _ASKS_PLATFORM = {"version_info", "hexversion", "platform", "python_implementation", "system"}
@@ -65,26 +65,48 @@ def _direct(code: CodeType) -> Iterator[Import]:
     flow = Flow(code)
     line = code.co_firstlineno
     lines = dict(dis.findlinestarts(code))
+    function = getattr(code, "co_qualname", code.co_name)
+    importers = _importers(flow.steps)
     for index, instruction in enumerate(flow.steps):
         line = lines.get(instruction.offset) or line
-        if instruction.opname != "IMPORT_NAME":
-            continue
-        level, names = (flow.steps[index - 2].argval, flow.steps[index - 1].argval)
-        dots = "." * level if isinstance(level, int) else ""
-        yield Import(
-            dots + str(instruction.argval),
-            names if isinstance(names, tuple) else (),
-            getattr(code, "co_qualname", code.co_name),
-            code.co_filename,
-            line,
-            "relative" if dots else _pardon(flow, index),
-        )
+        if instruction.opname == "IMPORT_NAME":
+            level, names = (flow.steps[index - 2].argval, flow.steps[index - 1].argval)
+            dots = "." * level if isinstance(level, int) else ""
+            names = names if isinstance(names, tuple) else ()
+            pardon = "relative" if dots else _pardon(flow, index)
+            module = dots + str(instruction.argval)
+            yield Import(module, names, function, code.co_filename, line, pardon)
+        elif _is_named(flow.steps, index, importers):
+            pardon = _pardon(flow, index)
+            yield Import(instruction.argval, (), function, code.co_filename, line, pardon)
+
+
+def _importers(steps: Sequence[dis.Instruction]) -> set[object]:
+    """The names that a code object has for the functions that import what text names."""
+    renamed = (
+        after.argval
+        for step, after in pairwise(steps)
+        if step.opname == "IMPORT_FROM" and step.argval == "import_module"
+    )
+    return {"import_module", *renamed}
+
+
+def _is_named(steps: Sequence[dis.Instruction], index: int, importers: set[object]) -> bool:
+    """Whether a constant is the first argument of such a function, and a module's dotted name."""
+    name = steps[index].argval
+    if not steps[index].opname.startswith("LOAD_CONST") or not isinstance(name, str):
+        return False
+    before = [step for step in steps[max(index - 2, 0) : index] if step.opname != "PUSH_NULL"]
+    called = (
+        bool(before) and before[-1].opname.startswith("LOAD_") and before[-1].argval in importers
+    )
+    return called and all(part.isidentifier() for part in name.split("."))
 
 
 def _pardon(flow: Flow, index: int) -> str:
     """Why the import at ``index`` may fail without harm; empty if it may not."""
     if not flow.runs(index):
-        return "only when something else fails, or for type checkers"
+        return "for type checkers" if "TYPE_CHECKING" in flow.names else INSTEAD
     if any(forgives(flow, handler) for handler in flow.handlers(index)):
         return GUARDED
     if flow.names & _LOOKS_FIRST:

@@ -9,6 +9,9 @@ from functools import cached_property
 OPTIONAL = GUARDED, LOOKED_FOR = ("guarded by except", "beside a look whether it is there")
 """Pardons of imports that succeed wherever the module is."""
 
+INSTEAD = "only when something else fails"
+"""The pardon of an import that stands in for another one, which was tried first."""
+
 MODULE_LEVEL = "<module>"
 """The ``Import.function`` of a statement that runs when its module is imported."""
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 COUNTS = re.compile(r"\.(?:py|so|pth|zip|egg)$|\.so\.")
 CHUNK = 1 << 20
+IMAGE_RECORD = "/etc/fcx/image.json"  # in which the image says who it is
+WHOLE = ("RECORD", os.path.basename(IMAGE_RECORD))
+"""Files that are read even where sizes are enough of others: they name, or list with digests."""
 
 
 def describe(entries: "Sequence[str]", contents: bool) -> "dict[str, Any]":
@@ -27,7 +30,7 @@ def describe(entries: "Sequence[str]", contents: bool) -> "dict[str, Any]":
 
     An entry that is not on this interpreter's path has None: nothing is imported from there.
     """
-    path = {os.path.abspath(entry) for entry in sys.path} | {sys.executable}
+    path = {os.path.abspath(entry) for entry in sys.path} | {sys.executable, IMAGE_RECORD}
     found = {"files": {}, "contents": {}, "mounts": mounts(entries)}  # type: dict[str, Any]
     for entry in entries:
         known = entry in path
@@ -44,7 +47,7 @@ def own_entries() -> "list[str]":
     others = {own, getattr(site, "USER_SITE", None)}
     paths = [os.path.abspath(entry) for entry in sys.path]
     kept = [path for path in paths if path not in others and os.path.exists(path)]
-    return sorted({sys.executable, *kept})
+    return sorted({sys.executable, *kept, *filter(os.path.exists, [IMAGE_RECORD])})
 
 
 def digest(entry: str, entries: "Sequence[str]", contents: bool) -> "str | None":
@@ -82,7 +85,7 @@ def fact(name: str, file: str, contents: bool) -> bytes:
     known = os.lstat(file)
     if os.path.islink(file):
         what = os.fsencode(os.readlink(file))
-    elif known.st_mode & 0o4 and (contents or os.path.basename(file) == "RECORD"):
+    elif known.st_mode & 0o4 and (contents or os.path.basename(file) in WHOLE):
         what = bytes_of(file)
     else:
         what = b"%d" % known.st_size

@@ -16,7 +16,7 @@ import pickle
 import re
 import sys
 import time
-from importlib import util
+from importlib import machinery, util
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # annotations are strings: typing is slow to import, and 3.6 lacks half of them
@@ -106,6 +106,7 @@ def describe_python() -> "dict[str, Any]":
         "version": version,
         "cache_tag": sys.implementation.cache_tag,
         "magic": util.MAGIC_NUMBER.hex(),
+        "abi": getattr(sys, "abiflags", ""),
         "executable": os.path.abspath(sys.executable) if sys.executable else None,
         "prefix": sys.prefix,
         "base_prefix": sys.base_prefix,
@@ -219,22 +220,66 @@ def describe_modules(found: "dict[str, tuple[str, str, str]]") -> "dict[str, Any
     library = {os.path.dirname(os.__file__), os.path.dirname(json.decoder.__file__)}
     library.add(os.path.join(os.path.dirname(os.__file__), "lib-dynload"))
     installed, standard = set(), set(sys.builtin_module_names)  # type: set[str], set[str]
+    shadows = Shadows(found, library)
     for entry in (item or os.curdir for item in sys.path):
         if os.path.abspath(entry) != own:
-            (standard if entry in library else installed).update(module_names(entry))
+            names = module_names(entry)
+            (standard if entry in library else installed).update(names)
+            shadows.look(entry, names)
     expected = getattr(sys, "stdlib_module_names", ())  # since 3.10
     return {
         "names": sorted(installed.difference(expected)),
-        "providers": providers(found),
+        "providers": shadows.tops,
         "stdlib_missing": sorted(set(expected).difference(standard, installed, sys.modules)),
+        "shadowed": shadows.found,
     }
+
+
+class Shadows:
+    """Modules that are imported from elsewhere than from their distribution or the library.
+
+    ``found`` is {top-level module: where it is imported from}; of these no version is known.
+    """
+
+    def __init__(self, found: "dict[str, tuple[str, str, str]]", library: "set[str]") -> None:
+        self.tops = providers(found)
+        self.entries = {name: one[1] for name, one in found.items()}
+        self.library = library
+        self.first = {}  # type: dict[str, str]
+        self.found = {}  # type: dict[str, str]
+
+    def look(self, entry: str, names: "set[str]") -> None:
+        """Take the next entry of the path, and what is in it."""
+        for name in names:
+            first = self.first.setdefault(name, entry)
+            if first != entry and name not in self.found and self.owns(entry, name):
+                if not self.owns(first, name) and is_regular(first, name):
+                    self.found[name] = first
+
+    def owns(self, entry: str, name: str) -> bool:
+        """Whether an entry is the library, or has a distribution with that module."""
+        owners = [normalised(name)] + self.tops.get(name, [])
+        return entry in self.library or entry in [self.entries.get(one) for one in owners]
+
+
+def is_regular(entry: str, name: str) -> bool:
+    """Whether a module in an entry hides those of that name behind it: a bare folder does not."""
+    folder = os.path.join(entry, name)
+    return not os.path.isdir(folder) or any(file.startswith("__init__.") for file in listed(folder))
+
+
+def module_stem(name: str) -> str:
+    """The module that a file or folder is to this very Python; what is none has no identifier."""
+    whole = name.partition("/")[0]
+    endings = sorted(machinery.all_suffixes(), key=len, reverse=True)
+    return next((whole[: -len(each)] for each in endings if whole.endswith(each)), whole)
 
 
 def module_names(entry: str, package: str = "") -> "set[str]":
     """The modules in one entry of sys.path: top-level ones, and those in its namespace packages."""
     names = set()  # type: set[str]
     for name in zipped(entry) if os.path.isfile(entry) else listed(entry):
-        stem = re.sub("([.][^/]*)?[.](pyc?|so|pyd)$|/.*", "", name)
+        stem = module_stem(name)
         if not stem.isidentifier() or stem in ("__init__", "__pycache__"):
             continue
         found, folder = {package + stem}, os.path.join(entry, name)

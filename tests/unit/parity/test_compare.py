@@ -30,6 +30,7 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
     ("Python 3.12", python("3.12.1"), NOTHING, "python-minor", R, R),
     ("Python 3.13", python("3.13.0"), NOTHING, "python-minor", R, R),
     ("another patch", python("3.11.9"), NOTHING, "python-micro", R, P),
+    ("without the lock of threads", {"python/abi": "t"}, NOTHING, "python-abi", R, P),
     ("other bytecode", {"python/magic": "ff0d0d0a"}, NOTHING, "python-bytecode", R, R),
     ("PyPy", {"python/implementation": "pypy"}, NOTHING, "python-implementation", R, R),
     ("dill 0.3.8", other(dill="0.3.8"), NOTHING, "dill", R, R),
@@ -81,6 +82,14 @@ MATRIX: list[tuple[str, dict[str, Any], Requirements, str, str, str]] = [
         other(distributions=with_numpy(None)),
         BY_REFERENCE,
         "reference-unknown",
+        R,
+        R,
+    ),
+    (
+        "a module of another place than its package",
+        {"modules": {"names": ["numpy"], "stdlib_missing": [], "shadowed": {"numpy": "/apps"}}},
+        BY_REFERENCE,
+        "reference-shadowed",
         R,
         R,
     ),
@@ -214,7 +223,7 @@ def test_every_rule_is_tried():
     others = {
         "image-python", "image-content", "image-overlaid", "image-changed", "image-stale", "edf-stale",
         "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
-        "import-version", "import-unknown", "import-shared",
+        "import-version", "import-unknown", "import-shared", "import-shadowed",
         "assumed", "no-gpu-driver", "package-platform",
     }  # fmt: skip
     assert tried - {""} | others == set(RULES)

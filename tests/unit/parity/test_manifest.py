@@ -131,13 +131,22 @@ def test_the_message_names_file_place_and_value(snapshot: Snapshot, change, told
 def test_a_manifest_of_an_older_fcx(snapshot: Snapshot):
     """Nulls for texts, no list of modules, no base image: all readable, none invented."""
     record = json.loads(Manifest.adopt("n", snapshot).to_json())
-    for key in ("modules", "base_image", "base_image_id", "sqsh"):
+    for key in ("modules", "base_image", "base_image_id", "sqsh", "seal"):
         del record[key]
     record["libc"] = record["tag"] = record["python"]["cache_tag"] = None
     manifest = Manifest.from_json(json.dumps(record))
     assert manifest.modules is None
     assert (manifest.libc, manifest.tag, manifest.python.cache_tag) == ("", "", "")
     assert manifest.sqsh is None
+
+
+def test_a_manifest_that_was_edited_is_refused(snapshot: Snapshot):
+    """Its parts belong together; how it is laid out does not matter."""
+    record = json.loads(replace(Manifest.adopt("n", snapshot), image_id="sha256:1").to_json())
+    assert Manifest.from_json(json.dumps(record)).image_id == "sha256:1"
+    for change in ({"image_id": "sha256:2"}, {"dill": "1"}, {"distributions": {}}, {"seal": 1}):
+        with pytest.raises(ManifestError, match=r"m\.json: seal must be.*make it again"):
+            Manifest.from_json(json.dumps(record | change), "m.json")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', b"\xff\xfe"])

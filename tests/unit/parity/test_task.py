@@ -8,7 +8,7 @@ from parity.sides import manifest, snapshot
 
 from fcx.parity.compare import before_queue
 from fcx.parity.verdict import Verdict
-from fcx.payload.requirements import OPTIONAL, Import, Requirements
+from fcx.payload.requirements import GUARDED, INSTEAD, OPTIONAL, Import, Requirements
 
 
 def test_an_import_in_a_function():
@@ -62,6 +62,34 @@ def test_an_import_that_does_not_run(pardon):
 def test_imports_that_are_never_refused(one):
     """Pardoned, relative, absent here, of the standard library, or simply there."""
     assert before_queue(Requirements(imports=(one,), installed=HERE), snapshot(), "strict").passed
+
+
+def test_what_is_imported_instead():
+    """Where the client lacks what is tried first, the other is in use: its release counts."""
+    tried = Import("cupy", function="f", pardon=GUARDED)
+    instead = Import("pandas", function="f", pardon=INSTEAD)
+    other = snapshot(distributions={**DISTRIBUTIONS, "pandas": "3.0.1"})
+    for known, found in ((HERE, {"import-version": "refuse"}), ({**HERE, "cupy": {}}, {})):
+        call = Requirements(imports=(tried, instead), installed=known)
+        assert codes(before_queue(call, other, "minor")) == found
+
+
+@pytest.mark.parametrize("module", ["numpy.linalg", "json"])
+@pytest.mark.parametrize("kind", ["reference", "import"])
+def test_a_module_of_another_place_than_its_package(kind, module):
+    """Its version is nobody's knowledge; what keeps it out of the way depends on who put it there."""
+    top = module.partition(".")[0]
+    live = {"live/leaking_env": {"PYTHONPATH": "/apps:/lib"}, "live/user_site": "/home/site"}
+    call = Requirements(installed=HERE, **asking(kind, module))
+    for place, fix in (
+        ("/lib", 'set PYTHONPATH = ""'),
+        ("/home/site", 'set PYTHONNOUSERSITE = "1"'),
+        ("/x", f"remove the module {top} from /x"),
+    ):
+        modules = {**listed("numpy"), "shadowed": {top: place}}
+        (one,) = before_queue(call, snapshot({**live, "modules": modules}), "minor").refusals
+        assert (one.code, one.found) == (f"{kind}-shadowed", f"{top} of {place}")
+        assert fix in one.fix
 
 
 def test_a_split_up_standard_library():

@@ -180,3 +180,33 @@ def test_every_installed_python_agrees(tmp_path):
         done = subprocess.run([python, script], capture_output=True, text=True, check=True)
         answers[str(python)] = json.loads(done.stdout)
     assert len({json.dumps(answer) for answer in answers.values()}) == 1
+
+
+NAMED = """
+import importlib
+from importlib import import_module
+from importlib import import_module as load
+def f(name):
+    importlib.import_module("must_named.part")
+    try:
+        importlib.import_module("may_named")
+    except ImportError:
+        pass
+    importlib.import_module(name)
+    importlib.import_module(".relative", "package")
+    importlib.import_module("not a module")
+def g():
+    return import_module("must_plain")
+def h():
+    from importlib import import_module as other
+    return other("must_renamed")
+"""
+
+
+def test_a_module_that_is_named_by_text():
+    """`import_module("x")` is an import of x; of a name that only the run knows, nobody can tell."""
+    whole = compile(NAMED, "script.py", "exec")
+    named = {one.module: bool(one.pardon) for one in imports_of(whole)}
+    named = {name: pardon for name, pardon in named.items() if not name.startswith("importlib")}
+    wanted = {"must_named.part": False, "may_named": True, "must_plain": False}
+    assert named == {**wanted, "must_renamed": False}

@@ -80,6 +80,18 @@ def test_times_modes_and_byte_code_do_not_count(entry: str):
     assert told(entry) == before
 
 
+def test_the_record_of_an_image_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """To the last byte, however long it is: an id that was edited is another image's."""
+    record = tmp_path / "image.json"
+    monkeypatch.setattr(content, "IMAGE_RECORD", str(record))
+    assert str(record) not in content.own_entries()
+    record.write_text('{"build_id": "a"}')
+    assert str(record) in content.own_entries()
+    before = content.describe([str(record)], False)["files"]
+    record.write_text('{"build_id": "b"}')
+    assert content.describe([str(record)], False)["files"] != before
+
+
 def test_a_link_counts_as_what_it_says(entry: str, tmp_path: Path):
     """It is not followed: a circle ends nowhere."""
     Path(entry, "pkg/circle").symlink_to(entry)

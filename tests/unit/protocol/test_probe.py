@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import json
 import os
 import subprocess
@@ -333,3 +334,29 @@ def test_a_python_that_was_built_without_parts(tmp_path: Path):
     missing = set(ask(sys.executable, "-c", code)["modules"]["stdlib_missing"])
     assert {"_lzma", "_sqlite3"} <= missing
     assert not {"lzma", "sqlite3", "_bz2"} & missing
+
+
+def test_what_is_imported_past_its_distribution(tmp_path: Path):
+    """Modules of nobody's before a package or the library; bare folders and packages hide none."""
+    first, second = tmp_path / "first", tmp_path / "site-packages"
+    for name in ("hidden", "known"):
+        distribution(second, name, "1.0")
+        (second / f"{name}.py").write_text("")
+    distribution(first, "known", "2.0")
+    (second / "apart").mkdir()
+    (second / "apart/__init__.py").write_text("")
+    distribution(second, "apart", "1.0")
+    (first / "apart").mkdir()
+    for name in ("hidden", "known", "colorsys", "alone"):
+        (first / f"{name}.py").write_text("")
+    found = probed({"PYTHONPATH": f"{first}:{second}"})["modules"]
+    assert found["shadowed"] == {"hidden": str(first), "colorsys": str(first)}
+
+
+def test_a_module_that_was_compiled_for_another_python(tmp_path: Path):
+    """It cannot be imported, whatever its name."""
+    ours = importlib.machinery.EXTENSION_SUFFIXES
+    for name in (f"ours{ours[0]}", "theirs.cpython-36m-x86_64-linux-gnu.so", "any.so"):
+        (tmp_path / name).write_bytes(b"")
+    found = set(probed({"PYTHONPATH": str(tmp_path)})["modules"]["names"])
+    assert found & {"ours", "theirs", "any"} == {"ours", "any"}
