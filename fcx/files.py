@@ -1,6 +1,7 @@
 """Files of this machine: written whole or not at all, and where fcx keeps which.
 
-The files of an image share its plain name: ``edf/img.manifest.json`` beside ``edf/img.toml``.
+The files of an image share its plain name: ``edf/img.manifest.json`` beside ``edf/img.toml``,
+which is the user's, and ``edf/img-generated.toml``, which is fcx's own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ EDF_FOLDER = "edf"
 """Folder of a project that holds its EDFs and the manifests of their images."""
 
 _MANIFEST = ".manifest.json"
+_GENERATED = "-generated"
 
 
 def state_folder() -> Path:
@@ -66,11 +68,19 @@ def edf_path(image: str, folder: Path) -> Path:
     return folder / f"{plain_name(image)}.toml"
 
 
-def manifest_of_edf(edf: str | os.PathLike[str]) -> Path | None:
-    """The manifest that lies beside an EDF's file, None where there is none."""
+def generated_edf(edf: str | os.PathLike[str]) -> Path:
+    """The EDF of fcx's own that belongs to a user's, beside it. No dot: engines cut names there."""
     path = Path(edf)
-    beside = path.with_name(path.name.removesuffix(".toml") + _MANIFEST) if path.name else path
-    return beside if beside.is_file() else None
+    return path.with_name(f"{path.name.removesuffix('.toml')}{_GENERATED}.toml")
+
+
+def manifest_of_edf(edf: str | os.PathLike[str]) -> Path | None:
+    """The manifest that lies beside an EDF's file, the user's or fcx's own; None without one."""
+    path = Path(edf)
+    name = path.name.removesuffix(".toml")
+    names = dict.fromkeys((name, name.removesuffix(_GENERATED))) if path.name else {}
+    found = (path.with_name(name + _MANIFEST) for name in names)
+    return next((beside for beside in found if beside.is_file()), None)
 
 
 @contextmanager

@@ -15,7 +15,6 @@ from .options import JsonOption
 
 if TYPE_CHECKING:
     from ..config import Settings, Site
-    from ..edf.document import Edf
     from ..edf.findings import Finding
     from ..parity.manifest import Manifest
 
@@ -48,34 +47,33 @@ def write(
     dialect: DialectOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Write the EDF that matches the image to edf/<name>.toml.
+    """Write the EDF that matches the image: edf/<name>.toml, and what it is based on.
 
-    Lines that end in `# fcx` are renewed; everything else in an existing file stays as it is.
+    edf/<name>-generated.toml is fcx's own and written whole each time. edf/<name>.toml is yours: it
+    is made once, stays as it is from then on, and what you set in it goes before.
     """
     from ..config import Settings
-    from ..edf.generate import generate, reach
-    from ..files import EDF_FOLDER, edf_path, write_whole
+    from ..edf.generate import generate, header, reach
+    from ..edf.read import read
+    from ..edf.write import write_pair
+    from ..files import EDF_FOLDER, edf_path
 
     settings = Settings.load()
-    record = _manifest(settings, manifest)
-    place = _site(settings, site)
+    record, place = _manifest(settings, manifest), _site(settings, site)
     _refuse_unknown_dialect(dialect)
     folder = working_dir or settings.executor.working_dir
-    edf = generate(record, place, settings.edf, folder, sqsh=sqsh, dialect=dialect)
+    edf = generate(record, place, folder, sqsh=sqsh, dialect=dialect)
     target = output or edf_path(record.name, settings.root / EDF_FOLDER)
-    text = _rewritten(settings, target, edf, record, place)
-    write_whole(target, text)
-    unreachable = reach(record, settings.edf, sqsh)
-    warning = "; ".join(filter(None, (_outdated(record, settings), unreachable)))
-    findings = _findings(text, target, dialect or place.engine, place, record)
+    done = write_pair(target, edf, header(record, place, __version__, target.name), settings)
+    image = read(target).image
+    unreachable = reach(record, image or sqsh)
+    warning = "; ".join(filter(None, (_outdated(record, settings), done.unread, unreachable)))
+    findings = _of_pair(target, dialect or place.engine, place, record)
     if unreachable:  # the warning says more of that
         findings = [finding for finding in findings if finding.code != "local-image"]
-    if not as_json:
-        _tell(edf, target, warning, findings)
-        return
-    said = {"path": str(target), "image": edf.image, "build_id": record.build_id}
-    told = {"warning": warning, "findings": [finding.to_data() for finding in findings]}
-    typer.echo(json.dumps({**said, **told}, indent=2))
+    said = {"path": str(target), "generated": str(done.generated), "image": image or edf.image}
+    said |= {"build_id": record.build_id, "moved": done.moved, "warning": warning}
+    _tell(said, findings, as_json=as_json)
 
 
 @app.command()
@@ -99,16 +97,17 @@ def check(
     """Tell what is wrong with EDFs, or may go wrong, and how to fix it.
 
     Errors cannot run, warnings do not do what they say, notes do and may surprise later. The image
-    is known by --manifest, else by the manifest beside each EDF. Exit code 1 for errors, and with
-    --strict for all. Without --dialect and --site it is checked for the CE, with one note of what
-    the Sarus suite would refuse.
+    is known by --manifest, else by the manifest beside each EDF; what fcx wrote for one of yours is
+    checked with it. Exit code 1 for errors, and with --strict for all. Without --dialect and --site
+    it is checked for the CE, with one note of what the Sarus suite would refuse.
     """
     from ..config import Settings
 
     _refuse_unknown_dialect(dialect)
     place = Settings.load().site(site) if site else None
     engine = dialect or (place.engine if place else "")
-    found = [f for file in files for f in _checked(file, engine, place, manifest, on_cluster)]
+    told = (f for file in files for f in _checked(file, engine, place, manifest, on_cluster))
+    found = list(dict.fromkeys(told))  # both files of a pair may be named
     if as_json:
         typer.echo(json.dumps([finding.to_data() for finding in found], indent=2))
     else:
@@ -172,21 +171,18 @@ def _checked(
     file: str, dialect: str, site: Site | None, manifest: Path | None, on_cluster: bool
 ) -> list[Finding]:
     from ..edf.findings import unreadable
-    from ..edf.read import text_of
     from ..files import manifest_of_edf
 
     try:
         path = _located(file)
-        text = text_of(path)
+        beside = manifest or manifest_of_edf(path)
+        image = _read(beside) if beside else None
+        return _of_pair(path, dialect, site, image, on_cluster=on_cluster)
     except EdfError as error:
         return [unreadable(error, file)]
-    beside = manifest or manifest_of_edf(path)
-    image = _read(beside) if beside else None
-    return _findings(text, path, dialect, site, image, on_cluster=on_cluster)
 
 
-def _findings(
-    text: str,
+def _of_pair(
     path: str | Path,
     dialect: str,
     site: Site | None,
@@ -194,12 +190,16 @@ def _findings(
     *,
     on_cluster: bool = False,
 ) -> list[Finding]:
+    """The findings of an EDF, and of fcx's own that it is based on where they still count."""
+    from functools import partial
+
     from ..edf.check import check as findings
     from ..edf.lookup import finder
+    from ..edf.pair import generated_of, hidden
+    from ..edf.read import text_of
 
-    return findings(
-        text,
-        str(path),
+    ask = partial(
+        findings,
         dialect=dialect,
         site=site,
         manifest=manifest,
@@ -207,6 +207,12 @@ def _findings(
         variables=os.environ if on_cluster else None,
         exists=os.path.exists if on_cluster else None,
     )
+    text, own = text_of(path), generated_of(path)
+    found = ask(text, str(path), generated=own)
+    if own is None:
+        return found
+    unseen = hidden(text, str(path), own)
+    return found + [one for one in ask(own.text, own.file) if one.line not in unseen]
 
 
 def _manifest(settings: Settings, path: Path | None) -> Manifest:
@@ -225,26 +231,6 @@ def _site(settings: Settings, name: str) -> Site:
     return settings.site(name or settings.image.site or os.environ.get("FIRECREST_SYSTEM", ""))
 
 
-def _rewritten(settings: Settings, target: Path, edf: Edf, manifest: Manifest, site: Site) -> str:
-    from ..edf.generate import header
-    from ..edf.rewrite import rewritten
-
-    existing, source = _existing(settings, target)
-    return rewritten(existing, edf, header(manifest, site, __version__), str(source))
-
-
-def _existing(settings: Settings, target: Path) -> tuple[str, Path]:
-    """The text to renew: the file that is there, else the one that additions come from."""
-    from ..edf.read import text_of
-
-    if target.exists():
-        return text_of(target), target
-    if settings.edf.base:
-        base = settings.root / settings.edf.base
-        return text_of(base), base
-    return "", target
-
-
 def _outdated(manifest: Manifest, settings: Settings) -> str:
     """What has changed since the image was built, and what to do; empty if nothing has."""
     from ..image.source import stale
@@ -258,9 +244,14 @@ def _outdated(manifest: Manifest, settings: Settings) -> str:
     )
 
 
-def _tell(edf: Edf, target: Path, warning: str, findings: list[Finding]) -> None:
-    typer.echo(f"{target}: image {edf.image}")
-    for line in (*([f"warning: {warning}"] if warning else []), *(f.message() for f in findings)):
+def _tell(said: dict[str, str | None], findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        told = [finding.to_data() for finding in findings]
+        typer.echo(json.dumps({**said, "findings": told}, indent=2))
+        return
+    typer.echo(f"{said['path']}: image {said['image']}")
+    lines = [said["moved"], said["warning"] and f"warning: {said['warning']}"]
+    for line in (*filter(None, lines), *(finding.message() for finding in findings)):
         typer.echo(line, err=True)
 
 

@@ -29,6 +29,9 @@ EdfOption = Annotated[
         help="EDF of the environment, '' for no container [fcx.toml's, else edf/<image>.toml]."
     ),
 ]
+PythonOption = Annotated[
+    str | None, typer.Option(help="The remote interpreter's path, '' for the image's own.")
+]
 
 
 @app.command()
@@ -37,7 +40,7 @@ def preflight(
     working_dir: Annotated[
         str, typer.Option(help="Directory on the cluster [one of yours there].")
     ] = "",
-    python: Annotated[str, typer.Option(help="The remote interpreter's path.")] = "",
+    python: PythonOption = None,
     policy: Annotated[str, typer.Option(help="strict, minor or off.")] = "",
     all_packages: Annotated[
         bool, typer.Option(help="A row for each package that differs.")
@@ -58,28 +61,28 @@ def preflight(
     own = Settings.load()
     given: dict[str, object] = {
         "working_dir": working_dir or own.executor.working_dir or _proposed(),
-        "python": python or None,
+        "python": python,
         "sbatch_options": _options(own, sbatch),
         "srun_options": srun,
-        "environment": (edf if edf is not None else _written(own, srun, adopt)) or None,
+        "environment": edf if edf is not None else _written(own, srun, adopt),
         "parity": policy or None,
         "sleep_interval": 5,
     }
-    answer = _ask(given, fresh or bool(adopt))
+    answer, contained = _ask(given, fresh or bool(adopt))
     if adopt:
-        _adopt(adopt, answer)
+        _adopt(adopt, answer, contained=contained)
     _show(answer, as_json=as_json, all_packages=all_packages)
     if not answer.verdict.passed:
         raise typer.Exit(ParityError.exit_code)
 
 
-def _ask(given: dict[str, object], fresh: bool) -> Answer:
-    """As an executor would be made of the same settings."""
+def _ask(given: dict[str, object], fresh: bool) -> tuple[Answer, bool]:
+    """As an executor would be made of the same settings; and whether it names an EDF."""
     from ..executor.preflight import preflight as ask
     from ..executor.settings import settle
 
     settings, question = settle(given)
-    return ask(settings, question, fresh=fresh)
+    return ask(settings, question, fresh=fresh), bool(settings.environment.name)
 
 
 def _options(own: Settings, sbatch: list[str] | None) -> list[str]:
@@ -97,7 +100,7 @@ def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
     from ..jobscript.options import Options
 
     options = srun if srun is not None else own.executor.srun_options
-    if adopt or own.executor.environment or Options.check((), options).environment:
+    if adopt or own.executor.environment is not None or Options.check((), options).environment:
         return None
     path = edf_path(own.image.name, own.root / EDF_FOLDER)
     if not path.is_file() or manifest_of_edf(path) is None:
@@ -132,18 +135,27 @@ def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:
         typer.echo(f"This was found {answer.age}; `fcx preflight --fresh` asks again.")
 
 
-def _adopt(name: str, answer: Answer) -> None:
+def _adopt(name: str, answer: Answer, *, contained: bool) -> None:
     """Keep what was found as a manifest, as if its image had been built by this project."""
     from ..config import Settings
     from ..files import EDF_FOLDER, edf_path, manifest_path, plain_name, write_whole
     from ..parity.manifest import Manifest
 
     if answer.remote is None:
+        typer.echo("Nothing is adopted: no job was asked, for what is known refuses it.", err=True)
         return
     folder = Path(Settings.load().root, EDF_FOLDER)
     path = manifest_path(name, folder)
     write_whole(path, Manifest.adopt(plain_name(name), answer.remote).to_json())
-    typer.echo(f"Adopted: {path} (keep its EDF beside it, as {edf_path(name, folder)})", err=True)
+    edf = edf_path(name, folder)
+    if contained:
+        typer.echo(f"Adopted: {path} (keep its EDF beside it, as {edf})", err=True)
+        return
+    typer.echo(
+        f"Adopted: {path}, of the cluster outside any container, for no EDF was named; --edf names "
+        f"one. It is what tasks in the EDF {edf} are compared with, should there be one.",
+        err=True,
+    )
 
 
 def _show_phases(*, quiet: bool) -> None:

@@ -25,15 +25,7 @@ dockerfile = "containers/Dockerfile"
 # site = "clariden"                      # where it is meant to run: its architecture is checked
 # platform = "linux/arm64"               # build for another processor than this machine's
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
-
-[edf]                                    # what you add to the generated EDF
-# base = "my.toml"                       # an EDF of yours whose additions are taken over
-# image = "registry.example.org#me/my:1" # instead of the reference that the manifest has
-# writable = true
-# mounts = ["${SCRATCH}:${SCRATCH}"]     # SRC:DST[:FLAGS]
-# workdir = "${SCRATCH}"
-# env = { OMP_PROC_BIND = "close" }
-# annotations = { com.hooks.cxi.enabled = "true" }
+# What you add to its EDF (mounts, variables, hooks) goes into edf/<name>.toml: see `fcx edf write`.
 
 [parity]
 policy = "minor"                         # strict | minor | off

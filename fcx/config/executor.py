@@ -38,7 +38,7 @@ class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     working_dir: str = ""  # an absolute path on the cluster
     sbatch_options: Options = ()
     srun_options: Options = ()
-    environment: Any = None  # an EDF: a path or a name; an argument may be an Edf object
+    environment: Any = None  # an EDF: path or name, "" for none; an argument may be an Edf object
     parity: Policy = "minor"
     python: str | None = None  # the remote interpreter; None: the image's, else python3
     inline: bool = True  # payload and key may stand in job scripts
@@ -88,6 +88,7 @@ def resolve(given: Mapping[str, object], settings: Settings) -> ExecutorSettings
             "working_dir under [executor] in fcx.toml."
         )
     values["working_dir"] = _checked_path(values["working_dir"])
+    values["environment"] = values["environment"] or None  # "" asks for none
     check_policy(values["parity"])
     try:
         return fit(ExecutorSettings, values, PYTHON)

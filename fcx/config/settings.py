@@ -37,7 +37,7 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EdfSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """``[edf]``: what the user adds to the generated EDF."""
+    """``[edf]``: what was once added here; `fcx edf write` moves it into the user's EDF."""
 
     base: str = ""  # path of an existing EDF to take additions from
     image: str = ""  # reference or .sqsh path to write instead of the manifest's

@@ -15,6 +15,7 @@ from .document import UNNAMED, Edf
 from .findings import Finding, broken
 from .index import Index
 from .merge import Lookup, merged
+from .pair import base_of
 from .read import from_data
 from .rules import (
     bash,
@@ -22,6 +23,7 @@ from .rules import (
     image,
     keys,
     mounts,
+    pair,
     placeholders,
     searchpaths,
     settings,
@@ -45,6 +47,8 @@ RULES = (
     shadowing.shadowing,
     settings.settings,
     settings.bases,
+    pair.unused,
+    pair.another_image,
     placeholders.placeholders,
     variables.variables,
     bash.bash,
@@ -75,12 +79,14 @@ def check(
     lookup: Lookup | None = None,
     variables: Mapping[str, str] | None = None,
     exists: Callable[[str], bool] | None = None,
+    generated: Edf | None = None,
 ) -> list[Finding]:
     """All findings of an EDF, in the order of their places; never raises for what is in it.
 
     Those of one kind are one finding, with its parts. An empty ``dialect`` means the CE, and one
     note of what Sarus would refuse. ``lookup`` finds what it is based on; ``variables`` and
-    ``exists`` are given where the check runs on the machine that the EDF is for.
+    ``exists`` are given where the check runs on the machine that the EDF is for, ``generated``
+    where a file of fcx's own lies beside.
     """
     try:
         data = load(text, file)
@@ -91,7 +97,7 @@ def check(
     whole, bases, of_bases = _whole(edf, lookup)
     hits += of_bases + list(_byte_order_mark(text))
     index = Index(text)
-    asked = (site, manifest, variables, exists)
+    asked = (site, manifest, variables, exists, generated)
     by_engine = {
         engine: [
             _finding(hit, file, index)
@@ -150,4 +156,6 @@ def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, tuple[Edf, ...]
     what = f"{', '.join(absent)} is not on this machine, so what it says was not checked"
     why = "it is looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
     fix = "check it on the cluster, or copy it to this machine"
+    if base_of(edf.file) in absent:
+        why, fix = "`fcx edf write` writes it beside this file", "run `fcx edf write`"
     return None, tuple(found), [Hit(_BASE, "base-absent", WARNING, what, why, fix)]

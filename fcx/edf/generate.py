@@ -1,20 +1,19 @@
 """Generate the EDF of an image: what it must say so that only the image decides what runs.
 
-``rewrite`` then puts it into a file, which may hold lines of the user's own.
+``write`` puts it into a file of its own, on which the user's is based.
 """
 
 from __future__ import annotations
 
 import re
 
-from ..config import EdfSettings, Site
+from ..config import Site
 from ..errors import ParityError, UsageError
+from ..files import plain_name
 from ..parity.manifest import Manifest
 from .document import Edf
-from .layout import MARK
-from .mounts import written_out
+from .pair import WHOLE
 from .reference import Reference
-from .schema import leaves
 from .variables import literal
 
 LEAKING = (
@@ -33,14 +32,12 @@ LEAKING = (
 )
 """Variables of the submitting shell that must not reach the image; unset unless it sets them."""
 
-_BUILD = re.compile(r"^#:? build id: +([0-9a-f]{64})\s*$", re.MULTILINE)
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def generate(
     manifest: Manifest,
     site: Site,
-    settings: EdfSettings,
     working_dir: str = "",
     *,
     sqsh: str = "",
@@ -54,16 +51,13 @@ def generate(
     refuse_architecture(manifest, site)
     engine = dialect or site.engine
     place = working_dir or _scratch(site)
-    mounts = [f"{place}:{place}"] if place else []
-    annotations = {".".join(path): value for path, value in leaves(settings.annotations)}
     return Edf(
-        image=_image(manifest, settings, sqsh, engine),
-        workdir=settings.workdir or place or None,
+        image=_image(manifest, sqsh, engine),
+        workdir=place or None,
         entrypoint=False,
-        writable=settings.writable,
-        mounts=tuple(dict.fromkeys((*mounts, *map(written_out, settings.mounts)))),
-        env={**environment(manifest, engine), **settings.env},
-        annotations={name: _text(value) for name, value in annotations.items()},
+        writable=True,
+        mounts=(f"{place}:{place}",) if place else (),
+        env=environment(manifest, engine),
     )
 
 
@@ -96,38 +90,34 @@ def environment(manifest: Manifest, dialect: str = "ce") -> dict[str, str]:
     return env | {name: "" for name in LEAKING if name not in manifest.env}
 
 
-def header(manifest: Manifest, site: Site, version: str) -> list[str]:
-    """The lines on top of a generated file: which image, and whose the lines are."""
+def header(manifest: Manifest, site: Site, version: str, users: str) -> list[str]:
+    """The lines on top of a generated file: of which image, and in which file the user adds."""
     where = f", for {site.name}" if site.name else ""
-    made = f"Made by `fcx edf write` (fcx {version}) of the image {manifest.name}"
     return [
-        f"{made} ({manifest.platform}){where}.",
+        f"{WHOLE} (fcx {version}), each time it is called:",
+        f"leave it as it is, and put what you add into {users}, which is based on it.",
+        f"image:     {manifest.name} ({manifest.platform}){where}",
         f"build id:  {manifest.build_id or 'none, fcx did not build it'}",
         f"recipe id: {manifest.recipe_id or 'none'}",
-        f"Lines that end in `# {MARK}` are renewed by the next `fcx edf write`. Take the mark off",
-        "a line to keep it as it is; all other lines are yours and stay.",
     ]
 
 
-def written_for(text: str) -> str:
-    """The build id that ``header`` put on top of an EDF; empty where there is none."""
-    found = _BUILD.search(text)
-    return found[1] if found else ""
+def reach(manifest: Manifest, named: str = "") -> str:
+    """Why the cluster cannot get at the image; empty if it can, perhaps.
 
-
-def reach(manifest: Manifest, settings: EdfSettings, sqsh: str = "") -> str:
-    """Why the cluster cannot get at the image as it is named now; empty if it can, perhaps."""
-    if sqsh or settings.image or manifest.repo_digest:
+    ``named``: the image that the user gives by another name than the manifest's.
+    """
+    if named or manifest.repo_digest:
         return ""
     if manifest.sqsh:
         return (
             f"the image is the file {manifest.sqsh.path} of this machine; copy it to the cluster "
-            "and say where with --sqsh PATH or `image` in [edf] of fcx.toml"
+            f"and say where with --sqsh PATH, or as `image` in edf/{plain_name(manifest.name)}.toml"
         )
     if manifest.origin == "adopted":
         return (
             f"{manifest.name} was adopted: fcx does not know where its image lies. Name it "
-            "as `image` in [edf] of fcx.toml, or keep the EDF that it came with"
+            f"as `image` in edf/{plain_name(manifest.name)}.toml, or keep the EDF that it came with"
         )
     return (
         "the image is on this machine only; push it (`fcx image push REGISTRY/NAME`) or pack it "
@@ -135,10 +125,10 @@ def reach(manifest: Manifest, settings: EdfSettings, sqsh: str = "") -> str:
     )
 
 
-def _image(manifest: Manifest, settings: EdfSettings, sqsh: str, dialect: str) -> str:
+def _image(manifest: Manifest, sqsh: str, dialect: str) -> str:
     packed = manifest.sqsh.path if manifest.sqsh else ""
     tag = manifest.tag or f"{manifest.name}:{manifest.build_id[:12] or 'latest'}"
-    image = sqsh or settings.image or manifest.repo_digest or packed or tag
+    image = sqsh or manifest.repo_digest or packed or tag
     parsed = Reference.parse(image)
     if parsed.path and dialect == "sarus":
         message = (
@@ -147,7 +137,3 @@ def _image(manifest: Manifest, settings: EdfSettings, sqsh: str, dialect: str) -
         )
         raise UsageError(message)
     return parsed.spelt(dialect)
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

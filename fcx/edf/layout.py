@@ -14,7 +14,7 @@ from .index import Index
 from .toml import Path
 
 MARK = "fcx"
-"""The comment at the end of a line that says whose it is."""
+"""The comment that once stood at the end of each line of fcx's own among those of the user."""
 
 
 class Edit(NamedTuple):
@@ -37,11 +37,6 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
     return text
 
 
-def marked(line: str) -> str:
-    """A line of fcx's own."""
-    return f"{line}  # {MARK}\n"
-
-
 class Layout:
     """One text and the edits that its lines take."""
 
@@ -57,19 +52,31 @@ class Layout:
         """Whether a value has a line of its own that bears the mark."""
         return self.index.comment(path) == MARK and not self._before(path).strip()
 
-    def key_and_equals(self, path: Path) -> str:
-        """What stands from a value's key up to the value."""
-        return self.text[self.index.keys[path] : self.index.values[path][0]]
+    def unmarked(self, path: Path) -> Edit:
+        """Take the mark off a value's line."""
+        end = self.index.values[path][1]
+        rest = re.match(r"(?:[ \t]*,)?(?P<mark>[ \t]*#[^\r\n]*)", self.text[end:])
+        start, stop = rest.span("mark") if rest else (0, 0)
+        return Edit(end + start, end + stop, "")
 
-    def line(self, path: Path, new: str) -> Edit:
-        """Replace the whole line or lines of a value, its indentation kept; empty takes it out."""
-        start, end = self.index.values[path]
-        begin = self._line_start(self.index.keys.get(path, start))
-        return Edit(begin, self.line_end(end), new and self._before(path) + new)
+    def out(self, path: Path) -> Edit:
+        """Take the whole line or lines of a value out."""
+        return Edit(*self._lines(path), "")
+
+    def into_comment(self, path: Path) -> Edit:
+        """Make a comment of the line or lines of a value."""
+        start, end = self._lines(path)
+        lines = self.text[start:end].splitlines(keepends=True)
+        return Edit(start, end, "".join(f"# {line}" for line in lines))
 
     def value(self, path: Path, new: str) -> Edit:
         """Replace a value alone."""
         return Edit(*self.index.values[path], new)
+
+    def after(self, path: Path, new: str) -> Edit:
+        """Put something right behind a value."""
+        end = self.index.values[path][1]
+        return Edit(end, end, new)
 
     def insert(self, offset: int, new: str) -> Edit:
         """Put lines in at an offset where a line begins, or the text ends."""
@@ -109,6 +116,10 @@ class Layout:
         """The offset after the newline that ends this line."""
         found = self.text.find("\n", offset)
         return len(self.text) if found < 0 else found + 1
+
+    def _lines(self, path: Path) -> tuple[int, int]:
+        start, end = self.index.values[path]
+        return self._line_start(self.index.keys.get(path, start)), self.line_end(end)
 
     def _line_start(self, offset: int) -> int:
         return self.text.rfind("\n", 0, offset) + 1

@@ -46,7 +46,7 @@ def locate(
     places = ", ".join(map(repr, map(str, candidates)))
     raise EdfError(
         f"there is no EDF {reference!r} on this machine; looked for {places}. Correct the name or "
-        "path; `fcx edf write` makes edf/<name>.toml"
+        "path; `fcx edf write` makes edf/<name>.toml and edf/<name>-generated.toml"
     )
 
 

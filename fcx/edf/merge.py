@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import EdfError
 from .document import UNNAMED, Edf
 from .index import Index
+from .pair import beside
 from .schema import STRINGS, SWITCHES
 from .toml import Path
 
@@ -40,7 +41,13 @@ def merged(edf: Edf, lookup: Lookup) -> Edf:
 
     Raises EdfError for a circle, for more than ten levels, and what ``lookup`` raises.
     """
-    return _Walk(lookup).whole(edf, (edf.file,))[0]
+    return merged_layers(edf, lookup)[0]
+
+
+def merged_layers(edf: Edf, lookup: Lookup) -> tuple[Edf, list[Edf]]:
+    """As ``merged``, and what was merged, each once: what counts more behind what counts less."""
+    walk = _Walk(lookup)
+    return walk.whole(edf, (edf.file,))[0], walk.layers
 
 
 class _Walk:
@@ -49,13 +56,14 @@ class _Walk:
     def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
         self._done: dict[str, tuple[Edf, int]] = {}
+        self.layers: list[Edf] = []
 
     def whole(self, edf: Edf, chain: tuple[str, ...]) -> tuple[Edf, int]:
         """The merged EDF and the levels in it; ``chain`` is what led to it, itself included."""
         below, levels = Edf(), 1
         for number, name in enumerate(edf.base_environment):
             try:
-                base, height = self._base(name, chain)
+                base, height = self._base(beside(name, edf.file), chain)
             except EdfError as error:
                 if error.file != UNNAMED or edf.file == UNNAMED:
                     raise
@@ -63,6 +71,7 @@ class _Walk:
             if len(chain) + height > MAX_LEVELS:
                 raise EdfError(_too_deep(name), edf.file, *_place(edf, number))
             below, levels = over(base, below), max(levels, height + 1)
+        self.layers.append(edf)
         return replace(over(edf, below), base_environment=()), levels
 
     def _base(self, name: str, chain: tuple[str, ...]) -> tuple[Edf, int]:

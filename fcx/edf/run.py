@@ -11,7 +11,8 @@ from pathlib import Path
 from ..errors import EdfError, UsageError
 from .document import Edf
 from .lookup import finder, is_path
-from .merge import Lookup, merged, over
+from .merge import Lookup, merged_layers, over
+from .pair import written_for
 from .read import read
 from .render import render
 from .variables import literal
@@ -22,12 +23,13 @@ class RunEdf:
     """A file name with a hash of the content in it, and the text.
 
     ``source`` is the file on this machine that it was read from: the image's manifest lies beside
-    it (``fcx.files.manifest_of_edf``).
+    it (``fcx.files.manifest_of_edf``). ``build_id`` is the build that it was written for.
     """
 
     name: str
     text: str
     source: str = field(default="", compare=False)
+    build_id: str = field(default="", compare=False)
 
 
 def run_edf(
@@ -45,13 +47,13 @@ def run_edf(
         edf = find(environment)
     else:
         edf = read(environment)
-    whole = merged(edf, find)
+    whole, layers = merged_layers(edf, find)
     if not whole.image:
         raise EdfError(
             'it names no image, so nothing would be contained; add image = "..."', edf.file
         )
     travelling = _travelling(whole, working_dir, Path(edf.file).stem)
-    return replace(travelling, source=edf.file)
+    return replace(travelling, source=edf.file, build_id=written_for(layers))
 
 
 def run_edf_over(reference: str, working_dir: str) -> RunEdf:

@@ -16,7 +16,7 @@ _MOST_FIXES = 5
 
 _WEIGHT = (
     *("shadows-python", "path-from-host", "home-without-nousersite", "undefined-variable"),
-    *("moving-tag", "scratch-image", "entrypoint-unsaid"),
+    *("image-over-generated", "moving-tag", "scratch-image", "entrypoint-unsaid"),
 )
 """Codes of notes, the weightiest first; what is not among them weighs least."""
 

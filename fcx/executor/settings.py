@@ -5,12 +5,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import Credentials, ExecutorSettings, Settings, resolve
-from ..edf.generate import written_for
-from ..edf.read import text_of
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
@@ -51,11 +49,26 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
     if environment is not None:
         edf = run_edf(environment, working_dir)
         manifest, changed = manifest_of(edf.source)
-        build_id = written_for(text_of(edf.source)) if manifest else ""
+        build_id = edf.build_id if manifest else ""
     else:
         edf = run_edf_over(options.environment, working_dir)
     text = edf.text.encode("ascii")
     return RunEnvironment(edf.name, text, options.engine_option, manifest, changed, build_id)
+
+
+def _argument_first(given: Mapping[str, object], options: Options) -> Options:
+    """The options without the EDF that those of fcx.toml name, where an argument says another."""
+    environment = given.get("environment")
+    if environment is None or not options.environment:
+        return options
+    if not given.get("srun_options"):
+        return replace(options, environment="")
+    if environment == "":
+        raise OptionError(
+            f"srun_options: --environment={options.environment} names an EDF, and environment='' "
+            "asks for none; give one of them"
+        )
+    return options
 
 
 def manifest_of(edf: str) -> tuple[Manifest | None, str]:
@@ -131,7 +144,7 @@ def settle(
     own = {name: given[name] for name in names(ExecutorSettings) if name in given}
     empty = [name for name in ("sbatch_options", "srun_options") if not own.get(name)]
     table = resolve({**own, **dict.fromkeys(empty)}, project)
-    options = Options.check(table.sbatch_options, table.srun_options)
+    options = _argument_first(own, Options.check(table.sbatch_options, table.srun_options))
     environment = run_environment(table.environment, options, table.working_dir)
     question = Question(
         table.parity,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fcx.config import KNOWN_SITES, Site
 from fcx.edf.check import check
+from fcx.edf.document import Edf
 from fcx.edf.findings import Finding
 from fcx.edf.lookup import finder
+from fcx.edf.read import parse
+from fcx.errors import EdfError
 from fcx.parity.manifest import Manifest
 from fcx.parity.snapshot import Interpreter
 from fcx.records import replace
@@ -37,6 +42,19 @@ def exists(path: str) -> bool:
 
 SARUS_ALONE = {"dialect": "sarus"}
 ON_CLUSTER = {"variables": {"HOME": "/root", "A": "/tmp"}, "exists": exists}
+
+OWN = parse(f'image = "me/own{DIGEST}"\n', "/d/edf/x-generated.toml")
+TAKEN = 'base_environment = "x-generated"\n'
+
+
+def own(name: str) -> Edf:
+    """A machine that has this EDF of fcx's own, and no other."""
+    if Path(name).stem == "x-generated":
+        return OWN
+    raise EdfError(f"there is no EDF {name!r}")
+
+
+PAIR = {"generated": OWN, "lookup": own}
 
 # code, a text that triggers it, one that nearly does, options of both
 CASES = [
@@ -258,5 +276,12 @@ CASES = [
     ("hook-absent", '[annotations.com.hooks.netstack]\nsource = "host"',
      '[annotations]\ncom.sarus.netstack = "host"', SARUS_ALONE),
     ("base-absent", 'base_environment = "absent"', "", {}),
+    # A user's file beside that of fcx's own.
+    ("generated-unused", FINE, TAKEN, PAIR),
+    ("generated-unused", '[env]\nA = "1"', TAKEN + '[env]\nA = "1"', PAIR),
+    ("generated-unused", 'base_environment = "absent"\n' + FINE,
+     'base_environment = ["absent", "./edf/x-generated.toml"]', PAIR),
+    ("image-over-generated", TAKEN + 'image = "/x.sqsh"\n', TAKEN + "entrypoint = true\n", PAIR),
+    ("image-over-generated", f'{TAKEN}image = "me/own{DIGEST}"\n', FINE, PAIR),
     ("byte-order-mark", "\ufeff" + FINE, FINE, {}),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 from fcx.errors import UsageError
 from fcx.files import (
     edf_path,
+    generated_edf,
     manifest_of_edf,
     manifest_path,
     plain_name,
@@ -47,6 +48,11 @@ def test_every_way_to_name_an_image_leads_to_the_same_files(tmp_path: Path, imag
     assert edf_path(image, tmp_path) == tmp_path / f"{name}.toml"
     manifest_path(image, tmp_path).touch()
     assert manifest_of_edf(edf_path(image, tmp_path)) == manifest_path(image, tmp_path)
+    own = generated_edf(edf_path(image, tmp_path))
+    assert own == tmp_path / f"{name}-generated.toml"
+    assert manifest_of_edf(own) == manifest_path(image, tmp_path)
+    own.with_name(f"{name}-generated.manifest.json").touch()
+    assert manifest_of_edf(own) == own.with_name(f"{name}-generated.manifest.json")
 
 
 @pytest.mark.parametrize("image", ["", "team/", ":1.0", "team/@sha256:0123"])

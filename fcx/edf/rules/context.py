@@ -37,7 +37,7 @@ class Context:
     """What the rules look at, for one engine.
 
     ``whole`` is the merged EDF, None where a base of it is absent; ``bases`` are those that were
-    found, at whatever level.
+    found, at whatever level. ``generated`` is the file of fcx's own that lies beside.
     """
 
     data: Mapping[str, Any]
@@ -50,6 +50,7 @@ class Context:
     manifest: Manifest | None = None
     variables: Mapping[str, str] | None = None
     exists: Callable[[str], bool] | None = None
+    generated: Edf | None = None
 
     @property
     def sarus(self) -> bool:

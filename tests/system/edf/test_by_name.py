@@ -74,6 +74,8 @@ def test_an_adopted_image_is_found_under_its_plain_name(
     words = ("--adopt", "team/bare", "--working-dir", str(tmp_path / "work"), f"--sbatch={TIME}")
     done = project.fcx("preflight", *words)
     assert "edf/bare.toml" in done.stderr
+    assert "outside any container, for no EDF was named; --edf names one" in done.stderr
+    assert "its EDF" not in done.stderr
     assert project.manifest("bare").name == "bare"
     project.write("edf/bare.toml", EDF)
     assert project.fcx("edf", "check", "bare", "--dialect", "ce").stdout == ""
@@ -114,6 +116,19 @@ def test_without_an_option_the_projects_own_edf_is_judged(project: Project, tmp_
     assert "3.99.0" not in project.fcx(*words, "--edf", "").stdout
     missing = project.fcx(*words, "--edf", "", "--python", str(tmp_path / "nowhere"), code=3)
     assert "nowhere" in missing.stdout
+
+
+@pytest.mark.parametrize(
+    "own",
+    ['environment = "img"', 'srun_options = ["--environment=/nowhere/img.toml"]'],
+)
+def test_no_container_is_none_whatever_fcx_toml_names(project: Project, tmp_path: Path, own: str):
+    """Not the EDF in it, nor one among its options; nor its interpreter, where '' is given."""
+    project.write("fcx.toml", f'[executor]\n{own}\npython = "/nowhere/python3"\n')
+    words = ("preflight", "--working-dir", str(tmp_path / "work"), f"--sbatch={TIME}", "--json")
+    done = project.fcx(*words, "--edf", "", "--python", "")
+    assert json.loads(done.stdout)["passed"] is True
+    assert "/nowhere/python3" in project.fcx(*words, "--edf", "", code=3).stdout
 
 
 def test_without_a_working_directory_one_of_the_users_own_is_taken(tmp_path: Path):

@@ -20,7 +20,7 @@ from cluster import bases
 from parity.images import OWN, SYSTEM, TINY, Images, Variant, put_package
 
 from fcx import FirecrestExecutor, records
-from fcx.config import EdfSettings, Site
+from fcx.config import Site
 from fcx.edf.document import Edf
 from fcx.edf.generate import generate
 from fcx.edf.render import render
@@ -89,7 +89,7 @@ class Bench:
     def edf(self, manifest: Manifest, change: Callable[[Edf], Edf], *, known: bool = True) -> Path:
         """The EDF of an image, with the manifest beside it if there is one; changed by hand."""
         path = manifest.sqsh.path if manifest.sqsh else ""
-        edf = generate(manifest, Site("here"), EdfSettings(), str(self.working_dir), sqsh=path)
+        edf = generate(manifest, Site("here"), str(self.working_dir), sqsh=path)
         target = self.folder / "image.toml"
         target.write_text(render(change(edf)))
         if known:

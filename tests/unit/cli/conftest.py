@@ -15,7 +15,6 @@ def project(tmp_path, monkeypatch):
     """A folder with fcx.toml and a manifest, as `fcx image build` leaves it."""
     (tmp_path / "fcx.toml").write_text(
         '[image]\nname = "img"\nsite = "daint"\n[executor]\nworking_dir = "/capstor/me/work"\n'
-        '[edf]\nmounts = ["/store"]\n'
     )
     (tmp_path / "edf").mkdir()
     (tmp_path / "edf" / "img.manifest.json").write_text(MANIFEST.to_json())

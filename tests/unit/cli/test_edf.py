@@ -9,18 +9,27 @@ import pytest
 from sample import DIGEST, MANIFEST, PATH
 
 from fcx.edf.document import Edf
+from fcx.edf.lookup import finder
+from fcx.edf.merge import merged
 from fcx.edf.read import parse, read
 from fcx.records import replace
+
+
+def whole(path):
+    """A user's EDF with what it is based on."""
+    return merged(read(path), finder())
 
 
 def test_write_makes_the_edf_beside_the_manifest(project, fcx):
     """With settings, site and working directory of fcx.toml, and a header that says of what."""
     assert fcx("edf", "write") == (0, f"{project}/edf/img.toml: image {DIGEST}\n", "")
-    text = (project / "edf" / "img.toml").read_text()
+    text = (project / "edf" / "img-generated.toml").read_text()
     assert f"#: build id:  {'b' * 64}\n" in text
     assert f"#: recipe id: {'r' * 64}\n" in text
-    edf = parse(text)
-    assert edf.mounts == ("/capstor/me/work:/capstor/me/work", "/store:/store")
+    assert "what you add into img.toml" in text
+    edf = whole(project / "edf" / "img.toml")
+    assert edf.mounts == ("/capstor/me/work:/capstor/me/work",)
+    assert edf == parse(text)
     assert not list((project / "edf").glob(".*"))
 
 
@@ -28,16 +37,132 @@ def test_writing_again_keeps_what_was_added(project, fcx):
     """Also with another working directory, another image and another file."""
     fcx("edf", "write")
     path = project / "edf" / "img.toml"
-    path.write_text(path.read_text() + '[annotations]\ncom.x = "mine"  # why\n')
+    path.write_text(path.read_text() + 'com.x = "mine"  # why\n')
     code, _, _ = fcx("edf", "write", "--working-dir", "/w", "--sqsh", "/far/x.sqsh")
-    edf = read(path)
+    edf = whole(path)
     assert code == 0
     assert (edf.image, edf.mounts[0], edf.annotations) == (
         "/far/x.sqsh", "/w:/w", {"com.x": "mine"},
     )  # fmt: skip
     assert "# why" in path.read_text()
     fcx("edf", "write", "--output", project / "new" / "other.toml")
-    assert read(project / "new" / "other.toml").image == DIGEST
+    assert whole(project / "new" / "other.toml").image == DIGEST
+
+
+def test_a_second_time_changes_nothing(project, fcx):
+    """Byte for byte, however often, whatever was moved the first time."""
+    (project / "fcx.toml").write_text('[image]\nname = "img"\n[edf]\nmounts = ["/store"]\n')
+    fcx("edf", "write")
+    files = [project / "edf" / name for name in ("img.toml", "img-generated.toml")]
+    first = [file.read_bytes() for file in files]
+    fcx("edf", "write")
+    assert [file.read_bytes() for file in files] == first
+
+
+def test_what_fcx_toml_adds_is_moved_once_and_said(project, fcx):
+    """In one line, with what to delete; what is still there later is told, and is not read."""
+    toml = project / "fcx.toml"
+    plain = toml.read_text()
+    toml.write_text(plain + '[edf]\nmounts = ["/store"]\nenv = {A = "1"}\n')
+    path = project / "edf" / "img.toml"
+    code, out, err = fcx("edf", "write")
+    assert (code, out) == (0, f"{path}: image {DIGEST}\n")
+    assert err == (
+        f"{path} is yours now: what [edf] of fcx.toml says (mounts, env.A) stands in it and is not "
+        "read there again: delete [edf] from fcx.toml\n"
+    )
+    edf = whole(path)
+    assert edf.mounts == ("/capstor/me/work:/capstor/me/work", "/store:/store")
+    assert edf.env["A"] == "1"
+    told = "warning: [edf] of fcx.toml is not read any more; delete it from fcx.toml\n"
+    assert fcx("edf", "write")[2] == told
+    path.write_text(path.read_text().replace('A = "1"\n', ""))
+    assert "; env.A of it is not in " in fcx("edf", "write")[2]
+    assert "A" not in whole(path).env
+    toml.write_text(plain)
+    assert fcx("edf", "write")[2] == ""
+
+
+def test_an_edf_with_marked_lines_becomes_the_users(project, fcx):
+    """What had no mark stays; fcx's lines are in a file of its own, and stay out of this one."""
+    path = project / "edf" / "img.toml"
+    path.write_text(
+        "#: Made by `fcx edf write` (fcx 0.1) of the image img (linux/arm64), for daint.\n\n"
+        'image = "old"  # fcx\nmounts = [\n    "/w:/w",  # fcx\n    "/data:/d",  # mine\n]\n'
+    )
+    code, _, err = fcx("edf", "write")
+    assert (code, "lines marked `# fcx` are renewed in img-generated.toml" in err) == (0, True)
+    text = path.read_text()
+    assert text.endswith('\n\nmounts = [\n    "/data:/d",  # mine\n]\n')
+    assert (whole(path).image, whole(path).mounts[-1]) == (DIGEST, "/data:/d")
+    assert fcx("edf", "write")[2] == ""
+    assert path.read_text() == text
+
+
+def test_an_edf_written_by_hand_is_left_alone_and_told_how_to_take_the_image(project, fcx):
+    """The fix, followed to the letter, ends it; so does the other that it names."""
+    path = project / "edf" / "img.toml"
+    text = f'# by hand\nimage = "a/b@sha256:{"0" * 64}"\n'
+    path.write_text(text)
+    code, _, err = fcx("edf", "write")
+    assert (code, path.read_text()) == (0, text)
+    assert "img.toml:1:1: error: it is not based on img-generated.toml" in err
+    fix = 'write base_environment = "img-generated" above the first [table]; or remove img-gen'
+    assert fix in err
+    assert fcx("edf", "check", "img", "--dialect", "ce")[0] == 1
+    path.write_text('base_environment = "img-generated"\n' + text)
+    code, out, _ = fcx("edf", "check", "img", "--dialect", "ce")
+    assert (code, f"image is set over that of the base, {DIGEST} [image-over-gen" in out) == (
+        0,
+        True,
+    )
+    assert "fix: take it out" in out
+    path.write_text('base_environment = "img-generated"\n# by hand\n')
+    assert fcx("edf", "check", "img", "--dialect", "ce", "--strict")[:2] == (0, "")
+    path.write_text(text)
+    (project / "edf" / "img-generated.toml").unlink()
+    assert fcx("edf", "check", "img", "--dialect", "ce", "--strict")[:2] == (0, "")
+
+
+def test_without_the_file_that_it_is_based_on_an_edf_says_how_to_get_it(project, fcx):
+    """Where it is not kept in the repository, say."""
+    fcx("edf", "write")
+    (project / "edf" / "img-generated.toml").unlink()
+    code, out, _ = fcx("edf", "check", "img")
+    assert (code, "img-generated is not on this machine" in out) == (0, True)
+    assert "fix: run `fcx edf write`" in out
+    assert fcx("edf", "render", "img")[0] == 1
+    fcx("edf", "write")
+    assert fcx("edf", "check", "img", "--site", "daint", "--strict")[:2] == (0, "")
+
+
+def test_what_the_user_sets_anew_is_not_judged_where_fcx_wrote_it(project, fcx):
+    """An image that the cluster cannot get at does not count below one that it can."""
+    local = replace(MANIFEST, repo_digest="").to_json()
+    (project / "edf" / "img.manifest.json").write_text(local)
+    fcx("edf", "write")
+    assert "[local-image]" in fcx("edf", "check", "img")[1]
+    path = project / "edf" / "img.toml"
+    path.write_text(path.read_text().replace("# mounts", 'image = "/store/x.sqsh"\n# mounts'))
+    assert "[local-image]" not in fcx("edf", "check", "img")[1]
+    code, out, err = fcx("edf", "write")
+    assert (code, out) == (0, f"{path}: image /store/x.sqsh\n")
+    assert "on this machine only" not in err
+
+
+@pytest.mark.parametrize("name", ["img-generated.toml", "img.toml"])
+def test_write_replaces_nothing_that_is_not_its_own(project, fcx, name):
+    """Nor does it take a file of its own for the user's."""
+    path = project / "edf" / name
+    if name == "img.toml":
+        path.write_text("#: Written whole by `fcx edf write` (fcx 1)\n")
+    else:
+        path.write_text('image = "mine"\n')
+    before = path.read_text()
+    code, _, err = fcx("edf", "write")
+    assert (code, "--output" in err) == (2, True)
+    assert path.read_text() == before
+    assert fcx("edf", "write", "--output", "edf/other.toml")[0] == 0
 
 
 def test_additions_come_from_another_edf_when_the_file_is_new(project, fcx):
@@ -46,7 +171,7 @@ def test_additions_come_from_another_edf_when_the_file_is_new(project, fcx):
     (project / "mine.toml").write_text(base)
     (project / "fcx.toml").write_text('[image]\nname = "img"\n[edf]\nbase = "mine.toml"\n')
     assert fcx("edf", "write")[0] == 0
-    edf = read(project / "edf" / "img.toml")
+    edf = whole(project / "edf" / "img.toml")
     assert (edf.image, edf.entrypoint, edf.env["A"]) == (DIGEST, True, "1")
     assert "# ours" in (project / "edf" / "img.toml").read_text()
 
@@ -230,7 +355,7 @@ def test_an_edf_is_found_by_name_and_compared_with_the_manifest_beside_it(projec
     fcx("edf", "write")
     code, out, _ = fcx("edf", "check", "img", "--site", "eiger")
     assert code == 1
-    assert out.startswith(f"{project}/edf/img.toml:")
+    assert out.startswith(f"{project}/edf/img-generated.toml:")
     assert "the image is for arm64, eiger is amd64" in out
     assert fcx("edf", "check", "img", "--site", "daint", "--strict")[:2] == (0, "")
     (project / "sub").mkdir()
@@ -264,7 +389,7 @@ def test_write_finds_the_manifest_of_an_image_however_it_is_named(project, fcx, 
     """The file is called by the last part alone, as `fcx image build` calls it."""
     (project / "fcx.toml").write_text(f'[image]\nname = "{name}"\n')
     assert fcx("edf", "write")[0] == 0
-    assert read(project / "edf" / "img.toml").image == DIGEST
+    assert whole(project / "edf" / "img.toml").image == DIGEST
 
 
 def test_write_calls_the_edf_as_the_manifest_of_an_adopted_image_is_called(project, fcx):

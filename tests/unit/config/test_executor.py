@@ -148,6 +148,15 @@ def test_options_that_name_an_edf_come_before_that_of_the_file(tmp_path: Path):
     assert resolve({"srun_options": ["--mpi=pmi2"]}, settings).environment == "x"
 
 
+def test_an_empty_edf_is_none(tmp_path: Path):
+    """As an argument it goes before that of the file, in the file it is as good as no line."""
+    settings = written(tmp_path, {"working_dir": "/w", "environment": "x"})
+    assert resolve({"environment": ""}, settings).environment is None
+    assert resolve({"environment": None}, settings).environment == "x"
+    settings = written(tmp_path, {"working_dir": "/w", "environment": ""})
+    assert resolve({}, settings).environment is None
+
+
 def test_what_attach_gets_makes_the_same_settings(tmp_path: Path):
     """All through JSON, but the EDF, whose text is recorded instead."""
     settings = resolve({**OTHER, "environment": object()}, Settings(tmp_path))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from sample import DIGEST, MANIFEST, PATH, python
 
-from fcx.config import KNOWN_SITES, EdfSettings, Site
+from fcx.config import KNOWN_SITES, Site
 from fcx.edf.check import check
-from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architecture, written_for
-from fcx.edf.rewrite import rewritten
+from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architecture
+from fcx.edf.render import render
 from fcx.errors import ParityError, UsageError
 from fcx.parity.manifest import Sqsh
 from fcx.records import replace
@@ -18,7 +18,7 @@ DAINT = KNOWN_SITES["daint"]
 
 def test_a_generated_edf_says_everything_that_parity_needs():
     """Image by digest, entrypoint, mounts as pairs, and an [env] that keeps the host out."""
-    edf = generate(MANIFEST, DAINT, EdfSettings(), "/scratch/me/work")
+    edf = generate(MANIFEST, DAINT, "/scratch/me/work")
     assert edf.image == DIGEST
     assert (edf.workdir, edf.entrypoint, edf.writable) == ("/scratch/me/work", False, True)
     assert edf.mounts == ("/scratch/me/work:/scratch/me/work",)
@@ -33,8 +33,7 @@ def test_a_generated_edf_says_everything_that_parity_needs():
 def test_a_generated_edf_has_no_finding_on_its_own_engine():
     """What fcx writes is what fcx would have people write, on both engines."""
     for site in (DAINT, Site("daint", "arm64", engine="sarus")):
-        edf = generate(MANIFEST, site, EdfSettings(annotations={"com": {"x": True}}), "/w")
-        text = rewritten("", edf, header(MANIFEST, site, "1"))
+        text = render(generate(MANIFEST, site, "/w"), "\n".join(header(MANIFEST, site, "1", "x")))
         assert check(text, dialect=site.engine, site=site, manifest=MANIFEST) == []
 
 
@@ -42,56 +41,39 @@ def test_a_generated_edf_has_no_finding_on_its_own_engine():
 def test_what_the_image_sets_is_left_to_the_image(name):
     """Some images need their own PYTHONPATH; the image's value goes before the host's anyway."""
     manifest = replace(MANIFEST, env={"PATH": PATH, name: "/opt/own"})
-    assert name not in generate(manifest, DAINT, EdfSettings()).env
+    assert name not in generate(manifest, DAINT).env
 
 
 @pytest.mark.parametrize(("version", "has"), [("3.10.13", False), ("3.11.0", True), ("4.0", True)])
 def test_safe_path_is_set_where_the_images_python_has_it(version, has):
     """PYTHONSAFEPATH came with 3.11."""
-    edf = generate(replace(MANIFEST, python=python(version)), DAINT, EdfSettings())
+    edf = generate(replace(MANIFEST, python=python(version)), DAINT)
     assert ("PYTHONSAFEPATH" in edf.env) == has
 
 
 def test_the_path_of_the_image_is_taken_absolute_and_literal():
     """Relative entries go, dollar signs are escaped; without any, the system's is written."""
     odd = replace(MANIFEST, env={"PATH": "bin:/a$b:.:/c:"})
-    assert generate(odd, DAINT, EdfSettings()).env["PATH"] == "/a$$b:/c"
-    sarus = generate(odd, DAINT, EdfSettings(), dialect="sarus").env["PATH"]
+    assert generate(odd, DAINT).env["PATH"] == "/a$$b:/c"
+    sarus = generate(odd, DAINT, dialect="sarus").env["PATH"]
     assert sarus == r"/a\$b:/c"  # its Bash puts the number of a process for $$
     none = replace(MANIFEST, env={})
-    assert generate(none, DAINT, EdfSettings()).env["PATH"].startswith("/usr/local/sbin:")
+    assert generate(none, DAINT).env["PATH"].startswith("/usr/local/sbin:")
 
 
 def test_without_a_working_directory_the_scratch_is_mounted():
     """The run's own directory is mounted by each run anyway."""
-    edf = generate(MANIFEST, DAINT, EdfSettings())
+    edf = generate(MANIFEST, DAINT)
     assert edf.mounts == ("${SCRATCH}:${SCRATCH}",)
     assert edf.workdir == "${SCRATCH}"
-    assert generate(MANIFEST, Site("x", scratch="/s"), EdfSettings()).mounts == ("/s:/s",)
+    assert generate(MANIFEST, Site("x", scratch="/s")).mounts == ("/s:/s",)
 
 
 def test_of_a_site_that_nobody_described_no_folder_is_assumed():
     """A variable that is not there would keep the container from starting."""
-    edf = generate(MANIFEST, Site("fcx-local"), EdfSettings())
+    edf = generate(MANIFEST, Site("fcx-local"))
     assert (edf.workdir, edf.mounts) == (None, ())
-    assert "${" not in rewritten("", edf, [])
-
-
-def test_the_users_settings_are_written_and_win():
-    """[edf] of fcx.toml: image, workdir, mounts, env and annotations, nested or flat."""
-    settings = EdfSettings(
-        image="/store/x.sqsh",
-        workdir="/here",
-        writable=False,
-        mounts=("/capstor", "/a:/b:ro"),
-        env={"PATH": "/mine", "A": "1"},
-        annotations={"com": {"hooks": {"cxi": {"enabled": True}}}, "com.x": "y"},
-    )
-    edf = generate(MANIFEST, DAINT, settings, "/w")
-    assert (edf.image, edf.workdir, edf.writable) == ("/store/x.sqsh", "/here", False)
-    assert edf.mounts == ("/w:/w", "/capstor:/capstor", "/a:/b:ro")
-    assert (edf.env["PATH"], edf.env["A"]) == ("/mine", "1")
-    assert edf.annotations == {"com.hooks.cxi.enabled": "true", "com.x": "y"}
+    assert "${" not in render(edf)
 
 
 @pytest.mark.parametrize(
@@ -107,24 +89,23 @@ def test_the_users_settings_are_written_and_win():
 )
 def test_the_image_is_named_by_what_is_surest(changes, options, image):
     """What was asked for, the registry's digest, the packed file, the unique tag."""
-    edf = generate(replace(MANIFEST, **changes), DAINT, EdfSettings(), "/w", **options)
+    edf = generate(replace(MANIFEST, **changes), DAINT, "/w", **options)
     assert edf.image == image
 
 
 def test_an_image_that_only_this_machine_has_is_told():
     """The EDF is written, but the cluster could not find the image: push, pack or copy."""
-    assert reach(MANIFEST, EdfSettings()) == ""
+    assert reach(MANIFEST) == ""
     local = replace(MANIFEST, repo_digest="")
-    assert "fcx image push" in reach(local, EdfSettings())
-    assert "--sqsh" in reach(replace(local, sqsh=Sqsh("/near/x.sqsh", "0")), EdfSettings())
-    assert reach(local, EdfSettings(), "/far/x.sqsh") == ""
-    assert reach(local, EdfSettings(image="/far/x.sqsh")) == ""
+    assert "fcx image push" in reach(local)
+    assert "--sqsh" in reach(replace(local, sqsh=Sqsh("/near/x.sqsh", "0")))
+    assert reach(local, "/far/x.sqsh") == ""
 
 
 def test_an_image_file_is_refused_for_sarus():
     """It takes references only."""
     with pytest.raises(UsageError, match="fcx image push"):
-        generate(MANIFEST, DAINT, EdfSettings(), sqsh="/x.sqsh", dialect="sarus")
+        generate(MANIFEST, DAINT, sqsh="/x.sqsh", dialect="sarus")
 
 
 @pytest.mark.parametrize("name", KNOWN_SITES)
@@ -135,7 +116,7 @@ def test_an_image_of_another_architecture_is_refused(name):
         refuse_architecture(MANIFEST, site)
         return
     with pytest.raises(ParityError, match="wanted amd64, found arm64.*--platform linux/amd64") as e:
-        generate(MANIFEST, site, EdfSettings())
+        generate(MANIFEST, site)
     assert e.value.exit_code == 3
 
 
@@ -143,14 +124,3 @@ def test_an_unknown_architecture_is_not_refused():
     """Nothing is known of a site that no one described."""
     refuse_architecture(MANIFEST, Site("mine"))
     refuse_architecture(replace(MANIFEST, architecture=""), DAINT)
-
-
-def test_which_build_an_edf_is_for_is_read_from_it():
-    """It stands on top, and stays there when the file is written again."""
-    head = header(replace(MANIFEST, build_id="b" * 64), DAINT, "1")
-    edf = generate(MANIFEST, DAINT, EdfSettings())
-    text = rewritten("", edf, head)
-    assert written_for(text) == written_for(rewritten(text, edf, head)) == "b" * 64
-    assert written_for(text.replace("\n", "\r\n")) == "b" * 64
-    assert written_for('image = "x"\n') == ""
-    assert written_for(rewritten("", edf, header(replace(MANIFEST, build_id=""), DAINT, "1"))) == ""

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from fcx.edf.check import check
 from fcx.edf.document import Edf
+from fcx.edf.handover import handed_over, missing
 from fcx.edf.index import Index
 from fcx.edf.merge import merged
 from fcx.edf.read import parse
 from fcx.edf.render import render
-from fcx.edf.rewrite import rewritten
 from fcx.edf.run import run_edf
 from fcx.edf.schema import KEYS
 from fcx.edf.toml import tomllib
@@ -251,31 +251,28 @@ def commented(draw: st.DrawFn) -> str:
 
 
 @quick
-@given(commented(), edfs, edfs)
-def test_rewriting_keeps_what_is_the_users_and_renews_what_is_not(text: str, one: Edf, two: Edf):
-    """Comments, order and values of the user survive; a second time changes nothing."""
+@given(commented(), edfs)
+def test_handing_over_keeps_what_is_the_users_and_leaves_what_is_not(text: str, added: Edf):
+    """Comments, order and values of the user survive, and what is added stands among them."""
     try:
         before = parse(text)
     except EdfError:
         return  # both forms of mounts, or of the annotations of one hook
-    base = {"base_environment": (), "devices": (), "other": {}}
-    for edf in (one, two):
-        parts = edf.values() | base | {"image": edf.image or "x"}
-        parts["annotations"] = {"com.hooks.cxi.enabled": "true"} if len(edf.env) % 2 else {}
-        wanted = Edf(**parts)
-        after = rewritten(text, wanted, ["made for a test"])
-        assert rewritten(after, wanted, ["made for a test"]) == after
-        theirs = [line for line in text.split("\n") if "#" in line and not line.endswith("# fcx")]
-        kept = [line for line in theirs if not line.startswith(("image", "mounts", '    "/a"'))]
-        place = -1
-        for line in kept:
-            place = after.index(line, place + 1)
-        result = parse(after)
-        assert result.image == wanted.image
-        assert set(wanted.mounts) <= set(result.mounts)
-        ours = wanted.annotations.get("com.hooks.cxi.enabled")
-        mine = "[annotations.com.hooks.cxi]" in text and "# cxi" in text
-        assert result.annotations.get("com.hooks.cxi.enabled") == ("no" if mine else ours)
-        assert result.env == {**wanted.env, **({"A": "1"} if "A" in before.env else {})}
-        assert ("/old:/old" in result.mounts) == ("/old:/old" in wanted.mounts)
-        text = after
+    parts = added.values() | {"base_environment": (), "devices": ()}
+    parts["annotations"] = {"com.hooks.cxi.enabled": "true"} if len(added.env) % 2 else {}
+    wanted = Edf(**parts)
+    after = handed_over(text, wanted, "own", ["made for a test"], "x")
+    theirs = [line for line in text.split("\n") if "#" in line and not line.endswith("# fcx")]
+    kept = [line for line in theirs if not line.startswith(("image", "mounts"))]
+    place = -1
+    for line in kept:
+        place = after.index(line, place + 1)
+    result = parse(after)
+    assert result.base_environment == ("own",)
+    assert result.image == wanted.image
+    assert missing(result, wanted) == []
+    mine = "[annotations.com.hooks.cxi]" in text and "# cxi" in text
+    ours = wanted.annotations.get("com.hooks.cxi.enabled")
+    assert result.annotations.get("com.hooks.cxi.enabled") == ("no" if mine else ours)
+    assert result.env == {**wanted.env, **({"A": "1"} if "A" in before.env else {})}
+    assert ("/old:/old" in result.mounts) == ("/old:/old" in wanted.mounts)

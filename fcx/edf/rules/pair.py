@@ -1,0 +1,39 @@
+"""The user's EDF beside fcx's own: it is to be based on that, and to leave the image to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import fixes
+from .context import ERROR, NOTE, Context, Hit
+
+
+def unused(context: Context) -> Iterator[Hit]:
+    """What `fcx edf write` writes has no effect where nothing is based on it."""
+    if context.generated is None or _is_taken(context):
+        return
+    own, others = Path(context.generated.file), context.edf.base_environment
+    what = f"it is not based on {own.name}, which lies beside it"
+    why = "so nothing of what `fcx edf write` says of the image counts"
+    fix = fixes.top("base_environment", [*others, own.stem] if others else own.stem)
+    fix += f"; or remove {own.name}, if this file is to stand by itself"
+    yield Hit(("base_environment",), "generated-unused", ERROR, what, why, fix)
+
+
+def another_image(context: Context) -> Iterator[Hit]:
+    """An image of the user's own stays when `fcx edf write` names that of the next build."""
+    if not (context.edf.image and context.generated and _is_taken(context)):
+        return
+    its = context.generated.image
+    over = "again" if context.edf.image == its else f"over that of the base, {its}"
+    what = f"image is set {over}"
+    why = "the image of the next build will not be taken then, whatever `fcx edf write` names"
+    yield Hit(("image",), "image-over-generated", NOTE, what, why, fixes.OUT)
+
+
+def _is_taken(context: Context) -> bool:
+    if context.generated is None:
+        return False
+    name = Path(context.generated.file).name
+    return any(Path(base.file).name == name for base in context.bases)
