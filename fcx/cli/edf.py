@@ -23,6 +23,9 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=Fa
 ManifestOption = Annotated[
     Path | None, typer.Option("--manifest", help="Manifest that `fcx image build` wrote.")
 ]
+OutputOption = Annotated[
+    Path | None, typer.Option(help="Your file; that of fcx lies beside it [edf/<name>.toml].")
+]
 SiteOption = Annotated[str, typer.Option("--site", help="System that the EDF is for, as daint.")]
 DialectOption = Annotated[
     str, typer.Option("--dialect", help="ce (srun --environment) or sarus (srun --edf).")
@@ -42,7 +45,7 @@ def write(
     working_dir: Annotated[
         str, typer.Option(help="Directory on the cluster that the executor works in.")
     ] = "",
-    output: Annotated[Path | None, typer.Option(help="File to write.")] = None,
+    output: OutputOption = None,
     sqsh: Annotated[str, typer.Option(help="Path of the packed image on the cluster.")] = "",
     dialect: DialectOption = "",
     as_json: JsonOption = False,
@@ -133,7 +136,8 @@ def render(
     that none of them has stay for the cluster, and are told on stderr.
     """
     from ..edf.lookup import finder
-    from ..edf.merge import merged
+    from ..edf.merge import merged_layers
+    from ..edf.pair import written_for
     from ..edf.read import read
     from ..edf.render import render, to_data
     from ..edf.variables import expanded, undefined
@@ -141,11 +145,12 @@ def render(
     given = dict(_definition(text) for text in define or [])
     image = _read(manifest).env if manifest else {}
     variables = {**os.environ, **image, **given}
-    whole = expanded(merged(read(_located(file)), finder(variables)), variables)
+    everything, layers = merged_layers(read(_located(file)), finder(variables))
+    whole, build_id = expanded(everything, variables), written_for(layers)
     if as_json:
         typer.echo(json.dumps(to_data(whole), indent=2, default=str))
     else:
-        typer.echo(render(whole), nl=False)
+        typer.echo(render(whole, f"build id:  {build_id}" if build_id else ""), nl=False)
     if missing := undefined(whole, variables):
         names = ", ".join(f"${{{name}}}" for name in missing)
         typer.echo(f"not set on this machine, left for the cluster: {names}", err=True)

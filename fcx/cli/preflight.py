@@ -38,7 +38,7 @@ PythonOption = Annotated[
 def preflight(
     edf: EdfOption = None,
     working_dir: Annotated[
-        str, typer.Option(help="Directory on the cluster [one of yours there].")
+        str, typer.Option(help="Directory on the cluster [fcx.toml's, else one of yours there].")
     ] = "",
     python: PythonOption = None,
     policy: Annotated[str, typer.Option(help="strict, minor or off.")] = "",

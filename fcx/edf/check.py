@@ -31,6 +31,7 @@ from .rules import (
     variables,
 )
 from .rules.context import ERROR, WARNING, Context, Hit
+from .rules.fixes import item
 from .schema import DIALECTS
 from .soundness import sound_part
 from .summary import summary
@@ -153,9 +154,19 @@ def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, tuple[Edf, ...]
         return None, tuple(found), [hit]
     if not absent:
         return whole, tuple(found), []
-    what = f"{', '.join(absent)} is not on this machine, so what it says was not checked"
+    return None, tuple(found), [_absent(edf, absent)]
+
+
+def _absent(edf: Edf, names: list[str]) -> Hit:
+    """What is said of bases that are not on this machine."""
+    what = f"{', '.join(names)} is not on this machine, so what it says was not checked"
     why = "it is looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
     fix = "check it on the cluster, or copy it to this machine"
-    if base_of(edf.file) in absent:
+    own, needle = base_of(edf.file), ""
+    by_path = [name for name in names if name.endswith(f"/{own}.toml")]
+    if own in names:
         why, fix = "`fcx edf write` writes it beside this file", "run `fcx edf write`"
-    return None, tuple(found), [Hit(_BASE, "base-absent", WARNING, what, why, fix)]
+    elif by_path:
+        needle, fix = by_path[0], item(own)
+        why = "a path is looked for in the folder that srun is called in, not beside this file"
+    return Hit(_BASE, "base-absent", WARNING, what, why, fix, needle)

@@ -116,4 +116,4 @@ def _unread(edf: Edf, added: Edf, settings: EdfSettings) -> str:
         if lacking
         else ""
     )
-    return f"[edf] of {CONFIG_NAME} is not read any more; {first}delete it from {CONFIG_NAME}"
+    return f"[edf] of {CONFIG_NAME} is not read any more; {first}delete [edf] from {CONFIG_NAME}"

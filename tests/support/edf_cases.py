@@ -276,6 +276,7 @@ CASES = [
     ("hook-absent", '[annotations.com.hooks.netstack]\nsource = "host"',
      '[annotations]\ncom.sarus.netstack = "host"', SARUS_ALONE),
     ("base-absent", 'base_environment = "absent"', "", {}),
+    ("base-absent", 'base_environment = "./x-generated.toml"', FINE, {}),
     # A user's file beside that of fcx's own.
     ("generated-unused", FINE, TAKEN, PAIR),
     ("generated-unused", '[env]\nA = "1"', TAKEN + '[env]\nA = "1"', PAIR),

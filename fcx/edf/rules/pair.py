@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import fixes
-from .context import ERROR, NOTE, Context, Hit
+from .context import ERROR, NOTE, WARNING, Context, Hit
 
 
 def unused(context: Context) -> Iterator[Hit]:
@@ -22,14 +22,19 @@ def unused(context: Context) -> Iterator[Hit]:
 
 
 def another_image(context: Context) -> Iterator[Hit]:
-    """An image of the user's own stays when `fcx edf write` names that of the next build."""
+    """An image of the user's own stays when `fcx edf write` names that of the next build.
+
+    It must be so where only the user knows the image's place; a pushed one fcx knows by itself.
+    """
     if not (context.edf.image and context.generated and _is_taken(context)):
         return
     its = context.generated.image
     over = "again" if context.edf.image == its else f"over that of the base, {its}"
     what = f"image is set {over}"
     why = "the image of the next build will not be taken then, whatever `fcx edf write` names"
-    yield Hit(("image",), "image-over-generated", NOTE, what, why, fixes.OUT)
+    pushed = context.manifest is not None and bool(context.manifest.repo_digest)
+    severity = WARNING if pushed and context.edf.image != its else NOTE
+    yield Hit(("image",), "image-over-generated", severity, what, why, fixes.OUT)
 
 
 def _is_taken(context: Context) -> bool:

@@ -12,6 +12,7 @@ from fcx.edf.document import Edf
 from fcx.edf.lookup import finder
 from fcx.edf.merge import merged
 from fcx.edf.read import parse, read
+from fcx.edf.run import run_edf
 from fcx.records import replace
 
 
@@ -74,7 +75,7 @@ def test_what_fcx_toml_adds_is_moved_once_and_said(project, fcx):
     edf = whole(path)
     assert edf.mounts == ("/capstor/me/work:/capstor/me/work", "/store:/store")
     assert edf.env["A"] == "1"
-    told = "warning: [edf] of fcx.toml is not read any more; delete it from fcx.toml\n"
+    told = "warning: [edf] of fcx.toml is not read any more; delete [edf] from fcx.toml\n"
     assert fcx("edf", "write")[2] == told
     path.write_text(path.read_text().replace('A = "1"\n', ""))
     assert "; env.A of it is not in " in fcx("edf", "write")[2]
@@ -148,6 +149,22 @@ def test_what_the_user_sets_anew_is_not_judged_where_fcx_wrote_it(project, fcx):
     code, out, err = fcx("edf", "write")
     assert (code, out) == (0, f"{path}: image /store/x.sqsh\n")
     assert "on this machine only" not in err
+    assert "note: image is set over that of the base" in err
+    (project / "edf" / "img.manifest.json").write_text(MANIFEST.to_json())
+    assert "warning: image is set over that of the base" in fcx("edf", "write")[2]
+
+
+def test_both_files_of_a_pair_are_checked_once(project, fcx):
+    """However they are named; fcx's own by itself too."""
+    local = replace(MANIFEST, repo_digest="").to_json()
+    (project / "edf" / "img.manifest.json").write_text(local)
+    fcx("edf", "write")
+    files = ["edf/img.toml", "edf/img-generated.toml"]
+    for chosen in (files, files[:1], files[1:]):
+        code, out, err = fcx("edf", "check", *chosen, "--dialect", "ce")
+        assert (code, out.count("[local-image]")) == (1, 1)
+        assert out.startswith("edf/img-generated.toml:")
+        assert err == "errors: 1, warnings: 0\n"
 
 
 @pytest.mark.parametrize("name", ["img-generated.toml", "img.toml"])
@@ -325,6 +342,15 @@ def test_render_merges_and_expands(project, fcx, monkeypatch):
     )
     code, out, _ = fcx("edf", "render", "base", "--json", "-D", "IMAGES=/s")
     assert json.loads(out) == {"image": "/s/x.sqsh", "mounts": ["/a:/a"]}
+
+
+def test_render_makes_one_file_of_a_pair_that_is_as_good(project, fcx):
+    """The build id is in it, so that it is known to be older than its image later."""
+    fcx("edf", "write")
+    code, out, _ = fcx("edf", "render", "img")
+    assert (code, parse(out)) == (0, whole(project / "edf" / "img.toml"))
+    (project / "one.toml").write_text(out)
+    assert run_edf(project / "one.toml", "/w").build_id == "b" * 64
 
 
 def test_render_tells_what_is_wrong_with_its_place(project, fcx):
