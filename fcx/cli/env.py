@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import ParityError
+from ..errors import ParityError, UsageError
 from .options import JsonOption
 
 if TYPE_CHECKING:
+    from ..venv.journal import Lack
     from ..venv.sync import Prepared, Request, Synced
     from ..venv.wanted import Wanted
 
@@ -63,6 +65,8 @@ def sync(
     from ..venv.sync import sync as synchronise
     from ..venv.wanted import wanted
 
+    if sum(map(bool, (manifest, name, remote))) > 1:
+        raise UsageError("--manifest, --name and --remote each say what to follow: give one.")
     settings = Settings.load()
     followed = wanted(settings, file=manifest, name=name, remote=remote)
     folder = (venv or settings.root / VENV).resolve()
@@ -71,7 +75,7 @@ def sync(
         typer.echo(_followed(followed, request))
     if dry_run:
         planned = prepare(request, fetch=False)
-        _show(_planned(planned), _plan_lines(planned, done=False), as_json=as_json)
+        _show(_planned(planned), _lines(planned, dict(planned.plan.lacks)), as_json=as_json)
         return
     done = synchronise(request, settings, lambda text: typer.echo(text, err=True))
     _show(_outcome(done), _outcome_lines(done), as_json=as_json)
@@ -106,28 +110,27 @@ def _planned(prepared: Prepared) -> dict[str, Any]:
     }
 
 
-def _plan_lines(prepared: Prepared, *, done: bool) -> list[str]:
-    """A line for each change."""
-    plan, python = prepared.plan, prepared.python
-    lines = [f"  {'made' if done else 'make'} with {python.executable}"] if python else []
+def _lines(prepared: Prepared, lacks: Mapping[str, Lack]) -> list[str]:
+    """A line for each change, and one for each release that is not to be had."""
+    plan, python, name = prepared.plan, prepared.python, prepared.request.manifest.name
+    lines = [f"  = Python {python.version}, {python.executable}"] if python else []
     for change in plan.install:
         over = f"{change.found} -> " if change.found else ""
-        lines.append(f"  {'~' if over else '+'} {change.name} {over}{change.version}")
+        if change.name not in lacks:
+            lines.append(f"  {'~' if over else '+'} {change.name} {over}{change.version}")
     lines += [f"  - {name}" for name in plan.remove]
     lines += ["  + this fcx, and what it needs"] if prepared.fcx else []
-    if not done:
-        lines += [_lacking(name, lack.version, lack.reason) for name, lack in plan.lacks]
-    return lines or ["  nothing to do"]
-
-
-def _lacking(name: str, version: str, reason: str) -> str:
-    return f"warning: {name} {version} of the image is not there: {reason}"
+    lines = ["  nothing to do"] if prepared.idle else lines
+    return lines + [
+        f"warning: {one} {lack.version} of {name} is not there: {lack.reason}"
+        for one, lack in lacks.items()
+    ]
 
 
 def _outcome(done: Synced) -> dict[str, Any]:
     return {
         **_planned(done.prepared),
-        "python": done.python,
+        "python": done.python.version,
         "lacks": {name: lack.reason for name, lack in done.lacks.items()},
         "notes": list(done.notes),
         "passed": done.verdict.passed,
@@ -135,17 +138,10 @@ def _outcome(done: Synced) -> dict[str, Any]:
 
 
 def _outcome_lines(done: Synced) -> list[str]:
-    failed = set(done.lacks)
-    lines = [
-        line
-        for line in _plan_lines(done.prepared, done=True)
-        if not (line.startswith("  ") and line.split()[1:2] and line.split()[1] in failed)
-    ]
-    lines += [_lacking(name, lack.version, lack.reason) for name, lack in done.lacks.items()]
-    lines += [f"note: {note}" for note in done.notes]
+    lines = _lines(done.prepared, done.lacks) + [f"note: {note}" for note in done.notes]
     if not done.verdict.passed:
         return [*lines, done.verdict.text()]
-    folder = done.prepared.request.folder
-    activate = "" if done.prepared.target.own else f": . {shlex.quote(str(folder))}/bin/activate"
-    lacks = f" but for {len(done.lacks)} distributions" if done.lacks else ""
-    return [*lines, f"It equals the image{lacks}{activate}"]
+    folder, name = done.prepared.request.folder, done.prepared.request.manifest.name
+    activate = "" if done.prepared.target.own else f": . {shlex.quote(f'{folder}/bin/activate')}"
+    lacks = f" but for {', '.join(done.lacks)}" if done.lacks else ""
+    return [*lines, f"It equals {name}{lacks}{activate}"]

@@ -30,9 +30,9 @@ class Fixes:
         """For these two sides."""
         buildable = manifest.origin == "built" if manifest else bool(remote.build_id)
         executable = remote.python.executable or "python3"
-        source = "--remote"
-        if manifest and manifest.python.version == remote.python.version:
-            source = f"--name {shlex.quote(manifest.name)}"
+        source = "--remote"  # a place that was just seen
+        if isinstance(remote, Manifest):
+            source = f"--name {shlex.quote(remote.name)}"
         if caller is None:
             return cls(executable, buildable, manifest, source=source)
         mine = caller.python

@@ -265,7 +265,7 @@ class Gate:
         """
         question = self.question
         remote = Snapshot.from_probe(dict(probe))
-        self.facts.store(last_seen(project_root()), remote.to_json())
+        self._note(remote)
         digests = (question.edf_digest, edf) if question.edf_digest else None
         verdict = question.judge(remote, digests)
         if not verdict.passed:
@@ -292,9 +292,15 @@ class Gate:
             return found[1]
         place = judged.remote if judged else self.question.manifest
         verdict = self.question.judge_task(requirements, place)
+        if judged and not verdict.passed:
+            self._note(judged.remote)
         if place is not None:
             self._tasks[key] = requirements, verdict
         return verdict
+
+    def _note(self, remote: Snapshot) -> None:
+        """So that the client can follow what it was held against, be it passed or refused."""
+        self.facts.store(last_seen(project_root()), remote.to_json())
 
     def refuse_task(self, requirements: Requirements) -> None:
         """Raise ParityError for a task that cannot run in the known remote side."""

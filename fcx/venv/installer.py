@@ -9,9 +9,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import VenvError
@@ -37,18 +39,24 @@ class Installer:
     env: dict[str, str]
 
     @classmethod
-    def of(cls, python: Path, own: Path, *, has_pip: bool) -> Installer:
-        """For the environment of an interpreter; ``own`` is the one that runs fcx.
+    def of(cls, python: Path, *, has_pip: bool) -> Installer:
+        """For the environment of an interpreter; where that has no pip, by the pip of fcx's own.
 
-        Where it has no pip, fcx's own takes care of it.
+        Raises VenvError where there is neither.
         """
         env = {name: value for name, value in os.environ.items() if not _DROPPED.match(name)}
         env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
-        pip = [str(python if has_pip else own), "-m", "pip"]
         if uv():
-            return cls((uv(), "pip"), ("--python", str(python)), {**env, **for_uv(env, pip)})
-        elsewhere = () if has_pip else ("--python", str(python))
-        return cls((*pip, *elsewhere), (), env)
+            index = for_uv(env, python.parents[1])
+            return cls((uv(), "pip"), ("--python", str(python)), {**env, **index})
+        if has_pip:
+            return cls((str(python), "-m", "pip"), (), env)
+        if find_spec("pip") is None:
+            raise VenvError(
+                f"Nothing here installs into {python}: there is no uv in PATH, and neither that "
+                f"environment nor fcx's own has a pip. `{python} -m ensurepip` may put one there."
+            )
+        return cls((sys.executable, "-m", "pip", "--python", str(python)), (), env)
 
     def install(self, changes: Sequence[Change]) -> list[tuple[Change, str]]:
         """Put releases in; those that cannot be had, and why. Raises VenvError for an outage."""
@@ -62,10 +70,10 @@ class Installer:
         half = len(changes) // 2
         return self.install(changes[:half]) + self.install(changes[half:])
 
-    def install_with_needs(self, wanted: Sequence[str], pins: Sequence[str]) -> str:
+    def install_with_needs(self, wanted: Sequence[str], pins: Sequence[str], *more: str) -> str:
         """Put something in with all that it needs, under constraints; why it cannot be."""
         with _file(pins) as constraints:
-            return self._try(list(wanted), "--constraint", constraints.name)
+            return self._try(list(wanted), "--constraint", constraints.name, *more)
 
     def remove(self, names: Sequence[str]) -> None:
         """Take distributions out. Raises VenvError."""
@@ -93,7 +101,7 @@ class Installer:
             return ""
         told = done.stderr or done.stdout
         said: list[str] = _SAID.findall(told) or [told.strip()[-300:]]
-        why = said[-1].strip()
+        why = said[-1].strip().rstrip(".")
         if _ELSEWHERE.search(told):
             raise VenvError(
                 f"The index of distributions does not answer, or there is no room: {why}. What was "

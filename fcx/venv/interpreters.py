@@ -16,13 +16,15 @@ from pathlib import Path
 
 from ..errors import UsageError
 
-_ASKED = "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3])"
+_ASKED = (
+    "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3] + sys.abiflags)"
+)
 ANSWERING = 20.0  # seconds that an interpreter may take to say what it is
 
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter, and who has it."""
+    """An interpreter, and who has it; ``version`` ends in ``t`` where it is free-threaded."""
 
     executable: Path
     version: str
@@ -32,7 +34,8 @@ class Python:
 def find_python(version: str, *, fetch: bool, compile_it: bool = False) -> Python:
     """A CPython of that version, else of its minor version. Raises UsageError without one.
 
-    ``fetch``: let uv download it. ``compile_it``: let pyenv install it.
+    ``version`` as pyenv and uv spell it: ``3.13.0t`` is free-threaded. ``fetch``: let uv download
+    it. ``compile_it``: let pyenv install it.
     """
     found = list(_candidates(version))
     exact = next((one for one in found if one.version == version), None)
@@ -43,7 +46,13 @@ def find_python(version: str, *, fetch: bool, compile_it: bool = False) -> Pytho
         exact = _fetched(version)
     if exact is None and not found:
         raise UsageError(_missing(version))
-    return exact or max(found, key=lambda one: [int(part) for part in one.version.split(".")])
+    return exact or max(found, key=lambda one: likeness(one.version, version))
+
+
+def likeness(version: str, wanted: str) -> tuple[bool, list[int]]:
+    """First whether it is built alike, then how new it is."""
+    numbers = [int(part) for part in version.rstrip("td").split(".")]
+    return version.lstrip("0123456789.") == wanted.lstrip("0123456789."), numbers
 
 
 def _candidates(version: str) -> Iterator[Python]:
@@ -68,7 +77,8 @@ def _places(version: str) -> Iterator[tuple[Path, str]]:
         if told:
             yield Path(told), "uv"
     for folder in _path():
-        yield Path(folder, f"python{minor}"), "PATH"
+        for name in (f"python{minor}", f"python{minor}t"):
+            yield Path(folder, name), "PATH"
     yield Path(sys.base_prefix, f"bin/python{minor}"), "the Python that runs fcx"
 
 
@@ -141,7 +151,7 @@ def _run(command: list[str], *, shown: bool = False, seconds: float | None = Non
 
 def minor_of(version: str) -> str:
     """``3.12`` of ``3.12.1``."""
-    return ".".join(version.split(".")[:2])
+    return ".".join(version.split(".")[:2]).rstrip("td")
 
 
 def _missing(version: str) -> str:

@@ -118,7 +118,7 @@ def _refused(change: Change, manifest: Manifest) -> Lack | None:
     if change.name not in manifest.origins or _PUBLIC.fullmatch(change.url):
         return None
     where = change.url or "a place that it does not tell"
-    return Lack(change.version, f"the image has it from {where}: install it from its source")
+    return Lack(change.version, f"{manifest.name} has it from {where}: install it from its source")
 
 
 def _known(change: Change, known: Mapping[str, Lack]) -> Lack | None:

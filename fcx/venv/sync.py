@@ -12,7 +12,6 @@ fcx has its way, for without it nothing could be submitted, and that is said.
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from ..errors import ParityError, UsageError, VenvError
 from ..install import NAME
 from ..parity.compare import compare
 from ..parity.manifest import Manifest
+from ..parity.snapshot import Interpreter
 from ..parity.verdict import Verdict
 from ..parity.versions import same
 from .installer import Installer, make
@@ -70,7 +70,7 @@ class Synced:
     """What was done, what was not to be had, and how the environment stands to the image."""
 
     prepared: Prepared
-    python: str  # the version that is there
+    python: Interpreter  # that is there
     lacks: Mapping[str, Lack]
     notes: tuple[str, ...]
     verdict: Verdict
@@ -86,8 +86,9 @@ def prepare(request: Request, *, fetch: bool) -> Prepared:
     target = Target.look(request.folder)
     python = None
     if _is_made(request, target):
-        wanted = request.manifest.python.version
-        python = find_python(wanted, fetch=fetch, compile_it=request.compile_python and fetch)
+        wanted = request.manifest.python
+        spelt = f"{wanted.version}{wanted.abi}"
+        python = find_python(spelt, fetch=fetch, compile_it=request.compile_python and fetch)
     return _prepared(request, target, python)
 
 
@@ -114,8 +115,8 @@ def sync(request: Request, settings: Settings, tell: Tell) -> Synced:
     verdict = compare(
         settings.parity.policy, remote=request.manifest, caller=found, rules=settings.parity
     )
-    notes += _remarks(request.manifest, found.python.version)
-    return Synced(prepared, found.python.version, lacks, tuple(notes), verdict)
+    notes += _remarks(request.manifest, found.python)
+    return Synced(prepared, found.python, lacks, tuple(notes), verdict)
 
 
 def _with_python(prepared: Prepared, tell: Tell) -> Prepared:
@@ -135,18 +136,37 @@ def _with_python(prepared: Prepared, tell: Tell) -> Prepared:
 def _changed(prepared: Prepared, tell: Tell) -> tuple[dict[str, Lack], list[str]]:
     """Put in, take out; what could not be had, and what does not go together."""
     plan, target, request = prepared.plan, prepared.target, prepared.request
+    there = target.found.distributions if target.found else {}
+    installer = Installer.of(target.python, has_pip="pip" in there)
+    if target.own:
+        plan = _harmless(plan, installer, pins(request.manifest, dict(plan.lacks)))
     names = {change.name for change in plan.install} | ({*closure()} if prepared.fcx else set())
     journal = records.replace(target.journal, busy=tuple(sorted(names))).write(target.folder)
-    there = target.found.distributions if target.found else {}
-    installer = Installer.of(target.python, Path(sys.executable), has_pip="pip" in there)
     installer.remove(plan.remove)
     if plan.install:
-        tell(f"Installing {len(plan.install)} distributions of the image ...")
+        tell(f"Installing {len(plan.install)} distributions ...")
     lacks = {**dict(plan.lacks), **_installed(installer, plan)}
     digest = _put_fcx(prepared, installer, pins(request.manifest, lacks), tell)
     lacks |= _moved(request, lacks)
     records.replace(journal, busy=(), lacks=lacks, fcx=digest or journal.fcx).write(target.folder)
     return lacks, installer.complaints()
+
+
+def _harmless(plan: Plan, installer: Installer, held: list[str]) -> Plan:
+    """Where fcx runs: without releases that it could not do with, not even for a moment.
+
+    Killed in that moment, it could not be run again to repair itself.
+    """
+    if not installer.install_with_needs(requirements(), held, "--dry-run"):
+        return plan
+    needed = closure() - {"dill"}
+    lacks = [
+        (one.name, Lack(one.version, f"{one.found or 'none'} is there: fcx needs that"))
+        for one in plan.install
+        if one.name in needed
+    ]
+    kept = tuple(one for one in plan.install if one.name not in needed)
+    return replace(plan, install=kept, lacks=(*plan.lacks, *lacks))
 
 
 def _installed(installer: Installer, plan: Plan) -> dict[str, Lack]:
@@ -162,17 +182,15 @@ def _installed(installer: Installer, plan: Plan) -> dict[str, Lack]:
 
 def _put_fcx(prepared: Prepared, installer: Installer, held: list[str], tell: Tell) -> str:
     """Put fcx in, or where it runs see that it still has what it needs; the wheel's digest."""
-    target, digest = prepared.target, ""
-    wanted = requirements()
-    if not target.own:
-        if not prepared.fcx:
-            return ""
+    target, digest, wanted = prepared.target, "", requirements()
+    if prepared.fcx:
+        tell("Installing this fcx, and what it needs ...")
         wheel = Wheel.running()
-        url = wheel.put(target.folder).as_uri()
-        wanted, digest = [f"{NAME} @ {url}"], wheel.digest
+        wanted, digest = [f"{NAME} @ {wheel.put(target.folder).as_uri()}"], wheel.digest
         if target.found and NAME in target.found.distributions:
             installer.remove([NAME])  # of one version, and yet another
-    tell("Installing this fcx, and what it needs ...")
+    elif not target.own:
+        return ""
     needed = closure()
     free = [pin for pin in held if pin.partition("==")[0] not in needed]
     why = installer.install_with_needs(wanted, held)
@@ -244,20 +262,22 @@ def _is_made(request: Request, target: Target) -> bool:
         return True
     has = f"Python {found.python.version}" if found else "a Python that does not run"
     raise UsageError(
-        f"{folder} has {has}, the image {wanted.version}, and fcx did not make it. --clear makes it "
-        f"anew, and what is in it is lost; --venv .venv-{wanted.minor} makes another beside it."
+        f"{folder} has {has}, {request.manifest.name} has {wanted.version}, and fcx did not make "
+        "that environment. --clear makes it anew, and what is in it is lost; "
+        f"--venv .venv-{wanted.minor} makes another beside it."
     )
 
 
-def _remarks(manifest: Manifest, found: str) -> list[str]:
+def _remarks(manifest: Manifest, found: Interpreter) -> list[str]:
     """What is not quite the same, and passes."""
-    remarks = []
-    if not same(found, manifest.python.version):
+    remarks, wanted = [], manifest.python
+    if not same(found.version, wanted.version) or found.abi != wanted.abi:
         remarks.append(
-            f"Python {found} is there, the image has {manifest.python.version}: parity takes it "
-            "unless it is strict. With that one on this machine, --clear makes it anew."
+            f"Python {found.version}{found.abi} is there, {manifest.name} has "
+            f"{wanted.version}{wanted.abi}: parity takes it unless it is strict. With that one on "
+            "this machine, --clear makes it anew."
         )
     its = manifest.distributions.get(NAME)
     if its and not same(its, version()):
-        remarks.append(f"The image has fcx {its}; here it is {version()}, the one that runs.")
+        remarks.append(f"{manifest.name} has fcx {its}; here it is {version()}, the one that runs.")
     return remarks

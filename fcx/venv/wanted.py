@@ -19,7 +19,7 @@ from ..parity.snapshot import Snapshot
 from ..spoken import ago
 from ..state.facts import Facts
 
-REMOTE = "remote"  # what a place without a manifest is called
+REMOTE = "the remote side"  # what a place without a manifest is called
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from parity.sides import laptop, manifest, snapshot
 
 from fcx.config import ExecutorSettings, ParitySettings, Settings
 from fcx.errors import ConfigError, ParityError, UsageError
-from fcx.parity.gate import Gate, Question
+from fcx.parity.gate import Gate, Question, client_snapshot
+from fcx.payload.requirements import Requirements
 from fcx.records import plain
 from fcx.state.facts import Facts
-from fcx.venv.indexes import for_uv, translated
-from fcx.venv.interpreters import find_python
+from fcx.venv.indexes import for_uv
+from fcx.venv.interpreters import find_python, likeness
 from fcx.venv.own import closure
 from fcx.venv.wanted import wanted
 
@@ -61,6 +63,20 @@ def test_a_remote_side_that_was_refused_is_remembered(project: Settings):
         wanted(short, remote=True)
 
 
+def test_the_remote_side_that_refused_a_task_is_the_one_that_is_followed(project: Settings):
+    """Though another was seen after it."""
+    needs = Requirements(frozenset({"numpy"}), installed={"numpy": {"numpy": "1.26.4"}})
+    gates = [Gate(Question("minor", system), Facts()) for system in ("one", "two")]
+    own = plain(client_snapshot())
+    for number, gate in enumerate(gates):
+        there = {**own["distributions"], "numpy": f"2.{number}.0"}
+        modules = {**own["modules"], "names": [*own["modules"]["names"], "numpy"]}
+        gate.admit({**own, "schema": 1, "distributions": there, "modules": modules}, None)
+    with pytest.raises(ParityError):
+        gates[0].refuse_task(needs)
+    assert wanted(project).manifest.distributions["numpy"] == "2.0.0"
+
+
 def test_a_damaged_memory_is_as_good_as_none(project: Settings):
     """And says what to do."""
     for value in ("{", [], json.dumps({**plain(laptop()), "schema": 99})):
@@ -77,6 +93,13 @@ def test_the_patch_of_the_image_is_taken_where_it_is():
     assert find_python(f"{minor}.99", fetch=False).version.startswith(f"{minor}.")
 
 
+def test_a_free_threaded_python_is_another():
+    """Of one minor version the one that is built alike comes first, then the newest."""
+    found = ["3.13.1", "3.13.0t", "3.13.10", "3.13.9t"]
+    assert max(found, key=lambda one: likeness(one, "3.13.5t")) == "3.13.9t"
+    assert max(found, key=lambda one: likeness(one, "3.13.5")) == "3.13.10"
+
+
 def test_a_python_that_is_nowhere_is_said():
     """With what to install."""
     with pytest.raises(UsageError, match=r"no Python 3\.99.*Install uv"):
@@ -84,23 +107,31 @@ def test_a_python_that_is_nowhere_is_said():
 
 
 def test_uv_is_told_what_pip_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A variable before a file; whoever has told uv is left alone."""
+    """A variable before a file, the environment's own file last; whoever told uv is left alone."""
     monkeypatch.chdir(tmp_path)
-    listing = (
-        ":env:.index-url='https://mine.example/simple'\nglobal.index-url='https://a.example'\n"
-        "global.find-links='\\n/a\\n/b'\nglobal.timeout='3'\nglobal.extra-index-url='https://b.example'\n"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("fcx.venv.indexes.SYSTEM", tmp_path / "none")
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip/pip.conf").write_text(
+        "[global]\nindex-url = https://a.example\ntimeout = 3\nfind-links =\n    /a\n    /b\n"
+        "[install]\nextra-index-url = https://b.example\n"
     )
-    assert translated(listing) == {
+    home = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_CONFIG_DIRS": str(tmp_path / "none")}
+    told = for_uv({**home, "PIP_INDEX_URL": "https://mine.example/simple"}, tmp_path)
+    assert told == {
         "UV_DEFAULT_INDEX": "https://mine.example/simple",
         "UV_INDEX": "https://b.example",
         "UV_FIND_LINKS": "/a,/b",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
-    program = ["sh", "-c", 'echo "global.index-url=\'https://a.example\'"', "pip"]
-    home = {"XDG_CONFIG_HOME": str(tmp_path)}
-    assert for_uv(home, program) == {"UV_DEFAULT_INDEX": "https://a.example"}
-    assert for_uv({**home, "UV_INDEX_URL": "https://c.example"}, program) == {}
+    (tmp_path / "pip.conf").write_text("[global]\nindex-url = https://c.example\n")
+    assert for_uv(home, tmp_path)["UV_DEFAULT_INDEX"] == "https://c.example"
+    assert for_uv({**home, "PIP_CONFIG_FILE": os.devnull}, tmp_path) == {}
+    (tmp_path / "pip/pip.conf").write_text("not a file of settings\n")
+    assert for_uv(home, tmp_path) == {"UV_DEFAULT_INDEX": "https://c.example"}
+    assert for_uv({**home, "UV_INDEX_URL": "https://d.example"}, tmp_path) == {}
     (tmp_path / "uv.toml").write_text("")
-    assert for_uv(home, program) == {}
+    assert for_uv(home, tmp_path) == {}
 
 
 def test_what_fcx_needs_is_everything_that_it_imports():
