@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from .manifest import Manifest
+from .origins import origins, remark, requirement
 from .snapshot import Snapshot
 from .tools import Environment
 
@@ -22,6 +24,8 @@ class Fixes:
     manifest: Manifest | None = None  # of the remote image
     environment: Environment = UNKNOWN  # the caller's
     source: str = "--remote"  # what `fcx env sync` is to follow
+    mine: Mapping[str, str] = field(default_factory=dict)  # URLs of the caller's distributions
+    theirs: Mapping[str, str] = field(default_factory=dict)  # and of the remote ones
 
     @classmethod
     def of(
@@ -34,22 +38,24 @@ class Fixes:
         if isinstance(remote, Manifest):
             source = f"--name {shlex.quote(remote.name)}"
         if caller is None:
-            return cls(executable, buildable, manifest, source=source)
+            return cls(executable, buildable, manifest, source=source, theirs=origins(remote))
         mine = caller.python
         virtual = mine.prefix != mine.base_prefix
         own = Environment(caller.live.tool, mine.executable, mine.prefix, virtual)
-        return cls(executable, buildable, manifest, own, source)
+        return cls(executable, buildable, manifest, own, source, origins(caller), origins(remote))
 
     def install(self, name: str, version: str) -> str:
         """Put a version of a distribution into the caller's environment."""
-        return self.environment.install(f"{name}=={version}")
+        wanted = requirement(name, version, self.theirs)
+        return self.environment.install(wanted) + remark(name, version, self.theirs)
 
     def add(self, name: str, version: str = "") -> str:
         """Install a distribution in the image, or in the remote environment."""
-        wanted = shlex.quote(f"{name}=={version}" if version else name)
+        wanted = shlex.quote(requirement(name, version, self.mine))
+        note = remark(name, version, self.mine)
         if self.buildable:
-            return f"echo {wanted} >> containers/requirements.txt && {self.rebuild()}"
-        return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {wanted}"
+            return f"echo {wanted} >> containers/requirements.txt && {self.rebuild()}{note}"
+        return f"on the cluster: {shlex.quote(self.remote_python)} -m pip install {wanted}{note}"
 
     def follow(self, version: str, *, anew: bool = False) -> str:
         """Have the client follow the remote side: in its own environment, or in one beside it.
@@ -80,9 +86,10 @@ class Fixes:
         """Put the files back that the metadata of a distribution speak of."""
         if self.buildable:
             return self.rebuild(" --no-cache")
-        wanted = shlex.quote(f"{name}=={version}")
-        python = shlex.quote(self.remote_python)
-        return f"on the cluster: {python} -m pip install --force-reinstall --no-deps {wanted}"
+        wanted = shlex.quote(requirement(name, version, self.theirs))
+        note = remark(name, version, self.theirs)
+        again = f"{shlex.quote(self.remote_python)} -m pip install --force-reinstall --no-deps"
+        return f"on the cluster: {again} {wanted}{note}"
 
     def send(self, module: str) -> str:
         """Have a module that no distribution is known to have."""

@@ -20,7 +20,7 @@ class Environment:
 
     def install(self, *requirements: str) -> str:
         """The command that installs requirements such as ``dill==0.4.1``."""
-        if self.tool == "conda":
+        if self.tool == "conda" and not any(" @ " in one for one in requirements):
             wanted = (requirement.replace("==", "=") for requirement in requirements)
             return shlex.join(["conda", "install", "--prefix", self.prefix, *wanted])
         if self.tool == "uv":

@@ -58,6 +58,26 @@ class Row:
     second: str = ""  # the verdict after the fix
     ran: str = ""  # what the task did there, where it passed
 
+    def take(self, answer: Mapping[str, Any]) -> None:
+        """What a judgement came to: the first refusal, and whatever else it tells."""
+        if "error" in answer:
+            self.got, self.message = "error", answer["error"]
+            return
+        differences = answer["verdict"]["differences"] if "verdict" in answer else []
+        self.notes = tuple(one["code"] for one in differences)
+        refused = {one["code"]: one for one in differences if one["severity"] == "refuse"}
+        if not refused:
+            self.got = "passes"
+            return
+        one = refused.get(self.case.code) or next(iter(refused.values()))
+        self.got, self.fix = one["code"], one["fix"]
+        self.message = f"{one['what']}: wanted {one['wanted']}, found {one['found']}"
+
+    @property
+    def outcome(self) -> str:
+        """The verdict in a few words."""
+        return self.got if self.got == "passes" else f"{self.got}: {self.message}"
+
     @property
     def right(self) -> bool:
         """Whether all is as the table says."""

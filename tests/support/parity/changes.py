@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .environments import Place, interpreter
-from .wheels import metadata, stem, unpack
+from .wheels import PRIVATE, extract, file_name, metadata, stem, unpack
 
 Change = Callable[[Place], None]
 
@@ -21,6 +21,15 @@ def has(*wanted: str) -> Change:
     def change(place: Place) -> None:
         for one in wanted:
             unpack(place.stock.wheels, one, place.site)
+
+    return change
+
+
+def real(wanted: str) -> Change:
+    """A real distribution is installed, as the index has it."""
+
+    def change(place: Place) -> None:
+        extract(place.stock.real(wanted), place.site)
 
     return change
 
@@ -223,14 +232,18 @@ def by_conda(place: Place) -> None:
     (info / "direct_url.json").write_text(json.dumps(url))
 
 
-def from_url(url: str) -> Change:
-    """tiny was installed from a URL."""
+def private(place: Place) -> None:
+    """A tiny that no index has is installed."""
+    unpack(place.stock.private, f"tiny=={PRIVATE}", place.site)
+    by_url(place)
 
-    def change(place: Place) -> None:
-        text = json.dumps({"url": url.replace("{wheels}", place.stock.wheels.as_uri())})
-        (_info(place) / "direct_url.json").write_text(text)
 
-    return change
+def by_url(place: Place) -> None:
+    """tiny was installed from the URL of a wheel, which only the pip that did it knows."""
+    info = _info(place)
+    version = info.name.removesuffix(".dist-info").rpartition("-")[2]
+    url = f"{place.stock.served}/{file_name('tiny', version)}.whl"
+    (info / "direct_url.json").write_text(json.dumps({"url": url, "archive_info": {}}))
 
 
 def elsewhere(folder: str, wanted: str, *, known: bool = True) -> Change:

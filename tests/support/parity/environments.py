@@ -13,9 +13,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
+from threading import Thread
 
 import pip
 from cluster import bases
@@ -58,6 +60,12 @@ def interpreter(version: str) -> Path:
     return prefix / "bin" / f"python{version.rpartition('.')[0]}"
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Says nothing of what it serves."""
+
+    def log_message(self, *_: object) -> None: ...
+
+
 def is_current(version: str) -> bool:
     """Whether tasks run on it."""
     own = version in (OWN, "system")
@@ -75,6 +83,36 @@ class Stock:
     def wheels(self) -> Path:
         """The folder of all that can be installed."""
         return self.once("wheels", wheels.fill)
+
+    def real(self, wanted: str) -> Path:
+        """The wheel of a real distribution for the tests' own Python, which pip finds, too."""
+
+        def download(folder: Path) -> None:
+            quiet = ("--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:")
+            command = [sys.executable, "-m", "pip", "download", *quiet, "--dest", str(folder)]
+            subprocess.run([*command, wanted], check=True, env=quiet_env())
+            (wheel,) = folder.iterdir()
+            os.link(wheel, self.wheels / wheel.name)
+
+        (wheel,) = self.once(f"real-{wanted}", download).iterdir()
+        return wheel
+
+    @cached_property
+    def private(self) -> Path:
+        """A folder of wheels that no index has."""
+
+        def fill(folder: Path) -> None:
+            wheels.wheel(folder, "tiny", wheels.PRIVATE, wheels.CATALOGUE["tiny"][0])
+
+        return self.once("private", fill)
+
+    @cached_property
+    def served(self) -> str:
+        """The URL of that folder, for as long as this process lasts."""
+        handler = partial(Quiet, directory=str(self.private))
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
 
     @cached_property
     def programs(self) -> Path:

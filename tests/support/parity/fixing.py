@@ -116,7 +116,7 @@ BY_HAND: tuple[tuple[str, Callable[..., None]], ...] = (
     (r'^FirecrestExecutor\(\.\.\., include=\["(\w+)"\]\)', include),
     (r'^in fcx\.toml, \[parity\]: assume = \["(\w+)"\]', assume),
     (r"on the cluster: install the system package that has the module (\S+), or", whole_python),
-    (r"^fcx needs .*Python 3\.8 or later on the cluster", another_python),
+    (r"fcx needs .*Python 3\.8 or later on the cluster", another_python),
     (r"^echo (\S+) >> containers/requirements\.txt && fcx image build", rebuilt),
     (r"fcx image build", rebuilt),
     (r"^fcx env sync|^python3\.\d+ -m venv", followed),

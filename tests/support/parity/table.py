@@ -70,6 +70,17 @@ def between_pythons() -> Iterator[Case]:
         yield Case("Python 3.7", "fault 14", NOTHING, code="error", pythons=(OWN, old))
 
 
+def of_numpy() -> Iterator[Case]:
+    """Arrays in pickles, whose modules numpy 2 has renamed; for Pythons that both are made for."""
+    if OWN.rpartition(".")[0] not in ("3.10", "3.11", "3.12"):
+        return
+    array = "import numpy\nA = numpy.arange(4)\ndef f():\n    return A.sum()\n"
+    old, new = do.real("numpy==1.26.4"), do.real("numpy==2.2.6")
+    yield Case("numpy 2 on both sides", "numpy", array, (new,), (new,))
+    yield Case("numpy 2 here, 1 remotely", "numpy", array, (new,), (old,), "reference-version")
+    yield Case("numpy 1 here, 2 remotely", "numpy", array, (old,), (new,), "reference-version")
+
+
 VERSIONS = [
     Case("in a body, another patch", "fault 3", IN_BODY, (T120,), (T129,)),
     Case("in a body, another release", "fault 3", IN_BODY, (T120,), (T130,), "import-version"),
@@ -160,13 +171,16 @@ METADATA = [
     Case("a zipped egg of another release", "metadata", IN_BODY, (T120,), (T130, do.as_egg(zipped=True)), "import-version"),
     Case("a wheel on the path", "metadata", IN_BODY, (T120,), (do.zip_on_path("tiny==1.2.9"),)),
     Case("a wheel of another release on the path", "metadata", IN_BODY, (T120,), (do.zip_on_path("tiny==1.3.0"),), "import-version"),
+    Case("from a URL that no index has", "private index", IN_BODY, (T120,), (do.private,), "import-version"),
+    Case("from a URL that no index has, absent", "private index", IN_BODY, (do.private,), (), "import-missing"),
+    Case("from a URL that no index has, on both sides", "private index", IN_BODY, (do.private,), (do.private,)),
     Case("links into a store", "metadata", IN_BODY, (T120,), (T120, do.linked)),
     Case("installed as it stands", "fault 6", BY_REFERENCE, (T120,), (T120, do.in_place())),
     Case("installed as it stands, another release", "fault 6", BY_REFERENCE, (T120,), (T130, do.in_place()), "reference-version"),
     Case("installed as it stands, src layout", "fault 6", IN_BODY, (T120,), (T120, do.in_place("src"))),
     Case("installed by a finder", "fault 6", IN_BODY, (T120,), (T120, do.by_a_finder)),
     Case("installed by a finder, another release", "fault 6", IN_BODY, (T120,), (T130, do.by_a_finder), "import-version"),
-    Case("installed by a finder here", "fault 6", IN_BODY, (T120, do.by_a_finder), (T129,), runs=False),
+    Case("installed by a finder here", "fault 6", IN_BODY, (T120, do.by_a_finder), (T129,)),
     Case("installed by develop", "fault 6", IN_BODY, (T120,), (T120, do.developed)),
     Case("installed by develop, another release", "fault 6", IN_BODY, (T120,), (T130, do.developed), "import-version"),
     Case("a file of nobody's", "fault 5", body("import loose"), (do.file("{site}/loose.py"),), (), "import-missing"),
@@ -222,6 +236,7 @@ IMAGES = [
     Case("the image, strict, from inside", "fault 4", IN_BODY, (), policy="strict", image="tiny", inside=True),
     Case("other times, modes, byte code", "decision 17", IN_BODY, (T120,), (do.touched,), image="tiny"),
     Case("other times, modes, byte code, strict", "decision 17", IN_BODY, (), (do.touched,), policy="strict", image="tiny", inside=True),
+    Case("an image that asks for a GPU", "hazard 17", NOTHING, noted="no-gpu-driver", image="gpu"),
     Case("the image's own PYTHONPATH", "fault 7", body("import extra"), (do.file("{site}/extra.py"),), image="own path"),
     Case("the image's own PYTHONPATH, taken away", "fault 7", NOTHING, (), (env(PYTHONPATH="unset"),), "image-changed", image="own path"),
     Case("the image's own PYTHONPATH, replaced", "fault 7", NOTHING, (), (env(PYTHONPATH="/opt/env/project"),), "image-changed", image="own path"),
@@ -259,8 +274,19 @@ EDITED = [
     Case("another processor, no image known", "hazard 7", NOTHING, told={"arch": {"machine": "aarch64", "elf": "aarch64"}}),
     Case("an emulated processor", "hazard 7", NOTHING, noted="emulated", told={"arch": {"machine": "aarch64", "elf": "x86_64"}}),
     Case("another order of bytes", "hazard 7", NOTHING, (), (), "architecture", image="bare", told={"arch": {"machine": "s390x", "elf": "s390x"}}),
+    Case("without the lock of threads", "free-threaded", NOTHING, noted="python-abi", told={"python": {"abi": "t"}}),
     Case("another C library", "libc", NOTHING, told={"libc": "musl"}),
     Case("an answer of schema 0", "fault 5", NOTHING, code="error", told={"schema": 0}),
 ]  # fmt: skip
 
-TABLE = [*between_pythons(), *VERSIONS, *IMPORTS, *METADATA, *LIBRARY, *PLACES, *IMAGES, *EDITED]
+TABLE = [
+    *between_pythons(),
+    *of_numpy(),
+    *VERSIONS,
+    *IMPORTS,
+    *METADATA,
+    *LIBRARY,
+    *PLACES,
+    *IMAGES,
+    *EDITED,
+]

@@ -144,7 +144,7 @@ class Bench:
         """What the client's executor says of the remote side and the task."""
         if not is_current(self.remote.version):
             return {"error": self.not_started()}
-        found = {**self.asked(), **self.told}
+        found = told(self.asked(), self.told)
         given = {
             "manifest": self.manifest, "policy": self.case.policy, "parity": self.parity,
             "python": "" if self.manifest else str(self.remote.python), "remote": found,
@@ -189,6 +189,7 @@ class Bench:
 IMAGES: dict[str, tuple[Change, ...]] = {
     "bare": (),
     "tiny": (has("tiny==1.2.0"),),
+    "gpu": (env(NVIDIA_VISIBLE_DEVICES="all"),),
     "own path": (env(PYTHONPATH="{home}/own"), file("own/extra.py", "VALUE = 1\n")),
 }
 """The images of the table, by name: what is in them."""
@@ -200,11 +201,12 @@ def image_of(stock: Stock, name: str) -> tuple[Place, Manifest]:
     def build(folder: Path) -> None:
         made = built(folder / "root", stock, IMAGES[name])
         (folder / "manifest.json").write_text(described(made).to_json())
+        (folder / "env.json").write_text(json.dumps(made.env))
 
     folder = stock.once(f"image-{name}".replace(" ", "-"), build)
-    place = Place(folder / "root" / INSIDE.relative_to("/"), stock, contained=True)
-    if name == "own path":
-        IMAGES[name][0](place)
+    variables = json.loads((folder / "env.json").read_text())
+    own = folder / "root" / INSIDE.relative_to("/")
+    place = Place(own, stock, contained=True, env=variables)
     return place, Manifest.from_json((folder / "manifest.json").read_bytes())
 
 
@@ -221,6 +223,12 @@ def built(folder: Path, stock: Stock, changes: Iterable[Change]) -> Place:
 def edited(manifest: str, values: Mapping[str, Any]) -> str:
     """A manifest whose file was changed by hand."""
     return json.dumps({**json.loads(manifest), **values}) if values else manifest
+
+
+def told(found: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A probe's answer with values edited, some of them inside of others."""
+    inner = {k: {**found[k], **v} for k, v in values.items() if isinstance(v, dict)}
+    return {**found, **values, **inner}
 
 
 def described(image: Place) -> Manifest:
@@ -246,30 +254,14 @@ def settled(case: Case, folder: Path, stock: Stock) -> Row:
     bench = Bench(case, folder, stock)
     row = Row(case)
     answer = bench.judged()
-    _told(row, answer)
+    row.take(answer)
     if row.got == "passes" or case.edited:
         row.ran = bench.ran(answer) if case.runs else ""
         return row
     row.done = follow(row, bench)
     again = Row(case)
     answer = bench.judged()
-    _told(again, answer)
-    row.second = again.got if again.got == "passes" else f"{again.got}: {again.message}"
+    again.take(answer)
+    row.second = again.outcome
     row.ran = bench.ran(answer) if row.second == "passes" and case.runs else ""
     return row
-
-
-def _told(row: Row, answer: dict[str, Any]) -> None:
-    """Take over what a judgement came to: the first refusal, and whatever else it tells."""
-    if "error" in answer:
-        row.got, row.message = "error", answer["error"]
-        return
-    differences = answer["verdict"]["differences"]
-    row.notes = tuple(one["code"] for one in differences)
-    refused = {one["code"]: one for one in differences if one["severity"] == "refuse"}
-    if not refused:
-        row.got = "passes"
-        return
-    one = refused.get(row.case.code) or next(iter(refused.values()))
-    row.got, row.fix = one["code"], one["fix"]
-    row.message = f"{one['what']}: wanted {one['wanted']}, found {one['found']}"

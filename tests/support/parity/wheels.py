@@ -27,6 +27,9 @@ CATALOGUE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Name: (files, versions)."""
 
+PRIVATE = "7.1.0"
+"""A version of tiny that no index has."""
+
 DILL = "0.3.8"
 """A dill that is not the client's own."""
 
@@ -77,5 +80,10 @@ def fill(folder: Path) -> None:
 def unpack(folder: Path, wanted: str, site: Path) -> None:
     """Install ``name==version`` from the wheels in ``folder``, as pip lays it out."""
     name, _, version = wanted.partition("==")
-    with zipfile.ZipFile(folder / f"{file_name(name, version)}.whl") as made:
+    extract(folder / f"{file_name(name, version)}.whl", site)
+
+
+def extract(wheel_file: Path, site: Path) -> None:
+    """Install a wheel."""
+    with zipfile.ZipFile(wheel_file) as made:
         made.extractall(site)

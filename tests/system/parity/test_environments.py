@@ -6,7 +6,6 @@ comes of all of them.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from parity.table import TABLE
 from parity.trial import settled
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="session")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Stock:
-    """What environments are made of, in a folder that all workers of this run share."""
-    base = tmp_path_factory.getbasetemp()
-    return Stock((base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "parity-stock")
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)

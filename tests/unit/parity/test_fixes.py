@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -178,3 +179,40 @@ def test_credentials_guard_the_cluster(name):
         job = content["parity:cluster"]
         assert "FIRECREST_CLIENT_ID" in job["rules"][0]["if"]
         assert not any("preflight" in line for line in content["parity:image"]["script"])
+
+
+URL = "https://host.example/tiny-1.3.0-py3-none-any.whl"
+GIT = {"url": "https://host.example/tiny", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
+
+
+@pytest.mark.parametrize(
+    ("record", "version", "wanted", "remark"),
+    [
+        (None, "1.3.0", "tiny==1.3.0", ""),
+        (None, "1.3.0+cu121", "tiny==1.3.0+cu121", "--extra-index-url"),
+        ({"url": URL, "archive_info": {}}, "1.3.0", f"tiny @ {URL}", ""),
+        (GIT, "1.3.0", "tiny @ git+https://host.example/tiny@a1b2", ""),
+        ({"url": "file:///apps/tiny.whl"}, "1.3.0", "tiny==1.3.0", "it came from file:///apps/tiny.whl"),
+        ({"url": "file:///croot/tiny/work"}, "1.3.0", "tiny==1.3.0", ""),
+        ("{", "1.3.0", "tiny==1.3.0", ""),
+    ],
+)  # fmt: skip
+def test_what_no_index_has_is_taken_from_where_it_came(record, version, wanted, remark):
+    """On the side that has it; a shell takes the remark for a comment."""
+    text = record if isinstance(record, str) else json.dumps(record)
+    known = {"origins": {"tiny": text} if record else {}}
+    other, mine = snapshot({**known, "image/build_id": None}), laptop(known)
+    here = Fixes.of(other, laptop(), None).install("tiny", version)
+    there = Fixes.of(snapshot({"image/build_id": None}), mine, None).add("tiny", version)
+    again = Fixes.of(other, laptop(), None).reinstall("tiny", version)
+    for fix in (here, there, again):
+        assert shlex.split(fix, comments=True)[-1] == wanted
+        assert remark in fix
+        assert bool(remark) == ("  # " in fix)
+
+
+def test_conda_leaves_urls_to_pip():
+    """It knows none of them."""
+    known = {"origins": {"tiny": json.dumps({"url": URL})}}
+    fix = Fixes.of(snapshot(known), laptop({"live/tool": "conda"}), None).install("tiny", "1.3.0")
+    assert fix == f"/home/ada/.venv/bin/python -m pip install 'tiny @ {URL}'"
