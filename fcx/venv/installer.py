@@ -11,7 +11,8 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,7 +74,7 @@ class Installer:
     def install_with_needs(self, wanted: Sequence[str], pins: Sequence[str], *more: str) -> str:
         """Put something in with all that it needs, under constraints; why it cannot be."""
         with _file(pins) as constraints:
-            return self._try(list(wanted), "--constraint", constraints.name, *more)
+            return self._try(list(wanted), "--constraint", constraints, *more)
 
     def remove(self, names: Sequence[str]) -> None:
         """Take distributions out. Raises VenvError."""
@@ -92,7 +93,7 @@ class Installer:
 
     def _try(self, lines: list[str], *options: str) -> str:
         with _file(lines) as wanted:
-            return self._run("install", *options, "--requirement", wanted.name)
+            return self._run("install", *options, "--requirement", wanted)
 
     def _run(self, verb: str, *words: str) -> str:
         """Nothing, or why it failed. Raises VenvError for what would befall any other, too."""
@@ -119,12 +120,13 @@ class Installer:
             raise VenvError(f"{command[0]} does not run: {error.strerror}") from error
 
 
-def _file(lines: Sequence[str]) -> tempfile._TemporaryFileWrapper[str]:
-    """A file of requirements, for as long as it is open."""
-    file = tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8")  # noqa: SIM115 - the caller's
-    file.write("\n".join([*lines, ""]))
-    file.flush()
-    return file
+@contextmanager
+def _file(lines: Sequence[str]) -> Iterator[str]:
+    """The path of a file with these lines."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
+        file.write("\n".join([*lines, ""]))
+        file.flush()
+        yield file.name
 
 
 def make(folder: Path, python: Python) -> None:

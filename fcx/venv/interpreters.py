@@ -7,6 +7,7 @@ takes. uv may fetch one, in seconds; pyenv compiles, for minutes, and so only wh
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import UsageError, VenvError
 
 _ASKED = (
-    "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3] + sys.abiflags)"
+    "import sys; print(sys.implementation.name, '%d.%d.%d' % sys.version_info[:3] + sys.abiflags, "
+    "getattr(sys, '_base_executable', sys.executable), sep='\\n')"
 )
+FIND = ("python", "find", "--system", "--no-project", "--no-python-downloads")
 ANSWERING = 20.0  # seconds that an interpreter may take to say what it is
 
 
@@ -32,7 +35,7 @@ class Python:
 
 
 def find_python(version: str, *, fetch: bool, compile_it: bool = False) -> Python:
-    """A CPython of that version, else of its minor version. Raises UsageError without one.
+    """A CPython of that version, else of its minor version. Raises VenvError without one.
 
     ``version`` as pyenv and uv spell it: ``3.13.0t`` is free-threaded. ``fetch``: let uv download
     it. ``compile_it``: let pyenv install it.
@@ -45,14 +48,14 @@ def find_python(version: str, *, fetch: bool, compile_it: bool = False) -> Pytho
     if exact is None and fetch:
         exact = _fetched(version)
     if exact is None and not found:
-        raise UsageError(_missing(version))
+        raise VenvError(_missing(version))
     return exact or max(found, key=lambda one: likeness(one.version, version))
 
 
 def likeness(version: str, wanted: str) -> tuple[bool, list[int]]:
     """First whether it is built alike, then how new it is."""
-    numbers = [int(part) for part in version.rstrip("td").split(".")]
-    return version.lstrip("0123456789.") == wanted.lstrip("0123456789."), numbers
+    numbers = [int(part) for part in re.findall(r"\d+", version)]
+    return version.strip("0123456789.") == wanted.strip("0123456789."), numbers
 
 
 def _candidates(version: str) -> Iterator[Python]:
@@ -73,7 +76,7 @@ def _places(version: str) -> Iterator[tuple[Path, str]]:
     for path in sorted((_pyenv_root() / "versions").glob(f"{minor}*/bin/python")):
         yield path, "pyenv"
     for wanted in (version, minor):
-        told = _uv("python", "find", "--no-project", "--no-python-downloads", wanted)
+        told = _uv(*FIND, wanted)
         if told:
             yield Path(told), "uv"
     for folder in _path():
@@ -83,21 +86,25 @@ def _places(version: str) -> Iterator[tuple[Path, str]]:
 
 
 def _seen(path: Path, by: str) -> Python | None:
-    """What an interpreter says that it is; None if it is no CPython, or does not run."""
+    """What an interpreter says that it is; None if it is no CPython, or does not run.
+
+    Of an environment's, the one that it was made of: the environment may be about to go.
+    """
     if not path.is_file():
         return None
     try:
-        said = _run([str(path), "-I", "-c", _ASKED], seconds=ANSWERING).split()
-    except UsageError:
+        said = _run([str(path), "-I", "-c", _ASKED], seconds=ANSWERING).splitlines()
+    except VenvError:
         return None
-    return Python(path, said[1], by) if said[:1] == ["cpython"] and len(said) == 2 else None
+    known = said[:1] == ["cpython"] and len(said) == 3
+    return Python(Path(said[2]), said[1], by) if known else None
 
 
 def _fetched(version: str) -> Python | None:
     """The same from those who build them for uv; None where it has none, or may not."""
     if _uv("python", "install", version) is None:
         return None
-    told = _uv("python", "find", "--no-project", "--no-python-downloads", version)
+    told = _uv(*FIND, version)
     return _seen(Path(told), "uv") if told else None
 
 
@@ -112,14 +119,14 @@ def _uv(*words: str) -> str | None:
         return None
     try:
         return _run([uv(), *words])
-    except UsageError:
+    except VenvError:
         return None
 
 
 def _pyenv() -> str:
     found = shutil.which("pyenv") or _pyenv_root() / "bin/pyenv"
     if not Path(found).is_file():
-        raise UsageError("--install-python needs pyenv, and there is none in PATH.")
+        raise UsageError("--install-python needs pyenv, and there is none: leave it out.")
     return str(found)
 
 
@@ -135,7 +142,7 @@ def _path() -> list[str]:
 
 
 def _run(command: list[str], *, shown: bool = False, seconds: float | None = None) -> str:
-    """What a program prints. Raises UsageError with its words where it fails."""
+    """What a program prints. Raises VenvError with its words where it fails."""
     env = {**os.environ, "PATH": os.pathsep.join(_path())}
     output = None if shown else subprocess.PIPE
     try:
@@ -143,15 +150,16 @@ def _run(command: list[str], *, shown: bool = False, seconds: float | None = Non
             command, env=env, stdout=output, stderr=output, text=True, check=False, timeout=seconds
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise UsageError(f"{command[0]} does not run: {error}") from error
+        raise VenvError(f"{command[0]} does not run: {error}") from error
     if done.returncode:
-        raise UsageError(f"{' '.join(command)} failed: {(done.stderr or '').strip()}")
+        words = "it says why above" if shown else done.stderr.strip()
+        raise VenvError(f"{' '.join(command)} failed: {words}.")
     return (done.stdout or "").strip()
 
 
 def minor_of(version: str) -> str:
     """``3.12`` of ``3.12.1``."""
-    return ".".join(version.split(".")[:2]).rstrip("td")
+    return ".".join(re.findall(r"\d+", version)[:2])
 
 
 def _missing(version: str) -> str:

@@ -80,7 +80,7 @@ def prepare(request: Request, *, fetch: bool) -> Prepared:
     """See what has to be done; nothing is changed, and no network asked unless ``fetch``.
 
     Raises ParityError for an image that no client can follow, UsageError for an environment that
-    is not to be touched.
+    is not to be touched, VenvError where there is no Python for it.
     """
     _refuse_image(request.manifest)
     target = Target.look(request.folder)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import os
 import subprocess
-import threading
 import zipfile
 from functools import partial
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from distributions import Virtual, copy_of_the_repository, wheel_of
 from places import REPOSITORY
+from serving import serving
 
 from fcx.image.wheel import fcx_wheel
 
@@ -136,26 +135,3 @@ def test_no_file_names_the_other_project():
         path: path.read_text(encoding="utf-8") for path in REPOSITORY.glob("*.*") if path.is_file()
     }
     assert not [path for path, text in texts.items() if any(word in text for word in wrong)]
-
-
-class serving:
-    """A web server of this machine's own that hands out a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        handler = partial(Quiet, directory=str(folder))
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Writes no log."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
