@@ -29,6 +29,7 @@ _RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
 _SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
 _ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
 _ATTRIBUTE = re.compile(r'^([ ]*self\.\w+): "[^"]*"(?= = )', re.MULTILINE)
+_FIELD = re.compile(r'^([ ]+\w+): "[^"]*"(?= = |$)', re.MULTILINE)
 _INDENT = re.compile(r"^(?:[ ]{4})+(?![ ])", re.MULTILINE)
 _SPACES = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<=[^\w\s])[ ]+(?=\S)|(?<=\S)[ ]+(?=[^\w\s])"""
@@ -62,14 +63,23 @@ def _sources() -> dict[str, str]:
 
 def bare(text: str) -> str:
     """A source of ours without what only people and type checkers read, line by line."""
-    text = _DOCSTRING.sub(lambda found: f"{found[1]}0" + "\n" * found[0].count("\n"), text)
+    text = _DOCSTRING.sub(_undocumented, text)
     text = _TYPES_ONLY.sub(lambda found: "\n" * found[0].count("\n"), text)
     text = _COMMENT.sub("", text)
     text = _RETURNS.sub("):", text)
     text = _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
     text = _ATTRIBUTE.sub(r"\1", text)
+    text = _FIELD.sub(r'\1: "z"', text)
     text = _INDENT.sub(lambda found: " " * (len(found[0]) // 4), text)
     return _SPACES.sub(r"\1", text)
+
+
+def _undocumented(found: re.Match[str]) -> str:
+    """A docstring's lines, empty; where nothing else stands in its block, it stays a statement."""
+    lines = "\n" * found[0].count("\n")
+    rest = found.string[found.end() :].lstrip("\n")
+    alone = not re.match(rf"{found[1]}\S", rest)
+    return f"{found[1]}0{lines}" if alone else lines
 
 
 @cache

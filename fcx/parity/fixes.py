@@ -26,6 +26,7 @@ class Fixes:
     source: str = "--remote"  # what `fcx env sync` is to follow
     mine: Mapping[str, str] = field(default_factory=dict)  # URLs of the caller's distributions
     theirs: Mapping[str, str] = field(default_factory=dict)  # and of the remote ones
+    unlisted: tuple[str, ...] = ()  # of the caller's, those without a list of files
 
     @classmethod
     def of(
@@ -42,12 +43,14 @@ class Fixes:
         mine = caller.python
         virtual = mine.prefix != mine.base_prefix
         own = Environment(caller.live.tool, mine.executable, mine.prefix, virtual)
-        return cls(executable, buildable, manifest, own, source, origins(caller), origins(remote))
+        known = origins(caller), origins(remote), caller.unlisted
+        return cls(executable, buildable, manifest, own, source, *known)
 
     def install(self, name: str, version: str) -> str:
         """Put a version of a distribution into the caller's environment."""
         wanted = requirement(name, version, self.theirs)
-        return self.environment.install(wanted) + remark(name, version, self.theirs)
+        over = name in self.unlisted
+        return self.environment.install(wanted, over=over) + remark(name, version, self.theirs)
 
     def add(self, name: str, version: str = "") -> str:
         """Install a distribution in the image, or in the remote environment."""
@@ -153,7 +156,7 @@ class Fixes:
     def unshadowed(self, module: str, entry: str, remote: Snapshot | Manifest) -> str:
         """Have a module imported from where it was installed."""
         live = remote.live if isinstance(remote, Snapshot) else None
-        if live and entry in live.leaking_env.get("PYTHONPATH", "").split(":"):
+        if live and entry in live.pythonpath:
             return self.clear(
                 "PYTHONPATH", self.manifest.env.get("PYTHONPATH", "") if self.manifest else ""
             )

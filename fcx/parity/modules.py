@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .rules import Judge, Side
-from .snapshot import Modules
+from .snapshot import Modules, Snapshot
 from .versions import normal
 
 
@@ -15,8 +15,9 @@ def exists(judge: Judge, module: str, versions: Mapping[str, str]) -> bool:
     ``versions`` are the distributions that have it at the client. Their metadata alone prove
     nothing where folders list modules: those may be gone.
     """
-    has = any(name in judge.remote.distributions for name in versions)
     modules, top = judge.remote.modules, module.partition(".")[0]
+    gone = judge.remote.absent if isinstance(judge.remote, Snapshot) else ()
+    has = any(name in judge.remote.distributions and name not in gone for name in versions)
     if modules is None:
         return has or not versions
     if modules.providers is None:

@@ -66,7 +66,7 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
     if live.user_site:
         fix = clear("PYTHONNOUSERSITE", "1")
         yield judge.differ("user-site", "user site-packages", None, live.user_site, fix)
-    explained = {live.user_site, *live.leaking_env.get("PYTHONPATH", "").split(os.pathsep)}
+    explained = {live.user_site, *live.pythonpath}
     projects = [unquote(project) for project in remote.editable]
     for entry in live.foreign_sys_path:
         if any(within(entry, project) for project in projects):

@@ -67,6 +67,12 @@ class Live(Struct, frozen=True, kw_only=True):
     time: float
     tool: str = "pip"
 
+    @property
+    def pythonpath(self) -> frozenset[str]:
+        """The entries of PYTHONPATH as sys.path has them: an empty one is the working directory."""
+        text = self.leaking_env.get("PYTHONPATH", "")
+        return frozenset(one.rstrip("/") or self.cwd or "" for one in text.split(":") if text)
+
 
 class Processor(Struct, frozen=True):
     """What the kernel calls the processor, and what the interpreter's file was compiled for."""
@@ -136,6 +142,8 @@ class Snapshot(Struct, frozen=True):
     modules: Modules | None = None  # None: not known (an older fcx)
     content: Content | None = None  # None: not asked for
     editable: tuple[str, ...] = ()  # projects that are installed as they stand: paths of URLs
+    absent: tuple[str, ...] = ()  # of those, distributions whose folder is there no longer
+    unlisted: tuple[str, ...] = ()  # distributions that no tool can take out: no list of files
     origins: Mapping[str, str] = {}  # PEP 610's records of distributions that come from no index
 
     @property

@@ -18,11 +18,15 @@ class Environment:
     prefix: str
     virtual: bool
 
-    def install(self, *requirements: str) -> str:
-        """The command that installs requirements such as ``dill==0.4.1``."""
+    def install(self, *requirements: str, over: bool = False) -> str:
+        """The command that installs requirements such as ``dill==0.4.1``.
+
+        ``over``: what is there has no list of files, so that pip can only write over it.
+        """
         if self.tool == "conda" and not any(" @ " in one for one in requirements):
             wanted = (requirement.replace("==", "=") for requirement in requirements)
             return shlex.join(["conda", "install", "--prefix", self.prefix, *wanted])
-        if self.tool == "uv":
+        if self.tool == "uv" and not over:
             return shlex.join(["uv", "pip", "install", "--python", self.executable, *requirements])
-        return shlex.join([self.executable, "-m", "pip", "install", *requirements])
+        options = ["--ignore-installed", "--no-deps"] if over else []
+        return shlex.join([self.executable, "-m", "pip", "install", *options, *requirements])

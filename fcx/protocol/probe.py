@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # annotations are strings: typing is slow to import, and 3.6 
     from typing import Any, TypeVar
 
     T = TypeVar("T")
+    Listing = list[tuple[str, set[str]]]  # entries of the path, and the modules in them
+    Owners = Callable[[str], set[str]]
 
 SCHEMA = 1
 IMAGE_RECORD = "/etc/fcx/image.json"
@@ -49,13 +51,17 @@ SECRET = re.compile("TOKEN|SECRET|PASS|KEY|CREDENTIAL|AUTH", re.IGNORECASE)
 def snapshot() -> "dict[str, Any]":
     """Everything about this interpreter, its image and its place, as plain data."""
     found = find_distributions(sys.path)
+    urls = origins(found)
+    projects = {name: project_of(text) for name, text in urls.items()}
     return {
         "schema": SCHEMA,
         "python": describe_python(),
         "dill": find_dill(found),
         "distributions": {name: one[0] for name, one in sorted(found.items())},
-        "editable": editable(found),
-        "origins": origins(found),
+        "editable": [one for one in projects.values() if one],
+        "absent": [name for name, one in projects.items() if one and not is_there(one)],
+        "origins": urls,
+        "unlisted": [name for name, one in found.items() if not os.path.exists(one[2] + "/RECORD")],
         "modules": describe_modules(found),
         "arch": {"machine": attempt(lambda: os.uname().machine), "elf": elf_machine()},
         "libc": attempt(lambda: os.confstr("CS_GNU_LIBC_VERSION")) or musl(),
@@ -169,7 +175,8 @@ def find_distributions(path: "list[str]") -> "dict[str, tuple[str, str, str]]":
             if name and version:
                 here.setdefault(normalised(name), []).append((version, entry, folder))
         for name, several in here.items():
-            found.setdefault(name, max(several, key=intact) if several[1:] else several[0])
+            if name not in found or is_left_behind(found[name]):
+                found[name] = max(several, key=intact) if several[1:] else several[0]
     return found
 
 
@@ -178,19 +185,36 @@ def normalised(name: str) -> str:
     return re.sub("[-_.]+", "-", name).lower()
 
 
+def files(one: "tuple[str, str, str]") -> "list[tuple[str, int]]":
+    """(path, size) of each file in a distribution's list."""
+    text = read_text(one[2] + "/RECORD")
+    rows = re.findall("^([^,\n]+),[^,\n]*,([0-9]+)", text, re.MULTILINE)
+    return [(os.path.join(one[1], path), int(size)) for path, size in rows]
+
+
 def intact(one: "tuple[str, str, str]") -> bool:
     """Whether all files of a distribution's list are there, and as long as it says."""
-    _, entry, folder = one
-    rows = re.findall("^([^,\n]+),[^,\n]*,([0-9]+)", read_text(folder + "/RECORD"), re.MULTILINE)
-    sizes = attempt(lambda: [os.path.getsize(os.path.join(entry, path)) for path, _ in rows])
-    return bool(rows) and sizes == [int(size) for _, size in rows]
+    right = attempt(lambda: [os.path.getsize(path) == size for path, size in files(one)])
+    return bool(right) and all(right)
 
 
-def editable(found: "dict[str, tuple[str, str, str]]") -> "list[str]":
-    """The folders of projects that are installed as they stand, as their URLs have them."""
-    texts = [read_text(folder + "/direct_url.json") for _, _, folder in found.values()]
-    urls = [re.findall('"file://([^"]*)', text) for text in texts if '"editable"' in text]
-    return [url for each in urls for url in each]
+def is_left_behind(one: "tuple[str, str, str]") -> bool:
+    """Whether of the modules in a distribution's list none is there."""
+    modules = [path for path, _ in files(one) if path.endswith((".py", ".so"))]
+    return bool(modules) and not any(map(os.path.exists, modules))
+
+
+def project_of(text: str) -> str:
+    """The folder, as its URL has it, of a project that is installed as it stands; else nothing."""
+    url = re.search('"file://([^"]*)', text) if '"editable"' in text else None
+    return url.group(1) if url else ""
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a folder."""
+    from urllib.parse import unquote
+
+    return os.path.isdir(unquote(url))
 
 
 def origins(found: "dict[str, tuple[str, str, str]]") -> "dict[str, str]":
@@ -220,58 +244,48 @@ def describe_modules(found: "dict[str, tuple[str, str, str]]") -> "dict[str, Any
     library = {os.path.dirname(os.__file__), os.path.dirname(json.decoder.__file__)}
     library.add(os.path.join(os.path.dirname(os.__file__), "lib-dynload"))
     installed, standard = set(), set(sys.builtin_module_names)  # type: set[str], set[str]
-    shadows = Shadows(found, library)
+    listing = []  # type: list[tuple[str, set[str]]]
     for entry in (item or os.curdir for item in sys.path):
         if os.path.abspath(entry) != own:
-            names = module_names(entry)
-            (standard if entry in library else installed).update(names)
-            shadows.look(entry, names)
+            listing.append((entry, module_names(entry)))
+            (standard if entry in library else installed).update(listing[-1][1])
     expected = getattr(sys, "stdlib_module_names", ())  # since 3.10
+    tops = providers(found)
+
+    def owners(name: str) -> "set[str]":
+        having = [normalised(name)] + tops.get(name, [])
+        return library | {found[one][1] for one in having if one in found}
+
     return {
         "names": sorted(installed.difference(expected)),
-        "providers": shadows.tops,
+        "providers": tops,
         "stdlib_missing": sorted(set(expected).difference(standard, installed, sys.modules)),
-        "shadowed": shadows.found,
+        "shadowed": shadowed(listing, owners),
     }
 
 
-class Shadows:
-    """Modules that are imported from elsewhere than from their distribution or the library.
-
-    ``found`` is {top-level module: where it is imported from}; of these no version is known.
-    """
-
-    def __init__(self, found: "dict[str, tuple[str, str, str]]", library: "set[str]") -> None:
-        self.tops = providers(found)
-        self.entries = {name: one[1] for name, one in found.items()}
-        self.library = library
-        self.first = {}  # type: dict[str, str]
-        self.found = {}  # type: dict[str, str]
-
-    def look(self, entry: str, names: "set[str]") -> None:
-        """Take the next entry of the path, and what is in it."""
+def shadowed(listing: "Listing", owners: "Owners") -> "dict[str, str]":
+    """{top-level module: where it is imported from}, past a distribution's or the library's own."""
+    first, found = {}, {}  # type: dict[str, str], dict[str, str]
+    for entry, names in listing:
         for name in names:
-            first = self.first.setdefault(name, entry)
-            if first != entry and name not in self.found and self.owns(entry, name):
-                if not self.owns(first, name) and is_regular(first, name):
-                    self.found[name] = first
-
-    def owns(self, entry: str, name: str) -> bool:
-        """Whether an entry is the library, or has a distribution with that module."""
-        owners = [normalised(name)] + self.tops.get(name, [])
-        return entry in self.library or entry in [self.entries.get(one) for one in owners]
+            before = first.setdefault(name, entry)
+            if before != entry and entry in owners(name) and before not in owners(name):
+                folder = os.path.join(before, name)
+                if is_package(folder) or not os.path.isdir(folder):  # bare folders hide nothing
+                    found.setdefault(name, before)
+    return found
 
 
-def is_regular(entry: str, name: str) -> bool:
-    """Whether a module in an entry hides those of that name behind it: a bare folder does not."""
-    folder = os.path.join(entry, name)
-    return not os.path.isdir(folder) or any(file.startswith("__init__.") for file in listed(folder))
+def is_package(folder: str) -> bool:
+    """Whether a folder is a package, not a part of a namespace."""
+    return any(name.startswith("__init__.") for name in listed(folder))
 
 
 def module_stem(name: str) -> str:
     """The module that a file or folder is to this very Python; what is none has no identifier."""
     whole = name.partition("/")[0]
-    endings = sorted(machinery.all_suffixes(), key=len, reverse=True)
+    endings = machinery.all_suffixes()  # of extensions, the longer ones come first
     return next((whole[: -len(each)] for each in endings if whole.endswith(each)), whole)
 
 
@@ -284,7 +298,7 @@ def module_names(entry: str, package: str = "") -> "set[str]":
             continue
         found, folder = {package + stem}, os.path.join(entry, name)
         if "-packages" in entry and package.count(".") < 3 and os.path.isdir(folder):
-            if not any(each.startswith("__init__.") for each in listed(folder)):
+            if not is_package(folder):
                 below = module_names(folder, package + stem + ".")
                 found = below and below | found
         names |= found

@@ -260,6 +260,28 @@ def elsewhere(folder: str, wanted: str, *, known: bool = True) -> Change:
     return change
 
 
+def gone(path: str) -> Change:
+    """A folder of the environment's is removed."""
+
+    def change(place: Place) -> None:
+        shutil.rmtree(place.folder / path)
+
+    return change
+
+
+def eggs_in(folder: str) -> Change:
+    """The metadata in a folder of the environment's are an .egg-info, without a list of files."""
+
+    def change(place: Place) -> None:
+        for info in (place.folder / folder).glob("*.dist-info"):
+            eggs = info.with_suffix(".egg-info")
+            eggs.mkdir()
+            (info / "METADATA").rename(eggs / "PKG-INFO")
+            shutil.rmtree(info)
+
+    return change
+
+
 USER_SITE = ".local/lib/{minor}/site-packages"
 
 
@@ -360,12 +382,12 @@ def dill(version: str) -> Change:
 
 
 def linked(place: Place) -> None:
-    """tiny is a link to where another tool keeps it, as uv and Nix do."""
-    kept = place.folder / "store"
-    kept.mkdir()
-    for path in ((place.site / "tiny"), _info(place)):
-        path.rename(kept / path.name)
-        path.symlink_to(place.seen(kept / path.name))
+    """tiny's files are links to where another tool keeps them, as uv does it if told so."""
+    for path in [*place.site.glob("tiny/**/*.py")]:
+        kept = place.folder / "store" / path.relative_to(place.site)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(kept)
+        path.symlink_to(place.seen(kept))
 
 
 def made_by_uv(place: Place) -> None:

@@ -26,12 +26,14 @@ def sources():
 
 
 class Unannotated(ast.NodeTransformer):
-    """To Python the type of an attribute is a comment."""
+    """To Python the type of an attribute is a comment, and one in a string no more than a word."""
 
     def visit_AnnAssign(self, node):
         """Of an attribute: an assignment like any other."""
         if isinstance(node.target, ast.Attribute) and node.value is not None:
             return ast.Assign([node.target], node.value)
+        if isinstance(node.annotation, ast.Constant):
+            node.annotation = ast.Constant("z")
         return node
 
 
@@ -47,7 +49,7 @@ def meaning(text):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                first.value = ast.Constant(0)
+                node.body = node.body[1:] or [ast.Expr(ast.Constant(0))]
         if isinstance(node, ast.FunctionDef):
             node.returns = None
         if isinstance(node, ast.arg):

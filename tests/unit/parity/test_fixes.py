@@ -216,3 +216,14 @@ def test_conda_leaves_urls_to_pip():
     known = {"origins": {"tiny": json.dumps({"url": URL})}}
     fix = Fixes.of(snapshot(known), laptop({"live/tool": "conda"}), None).install("tiny", "1.3.0")
     assert fix == f"/home/ada/.venv/bin/python -m pip install 'tiny @ {URL}'"
+
+
+@pytest.mark.parametrize("tool", ["pip", "uv"])
+def test_what_pip_cannot_take_out_is_written_over(tool):
+    """A distribution without a list of files is not uninstalled: any other command fails."""
+    caller = replace(laptop({"live/tool": tool}), unlisted=("tiny",))
+    fixes = Fixes.of(snapshot(), caller, None)
+    assert "-m pip install --ignore-installed --no-deps tiny==1.3.0" in fixes.install(
+        "tiny", "1.3.0"
+    )
+    assert "--ignore-installed" not in fixes.install("other", "1.3.0")

@@ -9,6 +9,7 @@ from parity.sides import manifest, snapshot
 from fcx.parity.compare import before_queue
 from fcx.parity.verdict import Verdict
 from fcx.payload.requirements import GUARDED, INSTEAD, OPTIONAL, Import, Requirements
+from fcx.records import replace
 
 
 def test_an_import_in_a_function():
@@ -79,11 +80,13 @@ def test_what_is_imported_instead():
 def test_a_module_of_another_place_than_its_package(kind, module):
     """Its version is nobody's knowledge; what keeps it out of the way depends on who put it there."""
     top = module.partition(".")[0]
-    live = {"live/leaking_env": {"PYTHONPATH": "/apps:/lib"}, "live/user_site": "/home/site"}
+    live = {"live/leaking_env": {"PYTHONPATH": "/apps::/lib/"}, "live/user_site": "/home/site"}
+    live["live/cwd"] = "/work"
     call = Requirements(installed=HERE, **asking(kind, module))
     for place, fix in (
         ("/lib", 'set PYTHONPATH = ""'),
         ("/home/site", 'set PYTHONNOUSERSITE = "1"'),
+        ("/work", 'set PYTHONPATH = ""'),
         ("/x", f"remove the module {top} from /x"),
     ):
         modules = {**listed("numpy"), "shadowed": {top: place}}
@@ -197,6 +200,10 @@ def test_metadata_without_the_module(kind):
     assert one.found == "numpy 2.4.6 without it"
     assert "--force-reinstall --no-deps numpy==2.4.6" in one.fix
     finder = snapshot(modules=listed("dill", "__editable___numpy_2_4_6_finder"))
+    gone = replace(finder, absent=("numpy",))
+    need = Requirements(installed=HERE, **asking(kind, "numpy"))
+    refused = before_queue(need, gone, "minor", caller=snapshot()).refusals
+    assert [one.code for one in refused] == [f"{kind}-missing"]
     assert before_queue(
         Requirements(installed=HERE, **asking(kind, "numpy")), finder, "minor", caller=snapshot()
     ).passed

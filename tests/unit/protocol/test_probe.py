@@ -336,6 +336,39 @@ def test_a_python_that_was_built_without_parts(tmp_path: Path):
     assert not {"lzma", "sqlite3", "_bz2"} & missing
 
 
+def test_what_no_tool_can_take_out(tmp_path: Path):
+    """What has no list of files, as conda and the system leave it; nothing of pip's."""
+    for name in ("a", "b"):
+        distribution(tmp_path, name, "1")
+    (tmp_path / "b-1.dist-info/RECORD").write_text("")
+    assert {"a", "b"} & set(probed({"PYTHONPATH": str(tmp_path)})["unlisted"]) == {"a"}
+
+
+def test_metadata_before_it_that_were_left_behind(tmp_path: Path):
+    """What lies on the path before it, and has no file any more, says nothing."""
+    for number, folder in enumerate(("first", "second")):
+        distribution(tmp_path / folder, "pkg", f"{number}.0")
+        record = tmp_path / folder / f"pkg-{number}.0.dist-info/RECORD"
+        record.write_text(f"pkg/__init__.py,,0\npkg-{number}.0.dist-info/METADATA,,50\n")
+    (tmp_path / "second/pkg").mkdir()
+    (tmp_path / "second/pkg/__init__.py").write_text("")
+    env = {"PYTHONPATH": f"{tmp_path}/first:{tmp_path}/second"}
+    assert probed(env)["distributions"]["pkg"] == "1.0"
+    (tmp_path / "first/pkg").mkdir()
+    (tmp_path / "first/pkg/__init__.py").write_text("")
+    assert probed(env)["distributions"]["pkg"] == "0.0"
+
+
+def test_a_project_that_is_gone(tmp_path: Path):
+    """Its metadata and its finder are there still."""
+    for name in ("here%20it%20is", "gone"):
+        text = json.dumps({"url": f"file://{tmp_path}/{name}", "dir_info": {"editable": True}})
+        distribution(tmp_path / "site", name[:4], "1.0")
+        (tmp_path / f"site/{name[:4]}-1.0.dist-info/direct_url.json").write_text(text)
+    (tmp_path / "here it is").mkdir()
+    assert probed({"PYTHONPATH": f"{tmp_path}/site"})["absent"] == ["gone"]
+
+
 def test_what_is_imported_past_its_distribution(tmp_path: Path):
     """Modules of nobody's before a package or the library; bare folders and packages hide none."""
     first, second = tmp_path / "first", tmp_path / "site-packages"
