@@ -7,8 +7,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..payload.requirements import Requirements
-from ..protocol.bundle import Bundle, Item, Meaning
+from ..payload.requirements import Relied, Requirements
+from ..protocol.bundle import Item, Meaning
+from ..protocol.packing import Bundle
 from .core.events import TaskInfo
 from .mailbox import NewTask
 from .wire import Outcome
@@ -26,13 +27,13 @@ class Payloads:
         self._tasks[task.info.id] = task.info, task.payload
         self._archives.update(task.archives)
 
-    def recall(self, item: Item) -> TaskInfo:
+    def recall(self, item: Item, requirements: int) -> TaskInfo:
         """A task of an earlier process: its payload was found on the cluster."""
         archives = tuple((name, 0) for name in item.modules)
         size = max(1, len(item.payload))
         name = item.meaning.name or item.task
         info = TaskInfo(
-            *(item.task, name, size, item.function, item.walltime, archives, 0),
+            *(item.task, name, size, item.function, item.walltime, archives, requirements),
             key=item.meaning.key,
             runs=item.meaning.runs,
         )
@@ -51,8 +52,13 @@ class Payloads:
         known = self._tasks.get(task)
         return known[0].key if known else ""
 
+    def requirements(self, task: str) -> int:
+        """The number of its set of requirements; 0: it has none, or was settled meanwhile."""
+        known = self._tasks.get(task)
+        return known[0].requirements if known else 0
+
     def item(
-        self, task: str, attempt: int, runs: tuple[tuple[int, str, str], ...] = ()
+        self, task: str, attempt: int, runs: tuple[tuple[int, str, str], ...] = (), relied: int = 0
     ) -> Item | None:
         """A task as it travels, with its runs so far; None for one that was settled meanwhile."""
         known = self._tasks.get(task)
@@ -61,7 +67,8 @@ class Payloads:
         info, payload = known
         modules = tuple(name for name, _ in info.archives)
         meaning = Meaning(info.name, info.key, runs)
-        return Item(task, attempt, info.function, payload, info.walltime, modules, meaning)
+        known_as = (task, attempt, info.function)
+        return Item(*known_as, payload, info.walltime, modules, meaning, relied)
 
     def name(self, task: str) -> str:
         """A task's name for people."""
@@ -82,10 +89,10 @@ class RequirementSets:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sets: list[Requirements] = []
+        self._sets: list[Requirements | Relied] = []
         self._numbers: dict[int, int] = {}  # by identity: those that are numbered are kept
 
-    def number(self, requirements: Requirements) -> int:
+    def number(self, requirements: Requirements | Relied) -> int:
         """Its number, from 1 on."""
         with self._lock:
             known = self._numbers.get(id(requirements))
@@ -94,7 +101,7 @@ class RequirementSets:
                 known = self._numbers[id(requirements)] = len(self._sets)
             return known
 
-    def __getitem__(self, number: int) -> Requirements:
+    def __getitem__(self, number: int) -> Requirements | Relied:
         return self._sets[number - 1]
 
 
@@ -106,6 +113,7 @@ class Store:
         self.bundles: dict[str, Bundle] = {}
         self.outcomes: dict[tuple[str, int], Outcome] = {}
         self.probes: dict[int, tuple[dict[str, Any], str | None]] = {}  # and the EDF's digest
+        self.drifts: dict[int, dict[str, str | None]] = {}  # versions of distributions
         self.errors: dict[int, BaseException] = {}
 
     def keep_error(self, error: BaseException) -> int:
@@ -118,4 +126,10 @@ class Store:
         """A number for what an agent found."""
         number = len(self.probes) + 1
         self.probes[number] = probe, edf
+        return number
+
+    def keep_drift(self, found: dict[str, str | None]) -> int:
+        """A number for the versions that an agent has found."""
+        number = len(self.drifts) + 1
+        self.drifts[number] = found
         return number

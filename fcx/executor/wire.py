@@ -18,6 +18,7 @@ from .core.events import (
     AnyRecord,
     Continued,
     Died,
+    Drifted,
     Finished,
     HandedBack,
     InitializerDied,
@@ -64,6 +65,9 @@ class Keeper(Protocol):
 
     def probe(self, found: dict[str, Any], edf: str | None) -> int:
         """A number for what an agent found."""
+
+    def drift(self, found: dict[str, str | None]) -> int:
+        """A number for the versions that an agent has found."""
 
     def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
         """The trouble that a guard's findings mean."""
@@ -173,6 +177,17 @@ class BackLine(Line, frozen=True, tag="back"):
         return Understood(HandedBack(self.t))
 
 
+class DriftLine(Line, frozen=True, tag="drift"):
+    """Tasks go back that would not find what they rely on."""
+
+    t: tuple[tuple[str, Count], ...]
+    found: dict[str, str | None]
+
+    def understood(self, keeper: Keeper) -> Understood:
+        """With a number for what was found."""
+        return Understood(Drifted(self.t, keeper.drift(self.found)))
+
+
 class RefusedLine(Line, frozen=True, tag="refused"):
     """The guard said no."""
 
@@ -227,6 +242,7 @@ AnyLine = (
     | DoneLine
     | DiedLine
     | BackLine
+    | DriftLine
     | RefusedLine
     | FailedLine
     | NextLine

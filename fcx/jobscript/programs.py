@@ -21,6 +21,7 @@ MAIN = "remote/start.py"
 SHELL = "remote/start.sh"
 PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
+AT_HOME = ("packing.py", SELDOM)
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
@@ -56,7 +57,7 @@ def _sources() -> dict[str, str]:
     for package in PACKAGES:
         for file in (fcx / package).iterdir():
             name = f"{package}/{file.name}"
-            if name.endswith(".py") and name != MAIN and file.name != SELDOM:
+            if name.endswith(".py") and name != MAIN and file.name not in AT_HOME:
                 found[f"_fcx/{name}"] = file.read_text("utf-8")
     return found
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from ..config import ParitySettings, check_policy
-from ..payload.requirements import Requirements
+from ..payload.requirements import Relied, Requirements
 from ..records import replace
 from .caller import caller_python, packages
 from .image import files, image, outdated
@@ -19,7 +19,7 @@ from .manifest import Manifest
 from .place import place
 from .rules import Judge, Side, short
 from .snapshot import Snapshot
-from .task import task
+from .task import drift, releases, task
 from .verdict import Difference, Verdict
 from .versions import Rules
 
@@ -69,7 +69,7 @@ def compare(
 
 
 def before_queue(
-    requirements: Requirements,
+    requirements: Requirements | Relied,
     remote: Side | None,
     policy: str,
     rules: ParitySettings | None = None,
@@ -86,6 +86,8 @@ def before_queue(
         return Verdict(policy)
     known = manifest if manifest is not None else (remote if isinstance(remote, Manifest) else None)
     judge = Judge(policy, remote, known, caller, Rules(rules or ParitySettings()), "")
+    if isinstance(requirements, Relied):
+        return _verdict(judge, drift(judge, requirements), {})
     return _verdict(judge, task(judge, requirements), {})
 
 
@@ -100,6 +102,19 @@ def _verdict(judge: Judge, found: Iterable[Difference], sides: Mapping[str, str]
         return verdict
     other = any(code.startswith("python") for code in codes)
     return replace(verdict, follow=judge.fixes.follow(judge.remote.python.version, anew=other))
+
+
+def relied(
+    requirements: Requirements | Relied,
+    remote: Snapshot,
+    policy: str,
+    rules: ParitySettings | None = None,
+) -> dict[str, str | None]:
+    """Distribution -> its remote version (None: absent), of what the verdict on a task rests on."""
+    if isinstance(requirements, Relied):
+        return {name: remote.distributions.get(name) for name in requirements.versions}
+    judge = Judge(policy, remote, None, None, Rules(rules or ParitySettings()), "")
+    return releases(judge, requirements)
 
 
 def _sides(judge: Judge) -> dict[str, str]:

@@ -6,8 +6,9 @@
     unknown ──> one pilot without payload ──> its probe ──> admit: compare ──> open, remembered
                                                                └──> ParityError, nothing was sent
 
-What was judged is published once and never changes; any thread may read it. The guard is what
-every agent compares with its own place before its workers unpickle anything.
+What was judged is published and never changes; any thread may read it. Where agents find that other
+versions were installed since, another judgement takes its place as a whole. The guard is what every
+agent compares with its own place before its workers unpickle anything.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
@@ -26,13 +27,17 @@ from ..config import ParitySettings, check_policy
 from ..errors import ManifestError, ParityError
 from ..files import project_root
 from ..jobscript.look import Look
-from ..payload.requirements import Requirements
+from ..payload.requirements import Relied, Requirements
+from ..records import replace as altered
 from .cache import Known, last_seen, verdict_key
-from .compare import before_queue, compare
+from .compare import before_queue, compare, relied
 from .image import OUTDATED
 from .manifest import Manifest
 from .snapshot import Snapshot
 from .verdict import Verdict
+
+Passed = Mapping[str, tuple[str | None, ...]]
+"""Distribution -> the versions with which what a task refers to has passed; None: its absence."""
 
 BUILD_AGE = 365 * 86400.0  # seconds for which it counts that each byte of a build was seen
 
@@ -138,7 +143,14 @@ class Question:
             edf_build=self.edf_build,
         )
 
-    def judge_task(self, requirements: Requirements, place: Snapshot | Manifest | None) -> Verdict:
+    def relied(self, requirements: Requirements | Relied, remote: Snapshot) -> Passed:
+        """What the verdict on a task rests on at the remote side."""
+        found = relied(requirements, remote, self.policy, self.rules)
+        return {name: (version,) for name, version in found.items()}
+
+    def judge_task(
+        self, requirements: Requirements | Relied, place: Snapshot | Manifest | None
+    ) -> Verdict:
         """The verdict on what one task refers to; of a place that is not known, nothing."""
         return before_queue(
             requirements,
@@ -185,6 +197,16 @@ class Judgement:
         return self.known.remote
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a task refers to, and what was said of that by which judgement."""
+
+    requirements: Requirements | Relied
+    judged: Judgement | None
+    verdict: Verdict
+    passed: Passed
+
+
 class Facts(Protocol):
     """What is remembered of remote sides."""
 
@@ -206,7 +228,7 @@ class Gate:
         self.facts = facts
         self._lock = threading.Lock()
         self._judgement: Judgement | None = None
-        self._tasks: dict[tuple[int, bool], tuple[Requirements, Verdict]] = {}
+        self._tasks: dict[int, _Asked] = {}  # by identity: those that are known are kept
         self._seen_whole = False
 
     @property
@@ -283,26 +305,47 @@ class Gate:
                 self._judgement = Judgement(verdict, known, guard)
             return self._judgement
 
-    def check_task(self, requirements: Requirements) -> Verdict:
+    def learn(self, found: Mapping[str, str | None]) -> None:
+        """Agents have found these versions now: what comes is judged by them.
+
+        What was remembered counts no longer. ``found``: distribution -> version, None: absent.
+        """
+        with self._lock:
+            judged = self._judgement
+            if judged is not None:
+                remote = judged.remote.with_releases(found)
+                self._judgement = replace(judged, known=altered(judged.known, remote=remote))
+        self.forget()
+
+    def check_task(self, requirements: Requirements | Relied) -> Verdict:
         """Judge what one task refers to, against the remote side as far as it is known."""
         judged = self._judgement  # the manifest knows less than the live place: judge again
-        key = id(requirements), judged is not None
-        found = self._tasks.get(key)
-        if found is not None:
-            return found[1]
+        before = self._tasks.get(id(requirements))
+        if before is not None and before.judged is judged:
+            return before.verdict
         place = judged.remote if judged else self.question.manifest
         verdict = self.question.judge_task(requirements, place)
         if judged and not verdict.passed:
             self._note(judged.remote)
         if place is not None:
-            self._tasks[key] = requirements, verdict
+            passed = dict(before.passed) if before else {}
+            if judged is not None and verdict.passed and self.question.policy != "off":
+                for name, versions in self.question.relied(requirements, judged.remote).items():
+                    passed[name] = tuple(dict.fromkeys((*passed.get(name, ()), *versions)))
+            self._tasks[id(requirements)] = _Asked(requirements, judged, verdict, passed)
         return verdict
 
     def _note(self, remote: Snapshot) -> None:
         """So that the client can follow what it was held against, be it passed or refused."""
         self.facts.store(last_seen(project_root()), remote.to_json())
 
-    def refuse_task(self, requirements: Requirements) -> None:
+    def relied(self, requirements: Requirements | Relied) -> Passed:
+        """What agents must find for such a task: all with which it has passed so far."""
+        self.check_task(requirements)
+        known = self._tasks.get(id(requirements))
+        return known.passed if known else {}
+
+    def refuse_task(self, requirements: Requirements | Relied) -> None:
         """Raise ParityError for a task that cannot run in the known remote side."""
         verdict = self.check_task(requirements)
         if not verdict.passed:

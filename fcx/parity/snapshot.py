@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
-from ..records import Meta, Struct
+from ..records import Meta, Struct, replace
 from .reading import parse, read, render
+from .versions import normal
 
 ARCHITECTURES = {
     "x86_64": "amd64",
@@ -102,6 +103,12 @@ class Modules(Struct, frozen=True):
     providers: Mapping[str, tuple[str, ...]] | None = None
     shadowed: Mapping[str, str] = {}
 
+    def all_in(self, module: str, names: Collection[str]) -> bool:
+        """Whether each distribution that has a module is one of these; of unknown ones, none is."""
+        top = module.partition(".")[0]
+        known = {*(self.providers or {}).get(top, ()), normal(top)}
+        return bool(known.intersection(names)) and known.issubset({*names, normal(top)})
+
 
 class Content(Struct, frozen=True):
     """What Python imports in an image: a digest for each entry of its path (``protocol/content``).
@@ -150,6 +157,23 @@ class Snapshot(Struct, frozen=True):
     def architecture(self) -> str:
         """The processor as images name it (``amd64``, ``arm64``), by the ELF header if any."""
         return docker_architecture(self.arch.elf or self.arch.machine or "")
+
+    def with_releases(self, found: Mapping[str, str | None]) -> Snapshot:
+        """The same place where these versions were found since; None: no such distribution.
+
+        Modules go with the last distribution that has them; those of a new one are not known, and
+        taken to have its name.
+        """
+        installed = {**self.distributions, **found}
+        distributions = {name: version for name, version in installed.items() if version}
+        modules = self.modules
+        if modules is not None:
+            gone = {name for name, version in found.items() if version is None}
+            came = distributions.keys() - self.distributions.keys()
+            kept = {name for name in modules.names if not modules.all_in(name, gone)}
+            names = tuple(sorted(kept.union(name.replace("-", "_") for name in came)))
+            modules = replace(modules, names=names)
+        return replace(self, distributions=distributions, modules=modules)
 
     @property
     def recipe_id(self) -> str | None:

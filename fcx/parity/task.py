@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..payload.requirements import GUARDED, INSTEAD, Import, Requirements
+from ..payload.requirements import GUARDED, INSTEAD, Import, Relied, Requirements
 from .caller import rule
 from .library import is_standard, lacking, part_of
 from .modules import exists, providers, shadow
@@ -81,10 +81,14 @@ def _known(
         yield _Need(part_of(name) if is_standard(name) else module, versions, kind, where, optional)
 
 
+def _assumed(judge: Judge, need: _Need) -> bool:
+    return judge.rules.assumes(need.module.partition(".")[0], need.module, *need.versions)
+
+
 def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
     top = need.module.partition(".")[0]
     place = shadow(judge, top)
-    if place and not judge.rules.assumes(top, need.module, *need.versions):
+    if place and not _assumed(judge, need):
         name, version = next(iter(need.versions.items()), (top, ""))
         wanted = "the standard library's" if is_standard(top) else f"{name} {version}".strip()
         fix = judge.fixes.unshadowed(top, place, judge.remote)
@@ -93,12 +97,36 @@ def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
         missing = lacking(need.module, judge.stdlib_missing)
         if missing and not need.optional:
             yield _missing_of_library(judge, need, missing)
-    elif judge.rules.assumes(need.module.partition(".")[0], need.module, *need.versions):
+    elif _assumed(judge, need):
         return
     elif exists(judge, need.module, need.versions):
         yield from _versions(judge, need)
     elif not need.optional:
         yield _missing(judge, need)
+
+
+def releases(judge: Judge, requirements: Requirements) -> dict[str, str | None]:
+    """Distribution -> its remote version (None: it is absent), of all that a verdict rests on."""
+    found: dict[str, str | None] = {}
+    for need in _needs(requirements):
+        if not is_standard(need.module) and not _assumed(judge, need):
+            names = [other for _, other, _ in _pairs(judge, need)] or list(need.versions)
+            found.update((name, judge.remote.distributions.get(name)) for name in names)
+    return found
+
+
+def drift(judge: Judge, relied: Relied) -> Iterator[Difference]:
+    """What an earlier process's task relies on, and would not find."""
+    agrees = same if judge.policy == "strict" else same_release
+    for name, passed in relied.versions.items():
+        remote = judge.remote.distributions.get(name)
+        wanted = [version for version in passed if version]
+        if remote in passed or (remote and any(agrees(version, remote) for version in wanted)):
+            continue
+        fix = judge.fixes.add(name, wanted[0] if wanted else "")
+        what = f"{name} (a task of an earlier process relies on it)"
+        code = "reference-version" if remote else "reference-missing"
+        yield judge.differ(code, what, wanted[0] if wanted else None, remote, fix)
 
 
 def _missing_of_library(judge: Judge, need: _Need, missing: str) -> Difference:

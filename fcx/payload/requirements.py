@@ -44,6 +44,16 @@ class Import:
 
 
 @dataclass(frozen=True)
+class Relied:
+    """What a task of an earlier process relies on, as its bundle has it.
+
+    ``versions``: distribution -> the versions with which it has passed; None: its absence.
+    """
+
+    versions: Mapping[str, tuple[str | None, ...]]
+
+
+@dataclass(frozen=True)
 class Requirements:
     """The modules of a task: ``references`` (dotted) of its pickle, ``imports`` of its code.
 

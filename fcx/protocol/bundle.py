@@ -3,9 +3,10 @@
 A bundle ``b000007`` is a body in chunks, each a file: ``b000007`` has the head and the first chunk,
 ``b000007.1`` and so on the others. The head is one line, ``fcx2 <MAC> <JSON>``, the MAC under the
 inbox's key; it names the length and the digest of each chunk, so that all of the bundle is
-authentic once it is whole. The body is made of portions, which agents claim one by one: a letter,
-then frames ``>IQ`` (length of meta, of payload; meta as JSON: t, a, f, w, m, and for the client n,
-k, r), as they are (``s``) or as a zlib stream (``z``).
+authentic once it is whole. It also has the sets of requirements that tasks refer to, each once. The
+body is made of portions, which agents claim one by one: a letter, then frames ``>IQ`` (length of
+meta, of payload; meta as JSON: t, a, f, w, m, q, and for the client n, k, r), as they are (``s``)
+or as a zlib stream (``z``).
 
 An order ``o000002`` is one line, ``<MAC> <JSON>``: {"cancel": [task, ...]}.
 
@@ -18,21 +19,21 @@ import struct
 import zlib
 from typing import NamedTuple
 
-from . import mac, names
+from . import mac
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type, Union
+    from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
+
+    Relied = Mapping[str, Sequence[Optional[str]]]
 
 CHUNK = 3500000  # bytes of one file: what is larger than 3.9 MB could not be read back whole
 LARGEST_HEAD = 3500000
-SMALL_HEAD = 350000  # bytes of a head that lies with a chunk in one file; a larger one lies alone
-LARGEST_PORTION = 64  # tasks
 LONGEST = 1e9  # seconds that a task may take
 COMPRESS_BELOW = 1 << 20  # bytes of a portion; larger ones are mostly numbers that do not shrink
 MAGIC = b"fcx2"
 
-_FRAME = struct.Struct(">IQ")
+FRAME = struct.Struct(">IQ")
 
 
 class Meaning(NamedTuple):
@@ -53,22 +54,7 @@ class Item(NamedTuple):
     walltime: "Optional[float]" = None
     modules: "Tuple[str, ...]" = ()
     meaning: Meaning = Meaning()
-
-    def frame(self) -> bytes:
-        """Length of meta, length of payload, meta, payload."""
-        meta: "Dict[str, Any]" = {"t": self.task, "a": self.attempt, "f": self.function}
-        if self.walltime is not None:
-            meta["w"] = self.walltime
-        if self.modules:
-            meta["m"] = list(self.modules)
-        if self.meaning.name:
-            meta["n"] = self.meaning.name
-        if self.meaning.key:
-            meta["k"] = self.meaning.key
-        if self.meaning.runs:
-            meta["r"] = self.meaning.runs
-        text = json.dumps(meta, separators=(",", ":")).encode("ascii")
-        return _FRAME.pack(len(text), len(self.payload)) + text + self.payload
+    relied: int = 0  # number of its set of requirements in the head, from 1 on; 0: it has none
 
 
 class Portion(NamedTuple):
@@ -97,114 +83,7 @@ class Head(NamedTuple):
     guard: "Dict[str, Any]"  # what the place must be, before anything is unpickled
     seen: "Dict[str, float]"  # longest runs so far in seconds, by function
     pilot: "Optional[str]"  # the only one that may claim of it
-
-
-class Bundle(NamedTuple):
-    """Tasks that travel together. ``files`` are (name, bytes), the head last: it makes it count."""
-
-    name: str
-    portions: "Tuple[Tuple[Item, ...], ...]"
-    files: "Tuple[Tuple[str, bytes], ...]"
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(len(data) for _, data in self.files)
-
-
-def portion_sizes(count: int, slots: int) -> "List[int]":
-    """How many tasks each portion holds: large ones first, single ones at the end.
-
-    Guided self-scheduling (Polychronopoulos and Kuck 1987): each is an eighth of a fair share of
-    what remains, so that the last ones even out whatever the first ones took.
-    """
-    sizes = []
-    while count:
-        size = max(1, min(LARGEST_PORTION, count // (8 * max(1, slots))))
-        sizes.append(size)
-        count -= size
-    return sizes
-
-
-def encode(
-    name: str,
-    items: "Sequence[Item]",
-    sizes: "Iterable[int]",
-    guard: "Mapping[str, Any]",
-    pilot: "Optional[str]" = None,
-    seen: "Optional[Mapping[str, float]]" = None,
-    key: bytes = b"",
-) -> Bundle:
-    """Tasks as a bundle, in portions of these sizes. A bundle with ``pilot`` is for that one only.
-
-    ``seen``: longest runs in seconds by function. ``key``: the inbox's.
-    """
-    portions, at = [], 0
-    for size in sizes:
-        portions.append(tuple(items[at : at + size]))
-        at += size
-    if at != len(items):
-        raise ValueError("portions of %d tasks in all for %d tasks" % (at, len(items)))
-    bodies = [_packed(portion) for portion in portions]
-    head = {
-        "v": names.PROTOCOL,
-        "name": name,
-        "portions": _table(portions, bodies),
-        "guard": dict(guard),
-        "seen": dict(seen or {}),
-        "pilot": pilot,
-    }
-    return Bundle(name, tuple(portions), _files(head, b"".join(bodies), key))
-
-
-def _table(portions: "Iterable[Sequence[Item]]", bodies: "Iterable[bytes]") -> "List[Any]":
-    """What an agent must know of each portion before it claims it."""
-    table, offset = [], 0
-    for portion, body in zip(portions, bodies):
-        functions = sorted({item.function for item in portion})
-        walltime = max([item.walltime or 0.0 for item in portion] or [0.0])
-        table.append([offset, len(body), len(portion), functions, walltime])
-        offset += len(body)
-    return table
-
-
-def _files(head: "Dict[str, Any]", body: bytes, key: bytes) -> "Tuple[Tuple[str, bytes], ...]":
-    alone = len(json.dumps(head)) > SMALL_HEAD
-    chunks = [b""] if alone or not body else []
-    chunks += [body[at : at + CHUNK] for at in range(0, len(body), CHUNK)]
-    table = [[len(chunk), hashlib.sha256(chunk).hexdigest()] for chunk in chunks]
-    text = json.dumps(dict(head, chunks=table), separators=(",", ":")).encode("ascii")
-    if len(text) > LARGEST_HEAD:
-        raise ValueError("bundle %s has more portions than its head takes" % head["name"])
-    first = b"%s %s %s\n" % (MAGIC, mac.sign(key, text).encode("ascii"), text)
-    files = [(names.chunk(head["name"], index), chunk) for index, chunk in enumerate(chunks)]
-    return (*files[1:], (head["name"], first + chunks[0]))
-
-
-def _packed(items: "Iterable[Item]") -> bytes:
-    raw = b"".join(item.frame() for item in items)
-    return b"z" + zlib.compress(raw, 1) if len(raw) < COMPRESS_BELOW else b"s" + raw
-
-
-def chunks(head_file: bytes, key: bytes) -> int:
-    """How many files a bundle has, from the first."""
-    return len(read_head(head_file, key)[0].chunks)
-
-
-def decode(name: str, files: "Sequence[bytes]", key: bytes) -> Bundle:
-    """A bundle from all its files, the head first."""
-    head, start = read_head(files[0], key)
-    if head.name != name:
-        raise ValueError("what is called %s is the bundle %s" % (name, head.name))
-    pieces = [files[0][start:], *files[1:]]
-    if len(pieces) != len(head.chunks):
-        raise ValueError("bundle %s has %d files, not %d" % (name, len(head.chunks), len(pieces)))
-    for piece, chunk in zip(pieces, head.chunks):
-        if not is_whole(piece, chunk):
-            raise ValueError("bundle %s is damaged" % name)
-    body = b"".join(pieces)
-    portions = [read_portion(body[p.offset : p.offset + p.length]) for p in head.portions]
-    return Bundle(name, tuple(portions), ())
+    relied: "Tuple[Relied, ...]" = ()  # {distribution: versions, None: absent} that tasks rely on
 
 
 def is_whole(data: bytes, chunk: Chunk) -> bool:
@@ -227,9 +106,17 @@ def read_head(data: bytes, key: bytes) -> "Tuple[Head, int]":
         _typed(known.get("guard"), dict),
         {name: _seconds(value) for name, value in _typed(known.get("seen"), dict).items()},
         None if pilot is None else _typed(pilot, str),
+        tuple(_relied(each) for each in _typed(known.get("relied", []), list)),
     )
     _check_extent(head)
     return head, end + 1
+
+
+def _relied(known: "Any") -> "Relied":
+    return {
+        name: [None if version is None else _typed(version, str) for version in _typed(each, list)]
+        for name, each in _typed(known, dict).items()
+    }
 
 
 def _check_extent(head: Head) -> None:
@@ -258,19 +145,22 @@ def _portion(row: "Any") -> Portion:
     )
 
 
-def read_portion(data: bytes) -> "Tuple[Item, ...]":
-    """The tasks of a portion."""
+def read_portion(data: bytes, sets: int = 0) -> "Tuple[Item, ...]":
+    """The tasks of a portion of a bundle that has this many sets of requirements."""
     raw = _inflated(data[1:]) if data[:1] == b"z" else data[1:]
     items, at = [], 0
     while at < len(raw):
-        if len(raw) - at < _FRAME.size:
+        if len(raw) - at < FRAME.size:
             raise ValueError("a portion ends in the middle of a task")
-        meta, payload = _FRAME.unpack_from(raw, at)
-        middle = at + _FRAME.size + meta
+        meta, payload = FRAME.unpack_from(raw, at)
+        middle = at + FRAME.size + meta
         end = middle + payload
         if end > len(raw):
             raise ValueError("a portion ends in the middle of a task")
-        items.append(_item(raw[at + _FRAME.size : middle], raw[middle:end]))
+        item = _item(raw[at + FRAME.size : middle], raw[middle:end])
+        if not 0 <= item.relied <= sets:
+            raise ValueError("a task names requirements that its bundle does not have")
+        items.append(item)
         at = end
     return tuple(items)
 
@@ -298,6 +188,7 @@ def _item(meta: bytes, payload: bytes) -> Item:
         None if walltime is None else _seconds(walltime),
         tuple(_typed(name, str) for name in _typed(known.get("m", []), list)),
         _meaning(known),
+        _typed(known.get("q", 0), int),
     )
 
 
@@ -305,12 +196,6 @@ def _meaning(known: "Dict[str, Any]") -> Meaning:
     runs = [_row(row, (int, str, str)) for row in _typed(known.get("r", []), list)]
     name, key = _typed(known.get("n", ""), str), _typed(known.get("k", ""), str)
     return Meaning(name, key, tuple((number, job, why) for number, job, why in runs))
-
-
-def encode_order(content: "Mapping[str, Any]", key: bytes) -> bytes:
-    """An order for the agents, under the inbox's key."""
-    body = json.dumps(content, separators=(",", ":")).encode("ascii")
-    return mac.sign(key, body).encode("ascii") + b" " + body
 
 
 def decode_order(data: bytes, key: bytes) -> "Optional[Dict[str, List[str]]]":

@@ -20,7 +20,7 @@ from importlib import machinery, util
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # annotations are strings: typing is slow to import, and 3.6 lacks half of them
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any, TypeVar
 
     T = TypeVar("T")
@@ -162,15 +162,19 @@ def image_ids() -> "dict[str, str | None]":
     return {key: record.get(key) for key in ("recipe_id", "build_id")}
 
 
-def find_distributions(path: "list[str]") -> "dict[str, tuple[str, str, str]]":
+def find_distributions(
+    path: "list[str]", only: "Iterable[str] | None" = None
+) -> "dict[str, tuple[str, str, str]]":
     """{normalised name: (version, entry of ``path``, metadata's folder)}, as imports take them.
 
     The first entry wins; in one entry the one whose files are there: others are leftovers.
+    ``only``: the names that are wanted, for which few files are read.
     """
+    wanted = ("",) if only is None else tuple(name + "-" for name in only)
     found = {}  # type: dict[str, tuple[str, str, str]]
     for entry in (item or os.curdir for item in path):
         here = {}  # type: dict[str, list[tuple[str, str, str]]]
-        for folder, text in metadata_texts(entry):
+        for folder, text in metadata_texts(entry, wanted):
             name, version = header(text, "Name"), header(text, "Version")
             if name and version:
                 here.setdefault(normalised(name), []).append((version, entry, folder))
@@ -327,8 +331,10 @@ def header(text: str, key: str) -> "str | None":
     return match.group(1) if match else None
 
 
-def metadata_texts(entry: str) -> "list[tuple[str, str]]":
+def metadata_texts(entry: str, wanted: "tuple[str, ...]") -> "list[tuple[str, str]]":
     """(folder, metadata) of each distribution in one entry of sys.path (folder, egg or zip file).
+
+    Folders are left out whose normalised name does not begin as ``wanted``.
 
     Read by hand: importlib.metadata is not in 3.6 and 3.7, and takes longer than all the rest.
     """
@@ -337,6 +343,8 @@ def metadata_texts(entry: str) -> "list[tuple[str, str]]":
         return [(egg, text) for text in zipped(entry).values()]
     texts = [(egg, read_head(os.path.join(egg, "PKG-INFO")))]
     for name in listed(entry):
+        if not name.endswith("-info") or not normalised(name).startswith(wanted):
+            continue
         folder = os.path.join(entry, name)
         if name.endswith(".dist-info") and name[0] != "~":  # so pip calls what it failed to remove
             texts.append((folder, read_head(os.path.join(folder, "METADATA"))))

@@ -22,6 +22,7 @@ from .clock import Clock
 from .core import AgentCore
 from .folders import is_ours
 from .inbox import Inbox
+from .installed import Installed
 from .log import Log
 from .pool import Pool
 from .supplies import Supplies
@@ -80,6 +81,7 @@ class Agent:
         left = names.time_left(me.job, incarnation().restart)
         self.clock = Clock(os.path.join(run, "locks", left))
         self.supplies = Supplies(run, str(me))
+        self.installed = Installed()
         self.payloads: "Dict[Tuple[str, int], bytes]" = {}  # claimed, not begun
         self.events: "Deque[Event]" = deque()
         self.selector = selectors.DefaultSelector()
@@ -267,6 +269,7 @@ class Agent:
             self.events.append(events.Looked(tuple(heads), tuple(cancelled), closed))
 
     def _claim(self, action: actions.Claim) -> None:
+        sets = self.inbox.relied(action.bundle)
         try:
             items = self.inbox.claim(action.bundle, action.portion)
         except OSError:
@@ -280,12 +283,17 @@ class Agent:
         if items is None:
             self.events.append(events.Lost())
             return
-        self.payloads.update({(item.task, item.attempt): item.payload for item in items})
-        tasks = [
-            events.TaskInfo(item.task, item.attempt, item.function, item.walltime, item.modules)
-            for item in items
-        ]
-        self.events.append(events.Claimed(tuple(tasks)))
+        changed = self.installed.look(sets)
+        tasks, drifted = [], []
+        for item in items:
+            name = item.task, item.attempt
+            if item.relied and self.installed.lacks(sets[item.relied - 1]):
+                drifted.append(name)
+                continue
+            self.payloads[name] = item.payload
+            tasks.append(events.TaskInfo(*name, item.function, item.walltime, item.modules))
+        found = self.installed.versions
+        self.events.append(events.Claimed(tuple(tasks), changed, tuple(drifted), found))
 
     def _inspect(self, action: actions.Inspect) -> None:
         self.events.append(events.Found(place.found(self.config.edf, action.distributions)))

@@ -360,6 +360,8 @@ class AgentCore:
             self.gate.hello = event
         elif event.error and not self.gate.broken():
             self._fail("a worker cannot serve: %s" % event.error, now)
+        elif self.phase == SERVING and self.gate.later(event):
+            self._refuse(self.gate.later(event), now)
 
     def _on_ready(self, event: "events.Ready", now: float) -> None:
         self.slots[event.rank].ready()
@@ -444,6 +446,10 @@ class AgentCore:
         dropped = self.queue.add(event.tasks)
         if dropped:
             self._do(actions.Drop(tuple((task.id, task.attempt) for task in dropped)))
+        if event.changed:
+            self.slots.outdated()
+        if event.drifted:
+            self._record("drift", t=event.drifted, found=event.found)
 
     def _on_lost(self, event: "Event", now: float) -> None:
         self.offers.answered()

@@ -110,9 +110,16 @@ class LookFailed(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A portion is ours."""
+    """A portion is ours.
+
+    ``changed``: something has another version than at the last claim. ``drifted``: tasks that
+    would not find what they rely on, but what is ``found``.
+    """
 
     tasks: "Tuple[TaskInfo, ...]"
+    changed: bool = False
+    drifted: "Tuple[Tuple[str, int], ...]" = ()
+    found: "Optional[Dict[str, Optional[str]]]" = None
 
 
 class Lost(NamedTuple):

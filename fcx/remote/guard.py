@@ -40,6 +40,11 @@ class Gate:
         """Whether the guard asks for them: to list them takes time."""
         return (self.guard or {}).get("distributions") is not None
 
+    def later(self, hello: "Hello") -> "List[Finding]":
+        """What differs at a worker that started when others had passed."""
+        wanted = (self.guard or {}).get("dill")
+        return compare({"dill": wanted}, {"dill": hello.dill})
+
     def findings(self, place: "Mapping[str, Any]") -> "List[Finding]":
         """What differs here from what is asked."""
         assert self.hello is not None

@@ -14,9 +14,9 @@ from .folders import is_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 
-    from ..protocol.bundle import Head, Item
+    from ..protocol.bundle import Head, Item, Relied
 
 REFRESH = 0.2  # seconds between looks from which the folder is touched, for NFS's cached listings
 
@@ -72,7 +72,7 @@ class Bundle:
             if low < high:
                 pieces.append(self.chunks[index][low - at : high - at])
             at += chunk.length
-        return formats.read_portion(b"".join(pieces))
+        return formats.read_portion(b"".join(pieces), len(self.head.relied))
 
     def tick_off(self) -> None:
         """A portion is claimed, by whomever."""
@@ -83,7 +83,7 @@ class Bundle:
     def let_go(self) -> None:
         """Nothing is wanted of it any more: of thousands, only the names are kept."""
         self.chunks = {}
-        self.head = self.head._replace(chunks=(), portions=(), guard={}, seen={})
+        self.head = self.head._replace(chunks=(), portions=(), guard={}, seen={}, relied=())
 
 
 class Inbox:
@@ -172,6 +172,10 @@ class Inbox:
         tasks = bundle.tasks(portion)
         bundle.tick_off()
         return tasks
+
+    def relied(self, name: str) -> "Sequence[Relied]":
+        """The sets of requirements of a bundle."""
+        return self.bundles[name].head.relied
 
     def _link(self, claim: str) -> bool:
         path = os.path.join(self.claims, claim)

@@ -4,6 +4,8 @@ import hashlib
 import os
 import sys
 
+from ..protocol import probe
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Optional, Union
@@ -20,8 +22,6 @@ def file_digest(path: "Optional[str]") -> "Optional[str]":
 
 def snapshot(more: "Union[bool, str]" = True) -> "Dict[str, Any]":
     """The probe's, of the place as a worker would see it; ``more``: a program that adds to it."""
-    from ..protocol import probe  # needed once, and only where nobody has vouched for the place
-
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if entry]
     try:
@@ -53,8 +53,6 @@ def announced(edf: "Optional[str]", probe: "Union[bool, str]") -> "Dict[str, Any
 
 def found(edf: "Optional[str]", with_distributions: bool) -> "Dict[str, Any]":
     """What a guard may ask for; what is asked of the workers' Python comes with their hello."""
-    from ..protocol import probe
-
     place = {
         "implementation": sys.implementation.name,
         "architecture": os.uname().machine,

@@ -93,7 +93,7 @@ class Slot:
     def finish(self, stale: bool) -> None:
         """Its task is over."""
         self.state = KEEPING
-        self.stale = stale
+        self.stale = self.stale or stale
 
     def kept(self) -> None:
         """The outcome is in the log."""
@@ -144,6 +144,11 @@ class Slots:
     def next_try(self) -> "List[float]":
         """When a configuration is tried again."""
         return [s.held for s in self.all if s.held]
+
+    def outdated(self) -> None:
+        """What processes have imported is installed no longer: those that may have are replaced."""
+        for slot in self.all:
+            slot.stale = slot.stale or slot.modules is not None
 
     def wake(self, now: float) -> None:
         """Those that were held for long enough may try again."""

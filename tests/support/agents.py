@@ -14,7 +14,7 @@ from executors.deadline import WAIT, eventually
 from fcx.jobscript import programs
 from fcx.payload.dump import dump
 from fcx.payload.outcome import load
-from fcx.protocol import bundle, mac, names, record
+from fcx.protocol import mac, names, packing, record
 from fcx.protocol.bundle import Item
 from fcx.protocol.config import Config
 from fcx.protocol.names import Incarnation
@@ -74,13 +74,13 @@ class Pilot:
             Item(f"t{number}{i}", 0, "f", dump(fn, args, {}), walltime, tuple(modules))
             for i, (fn, *args) in enumerate(calls)
         ]
-        sizes = [1] * len(items) if pilot else bundle.portion_sizes(len(items), slots)
-        made = bundle.encode(names.bundle(number), items, sizes, {}, pilot, seen, INBOX)
+        sizes = [1] * len(items) if pilot else packing.portion_sizes(len(items), slots)
+        made = packing.encode(names.bundle(number), items, sizes, {}, pilot, seen, INBOX)
         for name, data in made.files:
             (self.run / "inbox" / name).write_bytes(data)
 
     def order(self, number, *tasks):
-        text = bundle.encode_order({"cancel": list(tasks)}, INBOX)
+        text = packing.encode_order({"cancel": list(tasks)}, INBOX)
         (self.run / "inbox" / names.order(number)).write_bytes(text)
 
     def read(self):

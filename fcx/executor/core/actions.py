@@ -161,6 +161,12 @@ class Judge(Errand, frozen=True):
     probe: int
 
 
+class Learn(Errand, frozen=True):
+    """Judge from now on by the versions that an agent has found. Answer: Done."""
+
+    drift: int
+
+
 class JudgeRequirements(Errand, frozen=True):
     """Judge a set of requirements by the verdict that is in force. Answer: RequirementsJudged."""
 

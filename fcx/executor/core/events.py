@@ -298,6 +298,16 @@ class HandedBack(Record, frozen=True):
     tasks: tuple[tuple[str, int], ...]
 
 
+class Drifted(Record, frozen=True):
+    """Tasks (id, attempt) that were claimed and would not find what they rely on.
+
+    ``drift`` names the versions that are there instead.
+    """
+
+    tasks: tuple[tuple[str, int], ...]
+    drift: int
+
+
 class Refused(Record, frozen=True):
     """The guard found another place than the one that passed; ``ref``: the error that says so."""
 
@@ -332,6 +342,7 @@ AnyRecord = (
     | Finished
     | Died
     | HandedBack
+    | Drifted
     | Refused
     | InitializerDied
     | Continued

@@ -6,7 +6,9 @@ force; what ``submit`` judged before is a courtesy, this is what counts.
 
 from __future__ import annotations
 
-from .actions import Judge, JudgeRequirements
+from typing import Any
+
+from .actions import Judge, JudgeRequirements, Learn
 from .events import Judged, RequirementsJudged, Trouble
 from .requests import Requests
 from .tasks import Task, Tasks
@@ -21,7 +23,8 @@ class Gate:
         self.policy = policy
         self.open = False
         self._verdicts: dict[int, Trouble | None] = {}  # on sets of requirements
-        self._asked: dict[int, None] = {}
+        self._asked: dict[int, int] = {}  # by the action that asks
+        self._learning = 0  # drifts that the verdict in force does not know of yet
 
     def begin(self, *, remembered: bool) -> None:
         """The run begins, perhaps with a verdict that is remembered."""
@@ -44,16 +47,18 @@ class Gate:
     def look_at(self, task: Task) -> None:
         """Have what a task refers to judged, if the gate is open and that is not known yet."""
         number = task.info.requirements
-        if not self.open or not number:
+        if not self.open or not number or self._learning:
             return
         trouble = self._verdicts.get(number)
         if trouble is not None:
             self.tasks.settle(task, trouble)
         elif number not in self._verdicts and number not in self._asked:
-            self._asked[number] = None
-            self.requests.ask(JudgeRequirements, number, then=self._on_requirements)
+            ask = JudgeRequirements, number
+            self._asked[number] = self.requests.ask(*ask, then=self._on_requirements)
 
     def _on_requirements(self, action: JudgeRequirements, event: RequirementsJudged) -> None:
+        if self._asked.get(action.requirements) != action.id:
+            return  # something has drifted since
         self._verdicts[action.requirements] = event.trouble
         if event.trouble is None:
             return
@@ -61,10 +66,25 @@ class Gate:
             if task.info.requirements == action.requirements:
                 self.tasks.settle(task, event.trouble)
 
+    def drifted(self, drift: int) -> None:
+        """An agent has found other versions than those that passed: nothing has passed any more."""
+        self._verdicts.clear()
+        self._asked.clear()
+        self._learning += 1
+        self.requests.say(
+            "What is installed at the remote side has changed: tasks are judged anew", "warning"
+        )
+        self.requests.ask(Learn, drift, then=self._learnt)
+
+    def _learnt(self, _action: Any, _event: Any) -> None:
+        self._learning -= 1
+        for task in list(self.tasks.outbox):
+            self.look_at(task)
+
     @property
     def asking(self) -> bool:
         """Whether a verdict is awaited: what waits for it leaves with the answer."""
-        return len(self._asked) > len(self._verdicts)
+        return bool(self._learning) or len(self._asked) > len(self._verdicts)
 
     def lets_out(self, task: Task) -> bool:
         """Whether this task's payload may leave now."""

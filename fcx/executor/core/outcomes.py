@@ -13,6 +13,7 @@ from .cuts import Cuts
 from .events import (
     AnyRecord,
     Died,
+    Drifted,
     Failed,
     Fetched,
     Finished,
@@ -36,7 +37,7 @@ CUT = 10.0  # seconds left of a job when SIGTERM means its time limit
 SIGTERM = 15
 
 FETCHES = 3  # of a result that does not look like what was written, before it is given up
-SERVING = (Running, Finished, Died, HandedBack, Left)  # records of an agent that came up
+SERVING = (Running, Finished, Died, HandedBack, Drifted, Left)  # records of an agent that came up
 
 
 class Outcomes:
@@ -67,6 +68,7 @@ class Outcomes:
             Finished: self._finished,
             Died: self._died,
             HandedBack: self._handed_back,
+            Drifted: self._drifted,
             Refused: self._refused,
             InitializerDied: self._initializer_died,
             Left: self._left,
@@ -278,7 +280,17 @@ class Outcomes:
         return Fate("own", Trouble("WorkerDied", told))
 
     def _handed_back(self, _cursor: Cursor, record: HandedBack) -> None:
-        for name, attempt in record.tasks:
-            task = self.tasks.current(name, attempt)
-            if task is not None:
-                self.tasks.back(task)
+        self._back(record.tasks)
+
+    def _drifted(self, _cursor: Cursor, record: Drifted) -> None:
+        """They are judged anew; one that passes goes out again."""
+        if self._back(record.tasks):
+            self.gate.drifted(record.drift)
+
+    def _back(self, tasks: tuple[tuple[str, int], ...]) -> bool:
+        """They have not begun; whether any of them is still owed."""
+        found = [self.tasks.current(name, attempt) for name, attempt in tasks]
+        owed = [task for task in found if task is not None]
+        for task in owed:
+            self.tasks.back(task)
+        return bool(owed)

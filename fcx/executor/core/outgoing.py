@@ -6,8 +6,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ...protocol.bundle import portion_sizes
 from ...protocol.names import EPOCH
+from ...protocol.packing import portion_sizes
 from .actions import Encode, RecordTasks, UploadOrder
 from .events import Encoded, Failed
 from .fleet import INLINE_BUNDLE, Fleet

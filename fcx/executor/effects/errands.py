@@ -10,13 +10,15 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ...errors import ParityError, StateError, UsageError
-from ...protocol import bundle as bundles
+from ...parity.gate import Passed
+from ...protocol import packing
 from ...protocol.mac import mark as run_mark
 from ...state.journal import RunRecord
 from ..core.actions import (
     Encode,
     Judge,
     JudgeRequirements,
+    Learn,
     Prepare,
     RecordEnd,
     RecordPilot,
@@ -58,6 +60,7 @@ class Errands:
             RecordEnd: self.end,
             Encode: self.encode,
             Judge: self.judge,
+            Learn: self.learn,
         }
 
     async def prepare(self, action: Prepare) -> AnyEvent:
@@ -155,8 +158,9 @@ class Errands:
         runs: dict[str, list[tuple[int, str, str]]] = {}
         for task, number, job, why in action.runs:
             runs.setdefault(task, []).append((number, job, why))
+        relied = ReliedOn(self.context)
         found = [
-            store.payloads.item(task, attempt, tuple(runs.get(task, ())))
+            store.payloads.item(task, attempt, tuple(runs.get(task, ())), relied.number(task))
             for task, attempt in action.tasks
         ]
         items = [item for item in found if item is not None]
@@ -169,13 +173,20 @@ class Errands:
             action.pilot or None,
             dict(action.seen),
             self.context.inbox_key,
+            relied.sets,
         )
         if sum(len(item.payload) for item in items) > OFF_LOOP:
-            bundle = await asyncio.to_thread(bundles.encode, *make)
+            bundle = await asyncio.to_thread(packing.encode, *make)
         else:
-            bundle = bundles.encode(*make)
+            bundle = packing.encode(*make)
         store.bundles[action.bundle] = bundle
         return Encoded(action.id, bundle.size)
+
+    async def learn(self, action: Learn) -> AnyEvent:
+        """What was installed or removed since, beside the loop: it is no longer remembered."""
+        found = self.context.store.drifts.pop(action.drift)
+        await asyncio.to_thread(self.context.gate.learn, found)
+        return Done(action.id)
 
     async def judge(self, action: Judge) -> AnyEvent:
         """What an agent found, beside the loop."""
@@ -196,6 +207,24 @@ class Errands:
 
     def _trouble(self, error: ParityError) -> Trouble:
         return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+
+
+class ReliedOn:
+    """What the tasks of one bundle rely on at the remote side: each set once, numbered from 1."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.sets: list[Passed] = []
+        self._numbers: dict[int, int] = {0: 0}  # by the run's number of a set of requirements
+
+    def number(self, task: str) -> int:
+        """The number of a task's set in this bundle; 0: it relies on nothing that could change."""
+        known = self.context.store.payloads.requirements(task)
+        if known not in self._numbers:
+            passed = self.context.gate.relied(self.context.requirements[known])
+            self.sets += [passed] if passed else []
+            self._numbers[known] = len(self.sets) if passed else 0
+        return self._numbers[known]
 
 
 def record_of(context: Context, started: float) -> RunRecord:

@@ -7,8 +7,7 @@ import contextlib
 import posixpath
 
 from ...errors import NoSuchPath
-from ...protocol import bundle as bundles
-from ...protocol import mac, names, parts
+from ...protocol import mac, names, packing, parts
 from ..core.actions import (
     Fetch,
     ListFolder,
@@ -101,7 +100,7 @@ class FileEffects:
 
     async def order(self, action: UploadOrder) -> AnyEvent:
         """Tasks that nobody wants any more."""
-        data = bundles.encode_order({"cancel": list(action.cancel)}, self.context.inbox_key)
+        data = packing.encode_order({"cancel": list(action.cancel)}, self.context.inbox_key)
         await self._write_file("inbox", names.order(action.number), data)
         return Done(action.id)
 

@@ -41,6 +41,10 @@ class Keeping:
         """A number for what an agent found."""
         return self.context.store.keep_probe(found, edf)
 
+    def drift(self, found: dict[str, str | None]) -> int:
+        """A number for the versions that an agent has found."""
+        return self.context.store.keep_drift(found)
+
     def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
         """The trouble that a guard's findings mean; what was remembered was wrong."""
         self.context.gate.forget()

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from ...errors import NoSuchPath, UsageError
+from ...payload.requirements import Relied
 from ...protocol import bundle as bundles
-from ...protocol import names
+from ...protocol import names, packing
 from ...protocol.config import Config
 from ..core.actions import ReadInbox
 from ..core.events import AnyEvent, InboxRead, TaskInfo
@@ -100,21 +101,24 @@ class SentTasks:
             known, _ = bundles.read_head(head, key)
             rest = range(1, len(known.chunks))
             chunks = [await self.files.download(names.chunk(path, index)) for index in rest]
-            bundle = bundles.decode(name, [head, *chunks], key)
+            bundle = packing.decode(name, [head, *chunks], key)
         except NoSuchPath:
             return True
         except ValueError:
             return b"\n" not in head[: bundles.LARGEST_HEAD]
-        recall = self.context.store.payloads.recall
-        placed = [
-            (number, item) for number, portion in enumerate(bundle.portions) for item in portion
-        ]
-        self._known[name] = Sent(
-            tuple((recall(item), name, number) for number, item in placed),
-            tuple(item.attempt for _, item in placed),
-            known.pilot,
-        )
+        self._take_in(bundle, known)
         return True
+
+    def _take_in(self, bundle: packing.Bundle, head: bundles.Head) -> None:
+        known, recall = self.context.requirements, self.context.store.payloads.recall
+        sets = [Relied({name: tuple(each) for name, each in one.items()}) for one in head.relied]
+        numbers = [0, *(known.number(each) for each in sets)]
+        placed = [(at, item) for at, portion in enumerate(bundle.portions) for item in portion]
+        self._known[bundle.name] = Sent(
+            tuple((recall(item, numbers[item.relied]), bundle.name, at) for at, item in placed),
+            tuple(item.attempt for _, item in placed),
+            head.pilot,
+        )
 
     async def _check_pilots(self) -> None:
         """Without a bundle, a pilot's configuration tells whether the key fits."""

@@ -16,8 +16,7 @@ from fcx.executor.effects.sent import SentTasks
 from fcx.executor.resumption import context_of
 from fcx.executor.survey import Survey
 from fcx.firecrest.files import Entry as Listed
-from fcx.protocol import bundle as bundles
-from fcx.protocol import mac, record
+from fcx.protocol import mac, packing, record
 from fcx.state.journal import RunRecord
 from fuzzing.answers import CREDENTIALS
 from fuzzing.entry import Entry, lenient
@@ -109,7 +108,7 @@ def take(data: bytes) -> None:
 
 
 _LOG = b"".join(record.line(one, PILOT_KEY) for one in RECORDS).decode("ascii")
-_ORDER = bundles.encode_order({"cancel": ["t0"]}, KEY).decode("ascii")
+_ORDER = packing.encode_order({"cancel": ["t0"]}, KEY).decode("ascii")
 _TREE: dict[str, dict[str, str]] = {
     "inbox": {"b000001": FILE.decode("latin-1"), "o000002": _ORDER, "closed": "keep"},
     "locks": {"fcx-001": f"{LINK}7", "7.0.left": "UNLIMITED\n"},

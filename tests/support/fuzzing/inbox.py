@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fcx.protocol import bundle as bundles
-from fcx.protocol import mac, names
+from fcx.protocol import mac, names, packing
 from fcx.protocol.bundle import Item, Meaning
 from fcx.protocol.config import Config
 from fcx.remote.inbox import Inbox
@@ -20,7 +20,7 @@ ITEMS = [
     Item("t0", 0, "f0", b"payload", 60.0, ("m.zip",), Meaning("work", "key", ((0, "7", "died"),))),
     Item("t1", 1, "f1", b"other"),
 ]
-MADE = bundles.encode("b000001", ITEMS, (1, 1), {"python": "3.11."}, None, {"f0": 1.5}, KEY)
+MADE = packing.encode("b000001", ITEMS, (1, 1), {"python": "3.11."}, None, {"f0": 1.5}, KEY)
 FILE = MADE.files[-1][1]
 HEAD, _, BODY = FILE.partition(b"\n")
 TABLE = json.loads(HEAD.split(b" ", 2)[2])
@@ -42,13 +42,13 @@ def read_head(data: bytes) -> None:
 def decode(data: bytes) -> None:
     """As a client does."""
     head, _ = bundles.read_head(data, KEY)
-    bundles.chunks(data, KEY)
-    bundles.decode(head.name, [data], KEY)
+    packing.chunks(data, KEY)
+    packing.decode(head.name, [data], KEY)
 
 
 def read_item(data: bytes) -> None:
     """The meta of a task, with a payload behind it."""
-    bundles.read_portion(b"s" + bundles._FRAME.pack(len(data), 3) + data + b"abc")
+    bundles.read_portion(b"s" + bundles.FRAME.pack(len(data), 3) + data + b"abc")
 
 
 def read_config(data: bytes) -> None:
@@ -110,8 +110,8 @@ _META: tuple[Any, ...] = tuple(
     | {"n": "work", "k": "key", "r": [[0, "7", "died"]]}
     for item in ITEMS
 )
-PORTION = b"s" + b"".join(item.frame() for item in ITEMS)
-PACKED = bundles._packed(ITEMS)
+PORTION = b"s" + b"".join(packing.frame(item) for item in ITEMS)
+PACKED = packing._packed(ITEMS)
 ENTRIES = (
     Entry("inbox.bytes", decode, (FILE,), (ValueError,)),
     Entry("inbox.head", read_head, (TABLE,), (ValueError,)),

@@ -17,7 +17,10 @@ from fcx.firecrest.client import Client
 from fcx.firecrest.loop import LoopThread
 
 # Whoever runs tests in the background has them ignore Ctrl-C, and what they start, too.
-HEAR = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+HEAR = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    "signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # who started us may ignore both
+)
 PREFLIGHT = """
 import logging, sys
 from fcx import FirecrestExecutor

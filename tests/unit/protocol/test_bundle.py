@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import bundle, mac
-from fcx.protocol.bundle import CHUNK, Item, portion_sizes
+from fcx.protocol import bundle, mac, packing
+from fcx.protocol.bundle import CHUNK, Item
+from fcx.protocol.packing import portion_sizes
 
 KEY = b"i" * 32
 
@@ -23,12 +24,12 @@ def items(count, size=10):
 
 def encoded(given, slots=1, **more):
     sizes = portion_sizes(len(given), slots)
-    return bundle.encode("b000001", given, sizes, {"python": "x"}, key=KEY, **more)
+    return packing.encode("b000001", given, sizes, {"python": "x"}, key=KEY, **more)
 
 
 def read(made, key=KEY):
     *chunks, head = [data for _, data in made.files]
-    return bundle.decode(made.name, [head, *chunks], key)
+    return packing.decode(made.name, [head, *chunks], key)
 
 
 def signed(head, key=KEY):
@@ -52,7 +53,7 @@ class TestPortions:
         sizes = portion_sizes(count, slots)
         assert sum(sizes) == count
         assert sizes == sorted(sizes, reverse=True)
-        assert all(1 <= size <= bundle.LARGEST_PORTION for size in sizes)
+        assert all(1 <= size <= packing.LARGEST_PORTION for size in sizes)
 
     def test_few_tasks_go_one_by_one(self):
         """Eight calls for eight workers are eight portions."""
@@ -65,7 +66,7 @@ class TestPortions:
     def test_every_task_is_in_one(self):
         """Sizes that do not add up are a mistake of the caller's."""
         with pytest.raises(ValueError, match="portions of 2 tasks in all for 3"):
-            bundle.encode("b000001", items(3), [1, 1], {})
+            packing.encode("b000001", items(3), [1, 1], {})
 
 
 class TestEncode:
@@ -89,12 +90,12 @@ class TestEncode:
         assert [name for name, _ in made.files] == ["b000001.1", "b000001.2", "b000001"]
         assert all(len(data) <= 3_900_000 for _, data in made.files)
         assert made.size == sum(len(data) for _, data in made.files)
-        assert bundle.chunks(made.files[-1][1], KEY) == 3
+        assert packing.chunks(made.files[-1][1], KEY) == 3
         assert read(made).portions == made.portions
 
     def test_a_large_head_lies_alone(self):
         """So that no file is larger than can be read back."""
-        made = bundle.encode("b000001", items(20_000, 300), [1] * 20_000, {}, key=KEY)
+        made = packing.encode("b000001", items(20_000, 300), [1] * 20_000, {}, key=KEY)
         assert all(len(data) <= 3_900_000 for _, data in made.files)
         assert read(made).portions == made.portions
 
@@ -102,12 +103,12 @@ class TestEncode:
         """Is the client's to avoid."""
         given = [Item("t1", 0, "f" * 2000, b"")] * 2000
         with pytest.raises(ValueError, match="more portions than"):
-            bundle.encode("b000001", given, [1] * 2000, {}, key=KEY)
+            packing.encode("b000001", given, [1] * 2000, {}, key=KEY)
 
     def test_a_head_says_what_an_agent_must_know(self):
         """Before it claims: functions, the longest walltime, for whom, what was seen."""
         given = [Item("t1", 0, "f", b"", 5.0), Item("t2", 0, "g", b"", 7.0)]
-        made = bundle.encode("b000001", given, [2], {"x": 1}, "p", {"f": 3.0}, KEY)
+        made = packing.encode("b000001", given, [2], {"x": 1}, "p", {"f": 3.0}, KEY)
         head, _ = bundle.read_head(made.files[-1][1], KEY)
         assert (head.name, head.pilot, head.guard, head.seen) == (
             "b000001",
@@ -131,7 +132,7 @@ class TestDecode:
         """The same tasks do not come twice."""
         made = encoded(items(1))
         with pytest.raises(ValueError, match="is the bundle b000001"):
-            bundle.decode("b000002", [made.files[0][1]], KEY)
+            packing.decode("b000002", [made.files[0][1]], KEY)
 
     @given(st.data())
     def test_no_byte_may_differ(self, data):
@@ -141,7 +142,7 @@ class TestDecode:
         at = data.draw(st.integers(0, len(file) - 1))
         file[at] ^= data.draw(st.integers(1, 255))
         with pytest.raises(ValueError):
-            bundle.decode("b000001", [bytes(file)], KEY)
+            packing.decode("b000001", [bytes(file)], KEY)
 
     @given(st.integers(0, 2000))
     def test_half_of_it(self, cut):
@@ -149,17 +150,17 @@ class TestDecode:
         file = encoded(items(300)).files[0][1]
         if cut < len(file):
             with pytest.raises(ValueError):
-                bundle.decode("b000001", [file[:cut]], KEY)
+                packing.decode("b000001", [file[:cut]], KEY)
 
     def test_too_few_files(self):
         """A chunk is missing."""
         made = encoded([Item("t1", 0, "f", random.Random(1).randbytes(CHUNK + 17))])
         with pytest.raises(ValueError, match="has 2 files, not 1"):
-            bundle.decode("b000001", [made.files[-1][1]], KEY)
+            packing.decode("b000001", [made.files[-1][1]], KEY)
 
     def test_the_good_head(self):
         """Is what the bad ones below are made from."""
-        assert bundle.decode("b000001", [signed(GOOD)], KEY).portions == ()
+        assert packing.decode("b000001", [signed(GOOD)], KEY).portions == ()
 
     @pytest.mark.parametrize(
         "change",
@@ -177,14 +178,14 @@ class TestDecode:
     def test_heads_of_another_form(self, change):
         """Nothing but ValueError comes of them, though their MAC is right."""
         with pytest.raises(ValueError):
-            bundle.decode("b000001", [signed({**GOOD, **change})], KEY)
+            packing.decode("b000001", [signed({**GOOD, **change})], KEY)
 
     @pytest.mark.parametrize("text", ["[]", "5", "{", "[" * 100_000])
     def test_heads_that_are_no_object(self, text):
         """Nor of these."""
         file = b"fcx2 %s %s\n" % (mac.sign(KEY, text.encode()).encode(), text.encode())
         with pytest.raises(ValueError):
-            bundle.decode("b000001", [file], KEY)
+            packing.decode("b000001", [file], KEY)
 
     @pytest.mark.parametrize(
         "raw",
@@ -232,25 +233,25 @@ class TestOrders:
     def test_of_another_form(self, tasks):
         """Authentic, and no list of tasks."""
         with pytest.raises(ValueError, match="belongs"):
-            bundle.decode_order(bundle.encode_order({"cancel": tasks}, KEY), KEY)
+            bundle.decode_order(packing.encode_order({"cancel": tasks}, KEY), KEY)
 
     def test_there_and_back(self):
         """Under the inbox's key."""
-        text = bundle.encode_order({"cancel": ["t1"]}, KEY)
+        text = packing.encode_order({"cancel": ["t1"]}, KEY)
         assert bundle.decode_order(text, KEY) == {"cancel": ["t1"]}
 
     @given(st.integers(0, 60))
     def test_half_of_one_is_none(self, cut):
         """It may be whole at the next look."""
-        text = bundle.encode_order({"cancel": ["t1"]}, KEY)
+        text = packing.encode_order({"cancel": ["t1"]}, KEY)
         assert bundle.decode_order(text[: min(cut, len(text) - 1)], KEY) is None
 
     def test_another_key(self):
         """Is nobody's order."""
-        assert bundle.decode_order(bundle.encode_order({}, b"x" * 32), KEY) is None
+        assert bundle.decode_order(packing.encode_order({}, b"x" * 32), KEY) is None
 
 
 def test_an_items_meta_is_small():
     """What travels with each of 10,000 calls."""
-    meta = json.loads(Item("t0000001", 0, "0123456789", b"").frame()[12:])
+    meta = json.loads(packing.frame(Item("t0000001", 0, "0123456789", b""))[12:])
     assert meta == {"t": "t0000001", "a": 0, "f": "0123456789"}

@@ -195,7 +195,8 @@ class TestAgent:
     def test_goes_on_when_the_run_directory_does_not_answer_for_a_while(self, pilot):
         """An error is no proof that it is gone: here a link that leads to itself."""
         pilot.start()
-        pilot.wait("up")
+        pilot.put(1, [(time.sleep, 1.5)])  # while it works, a moment without a folder ends nothing
+        pilot.wait("run")
         inbox_, aside = pilot.run / "inbox", pilot.run / "aside"
         inbox_.rename(aside)
         inbox_.symlink_to(inbox_)
@@ -203,8 +204,8 @@ class TestAgent:
         assert pilot.process.poll() is None
         inbox_.unlink()
         aside.rename(inbox_)
-        pilot.put(1, [(abs, -3)])
-        assert pilot.value("t10") == (3, None)
+        pilot.put(2, [(abs, -3)])
+        assert pilot.value("t20") == (3, None)
 
     @pytest.mark.parametrize("text", ["", "{}", None])
     def test_says_that_its_configuration_cannot_be_read(self, pilot, text):

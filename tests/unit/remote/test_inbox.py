@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fcx.protocol import bundle, mac, names
+from fcx.protocol import mac, names, packing
 from fcx.protocol.bundle import CHUNK, Item
 from fcx.remote import inbox
 from fcx.remote.offers import Offers
@@ -19,8 +19,8 @@ def items(count, size=10):
 
 
 def sent(name, tasks, slots=1, pilot=None, key=KEY, **more):
-    sizes = [1] * len(tasks) if pilot else bundle.portion_sizes(len(tasks), slots)
-    return bundle.encode(name, tasks, sizes, {}, pilot, key=key, **more)
+    sizes = [1] * len(tasks) if pilot else packing.portion_sizes(len(tasks), slots)
+    return packing.encode(name, tasks, sizes, {}, pilot, key=key, **more)
 
 
 def put(folder, made, without=()):
@@ -187,7 +187,7 @@ class TestOrders:
 
     def test_count_once_and_whole(self, run):
         """Half an order is none."""
-        text = bundle.encode_order({"cancel": ["t1"]}, KEY)
+        text = packing.encode_order({"cancel": ["t1"]}, KEY)
         (run / "inbox" / "o000001").write_bytes(text[:-1])
         agent = Agent(run)
         assert agent.look() == ([], False)
@@ -197,7 +197,7 @@ class TestOrders:
 
     def test_of_another_key_are_none(self, run):
         """Nobody else gives orders."""
-        (run / "inbox" / "o000001").write_bytes(bundle.encode_order({"cancel": ["t1"]}, b"x" * 32))
+        (run / "inbox" / "o000001").write_bytes(packing.encode_order({"cancel": ["t1"]}, b"x" * 32))
         assert Agent(run).look() == ([], False)
 
 
@@ -234,7 +234,7 @@ class TestClients:
         put(run, sent("b100000001", items(1)))
         agent.look()
         put(run, sent("b000009", items(1)))
-        (run / "inbox" / "o000009").write_bytes(bundle.encode_order({"cancel": ["t0"]}, KEY))
+        (run / "inbox" / "o000009").write_bytes(packing.encode_order({"cancel": ["t0"]}, KEY))
         heads, cancelled, _ = agent.inbox.look()
         assert (heads, cancelled) == ([], [])
         assert "b000009" not in agent.inbox.bundles
