@@ -40,7 +40,7 @@ def outcomes(checks: Checks, session: Any) -> None:
         good = plan.how in {"value", "large"} or (
             plan.how == "killed" and checks.scenario.limits.task_retries
         )
-        refused = plan.requirements and plan.requirements == checks.scenario.refused
+        refused = plan.requirements and plan.requirements in checks.scenario.spoilt()
         cut = any(run.cut for run in checks.runs.get(task, []))
         fits = plan.seconds + READY < NEARLY * checks.scenario.job_limit and not cut
         if good and fits and not refused:

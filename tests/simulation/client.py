@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-
 from fcx.executor.core import Core
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
@@ -14,6 +12,7 @@ from fcx.executor.core import events as ev
 from .api import Api
 from .cluster import Cluster
 from .invariants import Checks
+from .packages import Known
 from .parcel import Parcel, size_of
 from .session import Session
 from .world import Alarm, World
@@ -50,6 +49,7 @@ class Client:
         self.core = Core(api.cluster.scenario.limits)
         self.alive = True
         self.parcels: dict[str, Parcel] = {}
+        self.packages = Known()
         self._dropped: dict[str, None] = {}
         self._alarm = Alarm(api.world, self._tick)
         self._sleeps_until = 0.0
@@ -116,8 +116,8 @@ class Client:
         self.checks.demand(not gone, "dropped", f"{gone} of {request}")
 
     def known(self, task: str) -> ev.TaskInfo:
-        """A task as it lies in the inbox: what it refers to has been judged before it left."""
-        return msgspec.structs.replace(self.checks.info(task), requirements=0)
+        """A task as it lies in the inbox."""
+        return self.checks.info(task)
 
     # -- errands ----------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class Client:
 
     def encode(self, errand: act.Encode) -> None:
         """Make a bundle."""
-        self.parcels[errand.bundle] = Parcel(errand, self.checks.plans)
+        self.parcels[errand.bundle] = Parcel(errand, self.checks.plans, self.packages.accepted)
         size = size_of([self.checks.plans[task] for task, _ in errand.tasks])
         self._errand(errand, ev.Encoded(errand.id, size))
 
@@ -161,9 +161,15 @@ class Client:
         trouble = ev.Trouble("ParityError", "It is another place.") if refused else None
         self._errand(errand, ev.Judged(errand.id, 0, trouble))
 
+    def learn(self, errand: act.Learn) -> None:
+        """What an agent has found."""
+        self.packages.learn(self.cluster.packages.reports[errand.drift - 1])
+        self._later(ev.Done(errand.id))
+
     def judge_requirements(self, errand: act.JudgeRequirements) -> None:
         """Of what a task refers to."""
-        refused = self.cluster.scenario.refused == errand.requirements
+        number = errand.requirements
+        refused = self.cluster.scenario.refused == number or not self.packages.passes(number)
         trouble = ev.Trouble("ParityError", "numpy is another.") if refused else None
         self._errand(errand, ev.RequirementsJudged(errand.id, trouble))
 
@@ -193,6 +199,7 @@ DOES: dict[type, Callable[[Client, Any], None]] = {
     act.RecordPilot: Client.record_pilot,
     act.RecordEnd: Client.record_end,
     act.Judge: Client.judge,
+    act.Learn: Client.learn,
     act.JudgeRequirements: Client.judge_requirements,
     act.Settle: Client.settle,
     act.DropBundle: Client.drop_bundle,

@@ -9,6 +9,7 @@ from fcx.executor.core.actions import SubmitPilot
 
 from .faults import Faults
 from .files import RunDirectory
+from .packages import Packages
 from .scenario import Scenario
 from .world import World
 
@@ -75,12 +76,18 @@ class Cluster:
         self.scenario = scenario
         self.faults = faults
         self.directory = RunDirectory()
+        self.packages = Packages()
         self.jobs: dict[str, Job] = {}
         self.make_agent: Callable[[Job, int, int], Any]
         self.removed: Callable[[], None] = lambda: None  # told before the directory is removed
         self.job_ended: Callable[[Job], None] = lambda job: None
         self._running = 0
         self._waiting: list[Job] = []
+
+    def drifts(self) -> None:
+        """What is installed changes when the scenario says."""
+        for drift in self.scenario.drifts:
+            self.world.at(drift.at, self.packages.drift, drift)
 
     def seen_by_agents(self) -> float:
         """When agents see what the client's side writes now."""

@@ -39,6 +39,7 @@ class Place:
         self.held = 0.0  # not to be configured again before
         self.calls = 0
         self.useless = False  # another process is to take its place
+        self.outdated = False  # something was installed since that it may have imported
         self.unread: float | None = None  # since when its modules cannot be read
         self.first = False  # its task is the first, and is owed the whole time
         self.run: tuple[str, int] | None = None
@@ -74,6 +75,7 @@ class Conduct:
         self._first_hello: on.Hello | None = None
         self._broke = False  # no process ever said hello, as far as its core was to wait for one
         self._hopeless = ""  # why no worker can serve
+        self.drifted: tuple[tuple[str, int], ...] = ()  # of the claim that it heard of
         self.told: tuple[float, float] | None = None  # when the time is over, how much it was
 
     def demand(self, holds: bool, name: str, text: str) -> None:
@@ -86,7 +88,7 @@ class Conduct:
         note, now = self.checks.table.note, self.checks.world.now
         note("agent event", type(event).__name__)
         note("agent state", self.agent.core.phase)
-        self._hopeless = ""
+        self._hopeless, self.drifted = "", ()
         heard = HEARD.get(type(event))
         if heard is not None:
             heard(self, event)
@@ -96,6 +98,7 @@ class Conduct:
             meaning = DONE.get(type(action))
             if meaning is not None:
                 meaning(self, action)
+        self.demand(not self.drifted, "drift untold", f"{self.drifted}")
         self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
         self._gives_up()
         self._glances.after()
@@ -144,7 +147,8 @@ class Conduct:
         """A task has ended."""
         place = self.places[event.rank]
         most = self.checks.scenario.tasks_per_child
-        place.busy, place.useless = False, event.stale or place.served == most
+        worn = event.stale or place.served == most
+        place.busy, place.useless = False, worn or place.outdated
 
     def on_kept(self, event: on.Kept | on.NotKept) -> None:
         """What came of it is in the log, or cannot be."""
@@ -188,6 +192,10 @@ class Conduct:
         """Tasks are its own."""
         self.offers.answered()
         self.duties.claimed(event.tasks)
+        self.drifted = event.drifted
+        for place in self.places if event.changed else ():
+            place.outdated = place.configured is not None or place.asked is not None
+            place.useless = place.useless or (place.outdated and not place.busy)
 
     def on_lost(self, _event: on.Lost) -> None:
         """They are another's."""
@@ -257,6 +265,7 @@ class Conduct:
         info = self.duties.run(action)
         fine = place.hello and not place.run and place.configured == info.modules
         self.demand(fine, "run by the wrong process", f"{action}: {place.configured}")
+        self.demand(not place.useless, "run by an old process", f"{action}")
         place.calls += 1
         place.served += 1
         most = self.checks.scenario.tasks_per_child
@@ -300,6 +309,11 @@ class Conduct:
     def said_back(self, fields: dict[str, Any]) -> None:
         """Tasks go back that it has and has not begun."""
         self.duties.back([(task, attempt) for task, attempt in fields["t"]])
+
+    def said_drift(self, fields: dict[str, Any]) -> None:
+        """Tasks that it has claimed just now go back, with what there is instead."""
+        self.demand(fields["t"] == self.drifted and fields["found"], "drift", f"{fields}")
+        self.drifted = ()
 
     def said_refused(self, fields: dict[str, Any]) -> None:
         """What differs here: something does."""
@@ -469,6 +483,7 @@ HEARD: dict[type, Callable[[Conduct, Any], None]] = {
 SAID: dict[str, Callable[[Conduct, dict[str, Any]], None]] = {
     "run": Conduct.said_run,
     "back": Conduct.said_back,
+    "drift": Conduct.said_drift,
     "refused": Conduct.said_refused,
     "failed": Conduct.said_failed,
     "end": Conduct.said_end,

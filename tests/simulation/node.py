@@ -20,6 +20,7 @@ from .conduct import Conduct
 from .faults import HANGS, UNFIT
 from .files import DAMAGED, Log
 from .invariants import Checks
+from .packages import Seen
 from .parcel import GUARD
 from .scenario import Plan
 from .world import Alarm, World
@@ -43,6 +44,7 @@ class Agent:
         self.gone = False
         self.ills: dict[str, None] = {}  # what ails it: initializer | disk
         self.papers = Papers(cluster, self.name)
+        self.packages = Seen(cluster.packages)
         self.workers = Workers(self, workers)
         self.core = AgentCore(self._config(), workers)
         self.conduct = Conduct(self, checks, workers)
@@ -162,7 +164,16 @@ class Agent:
             self.feed(on.ClaimFailed())
             return
         tasks = self.papers.claim(action.bundle, action.portion)
-        self.feed(on.Lost() if tasks is None else on.Claimed(tasks))
+        if tasks is None:
+            self.feed(on.Lost())
+            return
+        sets = self.papers.directory.inbox.get(action.bundle).accepted
+        changed = self.packages.look(sets)
+        number = {info.id: self.checks.plans[info.id].requirements for info in tasks}
+        lacks = {info.id for info in tasks if self.packages.lacks(number[info.id], sets)}
+        drifted = tuple((info.id, info.attempt) for info in tasks if info.id in lacks)
+        kept = tuple(info for info in tasks if info.id not in lacks)
+        self.feed(on.Claimed(kept, changed, drifted, self.packages.found()))
 
     def inspect(self, _action: do.Inspect) -> None:
         """What this place is."""
@@ -175,7 +186,12 @@ class Agent:
 
     def record(self, action: do.Record) -> None:
         """A record of another kind."""
-        record = RECORDS[action.kind](**action.fields)
+        fields = dict(action.fields)
+        if "found" in fields:
+            fields["found"] = self.cluster.packages.report(fields["found"])
+            struck = self.cluster.faults.struck
+            struck["drift"] = struck.get("drift", 0) + 1
+        record = RECORDS[action.kind](**fields)
         msgspec.convert(
             msgspec.to_builtins(record), type(record)
         )  # of the types it is declared with
@@ -417,6 +433,7 @@ RECORDS: dict[str, Callable[..., Any]] = {
     "refused": _refused,
     "failed": lambda error: ev.InitializerDied(error),  # noqa: PLW0108 - by its own name
     "back": lambda t: ev.HandedBack(tuple((task, attempt) for task, attempt in t)),
+    "drift": lambda t, found: ev.Drifted(t, found),  # noqa: PLW0108 - by its own names
     "died": _died,
     "told": ev.Told,
     "end": ev.Left,

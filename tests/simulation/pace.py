@@ -33,6 +33,7 @@ class Pace:
         self._ids: dict[int, Any] = {}  # all that were ever asked
         self._awaited: dict[int, Any] = {}
         self._done: dict[Any, None] = {}  # what need not be done again
+        self._learnt = 0  # the last time that something had drifted: verdicts are asked for anew
         self._there = False  # the run directory, as far as is known
         self._ended = False  # an agent or a pilot, as far as is known
 
@@ -42,7 +43,8 @@ class Pace:
             self._rhythm.told(event, None, core)
             return None
         asked = self._awaited.pop(event.action, None)
-        if not isinstance(event, ev.Failed) and isinstance(asked, ONCE):
+        anew = isinstance(asked, act.JudgeRequirements) and asked.id < self._learnt
+        if not isinstance(event, ev.Failed) and isinstance(asked, ONCE) and not anew:
             self._done[_what(asked)] = None
         self._known(event, asked)
         self.repeats.told(event, asked, now)
@@ -86,6 +88,11 @@ class Pace:
         demand = self.checks.demand
         if action.id not in self._ids:
             self._needed(action)
+        if isinstance(action, act.Learn):
+            self._learnt = action.id
+            verdicts = [done for done in self._done if done[0] == act.JudgeRequirements.__name__]
+            for done in verdicts:
+                del self._done[done]
         known = self._ids.setdefault(action.id, action)
         fresh = action.id not in self._awaited
         demand(known == action and fresh, "id used twice", f"{action}")

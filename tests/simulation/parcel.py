@@ -10,6 +10,7 @@ from fcx.protocol.bundle import Head, Portion
 from fcx.remote.events import TaskInfo
 
 if TYPE_CHECKING:
+    from .packages import Accepted
     from .scenario import Plan
 
 HEAD = 200  # bytes of a bundle beside its tasks
@@ -24,8 +25,9 @@ def size_of(plans: list[Plan]) -> int:
 class Parcel:
     """The content of a bundle."""
 
-    def __init__(self, made: Encode, plans: dict[str, Plan]) -> None:
+    def __init__(self, made: Encode, plans: dict[str, Plan], accepted: Accepted) -> None:
         self.name = made.bundle
+        self.accepted = dict(accepted)
         self.tasks = made.tasks
         self.portions: list[tuple[TaskInfo, ...]] = []
         at = 0

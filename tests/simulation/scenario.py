@@ -44,6 +44,17 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     gives_up: float | None = None  # seconds after which whoever attached wants no more
 
 
+SPOILT = "spoilt"  # a version that passes for nobody
+
+
+class Drift(msgspec.Struct, frozen=True):
+    """What a set of requirements relies on becomes another version, at a time in seconds."""
+
+    at: float
+    requirements: int
+    version: str
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """One little world."""
 
@@ -68,7 +79,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     tasks_per_child: int | None = None
     probe: bool = False  # agents tell what they found although there is a guard
     door: float = 0.0  # seconds at most for which the door repeats a request before it gives up
+    drifts: tuple[Drift, ...] = ()
     errand: float = 0.0  # seconds at most that what is done on the client's machine takes longer
+
+    def spoilt(self) -> set[int]:
+        """Sets of requirements that do not pass, or at some time do not."""
+        return {self.refused, *(one.requirements for one in self.drifts if one.version == SPOILT)}
 
     def work(self) -> float:
         """Seconds that all tasks take, one after the other."""

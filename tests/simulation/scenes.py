@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from .packages import drifts
 from .scenario import Caller, Plan, Scenario
 
 Scene = Callable[[random.Random, Scenario], Scenario]
@@ -243,7 +244,7 @@ def judged(chance: random.Random, scenario: Scenario) -> Scenario:
     numbers = (0, 1, 2)
     tasks = tuple(replace(plan, requirements=chance.choice(numbers)) for plan in tasks)
     more = {"remembered": chance.random() < 0.5, "refused": chance.choice((0, 1)), "place": "fine"}
-    return _with(scenario, tasks, **more)
+    return _with(scenario, tasks, **more, drifts=drifts(chance, tasks))
 
 
 def left_early(chance: random.Random, scenario: Scenario) -> Scenario:

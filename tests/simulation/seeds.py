@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from fcx.executor.core import Limits, Words
 from fcx.executor.core.fleet import INLINE_BUNDLE
 
+from .packages import drifts
 from .parcel import HEAD
 from .scenario import HOWS, Caller, Plan, Scenario
 from .scenes import SCENES
@@ -56,6 +57,7 @@ def drawn(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         tasks_per_child=chance.choice((None, None, 1, 2)),
         probe=chance.random() < 0.2,
     )
+    scenario = replace(scenario, drifts=drifts(random.Random(-1 - seed), scenario.tasks))
     if scenario.caller.dies is None or seed % 2:
         return scenario
     return replace(scenario, limits=replace(scenario.limits, durable=True))

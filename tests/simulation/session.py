@@ -290,7 +290,9 @@ class Letters:
 
     def asked(self, action: Any) -> None:
         """Something may leave."""
-        if isinstance(action, act.Encode):
+        if isinstance(action, act.Learn):
+            self._passed.clear()
+        elif isinstance(action, act.Encode):
             self._encode(action)
         elif isinstance(action, act.UploadBundle):
             self._leaves((action.bundle,))
@@ -316,15 +318,14 @@ class Letters:
         for task in action.tasks:
             demand(task in self._recorded, "not remembered", f"{task} in {action.bundle}")
             demand(task[0] in self._payloads, "no payload", f"{task} in {action.bundle}")
+            number = self.checks.plans[task[0]].requirements
+            passed = not number or number in self._passed
+            demand(passed, "payload before its verdict", f"{task} in {action.bundle}")
         self._leaves((action.bundle,))
 
     def _leaves(self, bundles: tuple[str, ...]) -> None:
         for bundle in bundles:
             self.checks.demand(self.open, "payload before verdict", bundle)
-            for task, _ in self._tasks[bundle]:
-                number = self.checks.plans[task].requirements
-                passed = not number or number in self._passed or task in self._sent_before
-                self.checks.demand(passed, "payload before its verdict", f"{task} in {bundle}")
 
     def _owed(self, action: act.Encode) -> None:
         """Who was cut short by the end of a job's time, though not as the first, goes first."""

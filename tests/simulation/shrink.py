@@ -96,6 +96,7 @@ _SIMPLE = {
     "place": "fine",
     "refused": 0,
     "remembered": True,
+    "drifts": (),
 }
 _LIMITS: dict[str, object] = {
     "nodes": 1,

@@ -105,6 +105,7 @@ class Simulation:
             self.world.at(caller.breaks, self._break, self.client)
         if caller.dies is not None:
             self.world.at(caller.dies, self._dies, self.client)
+        self.client.cluster.drifts()
         self.world.after(HOUR, self._hour)
 
     def _client(self) -> None:

@@ -370,6 +370,35 @@ class TestWorkers:
         assert done == [actions.StopWorker(0), actions.StartWorker(0)]
         assert case.tell(events.Hello(0, "3.11.7", "0.4.1")) == [actions.Configure(0, ("b",))]
 
+    def test_what_has_drifted_goes_back(self):
+        """With what is there now; those that may have imported what was there are replaced."""
+        case = Case(2).serving(head("b000001", 4)).running("t1").running("t2")
+        case.tell(events.Finished(0, stale=False), events.Kept(0))
+        found = {"numpy": "1.26.4"}
+        done = case.tell(events.Claimed((task("t3"),), True, (("t4", 0),), found))
+        assert case.records("drift") == [{"t": (("t4", 0),), "found": found}]
+        assert actions.StopWorker(0) in done
+        assert actions.StartWorker(0) in done
+        done = case.tell(events.Finished(1, stale=False), events.Kept(1))  # it was busy with another
+        assert actions.StopWorker(1) in done
+
+    def test_what_passes_as_it_is_changes_nothing(self):
+        """A claim that finds other versions for the first time, and none that matters."""
+        case = Case().serving(head("b000001", 2)).running("t1")
+        case.tell(events.Finished(0, stale=False), events.Kept(0))
+        done = case.tell(events.Claimed((task("t2"),), False, (), {"numpy": "2.1.0"}))
+        assert kinds(done) == ["Run"]
+
+    @pytest.mark.parametrize(("dill", "refused"), [("0.4.1", False), ("0.4.2", True)])
+    def test_a_worker_that_starts_later_has_the_same_dill(self, dill, refused):
+        """It was judged with the first one's."""
+        case = Case(guard={"dill": "0.4.1"}, max_tasks_per_child=1)
+        case.serving(head("b000001", 2)).running("t1")
+        case.tell(events.Finished(0, stale=False), events.Kept(0))
+        case.claimed("t2")
+        case.tell(events.Hello(0, "3.11.7", dill))
+        assert bool(case.records("refused")) == refused
+
     @pytest.mark.parametrize(("stale", "most"), [(True, None), (False, 1)])
     def test_one_that_has_served_its_time_is_replaced(self, stale, most):
         """With the next task, not before."""
