@@ -9,6 +9,7 @@ from parity.sides import FACTS, manifest, snapshot
 
 from fcx.errors import ParityError
 from fcx.parity.gate import Gate, Question
+from fcx.payload.requirements import GUARDED, Import, Relied, Requirements
 
 FILES = {"/usr/local/bin/python3": "x", "/usr/local/lib/python3.11": "s"}
 WHOLE = {"/usr/local/bin/python3": "X", "/usr/local/lib/python3.11": "S"}
@@ -22,7 +23,10 @@ class Facts(dict[str, Any]):
         return super().get(key)
 
     store = dict.__setitem__
-    forget = dict.pop
+
+    def forget(self, key: str) -> None:
+        """What is not there is forgotten already."""
+        self.pop(key, None)
 
 
 def probe(contents: dict[str, str]) -> dict[str, Any]:
@@ -73,3 +77,63 @@ def test_otherwise_names_and_sizes_are_looked_at_or_nothing():
     assert Gate(question("off"), Facts()).look is None
     assert Gate(Question("strict", "s", manifest=manifest()), Facts()).look is None
     assert Gate(Question("strict", "s"), Facts()).look is None
+
+
+NUMPY = {"numpy": {"numpy": "1.26.4"}}
+
+
+def passed(facts: Facts, **versions: str) -> Gate:
+    """A gate that has judged a place with these distributions."""
+    gate = Gate(Question("minor", "server"), facts)
+    found = {**FACTS["distributions"], **versions}
+    modules = {**FACTS["modules"], "names": [*FACTS["modules"]["names"], *versions]}
+    gate.admit({**FACTS, "distributions": found, "modules": modules}, None)
+    return gate
+
+
+def test_what_agents_have_found_is_judged_from_then_on():
+    """Nothing of it is remembered; what passed before still counts where it is found."""
+    facts = Facts()
+    gate = passed(facts, numpy="1.26.4")
+    needs = Requirements(frozenset({"numpy"}), installed=NUMPY)
+    assert gate.check_task(needs).passed
+    assert gate.relied(needs) == {"numpy": ("1.26.4",)}
+    gate.learn({"numpy": "1.26.5"})
+    assert gate.question.key not in facts
+    assert gate.check_task(needs).passed
+    assert gate.relied(needs) == {"numpy": ("1.26.4", "1.26.5")}
+    gate.learn({"numpy": "2.1.0"})
+    (told,) = gate.check_task(needs).refusals
+    assert (told.code, told.wanted, told.found) == ("reference-version", "1.26.4", "2.1.0")
+    gate.learn({"numpy": None})
+    (told,) = gate.check_task(needs).refusals
+    assert told.code == "reference-missing"
+
+
+def test_an_import_that_may_fail_relies_on_an_absence():
+    """Should it come, that is another answer."""
+    gate = passed(Facts())
+    cupy = {"cupy": {"cupy": "13.0"}}
+    needs = Requirements(imports=(Import("cupy", pardon=GUARDED),), installed=cupy)
+    assert gate.relied(needs) == {"cupy": (None,)}
+    gate.learn({"cupy": "14.0"})
+    assert [one.code for one in gate.check_task(needs).refusals] == ["import-version"]
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [("1.26.4", ""), ("1.26.9", ""), ("2.1.0", "reference-version"), (None, "reference-missing")],
+)
+def test_a_task_of_an_earlier_process_is_held_to_what_it_has_passed_with(found, code):
+    """Nothing else is known of it here."""
+    gate = passed(Facts(), numpy="1.26.4")
+    needs = Relied({"numpy": ("1.26.4",)})
+    assert gate.relied(needs) == {"numpy": ("1.26.4",)}
+    gate.learn({"numpy": found})
+    assert [one.code for one in gate.check_task(needs).refusals] == ([code] if code else [])
+
+
+def test_under_off_nothing_is_relied_on():
+    """Nobody has asked."""
+    gate = Gate(Question("off", "server"), Facts())
+    assert gate.relied(Requirements(frozenset({"numpy"}), installed=NUMPY)) == {}

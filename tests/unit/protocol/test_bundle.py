@@ -255,3 +255,31 @@ def test_an_items_meta_is_small():
     """What travels with each of 10,000 calls."""
     meta = json.loads(packing.frame(Item("t0000001", 0, "0123456789", b""))[12:])
     assert meta == {"t": "t0000001", "a": 0, "f": "0123456789"}
+
+
+class TestRelied:
+    """Sets of requirements, each once in the head."""
+
+    SETS = ({"numpy": ("2.1.0", "2.1.1"), "cupy": (None,)}, {"scipy": ("1.14",)})
+
+    def test_come_with_the_tasks_that_name_them(self):
+        """As they were sent; a task without any has none."""
+        given = [one._replace(relied=number) for one, number in zip(items(3), (2, 0, 1))]
+        made = packing.encode("b000001", given, [3], {}, key=KEY, relied=self.SETS)
+        head, _ = bundle.read_head(made.files[-1][1], KEY)
+        assert head.relied == ({"numpy": ["2.1.0", "2.1.1"], "cupy": [None]}, {"scipy": ["1.14"]})
+        assert [item.relied for item in read(made).portions[0]] == [2, 0, 1]
+
+    @pytest.mark.parametrize("number", [-1, 3])
+    def test_of_no_such_number(self, number):
+        """A task that names one is not run."""
+        given = [one._replace(relied=number) for one in items(1)]
+        made = packing.encode("b000001", given, [1], {}, key=KEY, relied=self.SETS)
+        with pytest.raises(ValueError, match="does not have"):
+            read(made)
+
+    @pytest.mark.parametrize("relied", [1, {}, [1], [{"numpy": "2"}], [{"numpy": [2]}]])
+    def test_of_another_shape(self, relied):
+        """Nothing of such a bundle is used."""
+        with pytest.raises(ValueError, match="where something else belongs"):
+            bundle.read_head(signed({**GOOD, "relied": relied}), KEY)

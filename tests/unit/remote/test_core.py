@@ -379,7 +379,9 @@ class TestWorkers:
         assert case.records("drift") == [{"t": (("t4", 0),), "found": found}]
         assert actions.StopWorker(0) in done
         assert actions.StartWorker(0) in done
-        done = case.tell(events.Finished(1, stale=False), events.Kept(1))  # it was busy with another
+        done = case.tell(
+            events.Finished(1, stale=False), events.Kept(1)
+        )  # it was busy with another
         assert actions.StopWorker(1) in done
 
     def test_what_passes_as_it_is_changes_nothing(self):
