@@ -14,13 +14,17 @@ from .trial import IMAGES, Bench, built, described, image_of
 
 
 def follow(row: Row, bench: Bench) -> str:
-    """Carry out the fix of a refusal; how: ``run`` by a shell, or by ``hand``."""
+    """Carry out the fix of a refusal; how it was done.
+
+    ``run``: by a shell, as printed. ``by hand``: an edit that it names. ``its effect``: what its
+    commands come to, which are run as printed where Docker and the index are.
+    """
     text = row.fix or row.message
-    for pattern, does in BY_HAND:
+    for pattern, does in (*BY_HAND, *BY_EFFECT):
         found = re.search(pattern, text)
         if found:
             does(bench, *found.groups())
-            return "by hand"
+            return "by hand" if (pattern, does) in BY_HAND else "its effect"
     place = bench.remote if text.startswith("on the cluster: ") else bench.client
     return shell(place, text.removeprefix("on the cluster: "))
 
@@ -80,7 +84,7 @@ def whole_python(bench: Bench, _module: str) -> None:
 
 
 def followed(bench: Bench) -> None:
-    """The client has an environment with the remote Python. Commands: tested on their own."""
+    """The client has an environment with the remote Python."""
     bench.client = Place.make(bench.fresh("client"), bench.stock, bench.remote.version)
 
 
@@ -90,10 +94,7 @@ def another_python(bench: Bench) -> None:
 
 
 def rebuilt(bench: Bench, *added: str) -> None:
-    """The image is built, with what was added, and brought to the cluster.
-
-    The commands themselves are run in ``tests/system/parity/test_three_commands.py``.
-    """
+    """The image is built, with what was added, and brought to the cluster."""
     if not added:
         bench.use(image_of(bench.stock, bench.case.image))
         return
@@ -117,11 +118,18 @@ BY_HAND: tuple[tuple[str, Callable[..., None]], ...] = (
     (r'^in fcx\.toml, \[parity\]: assume = \["(\w+)"\]', assume),
     (r"on the cluster: install the system package that has the module (\S+), or", whole_python),
     (r"fcx needs .*Python 3\.8 or later on the cluster", another_python),
+    (r"remove the module (\w+) from (\S+)$", no_module),
+)
+"""What a fix says in words, and what is then done."""
+
+BY_EFFECT: tuple[tuple[str, Callable[..., None]], ...] = (
     (r"^echo (\S+) >> containers/requirements\.txt && fcx image build", rebuilt),
     (r"fcx image build", rebuilt),
-    (r"^fcx env sync|^python3\.\d+ -m venv", followed),
-    (r"remove the module (\w+) from (\S+)$", no_module),
+    (r"^fcx env sync", followed),
     (r"make it again with this one", rebuilt),
     (r"^fcx image run ", reached),
 )
-"""What a fix says in words, and what is then done."""
+"""Commands of fcx that build images or environments, and what is true after them.
+
+Run as printed in ``test_three_commands.py``, ``test_strict.py`` and ``test_client_environments.py``.
+"""
