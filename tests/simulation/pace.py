@@ -36,6 +36,7 @@ class Pace:
         self._learnt = 0  # the last time that something had drifted: verdicts are asked for anew
         self._there = False  # the run directory, as far as is known
         self._ended = False  # an agent or a pilot, as far as is known
+        self._waits = ""  # a job of which Slurm has just said so
 
     def told(self, event: Any, core: Any, now: float) -> Any:
         """An answer, perhaps: the action that it answers."""
@@ -43,6 +44,8 @@ class Pace:
             self._rhythm.told(event, None, core)
             return None
         asked = self._awaited.pop(event.action, None)
+        state = event.state if isinstance(event, ev.JobAnswered) else None
+        self._waits = state.job if state is not None and state.state == "PENDING" else ""
         anew = isinstance(asked, act.JudgeRequirements) and asked.id < self._learnt
         if not isinstance(event, ev.Failed) and isinstance(asked, ONCE) and not anew:
             self._done[_what(asked)] = None
@@ -80,6 +83,7 @@ class Pace:
         if isinstance(action, act.CancelJob) and self.session.open:
             looks = [other for other in self._awaited.values() if is_look(other)]
             stuck = self.checks.cluster.jobs[action.job].reason in STUCK
+            stuck = stuck or action.job == self._waits
             fine = not looks or stuck or bool(self.checks.struck.keys() & GHOSTS)
             self.checks.demand(fine, "cancelled during a look", f"{action}: {looks}")
 

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from . import fates
-from .actions import CancelJob, ListJobs, RecordPilot, SubmitPilot, UploadConfig
-from .events import Failed, JobMade, JobSeen, JobsListed
+from .actions import AskJob, CancelJob, ListJobs, RecordPilot, SubmitPilot, UploadConfig
+from .events import Failed, JobAnswered, JobMade, JobSeen, JobsListed
 from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
@@ -81,7 +81,7 @@ class Pilot(msgspec.Struct):
     agents: dict[str, None] = {}  # incarnations that came up
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
-    held: float = 0.0  # until when its submit, or its cancel as surplus, is left: it was refused
+    held: float = 0.0  # until when its submit, or its cancel as surplus, is left alone
 
     @property
     def live(self) -> bool:
@@ -237,10 +237,22 @@ class Fleet:
             self.launch(wanted - len(live), bundles, archives)
         elif running and wanted < len(live) and not looking:
             now = self.requests.now
-            surplus = [p for p in live if p.phase == "queued" and not p.reserved and p.held <= now]
+            queued = [p for p in live if p.phase == "queued" and p.job and not p.reserved]
+            surplus = [pilot for pilot in queued if pilot.held <= now]
             for pilot in surplus[: len(live) - wanted]:
-                self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
-                self.cancel(pilot)
+                self._call_off(pilot)
+
+    def _call_off(self, pilot: Pilot) -> None:
+        """Unless it has begun by now: what it works at already would be run twice."""
+        pilot.held = self.requests.now + REFUSED_PAUSE
+        decide = partial(self._call_off_if_it_waits, pilot)
+        self.requests.ask(AskJob, pilot.job, then=decide, failed=nothing)
+
+    def _call_off_if_it_waits(self, pilot: Pilot, _action: AskJob, event: JobAnswered) -> None:
+        waits = event.state is not None and event.state.state == "PENDING"
+        if waits and pilot.phase == "queued":
+            self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
+            self.cancel(pilot)
 
     def _try_again(self) -> None:
         """Pilots that Slurm did not take a while ago."""

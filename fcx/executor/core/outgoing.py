@@ -153,14 +153,19 @@ class Outgoing:
     def _take_fresh(self) -> list[Task]:
         """As many as one pilot has workers."""
         taken: list[Task] = []
+        held: list[Task] = []
         while self.tasks.fresh and len(taken) < sum(self.limits.workers()):
             task = self.tasks.fresh.popleft()
             if task.id not in self.tasks.unfinished:
                 continue
-            if task.asked and task.info.size:
+            if not (task.asked and task.info.size):
+                self.tasks.outbox.append(task)
+            elif self.gate.lets_out(task):
                 taken.append(task)
             else:
-                self.tasks.outbox.append(task)
+                self.gate.look_at(task)
+                held.append(task)
+        self.tasks.fresh.extendleft(reversed(held))
         return taken
 
     def _send(self, tasks: list[Task], pilot: str = "") -> None:
@@ -173,7 +178,11 @@ class Outgoing:
         self.requests.ask(RecordTasks, sent, then=encode, failed=encode)
 
     def _encode(self, tasks: list[Task], pilot: str, _action: Any, _event: Any) -> None:
-        tasks = [task for task in tasks if task.id in self.tasks.unfinished]
+        wanted = [task for task in tasks if task.id in self.tasks.unfinished]
+        tasks = [task for task in wanted if self.gate.lets_out(task)]
+        drifted = [task for task in wanted if not self.gate.lets_out(task)]
+        queue = self.tasks.fresh if pilot else self.tasks.outbox
+        queue.extendleft(reversed(drifted))
         if not tasks:
             self._sent()
             return

@@ -7,6 +7,7 @@ from driving import Drive
 
 from fcx.executor.core import Words
 from fcx.executor.core.actions import (
+    AskJob,
     CancelJob,
     Finish,
     ListFolder,
@@ -24,6 +25,7 @@ from fcx.executor.core.events import (
     CloseAsked,
     FilesListed,
     Finished,
+    JobAnswered,
     JobSeen,
     JobsListed,
     LogRead,
@@ -68,6 +70,8 @@ def test_a_surplus_pilot_that_cannot_be_cancelled_serves_on():
     drive.launched("8")
     drive.tell(LogRead(_read(drive), (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 10))
     drive.tell(Settled("t1"))
+    assert drive.last(AskJob).job == "8"
+    drive.tell(JobAnswered(drive.last(AskJob).id, JobSeen("8", "PENDING")))
     (cancel,) = drive.all(CancelJob)
     drive.fails(cancel, "refused", "not yours")
     assert drive.core.fleet.pilots[1].phase == "queued"
@@ -76,7 +80,23 @@ def test_a_surplus_pilot_that_cannot_be_cancelled_serves_on():
     drive.wait(REFUSED_PAUSE)
     (look,) = _waiting(drive, ListFolder)  # none is surplus in the middle of one
     drive.tell(FilesListed(look.id, ()))
+    drive.tell(JobAnswered(drive.last(AskJob).id, JobSeen("8", "PENDING")))
     assert len(drive.all(CancelJob)) == 2
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "COMPLETED", None])
+def test_a_surplus_pilot_that_has_begun_by_now_is_left_alone(state):
+    """What it may have begun would run twice."""
+    drive = Drive(max_workers=2)
+    drive.serve("t1", "t2")
+    drive.wait(1.0)
+    drive.launched("8")
+    drive.tell(LogRead(_read(drive), (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 10))
+    seen = JobSeen("8", state) if state else None
+    drive.tell(JobAnswered(drive.last(AskJob).id, seen))
+    drive.wait(1.0)
+    assert drive.all(CancelJob) == []
+    assert len(drive.all(AskJob)) == 1
 
 
 def test_a_pilot_that_never_runs_and_cannot_be_cancelled_is_left_alone():
