@@ -49,7 +49,7 @@ class Scripts:
     ) -> Config:
         """What the pilot's agents are told; without a guard they probe and wait for one.
 
-        ``look``: how closely they look at the image then.
+        ``look``: how closely they look at the image.
         """
         table = self.settings.table
         name = self.settings.environment.name
@@ -62,7 +62,8 @@ class Scripts:
             inbox_key=mac.inbox_key(self.key),
             max_tasks_per_child=table.max_tasks_per_child,
             guard=dict(guard) if guard is not None else None,
-            probe=look.program() if look and guard is None else table.parity == "off",
+            probe=table.parity == "off",
+            look=look.program() if look else None,
             edf=posixpath.join(directory, "edf", name) if name else None,
         )
 

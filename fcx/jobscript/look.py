@@ -16,6 +16,10 @@ class Look:
     contents: bool
 
     def program(self) -> str:
-        """What a pilot is sent beside its programs; ``found`` has the answer at the end."""
+        """What a pilot is sent beside its programs: at its end ``found`` is the answer.
+
+        ``summary`` is its digest by then.
+        """
         text = bare((resources.files("fcx") / "protocol" / SELDOM).read_text("utf-8"))
-        return f"{text}\nfound = describe({list(self.entries)!r}, {self.contents})\n"
+        ends = 'summary = summary(found["files"])'
+        return f"{text}\nfound = describe({list(self.entries)!r}, {self.contents})\n{ends}\n"

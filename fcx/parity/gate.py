@@ -28,6 +28,7 @@ from ..errors import ManifestError, ParityError
 from ..files import project_root
 from ..jobscript.look import Look
 from ..payload.requirements import Relied, Requirements
+from ..protocol.content import summary
 from ..records import replace as altered
 from .cache import Known, last_seen, verdict_key
 from .compare import before_queue, compare, relied
@@ -175,6 +176,8 @@ class Question:
         if self.manifest is not None:
             guard["executable"] = remote.python.executable
             guard["build_id"] = self.manifest.build_id or remote.build_id
+        if remote.content is not None:
+            guard["content"] = summary(dict(remote.content.files))
         if self.edf_digest:
             guard["edf"] = self.edf_digest
         if strict:
@@ -249,7 +252,7 @@ class Gate:
     @property
     def look(self) -> Look | None:
         """How closely a pilot looks at the image that it is in, where nothing is known of it."""
-        return self.question.look(known=self._seen_whole)
+        return self.question.look(known=self._seen_whole or self._judgement is not None)
 
     def recall(self) -> Judgement | None:
         """Publish what is remembered, if that is fresh and still passes.

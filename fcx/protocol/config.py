@@ -7,7 +7,7 @@ from .names import PROTOCOL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Tuple, Union
+    from typing import Any, Dict, Optional, Tuple
 
     Guard = Dict[str, Any]
 
@@ -26,7 +26,8 @@ class Config(NamedTuple):
     inbox_key: bytes
     max_tasks_per_child: "Optional[int]" = None
     guard: "Optional[Guard]" = None  # None: probe, and wait for the first bundle's
-    probe: "Union[bool, str]" = False  # tell the environment although there is a guard; how else
+    probe: bool = False  # tell the environment although there is a guard
+    look: "Optional[str]" = None  # a program that finds what is in the image
     edf: "Optional[str]" = None  # path of the EDF
 
     def __repr__(self) -> str:
@@ -64,6 +65,7 @@ class Config(NamedTuple):
             and all(type(time) in (int, float) and time >= 0 for time in times)
             and isinstance(self.pilot, str)
             and isinstance(self.edf, (str, type(None)))
+            and isinstance(self.look, (str, type(None)))
             and isinstance(self.guard, (dict, type(None)))
         )
         if not fine:

@@ -15,7 +15,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
 COUNTS = re.compile(r"\.(?:py|so|pth|zip|egg)$|\.so\.")
@@ -38,6 +38,11 @@ def describe(entries: "Sequence[str]", contents: bool) -> "dict[str, Any]":
         if contents:
             found["contents"][entry] = digest(entry, entries, True) if known else None
     return found
+
+
+def summary(files: "Mapping[str, str | None]") -> str:
+    """One digest of those of all entries."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
 
 
 def own_entries() -> "list[str]":

@@ -66,7 +66,7 @@ class Announce(NamedTuple):
 
     python: "Optional[str]"
     dill: "Optional[str]"
-    probe: "Union[bool, str]"
+    probe: bool
 
 
 class Record(NamedTuple):

@@ -232,7 +232,7 @@ class Agent:
     # -- log --------------------------------------------------------------------------------
 
     def _announce(self, action: actions.Announce) -> None:
-        told = place.announced(self.config.edf, action.probe)
+        told = place.announced(self.config.edf, action.probe, self.config.look)
         told.update(pilot=self.config.pilot, left=self.clock.left())
         self.log.add("up", python=action.python, dill=action.dill, **told)
 
@@ -296,7 +296,8 @@ class Agent:
         self.events.append(events.Claimed(tuple(tasks), changed, tuple(drifted), found))
 
     def _inspect(self, action: actions.Inspect) -> None:
-        self.events.append(events.Found(place.found(self.config.edf, action.distributions)))
+        found = place.found(self.config.edf, action.distributions, self.config.look)
+        self.events.append(events.Found(found))
 
     def _exit(self, action: actions.Exit) -> None:
         self.code = action.code

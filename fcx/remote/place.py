@@ -3,12 +3,13 @@
 import hashlib
 import os
 import sys
+from functools import lru_cache
 
 from ..protocol import probe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Optional, Union
+    from typing import Any, Dict, Optional
 
 
 def file_digest(path: "Optional[str]") -> "Optional[str]":
@@ -20,16 +21,22 @@ def file_digest(path: "Optional[str]") -> "Optional[str]":
         return None
 
 
-def snapshot(more: "Union[bool, str]" = True) -> "Dict[str, Any]":
-    """The probe's, of the place as a worker would see it; ``more``: a program that adds to it."""
+@lru_cache(maxsize=1)
+def content(look: str) -> "Dict[str, Any]":
+    """What a program of the client's finds in the image: once, for it reads much."""
+    scope: "Dict[str, Any]" = {}
+    exec(look, scope)  # noqa: S102 - the client's own, as all programs here are
+    return scope
+
+
+def snapshot(look: "Optional[str]" = None) -> "Dict[str, Any]":
+    """The probe's, of the place as a worker would see it; ``look`` tells of the image."""
     path = list(sys.path)
     sys.path[:] = [entry for entry in path if entry]
     try:
         found: "Dict[str, Any]" = probe.snapshot()
-        if isinstance(more, str):
-            scope = {}  # type: Dict[str, Any]
-            exec(more, scope)  # noqa: S102 - the client's own, as all programs here are
-            found["content"] = scope["found"]
+        if look:
+            found["content"] = content(look)["found"]
         return found
     finally:
         sys.path[:] = path
@@ -41,17 +48,19 @@ def distributions() -> str:
     return hashlib.sha256("\n".join(listed).encode()).hexdigest()
 
 
-def announced(edf: "Optional[str]", probe: "Union[bool, str]") -> "Dict[str, Any]":
+def announced(edf: "Optional[str]", probe: bool, look: "Optional[str]") -> "Dict[str, Any]":
     """What a record ``up`` tells of the node."""
     return {
         "node": os.uname().nodename,
         "cpus": len(os.sched_getaffinity(0)),
         "edf": file_digest(edf),
-        "probe": snapshot(probe) if probe else None,
+        "probe": snapshot(look) if probe else None,
     }
 
 
-def found(edf: "Optional[str]", with_distributions: bool) -> "Dict[str, Any]":
+def found(
+    edf: "Optional[str]", with_distributions: bool, look: "Optional[str]"
+) -> "Dict[str, Any]":
     """What a guard may ask for; what is asked of the workers' Python comes with their hello."""
     place = {
         "implementation": sys.implementation.name,
@@ -60,6 +69,8 @@ def found(edf: "Optional[str]", with_distributions: bool) -> "Dict[str, Any]":
         "edf": file_digest(edf),
     }  # type: Dict[str, Any]
     place.update(probe.image_ids())
+    if look:
+        place["content"] = content(look)["summary"]
     if with_distributions:
         place["distributions"] = distributions()
     return place

@@ -8,8 +8,10 @@ import pytest
 from parity.sides import FACTS, manifest, snapshot
 
 from fcx.errors import ParityError
+from fcx.jobscript.look import Look
 from fcx.parity.gate import Gate, Question
 from fcx.payload.requirements import GUARDED, Import, Relied, Requirements
+from fcx.remote import place
 
 FILES = {"/usr/local/bin/python3": "x", "/usr/local/lib/python3.11": "s"}
 WHOLE = {"/usr/local/bin/python3": "X", "/usr/local/lib/python3.11": "S"}
@@ -69,6 +71,23 @@ def test_a_look_that_did_not_pass_does_not_count():
         gate.admit(probe({**WHOLE, "/usr/local/lib/python3.11": "T"}), None)
     assert gate.look is not None
     assert gate.look.contents
+
+
+def test_later_agents_find_the_content_that_has_passed(tmp_path, monkeypatch):
+    """Behind a verdict no pilot reads each byte, but all look at names and sizes."""
+    gate = Gate(question("strict"), Facts())
+    assert "content" in gate.admit(probe(WHOLE), None).guard
+    assert gate.look is not None
+    assert not gate.look.contents
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "a.py").write_text("x = 1\n")
+    look = Look((str(tmp_path),), contents=False).program()
+    before = place.found(None, False, look)["content"]
+    place.content.cache_clear()  # as another agent
+    assert place.found(None, False, look)["content"] == before
+    place.content.cache_clear()
+    (tmp_path / "a.py").write_text("x = 12\n")
+    assert place.found(None, False, look)["content"] != before
 
 
 def test_otherwise_names_and_sizes_are_looked_at_or_nothing():
