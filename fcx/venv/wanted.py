@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Settings
-from ..errors import ConfigError, ManifestError
+from ..edf.lookup import locate
+from ..errors import ConfigError, EdfError, ManifestError
 from ..files import EDF_FOLDER, manifest_of_edf, manifest_path
 from ..image.manifests import read_manifest
 from ..parity.cache import last_seen
@@ -51,7 +52,12 @@ def wanted(
 def _beside_edf(settings: Settings) -> Path | None:
     """The manifest of the EDF that the project's executors take."""
     named = settings.executor.environment
-    return manifest_of_edf(settings.root / named) if isinstance(named, str) and named else None
+    if not isinstance(named, str) or not named:
+        return None
+    try:
+        return manifest_of_edf(locate(named, cwd=settings.root))
+    except EdfError:
+        return None  # whoever starts with it is told
 
 
 def _remote(settings: Settings) -> Wanted | None:

@@ -44,8 +44,11 @@ def test_the_projects_image_comes_first(project: Settings, tmp_path: Path):
     assert wanted(project).source.endswith("fcx-image.manifest.json")
     assert wanted(project, name="other").source.endswith("other.manifest.json")
     (tmp_path / "edf/other.toml").write_text("")
-    executor = ExecutorSettings(environment="edf/other.toml")
-    assert wanted(Settings(tmp_path, executor=executor)).source.endswith("other.manifest.json")
+    for named in ("edf/other.toml", "other"):
+        chosen = Settings(tmp_path, executor=ExecutorSettings(environment=named))
+        assert wanted(chosen).source.endswith("other.manifest.json")
+    nowhere = Settings(tmp_path, executor=ExecutorSettings(environment="nowhere"))
+    assert wanted(nowhere).source.endswith("fcx-image.manifest.json")
     with pytest.raises(ConfigError, match="no manifest nowhere"):
         wanted(project, file=Path("nowhere"))
 
