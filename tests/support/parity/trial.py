@@ -23,11 +23,11 @@ from .environments import INSIDE, Place, Stock, interpreter, is_current
 
 ASK = """
 import json, sys
-zipped, more = json.loads(sys.argv[1])
+zipped, look = json.loads(sys.argv[1])
 sys.path.insert(0, zipped)
 from _fcx.remote import place
 del sys.path[0]
-sys.stdout.write("\\n" + json.dumps(place.snapshot(more)))
+sys.stdout.write("\\n" + json.dumps(place.snapshot(look)))
 """
 
 JUDGE = """
@@ -157,14 +157,14 @@ class Bench:
 
     def asked(self) -> dict[str, Any]:
         """What the probe of an agent finds, with a look at the image where there is one."""
-        more: str | bool = True
+        look = None
         try:
             known = Manifest.from_json(self.manifest).content if self.manifest else None
         except Exception:  # noqa: BLE001 - then nothing is asked, and the client says why
             known = None
         if known is not None:
-            more = Look(tuple(known.files), self.case.policy == "strict").program()
-        words = json.dumps([str(self.stock.programs), more])
+            look = Look(tuple(known.files), self.case.policy == "strict").program()
+        words = json.dumps([str(self.stock.programs), look])
         said = self.remote.run(self.remote.python, "-c", ASK, words)
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found

@@ -21,6 +21,8 @@ from cluster.project import Project
 
 from fcx.image.engine import connect
 from fcx.image.pack import pack
+from fcx.parity.manifest import Manifest
+from fcx.records import replace
 
 pytestmark = pytest.mark.docker
 
@@ -154,8 +156,8 @@ def test_pack_failures(built: Project, tmp_path: Path):
         subprocess.run(["umount", "--lazy", full], check=True)
     assert "no room in" in done.stderr
     record = built.root / "edf/fcx-image.manifest.json"
-    changed = json.loads(record.read_text()) | {"image_id": "sha256:" + "0" * 64}
-    record.write_text(json.dumps(changed))
+    changed = replace(Manifest.from_json(record.read_text()), image_id="sha256:" + "0" * 64)
+    record.write_text(changed.to_json())
     assert "fcx image build" in built.fcx("image", "pack", code=5).stderr
 
 
