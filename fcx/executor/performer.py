@@ -72,7 +72,7 @@ class Performer:
 
     def keep_error(self, error: BaseException) -> int:
         """A number for an exception."""
-        return self.context.store.keep_error(error)
+        return self.context.store.errors.keep(error)
 
     async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
         """What a running task has written so far."""

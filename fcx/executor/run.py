@@ -148,7 +148,7 @@ class Run:
                 self.context.gate.recall()
                 events = [self._began(), *earlier]
             except Exception as error:  # noqa: BLE001 - it belongs to the futures, whatever it is
-                ref = self.context.store.keep_error(error)
+                ref = self.context.store.errors.keep(error)
                 events.append(Broke(Trouble(type(error).__name__, str(error), ref)))
             self._begun = True
             self.context.presence.hold()

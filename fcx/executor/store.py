@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
@@ -13,6 +13,8 @@ from ..protocol.packing import Bundle
 from .core.events import TaskInfo
 from .mailbox import NewTask
 from .wire import Outcome
+
+T = TypeVar("T")
 
 
 class Payloads:
@@ -105,6 +107,28 @@ class RequirementSets:
         return self._sets[number - 1]
 
 
+class Numbered(Generic[T]):
+    """What the core only names, by numbers from 1 on; none is given twice, whatever was taken."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, T] = {}
+        self._last = 0
+
+    def keep(self, thing: T) -> int:
+        """Its number."""
+        self._last += 1
+        self._kept[self._last] = thing
+        return self._last
+
+    def get(self, number: int) -> T | None:
+        """What has this number; None for one that nothing has."""
+        return self._kept.get(number)
+
+    def take(self, number: int) -> T:
+        """What has this number, and is not needed again."""
+        return self._kept.pop(number)
+
+
 class Store:
     """Everything that actions name."""
 
@@ -112,24 +136,8 @@ class Store:
         self.payloads = Payloads()
         self.bundles: dict[str, Bundle] = {}
         self.outcomes: dict[tuple[str, int], Outcome] = {}
-        self.probes: dict[int, tuple[dict[str, Any], str | None]] = {}  # and the EDF's digest
-        self.drifts: dict[int, dict[str, str | None]] = {}  # versions of distributions
-        self.errors: dict[int, BaseException] = {}
-
-    def keep_error(self, error: BaseException) -> int:
-        """A number for an exception."""
-        number = len(self.errors) + 1
-        self.errors[number] = error
-        return number
-
-    def keep_probe(self, probe: dict[str, Any], edf: str | None) -> int:
-        """A number for what an agent found."""
-        number = len(self.probes) + 1
-        self.probes[number] = probe, edf
-        return number
-
-    def keep_drift(self, found: dict[str, str | None]) -> int:
-        """A number for the versions that an agent has found."""
-        number = len(self.drifts) + 1
-        self.drifts[number] = found
-        return number
+        self.probes: Numbered[tuple[dict[str, Any], str | None]] = (
+            Numbered()
+        )  # and the EDF's digest
+        self.drifts: Numbered[dict[str, str | None]] = Numbered()  # versions of distributions
+        self.errors: Numbered[BaseException] = Numbered()

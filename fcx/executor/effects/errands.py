@@ -184,13 +184,13 @@ class Errands:
 
     async def learn(self, action: Learn) -> AnyEvent:
         """What was installed or removed since, beside the loop: it is no longer remembered."""
-        found = self.context.store.drifts.pop(action.drift)
+        found = self.context.store.drifts.take(action.drift)
         await asyncio.to_thread(self.context.gate.learn, found)
         return Done(action.id)
 
     async def judge(self, action: Judge) -> AnyEvent:
         """What an agent found, beside the loop."""
-        probe, edf = self.context.store.probes.pop(action.probe)
+        probe, edf = self.context.store.probes.take(action.probe)
         try:
             judgement = await asyncio.to_thread(self.context.gate.admit, probe, edf)
         except ParityError as error:
@@ -206,7 +206,7 @@ class Errands:
         return RequirementsJudged(action.id)
 
     def _trouble(self, error: ParityError) -> Trouble:
-        return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+        return Trouble("ParityError", str(error), self.context.store.errors.keep(error))
 
 
 class ReliedOn:

@@ -39,17 +39,17 @@ class Keeping:
 
     def probe(self, found: dict[str, Any], edf: str | None) -> int:
         """A number for what an agent found."""
-        return self.context.store.keep_probe(found, edf)
+        return self.context.store.probes.keep((found, edf))
 
     def drift(self, found: dict[str, str | None]) -> int:
         """A number for the versions that an agent has found."""
-        return self.context.store.keep_drift(found)
+        return self.context.store.drifts.keep(found)
 
     def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
         """The trouble that a guard's findings mean; what was remembered was wrong."""
         self.context.gate.forget()
         error = guard_refusal(findings)
-        return Trouble("ParityError", str(error), self.context.store.keep_error(error))
+        return Trouble("ParityError", str(error), self.context.store.errors.keep(error))
 
     async def room(self, size: int, most: int) -> None:
         """Wait while this outcome and those that wait to be loaded would be more than ``most``."""
