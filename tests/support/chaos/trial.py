@@ -27,6 +27,7 @@ from fcx.local import Environment, cluster
 
 CLIENT = Path(__file__).with_name("client.py")
 LONGEST = 900.0  # seconds for a client's last life
+LAST_LINES = 12  # of the log, shown of a trial that went wrong
 KILLED = 1.0, 6.0  # seconds until a client is killed, and before each strike
 
 
@@ -59,6 +60,7 @@ class Outcome:
     more_than_once: int = 0  # runs beyond one for each task
     untold: list[int] = field(default_factory=list)  # begun more often than ``attempts`` says
     ended: bool = False  # the last client by itself, and well
+    log: list[str] = field(default_factory=list)  # the last lines of the clients' log
 
     @property
     def good(self) -> bool:
@@ -76,13 +78,15 @@ class Outcome:
             f"{self.seconds:.0f} s"
             f"{'' if self.ended else ', the last client did not end well'}"
             f"{f', first error: {self.errors[0]}' if self.errors else ''}"
+            f"{'' if self.good else chr(10).join(['', *self.log])}"
         )
 
 
 def attempt(plan: Plan, env: Environment, folder: Path, slurm: Any = None) -> Outcome:
     """Run the client to its end, whatever becomes of it."""
     outcome, began = Outcome(plan.seed), time.monotonic()
-    with chaos_proxy(env.url, plan.share, plan.seed) as proxy:
+    tended = slurm.tended() if slurm is not None else contextlib.nullcontext()
+    with tended, chaos_proxy(env.url, plan.share, plan.seed) as proxy:
         rng = random.Random(plan.seed)
         strikes = Strikes(env, folder, slurm, rng, plan.kinds)
         surroundings = {**os.environ, **proxy.env(env), "FCX_STATE_DIR": str(folder / "state")}
@@ -118,6 +122,7 @@ def _begin(plan: Plan, folder: Path, env: dict[str, str]) -> subprocess.Popen[by
 
 
 def _judge(outcome: Outcome, plan: Plan, folder: Path) -> None:
+    outcome.log = _lines(folder / "log")[-LAST_LINES:]
     came: dict[int, list[tuple[str, str]]] = {}  # life and token
     for line in _lines(folder / "results"):
         life, number, *rest = line.split()

@@ -36,6 +36,7 @@ PACKAGES = "apt-get install slurm-wlm slurm-wlm-basic-plugins"
 ATTEMPTS = 5
 START_TIMEOUT = 180.0
 STOP_TIMEOUT = 90.0
+TENDED_EVERY = 1.0  # seconds
 
 CONF = """\
 ClusterName=cluster
@@ -158,10 +159,29 @@ class SlurmCluster:
         """Start slurmctld anew, with the state that it had saved; nodes that it took down serve."""
         self._daemons[0] = self._start("slurmctld", "-D")
         deadline = time.monotonic() + START_TIMEOUT
-        resume = ("scontrol", "update", f"NodeName={','.join(self.nodes)}", "State=RESUME")
-        while "down" in self._states() and time.monotonic() < deadline:
-            self.run(*resume, check=False)
+        while self._resume() and time.monotonic() < deadline:
             time.sleep(0.1)
+
+    @contextlib.contextmanager
+    def tended(self) -> Iterator[None]:
+        """As by an administrator: while the block lasts, nodes that Slurm closes are opened again.
+
+        A controller that was killed may have forgotten that a job began, start it once more, and
+        then drain the node for good, "Duplicate jobid".
+        """
+        ended = threading.Event()
+
+        def tend() -> None:
+            while not ended.wait(TENDED_EVERY):
+                self._resume()
+
+        thread = threading.Thread(target=tend, name="tends Slurm", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def logs(self, lines: int = 15) -> str:
         """The last lines of each daemon's log."""
@@ -229,6 +249,16 @@ class SlurmCluster:
         """Whether the controller answers and every node has reported to it."""
         states = self._states().split()
         return len(states) == len(self.nodes) and set(states) == {"idle"}
+
+    def _resume(self) -> bool:
+        """Put nodes back that are down or drained; whether there were any."""
+        states = self._states()
+        closed = "down" in states or "drain" in states
+        if closed:
+            names = ",".join(self.nodes)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.run("scontrol", "update", f"NodeName={names}", "State=RESUME", check=False)
+        return closed
 
     def _states(self) -> str:
         """Of all nodes; ``down`` while the controller does not answer."""
