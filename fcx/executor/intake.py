@@ -49,6 +49,7 @@ class Intake:
     """What stands between an interface and its run.
 
     ``again``: the run goes on with tasks of an earlier process, so its own have other ids.
+    The modules of the initializer, if there is one, are judged and sent with each task's own.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Intake:
     ) -> None:
         self.run = run
         self._gate = gate
-        self._needs = RequirementsCache(tuple(include))
+        self._needs = RequirementsCache(tuple(include), first=self.settings.initializer)
         self._prefix = f"u{int(time.time()):08x}{secrets.token_hex(2)}-" if again else "t"
         self._numbers = itertools.count(1)
         manifest = gate.question.manifest

@@ -88,7 +88,7 @@ def _importers(steps: Sequence[dis.Instruction]) -> set[object]:
         for step, after in pairwise(steps)
         if step.opname == "IMPORT_FROM" and step.argval == "import_module"
     )
-    return {"import_module", *renamed}
+    return {"import_module", "__import__", *renamed}
 
 
 def _is_named(steps: Sequence[dis.Instruction], index: int, importers: set[object]) -> bool:

@@ -50,12 +50,19 @@ def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
 
 
 class RequirementsCache:
-    """``Needs`` of tasks, worked out once per kind of task; for one executor, any thread."""
+    """``Needs`` of tasks, worked out once per kind of task; for one executor, any thread.
+
+    ``first``: the pickled initializer of all workers, or nothing. Each task needs what that needs.
+    """
 
     def __init__(
-        self, include: Iterable[Include] = (), clock: Callable[[], float] = time.monotonic
+        self,
+        include: Iterable[Include] = (),
+        clock: Callable[[], float] = time.monotonic,
+        first: bytes = b"",
     ) -> None:
         self._include = tuple(include)
+        self._first = Scan(None, first).requirements() if first else Requirements()
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = clock()
@@ -71,7 +78,7 @@ class RequirementsCache:
         with self._lock:
             self._forget_edited()
             if scan.key not in self._known:
-                self._known[scan.key] = self._work_out(scan.requirements())
+                self._known[scan.key] = self._work_out(scan.requirements() | self._first)
             return self._known[scan.key]
 
     def _work_out(self, requirements: Requirements) -> Needs:

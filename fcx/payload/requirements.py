@@ -77,6 +77,11 @@ class Requirements:
         }
         return self.references | inside
 
+    def __or__(self, other: Requirements) -> Requirements:
+        """What either asks for; what is installed is not told yet."""
+        imports = dict.fromkeys((*self.imports, *other.imports))
+        return Requirements(self.references | other.references, tuple(imports))
+
     def known(self, name: str) -> str:
         """Of a dotted name, the longest part that ``installed`` has; empty if it has none."""
         while name and name not in self.installed:

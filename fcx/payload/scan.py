@@ -118,7 +118,7 @@ def _built(constant: Any) -> Any:
 class Scan:
     """One look at a task. ``key`` is cheap, and equal for tasks with equal requirements."""
 
-    def __init__(self, fn: Callable[..., Any], payload: bytes) -> None:
+    def __init__(self, fn: Callable[..., Any] | None, payload: bytes) -> None:
         scanner = _Scanner(payload)
         with suppress(Exception):  # an odd pickle: what was seen until there counts
             scanner.load()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import importlib
 import logging
 import operator
 import os
@@ -613,6 +614,22 @@ class TestWorkers:
             found = set(executor.map(read, range(5), timeout=WAIT))
         assert len(found) == 1
         assert found.pop()[0] == 7
+
+    def test_the_initializer_brings_its_modules(self, make, tmp_path, monkeypatch):
+        """One of the user's own, which no task mentions."""
+        (tmp_path / "prepares.py").write_text(
+            "import builtins\ndef prepare():\n    builtins.fcx_prepared = 8\n"
+        )
+        monkeypatch.syspath_prepend(str(tmp_path))
+        prepare = importlib.import_module("prepares").prepare
+
+        def read():
+            import builtins
+
+            return builtins.fcx_prepared
+
+        with make(max_workers=1, initializer=prepare) as executor:
+            assert executor.submit(read).result(WAIT) == 8
 
     def test_an_initializer_that_fails_breaks_the_executor(self, make):
         """All its tasks fail with the reason; so does the next submit."""

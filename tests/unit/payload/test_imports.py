@@ -195,6 +195,8 @@ def f(name):
     importlib.import_module(name)
     importlib.import_module(".relative", "package")
     importlib.import_module("not a module")
+    __import__("must_builtin.part")
+    __import__(name)
 def g():
     return import_module("must_plain")
 def h():
@@ -209,4 +211,5 @@ def test_a_module_that_is_named_by_text():
     named = {one.module: bool(one.pardon) for one in imports_of(whole)}
     named = {name: pardon for name, pardon in named.items() if not name.startswith("importlib")}
     wanted = {"must_named.part": False, "may_named": True, "must_plain": False}
+    wanted["must_builtin.part"] = False
     assert named == {**wanted, "must_renamed": False}

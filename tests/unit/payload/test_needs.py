@@ -8,6 +8,7 @@ import sys
 
 from pickled import by_value, dump, names_in
 
+from fcx.payload.dump import dump_initializer
 from fcx.payload.needs import RequirementsCache
 
 
@@ -102,3 +103,19 @@ def test_cost_of_a_submit():
     looking = python_calls(lambda: cache.needs(fn, tasks[1]))
     assert looking == python_calls(lambda: cache.needs(fn, tasks[2]))
     assert looking < python_calls(lambda: dump(fn, 3)) / 2
+
+
+def test_each_task_needs_what_the_initializer_needs(project):
+    """Its modules travel with the task, as no worker runs a task before it; its imports are judged."""
+    project(
+        {
+            "prepares.py": """
+                def prepare():
+                    import wave
+                """
+        }
+    )
+    prepare = importlib.import_module("prepares").prepare
+    needs = RequirementsCache(first=dump_initializer(prepare, ())).needs(len, dump(len))
+    assert names_in(needs.archive) == ["prepares.py"]
+    assert [one.top for one in needs.requirements.imports] == ["wave"]

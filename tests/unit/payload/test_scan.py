@@ -38,11 +38,12 @@ def test_imports_of_helpers_and_nested_functions():
             Tool()
             def g():
                 import in_nested
-            return [(lambda: __import__("dynamic")), g]
+            return [(lambda: __import__("in_text")), (lambda name: __import__(name)), g]
         """
     )
     found = needed(fn, dump(fn))
-    assert {one.module for one in found.imports} == {"in_helper", "in_method", "in_nested"}
+    wanted = {"in_helper", "in_method", "in_nested", "in_text"}
+    assert {one.module for one in found.imports} == wanted
 
 
 @pytest.mark.parametrize("protocol", range(6))
