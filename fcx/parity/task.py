@@ -120,7 +120,8 @@ def drift(judge: Judge, relied: Relied) -> Iterator[Difference]:
     agrees = same if judge.policy == "strict" else same_release
     for name, passed in relied.versions.items():
         remote = judge.remote.distributions.get(name)
-        wanted = [version for version in passed if version]
+        mine = judge.caller.distributions.get(name) if judge.caller else None
+        wanted = [version for version in (*passed, mine) if version]
         if remote in passed or (remote and any(agrees(version, remote) for version in wanted)):
             continue
         fix = judge.fixes.add(name, wanted[0] if wanted else "")

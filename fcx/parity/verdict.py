@@ -102,7 +102,9 @@ def _summed_up(differences: Iterable[Difference]) -> list[Difference]:
         rows.append(
             Difference("packages", count, _cut(names), "", INFO, "--all-packages lists them")
         )
-    return rows or packages
+    else:
+        rows += packages
+    return rows
 
 
 def _table(rows: list[Difference]) -> list[str]:

@@ -127,7 +127,11 @@ def _with_python(prepared: Prepared, tell: Tell) -> Prepared:
     tell(f"Making {folder} with Python {python.version} ({python.by}) ...")
     if folder.exists():
         shutil.rmtree(folder)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        why = f"{folder} cannot be made: {error.strerror}. Name another folder with --venv."
+        raise UsageError(why) from error
     Journal(made=True).write(folder)
     make(folder, python)
     return replace(_prepared(request, Target.look(folder), None), python=python, fcx=True)

@@ -236,6 +236,7 @@ def test_what_is_no_environment_is_left_alone(client: Client):
             said = client.sync("--venv", folder, *more, code=2).stderr
             assert "is no virtual environment" in said
     assert (client.root / "results/data").exists()
+    assert "cannot be made" in client.sync("--venv", "results/data/x", code=2).stderr
     assert "fcx runs in" in client.sync("--venv", sys.prefix, "--clear", code=2).stderr
 
 

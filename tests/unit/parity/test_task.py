@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from parity.facts import DISTRIBUTIONS, HERE, codes
-from parity.sides import manifest, snapshot
+from parity.sides import laptop, manifest, snapshot
 
 from fcx.parity.compare import before_queue
 from fcx.parity.verdict import Verdict
-from fcx.payload.requirements import GUARDED, INSTEAD, OPTIONAL, Import, Requirements
+from fcx.payload.requirements import GUARDED, INSTEAD, OPTIONAL, Import, Relied, Requirements
 from fcx.records import replace
 
 
@@ -290,3 +290,15 @@ def test_off_refuses_nothing():
     assert verdict.passed
     assert verdict.mark == "parity off"
     assert codes(verdict) == {"reference-missing": "warn"}
+
+
+@pytest.mark.parametrize(("found", "passes"), [("1.2.9", True), ("2.0.0", False), (None, True)])
+def test_what_was_absent_and_came_is_held_against_the_client(found, passes):
+    """To a task of an earlier process, which did without it then."""
+    mine = laptop()
+    caller = laptop({"distributions": {**mine.distributions, "tiny": "1.2.0"}})
+    place = snapshot()
+    if found:
+        place = place.with_releases({"tiny": found})
+    verdict = before_queue(Relied({"tiny": (None,)}), place, "minor", caller=caller)
+    assert verdict.passed is passes

@@ -40,6 +40,16 @@ def test_packages_are_summed_up():
     assert "24.0" in verdict.text(all_packages=True)
 
 
+def test_one_package_is_told_as_it_is():
+    """Beside other rows, too: it may be what a task will be refused for."""
+    mine = {**laptop().distributions}
+    name, version = next(item for item in mine.items() if item[0] != "dill")
+    there = snapshot({"timezone": "CET"}, distributions={**mine, name: "99.0"})
+    lines = compare("minor", caller=laptop(), remote=there).text().splitlines()
+    assert any(line.split()[:3] == [name, version, "99.0"] for line in lines)
+    assert any(line.startswith("timezone") for line in lines)
+
+
 def test_refusals_stand_first():
     """The rows that forbid come before those that merely inform."""
     there = snapshot({"timezone": "CET", "dill": None})
