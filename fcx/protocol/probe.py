@@ -489,11 +489,13 @@ def nvidia() -> "str | None":
 
 
 def installer() -> str:
-    """What made this environment, and so what fixes it: ``conda``, ``uv`` or ``pip``."""
+    """What fixes this environment: ``conda``, ``uv`` or ``pip``, by what made it and is here."""
     if os.path.isdir(os.path.join(sys.prefix, "conda-meta")):
         return "conda"
     config = read_text(os.path.join(sys.prefix, "pyvenv.cfg"))
-    return "uv" if re.search(r"^uv\s*=", config, re.MULTILINE) else "pip"
+    by_uv = re.search(r"^uv\s*=", config, re.MULTILINE)
+    found = which("uv", os.environ.get("PATH", os.defpath)) or not util.find_spec("pip")
+    return "uv" if by_uv and found else "pip"
 
 
 def main(arguments: "list[str]") -> int:

@@ -27,13 +27,16 @@ class Installed:
     def __init__(self) -> None:
         self.path = [entry for entry in sys.path if entry]
         self.versions: "Dict[str, Optional[str]]" = {}
-        self.stamps: "Dict[str, Optional[int]]" = {}  # of all that the versions follow from
+        # Of all that versions follow from; a worker may import something before it is asked for.
+        self.stamps: "Dict[str, Optional[int]]" = {path: stamp(path) for path in self.path}
+        self.moved = False  # something came or went of which it is not known what
 
     def look(self, sets: "Iterable[Relied]") -> bool:
-        """See what is there; whether a version is another than at the last look."""
+        """See what is there; whether that may be another than what a worker has imported."""
         names = {name for each in sets for name in each}
         same = all(stamp(path) == known for path, known in self.stamps.items())
-        if same and names.issubset(self.versions):
+        fresh = names.difference(self.versions)
+        if same and not fresh:
             return False
         before, names = self.versions, names.union(self.versions)
         # Stamped before they are read: what changes meanwhile is seen at the next look.
@@ -43,7 +46,11 @@ class Installed:
             for path in folder + "/METADATA", folder + "/PKG-INFO":
                 self.stamps[path] = stamp(path)
         self.versions = {name: found[name][0] if name in found else None for name in names}
-        return any(self.versions[name] != version for name, version in before.items())
+        moved = self.moved or not same
+        changed = any(self.versions[name] != version for name, version in before.items())
+        changed = changed or (moved and bool(fresh))
+        self.moved = moved and not changed
+        return changed
 
     def lacks(self, relied: "Relied") -> bool:
         """Whether something of a set is not as it has passed."""

@@ -207,12 +207,23 @@ def test_slurm_place_umask_and_time_zone():
 
 
 @pytest.mark.parametrize(
-    ("config", "tool"), [("home = /x\nuv = 0.5.1\n", "uv"), ("home = /x\n", "pip")]
+    ("config", "has_uv", "has_pip", "tool"),
+    [
+        ("home = /x\nuv = 0.5.1\n", True, True, "uv"),
+        ("home = /x\nuv = 0.5.1\n", False, True, "pip"),  # whoever made it had uv elsewhere
+        ("home = /x\nuv = 0.5.1\n", False, False, "uv"),
+        ("home = /x\n", True, True, "pip"),
+    ],
 )
-def test_the_tool_that_made_the_environment(tmp_path: Path, monkeypatch, config, tool):
+def test_the_tool_that_made_the_environment(tmp_path, monkeypatch, config, has_uv, has_pip, tool):
     """The tool uv signs its environments; conda keeps a folder in them."""
     (tmp_path / "pyvenv.cfg").write_text(config)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    if has_uv:
+        (tmp_path / "uv").write_text("")
+        (tmp_path / "uv").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(probe.util, "find_spec", lambda name: name == "pip" and has_pip)
     assert probe.installer() == tool
     (tmp_path / "conda-meta").mkdir()
     assert probe.installer() == "conda"

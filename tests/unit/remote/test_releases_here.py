@@ -28,9 +28,10 @@ def second(tmp_path):
 def installed(first, second):
     """As an agent's interpreter has it."""
     first.mkdir()
-    found = Installed()
-    found.path = [str(first), str(second), str(first / "python311.zip")]
-    return found
+    path = [str(first), str(second), str(first / "python311.zip")]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.path", path)
+        return Installed()
 
 
 def remove(folder, name):
@@ -91,7 +92,18 @@ def test_what_does_not_matter_is_no_change(installed, second):
     installed.look([{"alpha": ["1.0"]}])
     put_package(second, "epsilon", "1.0")
     assert installed.look([{"alpha": ["1.0"]}]) is False
-    assert installed.look([{"alpha": ["1.0"], "epsilon": ["1.0"]}]) is False
+    assert installed.look([{"alpha": ["1.0"]}]) is False
+
+
+def test_what_a_worker_may_have_imported_before_anybody_asked_for_it(installed, second):
+    """Something has come or gone since: nobody knows which of it a worker has; once."""
+    installed.look([{"alpha": ["1.0"]}])
+    remove(second, "alpha_beta")
+    put_package(second, "alpha_beta", "2.1")
+    assert installed.look([{"alpha": ["1.0"]}]) is False
+    sets = [{"alpha": ["1.0"], "alpha-beta": ["2.1"]}]
+    assert installed.look(sets) is True
+    assert installed.look([*sets, {"gamma": [None]}]) is False
 
 
 @pytest.mark.parametrize(
