@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import NoSuchPath
 from ..protocol import mac
-from ..protocol.names import LogFile
+from ..protocol.layout import LogFile
 from .effects.context import Context
 from .effects.sent import SentTasks
 from .resumption import attached

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from ..protocol import layout
 from ..protocol import parts as pieces
 from ..protocol import record as lines
 from ..protocol.bundle import LONGEST
@@ -296,7 +297,7 @@ def _read(data: bytes, key: bytes) -> Stretch:
 def assemble(outcome: Outcome, texts: list[bytes]) -> bool:
     """Put an outcome together from its parts; False where they are not what its record says."""
     try:
-        outcome.data = pieces.decoded(texts, outcome.size, outcome.sha)
+        outcome.data = layout.decoded(texts, outcome.size, outcome.sha)
     except ValueError:
         return False
     return True

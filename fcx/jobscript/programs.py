@@ -21,7 +21,7 @@ MAIN = "remote/start.py"
 SHELL = "remote/start.sh"
 PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
-AT_HOME = ("packing.py", SELDOM)
+AT_HOME = ("packing.py", "layout.py", SELDOM)
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)

@@ -15,7 +15,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..protocol import names
+from ..protocol import layout, names
 from . import programs
 from .options import Options
 
@@ -64,7 +64,7 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
         _LOCK.format(
             run=shlex.quote(shape.run),
             programs=shlex.quote(f"{posixpath.dirname(shape.run)}/{programs.name()}"),
-            folders=" ".join(f'"$run"/{folder}' for folder in names.FOLDERS),
+            folders=" ".join(f'"$run"/{folder}' for folder in layout.FOLDERS),
             pilot=pilot,
             full=names.DISK_FULL,
             refused=names.NOT_OURS,
@@ -106,7 +106,7 @@ def srun_line(shape: Shape, pilot: str) -> str:
         shlex.quote(shape.python),
         '"$programs".zip agent',
         '"$run"',
-        f'"$run"/pilots/{names.pilot_config(pilot)}',
+        f'"$run"/pilots/{layout.pilot_config(pilot)}',
     ]
     return " ".join(["srun", *edf, *words, *ours, *agent])
 

@@ -25,21 +25,9 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # annotations are strings: Python 3.6 cannot evaluate half of them
-    from typing import Optional, Tuple
+    from typing import Optional
 
 PROTOCOL = 2
-FOLDERS = (
-    "pilots",
-    "locks",
-    "modules",
-    "edf",
-    "clients",
-    "inbox",
-    "claims",
-    "logs",
-    "parts",
-    "output",
-)
 CLOSED = "closed"  # in the inbox: the run is over; its content says what becomes of the folder
 KEEP, REMOVE = b"keep", b"remove"  # that content
 INITIALIZER = "initializer"
@@ -49,10 +37,7 @@ TEMPORARY_FULL, DISK_FULL, NOT_OURS = 74, 75, 77
 
 _BUNDLE = re.compile("b([0-9]{6,12})")
 _ORDER = re.compile("o([0-9]{6,12})")
-_CLIENT = re.compile("client-([0-9]{1,9})")
-_CLAIM = re.compile(r"(b[0-9]{6,12})\.([0-9]{1,9})")
 _INCARNATION = re.compile(r"([0-9A-Za-z+_-]+)\.([0-9]{1,9})\.([0-9]{1,9})")
-_LOG = re.compile(r"(.+)\.([0-9]{1,9}|beat|exit)")
 
 
 class Incarnation(NamedTuple):
@@ -70,23 +55,6 @@ class Incarnation(NamedTuple):
 
     def __str__(self) -> str:
         return "%s.%d.%d" % self
-
-
-class LogFile(NamedTuple):
-    """A file of ``logs/``: an agent's, and its segment's number or ``beat`` or ``exit``."""
-
-    incarnation: Incarnation
-    what: str
-
-    @classmethod
-    def parse(cls, name: str) -> "Optional[LogFile]":
-        """From a file's name; None for any other name."""
-        match = _LOG.fullmatch(name)
-        incarnation = Incarnation.parse(match.group(1)) if match else None
-        return cls(incarnation, match.group(2)) if match and incarnation else None
-
-    def __str__(self) -> str:
-        return "%s.%s" % self
 
 
 def bundle(number: int) -> str:
@@ -130,21 +98,9 @@ def client(epoch: int) -> str:
     return "client-%d" % epoch
 
 
-def epoch_of_client(name: str) -> int:
-    """From that link's name; 0 for any other name."""
-    match = _CLIENT.fullmatch(name)
-    return int(match.group(1)) if match else 0
-
-
 def claim(bundle_name: str, portion: int) -> str:
     """The link that says who has claimed a portion."""
     return "%s.%d" % (bundle_name, portion)
-
-
-def parse_claim(name: str) -> "Optional[Tuple[str, int]]":
-    """(bundle, portion) of a claim; None for any other name."""
-    match = _CLAIM.fullmatch(name)
-    return (match.group(1), int(match.group(2))) if match else None
 
 
 def log(incarnation: Incarnation, segment: int) -> str:
@@ -170,11 +126,6 @@ def part(task: str, attempt: int, index: int) -> str:
 def output(incarnation: Incarnation, worker: int, stream: str) -> str:
     """What the task that a worker runs has written so far; ``stream``: ``out`` or ``err``."""
     return "%s.%d.%s" % (incarnation, worker, stream)
-
-
-def pilot_config(pilot: str) -> str:
-    """What a pilot's agents are told, in ``pilots/``."""
-    return "%s.json" % pilot
 
 
 def time_left(job: str, restart: int) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Dict, Iterable, Iterator, List, Tuple
+    from typing import Any, Dict, Iterable, Iterator
 
 PART = 3600000  # bytes of an outcome in a part; in base64 they stay under what a request may read
 LARGEST_FILE = 5000000  # bytes of one upload: under the server's 5 MiB, with its form around it
@@ -36,17 +36,6 @@ def encoded(data: bytes) -> "Iterator[bytes]":
         yield base64.b64encode(data[at : at + PART])
 
 
-def decoded(texts: "Iterable[bytes]", size: int, sha: str) -> bytes:
-    """An outcome from its parts. Raises ValueError where they are not what the record says."""
-    try:
-        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
-    except ValueError as error:
-        raise ValueError("a part is not whole: %s" % error) from None
-    if len(data) != size or hashlib.sha256(data).hexdigest() != sha:
-        raise ValueError("the parts are not what their record says")
-    return data
-
-
 class Index(NamedTuple):
     """Of how many parts a file is made, and its digest."""
 
@@ -64,16 +53,6 @@ class Index(NamedTuple):
         if type(found.parts) is not int or not 0 < found.parts <= MOST:
             raise ValueError("not the index of a file in parts: %r parts" % (found.parts,))
         return found
-
-
-def split(name: str, data: bytes) -> "List[Tuple[str, bytes]]":
-    """The files in which a file travels, in the order in which they count: the index last."""
-    if len(data) <= LARGEST_FILE:
-        return [(name, data)]
-    pieces = [data[at : at + LARGEST_FILE] for at in range(0, len(data), LARGEST_FILE)]
-    known = {"parts": len(pieces), "sha256": hashlib.sha256(data).hexdigest()}
-    files = [("%s.%d" % (name, number), piece) for number, piece in enumerate(pieces)]
-    return [*files, (name + INDEX, json.dumps(known).encode("ascii"))]
 
 
 def joined(index: Index, pieces: "Iterable[bytes]") -> "Iterator[bytes]":

@@ -6,7 +6,7 @@ from typing import Any
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
-from fcx.protocol.names import epoch_of_client
+from fcx.protocol.layout import epoch_of_client
 
 from .invariants import Checks
 

@@ -14,7 +14,7 @@ from executors.deadline import WAIT, eventually
 from fcx.jobscript import programs
 from fcx.payload.dump import dump
 from fcx.payload.outcome import load
-from fcx.protocol import mac, names, packing, record
+from fcx.protocol import layout, mac, names, packing, record
 from fcx.protocol.bundle import Item
 from fcx.protocol.config import Config
 from fcx.protocol.names import Incarnation
@@ -28,7 +28,7 @@ class Pilot:
 
     def __init__(self, folder):
         self.run = folder / "run"
-        for name in names.FOLDERS:
+        for name in layout.FOLDERS:
             (self.run / name).mkdir(parents=True, exist_ok=True)
         self.programs = folder / f"{programs.name()}.zip"
         self.programs.write_bytes(programs.archive())

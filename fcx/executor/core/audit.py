@@ -11,7 +11,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ...protocol.names import Incarnation, parse_claim
+from ...protocol.layout import parse_claim
+from ...protocol.names import Incarnation
 from .actions import ListFolder, ListLinks
 from .doubts import SILENCE
 from .events import Failed, FilesListed, LinksListed

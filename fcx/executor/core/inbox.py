@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ...protocol.names import epoch_of_client
+from ...protocol.layout import epoch_of_client
 from .actions import DropBundle, MakeDirectory, UploadArchive, UploadBundle, UploadInitializer
 from .limits import Limits
 from .requests import Requests

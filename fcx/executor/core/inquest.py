@@ -12,7 +12,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ...protocol.names import parse_claim
+from ...protocol.layout import parse_claim
 from . import fates
 from .actions import CancelJob, Forget, ListFolder, ListLinks, ReadOutput
 from .events import Failed, FilesListed, LinksListed, OutputRead, Trouble

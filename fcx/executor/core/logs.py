@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ...protocol.names import Incarnation, LogFile
+from ...protocol.layout import LogFile
+from ...protocol.names import Incarnation
 from .actions import ListFolder, ReadLog
 from .budget import Budget
 from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Told, Up

@@ -7,7 +7,7 @@ import contextlib
 import posixpath
 
 from ...errors import NoSuchPath
-from ...protocol import mac, names, packing, parts
+from ...protocol import layout, mac, names, packing
 from ..core.actions import (
     Fetch,
     ListFolder,
@@ -95,7 +95,7 @@ class FileEffects:
         directory = context.place.directory
         look = context.gate.look
         config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
-        await self._write_file("pilots", names.pilot_config(action.pilot), config.encode())
+        await self._write_file("pilots", layout.pilot_config(action.pilot), config.encode())
         return Done(action.id)
 
     async def order(self, action: UploadOrder) -> AnyEvent:
@@ -106,7 +106,7 @@ class FileEffects:
 
     async def _write(self, folder: str, name: str, data: bytes) -> None:
         """A file; a large one in parts side by side, whose index goes last."""
-        *pieces, last = parts.split(name, data)
+        *pieces, last = layout.split(name, data)
         await asyncio.gather(*(self._write_file(folder, *piece) for piece in pieces))
         await self._write_file(folder, *last)
 

@@ -13,7 +13,7 @@ from fcx.executor.completion import Delivery, deliver
 from fcx.executor.core.events import Trouble
 from fcx.executor.future import FirecrestFuture
 from fcx.parity.gate import guard_refusal
-from fcx.protocol import mac, names, parts, record
+from fcx.protocol import layout, mac, names, parts, record
 from fuzzing.entry import Entry, lenient
 
 KEY = mac.pilot_key(b"k" * 32, "fcx-001")
@@ -91,14 +91,14 @@ def read_names(data: bytes) -> None:
     """Names of files in the run directory."""
     name = data.decode("utf-8", "replace")
     for parse in (
-        names.LogFile.parse,
+        layout.LogFile.parse,
         names.Incarnation.parse,
-        names.parse_claim,
+        layout.parse_claim,
         names.is_bundle,
         names.is_order,
         names.number_of,
         names.epoch_of,
-        names.epoch_of_client,
+        layout.epoch_of_client,
     ):
         parse(name)
 

@@ -18,7 +18,7 @@ from fcx.jobscript import programs
 from fcx.jobscript import render as script
 from fcx.jobscript.options import Options
 from fcx.jobscript.render import File, Shape, render, shell_word, srun_line
-from fcx.protocol import names
+from fcx.protocol import layout, names
 from fcx.protocol.config import Config
 
 HOSTILE = [
@@ -174,7 +174,7 @@ class TestBeginning:
     def test_makes_the_run_directory_for_us_alone(self, run):
         """With all its folders."""
         assert self.begin(run).stdout == b"served\n"
-        assert {path.name for path in run.iterdir()} == set(names.FOLDERS)
+        assert {path.name for path in run.iterdir()} == set(layout.FOLDERS)
         assert run.stat().st_mode & 0o777 == 0o700
 
     def test_writes_the_programs_beside_the_runs(self, run):

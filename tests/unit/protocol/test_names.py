@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import names
-from fcx.protocol.names import Incarnation, LogFile
+from fcx.protocol import layout, names
+from fcx.protocol.layout import LogFile
+from fcx.protocol.names import Incarnation
 
 JOBS = st.from_regex(r"[0-9]{1,9}(\+[0-9])?", fullmatch=True)
 COUNTS = st.integers(0, 10**9 - 1)
@@ -91,12 +92,12 @@ class TestInbox:
     def test_claims(self, bundle, portion):
         """There and back."""
         name = names.bundle(bundle)
-        assert names.parse_claim(names.claim(name, portion)) == (name, portion)
+        assert layout.parse_claim(names.claim(name, portion)) == (name, portion)
 
     @pytest.mark.parametrize("name", ["b000001", "b000001.x", "o000001.1", "b000001.1~"])
     def test_what_is_no_claim(self, name):
         """None."""
-        assert names.parse_claim(name) is None
+        assert layout.parse_claim(name) is None
 
 
 def test_the_other_names():
@@ -104,10 +105,10 @@ def test_the_other_names():
     incarnation = Incarnation("7", 0, 1)
     assert names.part("t1", 2, 0) == "t1.2.0"
     assert names.output(incarnation, 3, "err") == "7.0.1.3.err"
-    assert names.pilot_config("fcx-1") == "fcx-1.json"
+    assert layout.pilot_config("fcx-1") == "fcx-1.json"
     assert names.time_left("7", 0) == "7.0.left"
-    assert "locks" in names.FOLDERS
-    assert "seats" not in names.FOLDERS
+    assert "locks" in layout.FOLDERS
+    assert "seats" not in layout.FOLDERS
 
 
 def test_each_client_of_a_run_has_numbers_of_its_own():
@@ -115,5 +116,5 @@ def test_each_client_of_a_run_has_numbers_of_its_own():
     assert [names.epoch_of(name) for name in ("b000001", "o000009", "b100000001")] == [1, 1, 2]
     assert names.is_bundle(names.bundle(3 * names.EPOCH + 7))
     assert names.epoch_of(names.bundle(3 * names.EPOCH + 7)) == 4
-    assert names.epoch_of_client(names.client(12)) == 12
-    assert names.epoch_of_client("1.0.0.0") == 0
+    assert layout.epoch_of_client(names.client(12)) == 12
+    assert layout.epoch_of_client("1.0.0.0") == 0

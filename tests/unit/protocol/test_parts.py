@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fcx.protocol import parts
+from fcx.protocol import layout, parts
 from fcx.protocol.parts import Index
 
 DATA = random.Random(1).randbytes(9 << 20)
@@ -22,7 +22,7 @@ class TestOutcomes:
         known = parts.fields(data)
         texts = list(parts.encoded(data))
         assert len(texts) == known["parts"] == parts.count(size)
-        assert parts.decoded(texts, known["size"], known["sha"]) == data
+        assert layout.decoded(texts, known["size"], known["sha"]) == data
 
     def test_each_can_be_read_in_one_request(self):
         """ASCII, under the 5 MiB of text that one answer holds."""
@@ -42,7 +42,7 @@ class TestOutcomes:
         """A part that is missing, exchanged, added, unwritten or cut."""
         known = parts.fields(DATA)
         with pytest.raises(ValueError, match="part"):
-            parts.decoded(spoil(list(parts.encoded(DATA))), known["size"], known["sha"])
+            layout.decoded(spoil(list(parts.encoded(DATA))), known["size"], known["sha"])
 
 
 class TestFiles:
@@ -50,11 +50,11 @@ class TestFiles:
 
     def test_a_small_one_travels_as_it_is(self):
         """Under its own name."""
-        assert parts.split("m.zip", b"data") == [("m.zip", b"data")]
+        assert layout.split("m.zip", b"data") == [("m.zip", b"data")]
 
     def test_a_large_one_in_parts_with_the_index_last(self):
         """It counts once the index is there."""
-        *pieces, (name, text) = parts.split("m.zip", DATA)
+        *pieces, (name, text) = layout.split("m.zip", DATA)
         assert [name for name, _ in pieces] == ["m.zip.0", "m.zip.1"]
         assert name == "m.zip.parts"
         index = Index.parse(text)
@@ -63,7 +63,7 @@ class TestFiles:
 
     def test_one_that_did_not_arrive_whole(self):
         """Is known at its end."""
-        *pieces, (_, text) = parts.split("m.zip", DATA)
+        *pieces, (_, text) = layout.split("m.zip", DATA)
         wrong = [piece for _, piece in pieces][::-1]
         with pytest.raises(ValueError, match="not the file"):
             list(parts.joined(Index.parse(text), wrong))

@@ -17,7 +17,7 @@ from executors.deadline import eventually
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import frames, mac, names
+from fcx.protocol import frames, layout, mac
 from fcx.remote import clock, guard, inbox, pool
 
 OTHER = {"t": "t10", "a": 0, "o": "value", "s": 0.1, "n": [0, 0, 0]}
@@ -332,7 +332,7 @@ class TestAgent:
     def claimed(pilot):
         sent = inbox.Bundle.read(str(pilot.run / "inbox" / "b000001"), INBOX)
         assert sent.whole()
-        return [sent.tasks(names.parse_claim(name)[1]) for name in pilot.claims()]
+        return [sent.tasks(layout.parse_claim(name)[1]) for name in pilot.claims()]
 
     def test_says_how_a_worker_died(self, pilot):
         """By signal or exit code, with the output so far; the next call has a new worker."""

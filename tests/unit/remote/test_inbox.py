@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from fcx.protocol import mac, names, packing
+from fcx.protocol import layout, mac, packing
 from fcx.protocol.bundle import CHUNK, Item
 from fcx.remote import inbox
 from fcx.remote.offers import Offers
@@ -31,7 +31,7 @@ def put(folder, made, without=()):
 
 @pytest.fixture
 def run(tmp_path):
-    for name in names.FOLDERS:
+    for name in layout.FOLDERS:
         (tmp_path / name).mkdir()
     return tmp_path
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from fcx.protocol import names, parts, record
+from fcx.protocol import layout, names, record
 from fcx.protocol.names import Incarnation
 from fcx.remote.log import Log
 
@@ -17,7 +17,7 @@ ME = Incarnation("7", 0, 0)
 
 @pytest.fixture
 def run(tmp_path):
-    for name in names.FOLDERS:
+    for name in layout.FOLDERS:
         (tmp_path / name).mkdir()
     return tmp_path
 
@@ -56,7 +56,7 @@ def test_large_data_lies_in_parts(run):
     files = [run / "parts" / names.part("t1", 0, number) for number in range(3)]
     assert all(file.stat().st_size < 5_242_879 for file in files)
     texts = [file.read_bytes() for file in files]
-    assert parts.decoded(texts, fields["size"], fields["sha"]) == data
+    assert layout.decoded(texts, fields["size"], fields["sha"]) == data
 
 
 def test_small_data_rides_in_the_record(run):

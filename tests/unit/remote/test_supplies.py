@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from fcx.protocol import parts
+from fcx.protocol import layout, parts
 from fcx.remote.supplies import Supplies
 
 DATA = random.Random(1).randbytes(parts.LARGEST_FILE + 5)
@@ -24,7 +24,7 @@ def supplies(tmp_path):
 
 
 def send(folder, name, data, without=()):
-    for file, piece in parts.split(name, data):
+    for file, piece in layout.split(name, data):
         if file not in without:
             (folder / file).write_bytes(piece)
 

@@ -1,0 +1,89 @@
+"""The run directory as the client alone knows it: its folders, names that are read back, parts.
+
+Agents have no use for it, so it does not travel with them.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from typing import NamedTuple
+
+from .names import Incarnation
+from .parts import INDEX, LARGEST_FILE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Iterable, List, Optional, Tuple
+
+FOLDERS = (
+    "pilots",
+    "locks",
+    "modules",
+    "edf",
+    "clients",
+    "inbox",
+    "claims",
+    "logs",
+    "parts",
+    "output",
+)
+
+_CLIENT = re.compile("client-([0-9]{1,9})")
+_CLAIM = re.compile(r"(b[0-9]{6,12})\.([0-9]{1,9})")
+_LOG = re.compile(r"(.+)\.([0-9]{1,9}|beat|exit)")
+
+
+class LogFile(NamedTuple):
+    """A file of ``logs/``: an agent's, and its segment's number or ``beat`` or ``exit``."""
+
+    incarnation: Incarnation
+    what: str
+
+    @classmethod
+    def parse(cls, name: str) -> "Optional[LogFile]":
+        """From a file's name; None for any other name."""
+        match = _LOG.fullmatch(name)
+        incarnation = Incarnation.parse(match.group(1)) if match else None
+        return cls(incarnation, match.group(2)) if match and incarnation else None
+
+    def __str__(self) -> str:
+        return "%s.%s" % self
+
+
+def epoch_of_client(name: str) -> int:
+    """From that link's name; 0 for any other name."""
+    match = _CLIENT.fullmatch(name)
+    return int(match.group(1)) if match else 0
+
+
+def parse_claim(name: str) -> "Optional[Tuple[str, int]]":
+    """(bundle, portion) of a claim; None for any other name."""
+    match = _CLAIM.fullmatch(name)
+    return (match.group(1), int(match.group(2))) if match else None
+
+
+def pilot_config(pilot: str) -> str:
+    """What a pilot's agents are told, in ``pilots/``."""
+    return "%s.json" % pilot
+
+
+def decoded(texts: "Iterable[bytes]", size: int, sha: str) -> bytes:
+    """An outcome from its parts. Raises ValueError where they are not what the record says."""
+    try:
+        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
+    except ValueError as error:
+        raise ValueError("a part is not whole: %s" % error) from None
+    if len(data) != size or hashlib.sha256(data).hexdigest() != sha:
+        raise ValueError("the parts are not what their record says")
+    return data
+
+
+def split(name: str, data: bytes) -> "List[Tuple[str, bytes]]":
+    """The files in which a file travels, in the order in which they count: the index last."""
+    if len(data) <= LARGEST_FILE:
+        return [(name, data)]
+    pieces = [data[at : at + LARGEST_FILE] for at in range(0, len(data), LARGEST_FILE)]
+    known = {"parts": len(pieces), "sha256": hashlib.sha256(data).hexdigest()}
+    files = [("%s.%d" % (name, number), piece) for number, piece in enumerate(pieces)]
+    return [*files, (name + INDEX, json.dumps(known).encode("ascii"))]
