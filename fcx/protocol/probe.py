@@ -494,7 +494,9 @@ def installer() -> str:
         return "conda"
     config = read_text(os.path.join(sys.prefix, "pyvenv.cfg"))
     by_uv = re.search(r"^uv\s*=", config, re.MULTILINE)
-    found = which("uv", os.environ.get("PATH", os.defpath)) or not util.find_spec("pip")
+    # Only looked for: setuptools takes apart what is imported when somebody asks for a spec of pip.
+    has_pip = any(os.path.isdir(os.path.join(entry, "pip")) for entry in sys.path)
+    found = which("uv", os.environ.get("PATH", os.defpath)) or not has_pip
     return "uv" if by_uv and found else "pip"
 
 

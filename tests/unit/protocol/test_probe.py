@@ -223,10 +223,27 @@ def test_the_tool_that_made_the_environment(tmp_path, monkeypatch, config, has_u
         (tmp_path / "uv").write_text("")
         (tmp_path / "uv").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(probe.util, "find_spec", lambda name: name == "pip" and has_pip)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    if has_pip:
+        (tmp_path / "pip").mkdir()
     assert probe.installer() == tool
     (tmp_path / "conda-meta").mkdir()
     assert probe.installer() == "conda"
+
+
+def test_to_look_for_the_tool_changes_nothing():
+    """A finder that setuptools puts in takes distutils out of memory for whoever looks for pip."""
+    code = """if 1:
+        import sys
+        class Finder:
+            def find_spec(self, name, path=None, target=None):
+                print(name)
+        from fcx.protocol import probe
+        sys.meta_path.insert(0, Finder())
+        probe.installer()
+    """
+    told = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True)
+    assert told.stdout == b""
 
 
 @pytest.mark.parametrize(
