@@ -85,14 +85,14 @@ def _refuse_unheard(path: Path, values: dict[tuple[str, ...], str], *, force: bo
 
 def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) -> str:
     from ..config import Settings
-    from .template import TEMPLATE, edited
+    from .template import edited, fresh
 
     if path.exists() and not force:
         return "kept"
     if path.exists():
         text = edited(path.read_text(encoding="utf-8"), values, str(path))
     else:
-        text = edited(TEMPLATE, {("image", "name"): _slug(path.parent.name), **values})
+        text = fresh({("image", "name"): _slug(path.parent.name), **values})
     what = "edited" if path.exists() else "written"
     write_whole(path, text)
     Settings.from_file(path)

@@ -9,6 +9,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Table
 
 from ..errors import ConfigError
+from ..files import plain_name
 
 TEMPLATE = """\
 # Settings of fcx for this project. Everything has a default; a misspelt key is an error.
@@ -48,6 +49,16 @@ policy = "minor"                         # strict | minor | off
 # idle_timeout = 30.0                    # seconds after which a pilot without work ends
 # gate_timeout = 300.0                   # seconds for which a pilot waits for the verdict
 """
+
+
+_EDF = '# environment = "edf/fcx-image.toml"     #'
+
+
+def fresh(values: Mapping[tuple[str, ...], str]) -> str:
+    """The template with values set; the EDF that it speaks of is that of the image's name."""
+    named = values.get(("image", "name"), "")
+    line = f'# environment = "edf/{plain_name(named or "fcx-image")}.toml"'
+    return edited(TEMPLATE.replace(_EDF, f"{line:<40} #"), values)
 
 
 def edited(text: str, values: Mapping[tuple[str, ...], str], where: str = "fcx.toml") -> str:

@@ -14,8 +14,8 @@ from ..parity.manifest import Manifest
 from .document import UNNAMED, Edf
 from .findings import Finding, broken
 from .index import Index
-from .merge import Lookup, merged
-from .pair import base_of
+from .merge import Lookup, merged_layers
+from .pair import base_of, written_for
 from .read import from_data
 from .rules import (
     bash,
@@ -50,10 +50,12 @@ RULES = (
     settings.bases,
     pair.unused,
     pair.another_image,
+    pair.another_build,
     placeholders.placeholders,
     variables.variables,
     bash.bash,
     searchpaths.search_paths,
+    searchpaths.ahead,
     hooks.names,
     hooks.values,
     hooks.variant,
@@ -96,9 +98,10 @@ def check(
     sound, edf_data, hits = sound_part(data)
     edf = from_data(edf_data, text, file)
     whole, bases, of_bases = _whole(edf, lookup)
+    build_id = written_for((*bases, edf))
     hits += of_bases + list(_byte_order_mark(text))
     index = Index(text)
-    asked = (site, manifest, variables, exists, generated)
+    asked = (site, manifest, variables, exists, generated, build_id)
     by_engine = {
         engine: [
             _finding(hit, file, index)
@@ -147,19 +150,22 @@ def _whole(edf: Edf, lookup: Lookup | None) -> tuple[Edf | None, tuple[Edf, ...]
         return Edf()
 
     try:
-        whole = merged(edf, seek)
+        whole, layers = merged_layers(edf, seek)
     except EdfError as error:
         why, fix = "the engine reads it first", "correct what it is based on"
         hit = Hit(_BASE, "base-environment", ERROR, str(error.message), why, fix)
         return None, tuple(found), [hit]
     if not absent:
-        return whole, tuple(found), []
+        return whole, tuple(layers[:-1]), []
     return None, tuple(found), [_absent(edf, absent)]
 
 
 def _absent(edf: Edf, names: list[str]) -> Hit:
     """What is said of bases that are not on this machine."""
-    what = f"{', '.join(names)} is not on this machine, so what it says was not checked"
+    told, says = f"its base {names[0]} is", "it says"
+    if names[1:]:
+        told, says = f"its bases {', '.join(names[:-1])} and {names[-1]} are", "they say"
+    what = f"{told} not on this machine, so what {says} was not checked"
     why = "it is looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
     fix = "check it on the cluster, or copy it to this machine"
     own, needle = base_of(edf.file), ""

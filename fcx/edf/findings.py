@@ -49,14 +49,16 @@ def _plain(text: str) -> str:
 
 
 def unreadable(error: EdfError, file: str = "") -> Finding:
-    """The finding for a file that has no text to check: absent, or not UTF-8.
+    """The finding for a file that has no text to check: absent, a folder, or not UTF-8.
 
     ``file`` is what was asked for, for an error that has no file because none was found.
     """
-    why, fix = "an EDF is a text file in UTF-8", "correct the path, or save the file as UTF-8"
     place = file if error.file == UNNAMED else error.file, error.line, error.column
-    if error.file == UNNAMED:
-        why, fix = "there is nothing to check", "correct the name or the path"
+    why, fix = "there is nothing to check", "correct the name or the path"
+    if isinstance(error.__cause__, UnicodeError):
+        why, fix = "an EDF is a text file in UTF-8", "save the file as UTF-8"
+    elif isinstance(error.__cause__, PermissionError):
+        why, fix = "it may not be read", f"give yourself the right to read {place[0]}"
     return Finding(*place, "unreadable", ERROR, error.message, why, fix)
 
 

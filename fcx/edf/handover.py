@@ -102,6 +102,25 @@ def missing(edf: Edf, added: Edf) -> list[str]:
     return spoken(lacking)
 
 
+def overruled(edf: Edf, added: Edf) -> list[str]:
+    """What is added and stands in an EDF with another value, as names of settings."""
+    said, there = added.values(), edf.values()
+    both = {
+        name: given for name, given in said.items() if name in _SCALARS and there[name] != given
+    }
+    both = {name: given for name, given in both.items() if None not in (given, there[name])}
+    other = Edf(
+        **both,
+        env={name: text for name, text in added.env.items() if edf.env.get(name, text) != text},
+        annotations={
+            name: text
+            for name, text in added.annotations.items()
+            if edf.annotations.get(name, text) != text
+        },
+    )
+    return spoken(other)
+
+
 def _without_ours(layout: Layout, theirs: Edf, added: Edf) -> Iterator[Edit]:
     """Lines that fcx wrote go; of those that only repeat what is added, the mark goes."""
     for path in layout.index.values:

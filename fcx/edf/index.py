@@ -51,6 +51,10 @@ class Index:
             path = path[:-1]
         return self._at(self.keys.get(path, 0))
 
+    def spelt(self, path: Path) -> str:
+        """A value's key as it stands in the text: dotted, quoted, or from a header on."""
+        return self.text[self.keys[path] : self.values[path][0]].rstrip().removesuffix("=").rstrip()
+
     def comment(self, path: Path) -> str:
         """The comment at the end of a value's last line, without its ``#``; empty if none."""
         span = self.values.get(path)

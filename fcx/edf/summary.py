@@ -15,7 +15,8 @@ MOST_NOTES = 2
 _MOST_FIXES = 5
 
 _WEIGHT = (
-    *("shadows-python", "path-from-host", "home-without-nousersite", "undefined-variable"),
+    *("shadows-python", "path-from-host", "home-without-nousersite", "ahead-of-image"),
+    *("undefined-variable",),
     *("image-over-generated", "moving-tag", "scratch-image", "entrypoint-unsaid"),
 )
 """Codes of notes, the weightiest first; what is not among them weighs least."""

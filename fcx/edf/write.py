@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import EdfSettings, Settings
-from ..errors import UsageError
+from ..errors import EdfError, UsageError
 from ..files import CONFIG_NAME, generated_edf, write_whole
 from .document import Edf
-from .handover import additions, handed_over, is_old, missing, spoken
+from .handover import additions, handed_over, is_old, missing, overruled, spoken
 from .pair import base_of, is_generated, takes_generated
 from .read import parse, text_of
 from .render import render
@@ -19,7 +19,7 @@ TEMPLATE = """\
 # mounts = ["${STORE}/data:/data:ro"]    # SRC:DST[:FLAGS]
 
 [env]
-# OMP_PROC_BIND = "close"
+# NCCL_DEBUG = "INFO"
 
 [annotations]
 # com.hooks.cxi.enabled = "true"
@@ -70,18 +70,33 @@ def _refuse_others(target: Path, own: Path) -> None:
 def _users(target: Path, own: Path, settings: Settings) -> tuple[str | None, Written]:
     """The user's file as it is to be, None where it stays as it is."""
     file, added = str(target), additions(settings.edf)
-    head = _head(own.name)
-    if not target.exists():
-        source = settings.root / settings.edf.base if settings.edf.base else None
-        text, name = (text_of(source), str(source)) if source else (TEMPLATE, file)
-        moved = _moved(target, own, settings.edf, old=False)
-        return handed_over(text, added, base_of(target), head, name), Written(target, own, moved)
-    existing = text_of(target)
-    edf = parse(existing, file)
-    if takes_generated(edf) or not is_old(existing, file):
-        return None, Written(target, own, "", _unread(edf, added, settings.edf))
-    moved = _moved(target, own, settings.edf, old=True)
-    return handed_over(existing, added, base_of(target), head, file), Written(target, own, moved)
+    old = target.exists()
+    text, name = (text_of(target), file) if old else _first(target, settings)
+    if old:
+        edf = parse(text, file)
+        if takes_generated(edf) or not is_old(text, file):
+            return None, Written(target, own, "", _unread(edf, added, settings.edf))
+    users = handed_over(text, added, base_of(target), _head(own.name), name)
+    moved = _moved(parse(users, file), own, settings.edf, old=old)
+    return users, Written(target, own, moved)
+
+
+def _first(target: Path, settings: Settings) -> tuple[str, str]:
+    """What the user's file is made of where there is none, and the name of that."""
+    base = settings.edf.base
+    if not base:
+        return TEMPLATE, str(target)
+    source = settings.root / base
+    try:
+        return text_of(source), str(source)
+    except EdfError as error:
+        raise EdfError(
+            f"{error.message}. `base` in [edf] of {CONFIG_NAME} names it ({base!r}): correct that "
+            "line, or delete it.",
+            error.file,
+            error.line,
+            error.column,
+        ) from error
 
 
 def _head(own: str) -> list[str]:
@@ -91,29 +106,50 @@ def _head(own: str) -> list[str]:
     ]
 
 
-def _moved(target: Path, own: Path, settings: EdfSettings, *, old: bool) -> str:
+def _moved(users: Edf, own: Path, settings: EdfSettings, *, old: bool) -> str:
     """What now stands in the user's file, in one line; empty if nothing was added anywhere else."""
     told = []
     if old:
         told.append(f"lines marked `# fcx` are renewed in {own.name} from now on, the others stay")
-    names = (["base"] if settings.base else []) + spoken(additions(settings))
-    if names:
-        told.append(
-            f"what [edf] of {CONFIG_NAME} says ({', '.join(names)}) stands in it and is not read "
-            f"there again: delete [edf] from {CONFIG_NAME}"
+    added = additions(settings)
+    others = overruled(users, added)
+    names = (["base"] if settings.base and not old else []) + spoken(added)
+    told += _handed(names, others)
+    return f"{users.file} is yours now: {'; '.join(told)}" if told else ""
+
+
+def _handed(names: list[str], others: list[str]) -> list[str]:
+    """What became of `[edf]`; ``others`` of its names a line of the user's overrules."""
+    said = []
+    if others:
+        said.append(
+            f"{', '.join(others)} of [edf] in {CONFIG_NAME} counted as little as now, for a line "
+            "of yours says otherwise and stays"
         )
-    return f"{target} is yours now: {'; '.join(told)}" if told else ""
+    kept = [name for name in names if name not in others]
+    again = f"is not read there again: delete [edf] from {CONFIG_NAME}"
+    if kept:
+        said.append(
+            f"what [edf] of {CONFIG_NAME} says ({', '.join(kept)}) stands in it and {again}"
+        )
+    elif others:
+        said.append(f"what [edf] of {CONFIG_NAME} says {again}")
+    return said
 
 
 def _unread(edf: Edf, added: Edf, settings: EdfSettings) -> str:
     """What [edf] still says although nothing reads it."""
     if settings == EdfSettings():
         return ""
-    lacking = missing(edf, added)
-    first = (
-        f"{', '.join(lacking)} of it {'are' if lacking[1:] else 'is'} not in {edf.file}: write it "
-        "there if it is to count, then "
-        if lacking
-        else ""
+    lacking, others = missing(edf, added), overruled(edf, added)
+    first = "".join(
+        f"{', '.join(names)} of it {'are' if names[1:] else 'is'} {how}: write it there if it is "
+        "to count; "
+        for names, how in (
+            (lacking, f"not in {edf.file}"),
+            (others, f"set to something else in {edf.file}"),
+        )
+        if names
     )
-    return f"[edf] of {CONFIG_NAME} is not read any more; {first}delete [edf] from {CONFIG_NAME}"
+    last = f"{'then ' if first else ''}delete [edf] from {CONFIG_NAME}"
+    return f"[edf] of {CONFIG_NAME} is not read any more; {first}{last}"

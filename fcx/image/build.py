@@ -21,7 +21,7 @@ from typing import Any
 from ..config import Settings
 from ..errors import ManifestError
 from ..files import EDF_FOLDER, manifest_path, write_whole
-from ..parity.manifest import Manifest
+from ..parity.manifest import SEALED, Manifest
 from ..parity.snapshot import Snapshot
 from ..protocol import probe
 from . import check
@@ -131,7 +131,7 @@ def _on_disk(path: Path) -> Manifest | None:
 def _is_of(manifest: Manifest, image: Any, identity: Identity) -> bool:
     """Whether the manifest is the one of exactly this image, with all that this fcx notes."""
     same = (manifest.build_id, manifest.image_id) == (identity.build_id, image.id)
-    return same and manifest.source is not None
+    return same and manifest.source is not None and manifest.schema >= SEALED
 
 
 def _tag(image: Any, request: Request) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..protocol.content import IMAGE_RECORD
-from .manifest import Manifest
+from .manifest import SEALED, Manifest
 from .rules import Judge, short
 from .verdict import Difference
 from .versions import same
 
-OUTDATED = frozenset({"image-stale", "edf-stale"})
+OUTDATED = frozenset({"image-stale", "edf-stale", "manifest-unsealed"})
 """What this machine's own files tell, before anything is asked of the cluster."""
 
 
@@ -40,10 +40,13 @@ def image(judge: Judge) -> Iterator[Difference]:
 
 
 def outdated(judge: Judge, stale: str, edf_build: str) -> Iterator[Difference]:
-    """An image that was built before its source changed, an EDF of before the image was built."""
+    """An image of before its source changed, an EDF of before the image, a manifest of no seal."""
     wanted, fixes = judge.manifest, judge.fixes
     if wanted is None:
         return
+    if wanted.schema < SEALED:
+        fix = "fcx image build" if wanted.origin == "built" else fixes.adopt()
+        yield judge.differ("manifest-unsealed", "the image's manifest", "sealed", "no seal", fix)
     if stale:
         fix = f"{fixes.rebuild()} && {fixes.ask_anew()}"
         yield judge.differ("image-stale", "source of the image", "as it is now", stale, fix)

@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from ..install import origin_url
-from ..records import Misfit, Struct
+from ..records import Misfit, Struct, replace
 from .reading import damaged, parse, read, render
 from .snapshot import Content, Interpreter, Modules, Snapshot, Text
+
+SEALED = 2
+"""The schema whose manifests all have a seal; an older one may have none."""
 
 
 class Sqsh(Struct, frozen=True):
@@ -66,6 +69,7 @@ class Manifest(Struct, frozen=True):
     content: Content | None = None  # None: not known (adopted, or not run on the build machine)
     source: Source | None = None  # None: not known (adopted, or made by an older fcx)
     origins: Mapping[str, str] = {}  # URLs of distributions that come from no index
+    schema: int = SEALED  # of the file; one before SEALED may be without a seal
 
     @property
     def platform(self) -> str:
@@ -76,10 +80,12 @@ class Manifest(Struct, frozen=True):
     def from_json(cls, text: str | bytes, where: str = "the manifest") -> Manifest:
         """Read a manifest; ``where`` names it in errors. Raises ManifestError."""
         values = parse(text, where, "Make it again.")
-        manifest = read(cls, values, where)
+        manifest = read(cls, values, where, SEALED)
         for key, wanted in _ALWAYS_WRITTEN.items():
             if key not in values:
                 raise damaged(where, Misfit(key, wanted, None))
+        if "seal" not in values and manifest.schema >= SEALED:
+            raise damaged(where, Misfit("seal", f"there under schema {SEALED}", None))
         if values.get("seal", seal(values)) != seal(values):
             raise damaged(where, Misfit("seal", "that of what the file says", values["seal"]))
         return manifest
@@ -105,7 +111,8 @@ class Manifest(Struct, frozen=True):
 
         The seal ties ids, content and the rest together: an edited one of them no longer fits.
         """
-        return render(self, seal=seal(json.loads(render(self))))
+        whole = replace(self, schema=SEALED)
+        return render(whole, seal=seal(json.loads(render(whole))))
 
 
 def seal(values: Mapping[str, Any]) -> str:

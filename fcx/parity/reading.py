@@ -9,7 +9,7 @@ from ..errors import ManifestError
 from ..records import Misfit, Struct, fit, plain, without_nulls
 
 SCHEMA = 1
-"""Of manifests, snapshots, verdicts and remembered remote sides alike."""
+"""Of snapshots, verdicts and remembered remote sides alike; a manifest has its own."""
 
 T = TypeVar("T", bound=Struct)
 
@@ -22,16 +22,16 @@ def parse(text: str | bytes, where: str, remedy: str) -> Any:
         raise ManifestError(f"{where} is not JSON: {error}. {remedy}") from error
 
 
-def read(kind: type[T], values: Any, where: str) -> T:
+def read(kind: type[T], values: Any, where: str, newest: int = SCHEMA) -> T:
     """A record, its schema checked first: words of a newer fcx may mean something else."""
     if not isinstance(values, dict):
         raise ManifestError(f"{where} is not a JSON object; make it again.")
     schema = values.get("schema")
     if not isinstance(schema, int) or isinstance(schema, bool) or schema < 1:
         raise damaged(where, Misfit("schema", "a whole number", schema))
-    if schema > SCHEMA:
+    if schema > newest:
         raise ManifestError(
-            f"{where} has schema {schema}, this fcx knows {SCHEMA}. Upgrade fcx, or make it again "
+            f"{where} has schema {schema}, this fcx knows {newest}. Upgrade fcx, or make it again "
             "with this one."
         )
     try:

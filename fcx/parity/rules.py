@@ -28,6 +28,7 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
         WARN,
         WARN,
     ),  # written for another build than the manifest's; the remote id decides
+    "manifest-unsealed": (WARN, WARN),  # an older fcx's: an edit of it would not be seen
     "tampered": (REFUSE, REFUSE),  # a file on the cluster is not the one that was sent
     "not-inside-image": (REFUSE, INFO),
     "python-implementation": (REFUSE, REFUSE),

@@ -55,6 +55,8 @@ def own(name: str) -> Edf:
 
 
 PAIR = {"generated": OWN, "lookup": own}
+OF_IMAGE = {"manifest": replace(AMD64, env={"PYTHONPATH": "/mods"})}
+OF_BUILD = {"manifest": replace(AMD64, build_id="b" * 64)}
 
 # code, a text that triggers it, one that nearly does, options of both
 CASES = [
@@ -261,6 +263,12 @@ CASES = [
     ("base-relative", 'base_environment = ["a", "dir/b"]',
      'base_environment = ["a", "./dir/b.toml"]', {}),
     ("tilde", 'base_environment = "~/b.toml"', 'base_environment = "${HOME}/b.toml"', {}),
+    # What comes before the image's own.
+    ("ahead-of-image", '[env]\nPYTHONPATH = "/capstor/mods"', '[env]\nPYTHONPATH = ""', {}),
+    ("ahead-of-image", '[env]\nLD_PRELOAD = "/x/lib.so"', '[env]\nLD_PRELOADED = "/x/lib.so"', {}),
+    ("ahead-of-image", '[env]\nPYTHONHOME = "/x"', '[env]\nPYTHON_HOME = "/x"', {}),
+    ("ahead-of-image", '[env]\nPYTHONPATH = "/mods:/x"', '[env]\nPYTHONPATH = "/mods"', OF_IMAGE),
+    ("image-path-unset", '[env]\nPYTHONPATH = ""', '[env]\nPYTHONHOME = ""', OF_IMAGE),
     # What the Bash of the Sarus suite makes of values.
     ("refused-character", "[env]\nA = 'say \"x\"'", "[env]\nA = 'say \\\"x\\\"'", SARUS_ALONE),
     ("refused-character", '[env]\nA = "a;b"', '[env]\nA = "a:b"', SARUS_ALONE),
@@ -284,5 +292,9 @@ CASES = [
      'base_environment = ["absent", "./edf/x-generated.toml"]', PAIR),
     ("image-over-generated", TAKEN + 'image = "/x.sqsh"\n', TAKEN + "entrypoint = true\n", PAIR),
     ("image-over-generated", f'{TAKEN}image = "me/own{DIGEST}"\n', FINE, PAIR),
+    ("edf-stale", f"#: build id:  {'c' * 64}\n{FINE}", f"#: build id:  {'b' * 64}\n{FINE}", OF_BUILD),
+    ("edf-stale", f"# build id:  {'c' * 64}\n{FINE}", FINE, OF_BUILD),
+    ("local-image", f"#: build id:  {'c' * 64}\nimage = 'team/img:{'c' * 12}'",
+     f"#: build id:  {'d' * 64}\nimage = 'team/img:{'c' * 12}'", {}),
     ("byte-order-mark", "\ufeff" + FINE, FINE, {}),
 ]  # fmt: skip

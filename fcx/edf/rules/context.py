@@ -37,7 +37,8 @@ class Context:
     """What the rules look at, for one engine.
 
     ``whole`` is the merged EDF, None where a base of it is absent; ``bases`` are those that were
-    found, at whatever level. ``generated`` is the file of fcx's own that lies beside.
+    found, at whatever level. ``generated`` is the file of fcx's own that lies beside, ``build_id``
+    the build that it was written for, by whichever of its files says so.
     """
 
     data: Mapping[str, Any]
@@ -51,6 +52,7 @@ class Context:
     variables: Mapping[str, str] | None = None
     exists: Callable[[str], bool] | None = None
     generated: Edf | None = None
+    build_id: str = ""
 
     @property
     def sarus(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..schema import KEYS, leaves
-from ..toml import Path, key
+from ..toml import Path
 from . import fixes
 from .context import ERROR, NOTE, WARNING, Context, Hit
 
@@ -16,6 +16,10 @@ _VARIABLE_NAME = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
 _TABLES = {
     **dict.fromkeys(("environment", "environ", "variables", "vars"), "env"),
     **dict.fromkeys(("annotation", "labels"), "annotations"),
+}
+_OF_STRINGS = {
+    "env": "Sarus refuses anything else in [env]",
+    "annotations": "a hook compares the text of its switch with the word true",
 }
 _UNKNOWN = "engines ignore a key that they do not know, without a word"
 
@@ -96,8 +100,8 @@ def scalars(context: Context) -> Iterator[Hit]:
                 name = ".".join(path)
                 text = str(value).lower() if isinstance(value, bool) else str(value)
                 what = f"[{table}] {name} is not a string"
-                why = "the documentation asks for strings; Sarus refuses anything else in [env]"
+                why = f"the documentation asks for strings; {_OF_STRINGS[table]}"
                 severity = ERROR if context.sarus else WARNING
                 severity = NOTE if table == "annotations" else severity
-                fix = f'write {key(path[-1])} = "{text}"'
+                fix = f'write {context.index.spelt((table, *path))} = "{text}"'
                 yield Hit((table, *path), "not-a-string", severity, what, why, fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..pair import is_generated, written_for
 from . import fixes
 from .context import ERROR, NOTE, WARNING, Context, Hit
 
@@ -35,6 +36,25 @@ def another_image(context: Context) -> Iterator[Hit]:
     pushed = context.manifest is not None and bool(context.manifest.repo_digest)
     severity = WARNING if pushed and context.edf.image != its else NOTE
     yield Hit(("image",), "image-over-generated", severity, what, why, fixes.OUT)
+
+
+def another_build(context: Context) -> Iterator[Hit]:
+    """An EDF of before the build that the manifest beside it describes.
+
+    Told of the file that says so; of a base only where that is not checked by itself, as fcx's own
+    beside a user's is.
+    """
+    wanted = context.manifest.build_id if context.manifest else ""
+    mine, found = written_for([context.edf]), context.build_id
+    told = mine or (found if context.generated is None else "")
+    if not (wanted and told) or told == wanted:
+        return
+    what = f"it was written for the build {told[:12]}, the manifest is of {wanted[:12]}"
+    why = "it names another image than the one that the client is held against"
+    fix = "run `fcx edf write`"
+    if not is_generated(context.edf.text) and mine:
+        fix = "render it anew (`fcx edf render`) from what `fcx edf write` writes now"
+    yield Hit((), "edf-stale", WARNING, what, why, fix)
 
 
 def _is_taken(context: Context) -> bool:

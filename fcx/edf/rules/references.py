@@ -97,11 +97,14 @@ def _broken_digest(context: Context, text: str, digest: str) -> Hit:
 
 
 def _local(context: Context, text: str, parsed: Reference) -> Hit | None:
-    """Of an image that no registry has which the cluster could ask."""
+    """Of an image that no registry has which the cluster could ask.
+
+    An error for a system that is known; a cluster may be this very machine (`fcx local up`).
+    """
     host = re.sub(r":\d+$", "", parsed.registry)
-    severity, why = WARNING, ""
+    why = ""
     if _built_here(context, text, parsed):
-        severity, why = ERROR, "the cluster would look for it on Docker Hub"
+        why = "the cluster would look for it on Docker Hub"
     elif host and _THIS_MACHINE.fullmatch(host):
         why = f"the cluster looks for {host} on itself"
     elif _needs_a_team(parsed):
@@ -111,6 +114,7 @@ def _local(context: Context, text: str, parsed: Reference) -> Hit | None:
     push = "`fcx image push REGISTRY/NAME`, then `fcx edf write`"
     fix = _pushed(context) or f"push it and name it as it is there: {push}"
     what = f"{text} is an image of one machine only, as it seems"
+    severity = ERROR if context.site and context.site.architecture else WARNING
     return Hit(_IMAGE, "local-image", severity, what, why, fix)
 
 
@@ -121,9 +125,12 @@ def _needs_a_team(parsed: Reference) -> bool:
 
 
 def _built_here(context: Context, text: str, parsed: Reference) -> bool:
-    manifest = context.manifest
-    if manifest is None or parsed.registry or text != manifest.tag:
+    """Whether it is the tag of a local build: of the manifest's, or of the one that it is for."""
+    if parsed.registry:
         return False
+    manifest = context.manifest
+    if manifest is None or text != manifest.tag:
+        return bool(context.build_id) and parsed.tag == context.build_id[:12]
     return Reference.parse(manifest.repo_digest).registry not in {"docker.io", "index.docker.io"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from ..generate import SYSTEM_PATH
@@ -11,6 +12,14 @@ from .context import NOTE, WARNING, Context, Hit
 
 SEARCH_PATHS = ("PATH", "LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH")
 """Variables through which the host's files can get ahead of the image's."""
+
+
+_AHEAD = {
+    "PYTHONPATH": "modules from there are imported in place of the image's own",
+    "PYTHONHOME": "Python takes its library from there in place of the image's own",
+    "LD_PRELOAD": "it is loaded into each program, ahead of the image's own libraries",
+}
+"""Variables that lead past what the image has, and why that may surprise."""
 
 
 def search_paths(context: Context) -> Iterator[Hit]:
@@ -23,8 +32,30 @@ def search_paths(context: Context) -> Iterator[Hit]:
             yield from _relative(context, name, text)
 
 
+def ahead(context: Context) -> Iterator[Hit]:
+    """What comes before the image's own modules and libraries, or takes its search path away."""
+    env = context.data.get("env", {})
+    for name, why in _AHEAD.items():
+        text = env.get(name)
+        own = context.manifest.env.get(name, "") if context.manifest else ""
+        if not isinstance(text, str) or text == own or _host_variables(text):
+            continue
+        what = f"{name} is set to {text}"
+        if text:
+            fix = f"{fixes.OUT}, and have the image bring what is there"
+            yield Hit(("env", name), "ahead-of-image", NOTE, what, why, fix)
+        else:
+            what, needs = f"{name} is unset, the image sets it to {own}", "it needs what is there"
+            yield Hit(("env", name), "image-path-unset", WARNING, what, needs, fixes.OUT)
+
+
+def _host_variables(text: str) -> list[re.Match[str]]:
+    """The host's search paths that a value takes in."""
+    return [m for m in VARIABLE.finditer(text) if (m["name"] or m["bare"]) in SEARCH_PATHS]
+
+
 def _from_host(context: Context, name: str, text: str) -> Iterator[Hit]:
-    taken = [m for m in VARIABLE.finditer(text) if (m["name"] or m["bare"]) in SEARCH_PATHS]
+    taken = _host_variables(text)
     for match in taken:
         what = f"{name} takes in the host's {match[0]}"
         why = "programs and libraries of the host then run in place of the image's"

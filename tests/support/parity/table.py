@@ -282,6 +282,8 @@ IMAGES = [
     Case("a manifest whose schema is text", "fault 5", NOTHING, code="error", image="bare", manifest={"schema": "1"}),
     Case("an edited image id", "fault 5", NOTHING, code="error", image="bare", manifest={"image_id": "sha256:" + "e" * 64}),
     Case("an edited build id", "fault 5", NOTHING, code="error", image="bare", manifest={"build_id": "d" * 64}),
+    Case("an edited build id, and no seal", "fault 5", NOTHING, code="error", image="bare", manifest={"build_id": "d" * 64, "seal": ...}),
+    Case("an older manifest, which has no seal", "fault 5", NOTHING, noted="manifest-unsealed", image="bare", manifest={"schema": 1, "seal": ...}),
     Case("an edited list of distributions", "fault 5", NOTHING, code="error", image="bare", manifest={"distributions": {}}),
     Case("an edited content", "fault 4", NOTHING, code="error", image="bare", manifest={"content": None}),
     Case("an edited architecture", "hazard 7", NOTHING, code="error", image="bare", manifest={"architecture": "arm64"}),

@@ -221,8 +221,11 @@ def built(folder: Path, stock: Stock, changes: Iterable[Change]) -> Place:
 
 
 def edited(manifest: str, values: Mapping[str, Any]) -> str:
-    """A manifest whose file was changed by hand."""
-    return json.dumps({**json.loads(manifest), **values}) if values else manifest
+    """A manifest whose file was changed by hand; ``...``: that line is gone."""
+    if not values:
+        return manifest
+    whole = {**json.loads(manifest), **values}
+    return json.dumps({name: value for name, value in whole.items() if value is not ...})
 
 
 def told(found: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

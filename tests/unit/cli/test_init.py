@@ -35,6 +35,20 @@ def test_lays_out_everything(project: Project):
     assert (project.root / "edf").is_dir()
 
 
+def test_the_edf_of_the_template_is_that_of_the_image(project: Project):
+    """As `fcx edf write` calls it, whatever the image is named."""
+    for words, name in ((), "my-project"), (("--force", "--name", "r.io/team/sim:1"), "my-project"):
+        project.fcx("init", *words)
+        text = (project.root / "fcx.toml").read_text()
+        assert f'# environment = "edf/{name}.toml"' in text
+    (project.root / "fcx.toml").unlink()
+    project.fcx("init", "--name", "r.io/team/sim:1")
+    assert (
+        '# environment = "edf/sim.toml"           # an EDF'
+        in (project.root / "fcx.toml").read_text()
+    )
+
+
 def test_the_template_says_the_defaults(tmp_path: Path):
     """A fresh fcx.toml changes nothing but the name."""
     (tmp_path / "fcx.toml").write_text(TEMPLATE)

@@ -33,7 +33,7 @@ CE = {
     "folders-below-the-home": ["1 moving-tag"],
     "tests-on-scratch": ["1 scratch-image"],
     # PATH and LD_LIBRARY_PATH are absolute there: only the scratch is left.
-    "everything-absolute": ["3 scratch-image"],
+    "everything-absolute": ["3 scratch-image", "20 ahead-of-image"],
     "ellipsis-INVALID": ["3 invalid-toml"],
     "notebook-server": ["1 scratch-image"],
     "placeholders": ["1 placeholder", "2 placeholder", "3 placeholder"],

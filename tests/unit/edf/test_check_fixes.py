@@ -146,7 +146,7 @@ FORMS: list[tuple[str, Callable[..., str]]] = [
     (r"(move the line up, above the first \[table\])", lambda t, _: up(t)),
     (r"write (\S.*?) in place of (\S+?)(?=, or|, lest|$| for| if)",
      lambda t, new, old: t.text[: t.offset] + t.text[t.offset :].replace(quoted(old)[1:-1], quoted(new)[1:-1], 1)),
-    (rf"write (\w+ = {VALUE})(?! above| below)", assigned),
+    (rf"write ([\w.\"'-]+ = {VALUE})(?! above| below)", assigned),
     (rf"(?:write|, or) ({STRING})", lambda t, new: t.put(t.value(), new)),
     (r"^(take it out)|, or (?:take it out)$", lambda t, _: t.without()),
     (r"(put the value in quotes)", lambda t, _: t.put(t.value(), f'"{t.text[slice(*t.value())]}"')),
@@ -207,7 +207,7 @@ def test_a_fix_in_words_takes_its_finding_away(code, words, bad, good, options):
 
 
 IN_WORDS = {(code, words) for code, words, *_ in BY_HAND}
-BY_COMMAND = ("fcx image push", "fcx image build", "mkdir -p")
+BY_COMMAND = ("fcx image push", "fcx image build", "mkdir -p", "fcx edf write", "fcx edf render")
 ABSENT = "check it on the cluster"
 
 
@@ -287,3 +287,20 @@ def test_the_commands_in_fixes_are_commands_of_fcx():
         shown = CliRunner().invoke(app, [*verbs, "--help"])
         assert shown.exit_code == 0, words
         assert all(word in shown.output for word in words.split() if word.startswith("--")), words
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("[annotations]\ncom.hooks.cxi.enabled = true", 'com.hooks.cxi.enabled = "true"'),
+        ("[annotations.com.hooks.cxi]\nenabled=true", 'enabled = "true"'),
+        ('annotations.com.hooks."cxi".enabled = true', 'annotations.com.hooks."cxi".enabled = "true"'),
+        ("[env]\nA = 1", 'A = "1"'),
+    ],
+)  # fmt: skip
+def test_what_is_to_be_a_string_is_written_with_its_key_as_it_stands(text, line):
+    """Not with the last part of it; and the reason is that of its table."""
+    (finding,) = [f for f in singles(text, dialect="ce") if f.code == "not-a-string"]
+    assert finding.fix == f"write {line}"
+    assert ("[env]" in finding.why) == ("[env]" in text)
+    assert ("a hook" in finding.why) == ("annotations" in text)

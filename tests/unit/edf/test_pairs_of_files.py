@@ -50,7 +50,7 @@ def test_each_line_of_the_new_file_can_be_taken_into_use(tmp_path: Path):
     path.write_text("\n".join(used))
     edf = merged(read(path), finder())
     assert edf.mounts == ("/w:/w", "${STORE}/data:/data:ro")
-    assert edf.env["OMP_PROC_BIND"] == "close"
+    assert edf.env["NCCL_DEBUG"] == "INFO"
     assert edf.annotations == {"com.hooks.cxi.enabled": "true"}
     assert edf.other == {}
 

@@ -222,6 +222,7 @@ def test_every_rule_is_tried():
     tried = {row[3] for row in MATRIX}
     others = {
         "image-python", "image-content", "image-overlaid", "image-changed", "image-stale", "edf-stale",
+            "manifest-unsealed",
         "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
         "import-version", "import-unknown", "import-shared", "import-shadowed",
         "assumed", "no-gpu-driver", "package-platform",

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from fcx.errors import ManifestError
-from fcx.parity.manifest import Manifest, Sqsh
+from fcx.parity.compare import compare
+from fcx.parity.manifest import SEALED, Manifest, Sqsh
 from fcx.parity.snapshot import ImageIds, Processor, Snapshot, docker_architecture
 from fcx.protocol import probe
 from fcx.records import replace
@@ -133,11 +134,14 @@ def test_a_manifest_of_an_older_fcx(snapshot: Snapshot):
     record = json.loads(Manifest.adopt("n", snapshot).to_json())
     for key in ("modules", "base_image", "base_image_id", "sqsh", "seal"):
         del record[key]
+    record["schema"] = 1
     record["libc"] = record["tag"] = record["python"]["cache_tag"] = None
     manifest = Manifest.from_json(json.dumps(record))
     assert manifest.modules is None
     assert (manifest.libc, manifest.tag, manifest.python.cache_tag) == ("", "", "")
     assert manifest.sqsh is None
+    assert manifest.schema < SEALED
+    assert Manifest.from_json(manifest.to_json()) == replace(manifest, schema=SEALED)
 
 
 def test_a_manifest_that_was_edited_is_refused(snapshot: Snapshot):
@@ -147,6 +151,34 @@ def test_a_manifest_that_was_edited_is_refused(snapshot: Snapshot):
     for change in ({"image_id": "sha256:2"}, {"dill": "1"}, {"distributions": {}}, {"seal": 1}):
         with pytest.raises(ManifestError, match=r"m\.json: seal must be.*make it again"):
             Manifest.from_json(json.dumps(record | change), "m.json")
+
+
+def test_a_manifest_whose_seal_was_taken_out_is_refused(snapshot: Snapshot):
+    """Each that is written now has one; an older one may do without, with its own seal or none."""
+    record = json.loads(Manifest.adopt("n", snapshot).to_json())
+    assert record["schema"] == SEALED
+    bare = {key: value for key, value in record.items() if key != "seal"}
+    for seal in ({}, {"seal": None}, {"seal": ""}):
+        with pytest.raises(ManifestError, match=r"m\.json: seal must be.*make it again"):
+            Manifest.from_json(json.dumps(bare | seal | {"build_id": "c" * 64}), "m.json")
+    with pytest.raises(ManifestError, match="seal must be"):
+        Manifest.from_json(json.dumps(record | {"schema": 1}))
+    assert Manifest.from_json(json.dumps(bare | {"schema": 1})).schema == 1
+
+
+def test_a_manifest_without_a_seal_is_told(snapshot: Snapshot):
+    """That of an older fcx counts as before; what writes it anew is the fix."""
+    old = replace(Manifest.adopt("n", snapshot), schema=1)
+    for manifest, fix in (
+        (replace(old, origin="built"), "fcx image build"),
+        (old, "fcx preflight --adopt n --edf edf/n.toml"),
+    ):
+        verdict = compare("minor", remote=snapshot, manifest=manifest)
+        assert verdict.passed
+        told = {one.code: one.fix for one in verdict.differences}
+        assert told["manifest-unsealed"] == fix
+    sealed = compare("minor", remote=snapshot, manifest=replace(old, schema=SEALED))
+    assert "manifest-unsealed" not in {one.code for one in sealed.differences}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', b"\xff\xfe"])
