@@ -31,6 +31,7 @@ class Scripts:
             self.settings.python,
             f"edf/{environment.name}" if environment.name else "",
             environment.option,
+            self.settings.table.workers_per_node,
         )
 
     def prefix(self) -> str:

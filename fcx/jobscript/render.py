@@ -37,6 +37,7 @@ class Shape:
     python: str = "python3"
     edf: str = ""  # path of the EDF in the run directory
     edf_option: str = "--environment"
+    workers: int = 1  # on each node
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
         "#!/bin/bash -l",
         *(f"#SBATCH {option}" for option in _directives(shape, pilot)),
         _LOCK.format(
+            home=shlex.quote(posixpath.dirname(posixpath.dirname(shape.run))),
             run=shlex.quote(shape.run),
             programs=shlex.quote(f"{posixpath.dirname(shape.run)}/{programs.name()}"),
             folders=" ".join(f'"$run"/{folder}' for folder in layout.FOLDERS),
@@ -80,6 +82,9 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
             zip=programs.digest(),
             sh=hashlib.sha256(programs.shell()).hexdigest(),
             edf=_SAME if shape.edf else "",
+            ours=OURS,
+            neighbours=_NEIGHBOURS if shape.workers > 1 else "",
+            step=" ".join(STEP),
             srun=srun_line(shape, pilot),
         ),
     ]
@@ -161,6 +166,7 @@ mask=$(umask); umask 077
 run={run}
 programs={programs}
 base=${{run%/*}} where=$run
+cd {home} 2>/dev/null # a profile may have left it; where it is gone, that is said below
 fail() {{ # what it was, what was said of it
   echo "fcx: $1: $2" >&2
   case $2 in *"o space left"*|*uota*) exit {full};; esac
@@ -222,11 +228,40 @@ if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
     tee -a "$run"/logs/"$me".0.exit >&2
   exit 1
 fi
-{edf}export FCX_UMASK=$mask
-{srun}
+{edf}export FCX_UMASK=$mask FCX_JOB
+FCX_JOB=$(env | grep '^SLURM_' | grep -Ev '^({ours})=')
+{neighbours}unset {step}
+SLURM_OVERLAP=1 SLURM_EXPORT_ENV=ALL {srun}
 code=$?
 over
 exit $code"""
+
+OURS = (
+    "SLURM_(EXPORT_ENV|OVERLAP|PROCID|LOCALID|NODEID|GTIDS|TASK_PID|CPUS_ON_NODE|TOPOLOGY_ADDR.*)"
+)
+"""Variables of the batch script that are no task's: of its one process, or of its one node."""
+
+STEP = (
+    *(f"${{!SLURM_{name}*}}" for name in (
+        "CPU_BIND", "CPUS_PER_", "DIST", "EX", "GPU", "GRES", "MEM_", "NTASKS", "TRES",
+    )),
+    *(f"SLURM_{name}" for name in (
+        "ACCTG_FREQ", "BCAST", "COMPRESS", "HINT", "IMMEDIATE", "KILL_BAD_EXIT", "LABELIO",
+        "NNODES", "NPROCS", "OPEN_MODE", "OVERCOMMIT", "REMOTE_CWD", "STDERRMODE", "STDINMODE",
+        "STDOUTMODE", "THREADS", "THREADS_PER_CORE", "UNBUFFEREDIO", "WAIT", "WHOLE", "WORKING_DIR",
+    )),
+    "SRUN_CPUS_PER_TASK",
+)  # fmt: skip
+"""Variables that change what srun does: the step of the agents is to be as it is written here.
+
+Words of bash, some with all names that begin so. They come from a profile, or from sbatch, which
+sets them for steps of the user's own; those inside tasks have them again.
+"""
+
+_NEIGHBOURS = """\
+FCX_JOB=$FCX_JOB$'\\n'SLURM_OVERLAP=1
+"""
+"""Workers of one node share it: a step of one does not wait for that of another."""
 
 _SAME = """\
 [ "$base" -ef /proc/self/fd/9/. ] || refuse "$base"

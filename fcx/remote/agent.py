@@ -29,7 +29,7 @@ from .supplies import Supplies
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Deque, Dict, Optional, Sequence, Tuple, Type
+    from typing import Any, Callable, Deque, Dict, MutableMapping, Optional, Sequence, Tuple, Type
 
     from ..protocol.frames import Frame
     from .events import Event
@@ -331,6 +331,17 @@ def incarnation() -> Incarnation:
     return Incarnation(job, int(restart), int(node))
 
 
+def leave_step(environ: "MutableMapping[str, str]") -> None:
+    """Have the variables of the job, as a batch script has, in place of those of its own step."""
+    job = environ.pop("FCX_JOB", "")
+    if job:
+        for name in list(environ):
+            if name.startswith(("SLURM_", "PMI")) and name != "SLURM_CPUS_ON_NODE":
+                del environ[name]
+        for line in job.splitlines():
+            name, _, environ[name] = line.partition("=")
+
+
 def unused(run: str, me: Incarnation) -> Incarnation:
     """A controller that has lost its state gives ids again: what another has written stays."""
     while os.path.exists(os.path.join(run, "logs", names.log(me, 0))):
@@ -344,6 +355,7 @@ def main(arguments: "Sequence[str]") -> int:
     os.umask(0o77)
     umask = int(os.environ.pop("FCX_UMASK", "022"), 8)
     me = incarnation()
+    leave_step(os.environ)
     if not is_ours(run):
         sys.stderr.write(
             "fcx: %s is not yours alone: nothing in it was run. Name another working_dir\n" % run

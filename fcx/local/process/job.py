@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .nodes import Node, node_list
 from .spec import JobSpec
+
+
+@dataclass(frozen=True)
+class Hold:
+    """CPUs that a step keeps from others, by node, for as long as its srun lives."""
+
+    srun: int = 0  # its process id
+    cpus: dict[str, int] = field(default_factory=dict)
+
+    def on(self, node: str) -> int:
+        """How many of one node."""
+        return self.cpus.get(node, 0) if os.path.exists(f"/proc/{self.srun}") else 0
 
 
 @dataclass(eq=False)
@@ -21,6 +34,7 @@ class Step:
     exit_code: int = 0
     signal: int = 0
     end: float | None = None
+    hold: Hold = field(default_factory=Hold)
 
     def finish(self, state: str, exit_code: int = 0, number: int = 0) -> None:
         """It is over."""
@@ -66,11 +80,15 @@ class Run:
     def __post_init__(self) -> None:
         self.steps.append(Step("batch", "batch", self.start))
 
-    def new_step(self, name: str) -> int:
+    def new_step(self, name: str, hold: Hold) -> int:
         """The number of a step that begins now."""
         number = len(self.steps) - 1
-        self.steps.append(Step(str(number), name, time.time()))
+        self.steps.append(Step(str(number), name, time.time(), hold=hold))
         return number
+
+    def held(self, node: str) -> int:
+        """CPUs of a node that steps keep for themselves."""
+        return sum(step.hold.on(node) for step in self.steps if step.end is None)
 
 
 @dataclass(eq=False)

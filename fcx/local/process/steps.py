@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import SchedulerError
 from ..scheduler import Record
-from .job import Job, Run
+from .job import Hold, Job, Run
 from .nodes import Node, node_list, repeated, spread
 from .workplace import Workplace
 
 
 def grant(job: Job, run: Run, wanted: Record, workplace: Workplace) -> Record:
-    """The step that srun asked for, entered in the job's record; SchedulerError if it cannot be."""
+    """The step that srun asked for, entered in the job's record; SchedulerError if it cannot be.
+
+    ``{"busy": True}`` where it must wait: a step holds its CPUs, all of them unless it is exact,
+    and leaves them to nobody; only a step that overlaps neither holds any nor waits for them.
+    """
     nodes = _nodes(job, wanted)
     tasks = spread(_task_count(job, run, wanted, len(nodes)), len(nodes))
     laid = [(node, count) for node, count in zip(nodes, tasks, strict=True) if count]
+    held = {} if wanted["overlap"] else _held(run, wanted, laid)
+    if any(run.cpus - run.held(node) < cpus for node, cpus in held.items()):
+        return {"busy": True}
     return {
         "job": job.id,
-        "step": run.new_step(str(wanted["name"])),
+        "step": run.new_step(str(wanted["name"]), Hold(int(wanted["pid"]), held)),
         "nodelist": node_list(node for node, _ in laid),
         "tasks_per_node": repeated([count for _, count in laid]),
         "nodes": [
@@ -29,6 +38,13 @@ def grant(job: Job, run: Run, wanted: Record, workplace: Workplace) -> Record:
             for index, (node, count) in enumerate(laid)
         ],
     }
+
+
+def _held(run: Run, wanted: Record, laid: Sequence[tuple[Node, int]]) -> dict[str, int]:
+    """How many CPUs of each node the step takes for itself."""
+    if not wanted["exact"]:
+        return {node.name: run.cpus for node, _ in laid}
+    return {node.name: min(run.cpus, count * wanted["cpus_per_task"]) for node, count in laid}
 
 
 def _nodes(job: Job, wanted: Record) -> list[Node]:

@@ -34,6 +34,11 @@ def task_ended(node: str, rank: int, status: int) -> None:
         _say(f"{where} Exited with exit code {os.WEXITSTATUS(status)}")
 
 
+def waits(job: str) -> None:
+    """Other steps hold what this one needs."""
+    _say(f"srun: Job {job} step creation temporarily disabled, retrying (Requested nodes are busy)")
+
+
 def terminating(step: str) -> None:
     """The other tasks are about to be killed for the sake of one."""
     _say(f"srun: Terminating StepId={step}")

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from fcx.local.process import endings
+from fcx.local.process.job import Hold
 
 EXIT_3 = 3 << 8
 KILLED = int(signal.SIGKILL)
@@ -30,7 +31,7 @@ def test_state_code_and_signal(new_job, status, fate, ran_out, job, batch):
     ended = new_job()
     ended.begin([], 1)
     ended.run.fate, ended.run.ran_out = fate, ran_out
-    ended.run.new_step("inner")
+    ended.run.new_step("inner", Hold())
     endings.write_down(ended, status)
     found = ended.status
     assert (found.state, found.exit_code, found.signal) == job

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import Any
 
 import pytest
 
 from fcx.local.errors import SchedulerError
 from fcx.local.process import steps
-from fcx.local.process.job import Job
+from fcx.local.process.job import Hold, Job
 from fcx.local.process.nodes import Node
 from fcx.local.process.workplace import Workplace
 
 USUAL: dict[str, Any] = {
     "name": "step", "nodes": None, "ntasks": None, "ntasks_per_node": None, "cpus_per_task": 1,
-    "overcommit": False, "nodelist": None, "relative": 0,
+    "overcommit": False, "nodelist": None, "relative": 0, "overlap": False, "exact": False,
+    "pid": os.getpid(),
 }  # fmt: skip
 
 
@@ -67,12 +70,40 @@ def test_what_does_not_fit_is_refused(granted, wanted, words):
         granted(**wanted)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "waits"),
+    [
+        ({}, {}, True),
+        ({}, {"exact": True}, True),
+        ({"nodes": 1}, {"relative": 1}, False),
+        ({"overlap": True}, {}, False),
+        ({}, {"overlap": True}, False),
+        ({"exact": True, "ntasks": 3}, {"exact": True, "ntasks": 3}, False),
+        ({"exact": True, "ntasks": 3, "cpus_per_task": 2}, {"exact": True, "ntasks": 3}, True),
+        ({"exact": True, "ntasks": 3}, {}, True),
+    ],
+)
+def test_a_step_waits_for_the_cpus_that_another_holds(granted, first, second, waits):
+    """All of its nodes, unless it is exact; who overlaps neither waits nor lets wait."""
+    step = granted(**first)
+    assert granted(**second).get("busy", False) is waits
+    assert step["step"] == 0
+
+
+def test_a_step_whose_srun_is_gone_holds_nothing(granted):
+    """It was killed, and could not say that the step is over."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    granted(pid=gone.pid)
+    assert "busy" not in granted()
+
+
 def test_steps_are_numbered_and_end_with_code_or_signal(new_job):
     """A signal stands in the high byte; what the job ran out of, it did too."""
     job: Job = new_job()
     job.begin([], 1)
     run = job.run
-    numbers = [run.new_step(name) for name in ("fine", "fails", "killed", "late")]
+    numbers = [run.new_step(name, Hold()) for name in ("fine", "fails", "killed", "late")]
     assert numbers == [0, 1, 2, 3]
     steps.end(run, "0", 0)
     steps.end(run, "1", 5)
