@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
+from ..parity.cache import Known
 from ..parity.gate import Gate, Question
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
@@ -78,8 +79,11 @@ class Intake:
         return self._gate.question
 
     def preflight(self, *, fresh: bool) -> Verdict:
-        """The verdict on the remote side."""
-        return preflight(self.settings, self.question, fresh=fresh).verdict
+        """The verdict on the remote side; a fresh one holds for what is submitted from now on."""
+        answer = preflight(self.settings, self.question, fresh=fresh)
+        if fresh and answer.remote is not None:
+            self._gate.renew(Known(self.question.key, time.time(), answer.remote))
+        return answer.verdict
 
     def prepare(
         self,

@@ -110,9 +110,9 @@ def relied(
     policy: str,
     rules: ParitySettings | None = None,
 ) -> dict[str, str | None]:
-    """Distribution -> its remote version (None: absent), of what the verdict on a task rests on."""
+    """Distribution -> its remote release (None: absent), of what the verdict on a task rests on."""
     if isinstance(requirements, Relied):
-        return {name: remote.distributions.get(name) for name in requirements.versions}
+        return {name: remote.release(name) for name in requirements.versions}
     judge = Judge(policy, remote, None, None, Rules(rules or ParitySettings()), "")
     return releases(judge, requirements)
 

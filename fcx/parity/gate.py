@@ -7,7 +7,8 @@
                                                                └──> ParityError, nothing was sent
 
 What was judged is published and never changes; any thread may read it. Where agents find that other
-versions were installed since, another judgement takes its place as a whole. The guard is what every
+versions were installed since, or a fresh preflight what there is now, another judgement takes its
+place as a whole. The guard is what every
 agent compares with its own place before its workers unpickle anything.
 """
 
@@ -242,7 +243,7 @@ class Gate:
     @property
     def open(self) -> bool:
         """Whether payload may leave: a verdict has passed, or none is asked for."""
-        return self._judgement is not None or self.question.policy == "off"
+        return passed(self._judgement) or self.question.policy == "off"
 
     @property
     def guard(self) -> Mapping[str, Any]:
@@ -264,17 +265,23 @@ class Gate:
             return self._judgement
         question = self.question
         self._seen_whole = bool(self.facts.get(question.build, BUILD_AGE))
-        remembered = self.facts.get(question.key, question.rules.max_age_days * 86400)
+        known = self._remembered()
+        if known is None:
+            return None
+        verdict = question.judge(known.remote)
+        return self._publish(verdict, known) if verdict.passed else None
+
+    def _remembered(self) -> Known | None:
+        """What a preflight or a pilot has found, whoever sent it."""
+        days = self.question.rules.max_age_days
+        remembered = self.facts.get(self.question.key, days * 86400)
         if remembered is None:
             return None
         try:
             known = Known.from_json(remembered)
         except ManifestError:
             return None  # damaged, or a newer fcx's: as good as none
-        if not known.is_fresh(time.time(), question.rules.max_age_days):
-            return None
-        verdict = question.judge(known.remote)
-        return self._publish(verdict, known) if verdict.passed else None
+        return known if known.is_fresh(time.time(), days) else None
 
     def refuse_image(self) -> None:
         """Raise ParityError where the manifest is not the environment that calls submit."""
@@ -294,6 +301,7 @@ class Gate:
         digests = (question.edf_digest, edf) if question.edf_digest else None
         verdict = question.judge(remote, digests)
         if not verdict.passed:
+            self.forget()
             raise refusal(verdict)
         known = Known(question.key, time.time(), remote)
         self.facts.store(question.key, known.to_json())
@@ -303,10 +311,27 @@ class Gate:
 
     def _publish(self, verdict: Verdict, known: Known) -> Judgement:
         with self._lock:
-            if self._judgement is None:
-                guard = self.question.guard(known.remote)
-                self._judgement = Judgement(verdict, known, guard)
-            return self._judgement
+            judged = self._judgement
+            if judged is None or not judged.verdict.passed:
+                self._judgement = judged = self._judged(verdict, known)
+            return judged
+
+    def _judged(self, verdict: Verdict, known: Known) -> Judgement:
+        return Judgement(verdict, known, self.question.guard(known.remote))
+
+    def renew(self, known: Known | None = None) -> bool:
+        """Take what was found anew in place of what was published, be that passed or refused.
+
+        By default what is remembered, where somebody has found it since; whether it was taken.
+        """
+        since = self._judgement.known.taken if known is None and self._judgement else 0.0
+        known = known or self._remembered()
+        if known is None or known.taken <= since:
+            return False
+        judged = self._judged(self.question.judge(known.remote), known)
+        with self._lock:
+            self._judgement = judged
+        return True
 
     def learn(self, found: Mapping[str, str | None]) -> None:
         """Agents have found these versions now: what comes is judged by them.
@@ -316,8 +341,9 @@ class Gate:
         with self._lock:
             judged = self._judgement
             if judged is not None:
-                remote = judged.remote.with_releases(found)
-                self._judgement = replace(judged, known=altered(judged.known, remote=remote))
+                remote = judged.remote.with_releases(found, self.question.caller)
+                known = altered(judged.known, remote=remote, taken=time.time())
+                self._judgement = replace(judged, known=known)
         self.forget()
 
     def check_task(self, requirements: Requirements | Relied) -> Verdict:
@@ -326,6 +352,8 @@ class Gate:
         before = self._tasks.get(id(requirements))
         if before is not None and before.judged is judged:
             return before.verdict
+        if judged is not None and not judged.verdict.passed:
+            return judged.verdict  # of a fresh preflight
         place = judged.remote if judged else self.question.manifest
         verdict = self.question.judge_task(requirements, place)
         if judged and not verdict.passed:
@@ -351,12 +379,19 @@ class Gate:
     def refuse_task(self, requirements: Requirements | Relied) -> None:
         """Raise ParityError for a task that cannot run in the known remote side."""
         verdict = self.check_task(requirements)
+        if not verdict.passed and self.renew():
+            verdict = self.check_task(requirements)
         if not verdict.passed:
             raise refusal(verdict)
 
     def forget(self) -> None:
         """What is remembered of this remote side no longer counts."""
         self.facts.forget(self.question.key)
+
+
+def passed(judged: Judgement | None) -> bool:
+    """Whether there is a verdict that lets payload leave."""
+    return judged is not None and judged.verdict.passed
 
 
 def refusal(verdict: Verdict) -> ParityError:

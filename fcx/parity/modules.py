@@ -36,6 +36,11 @@ def providers(side: Side, module: str) -> tuple[str, ...]:
     return tuple(name for name in dict.fromkeys(names) if name in side.distributions)
 
 
+def release(side: Side, name: str) -> str | None:
+    """What a side has of a distribution: its version, or what agents say of it besides."""
+    return side.release(name) if isinstance(side, Snapshot) else side.distributions.get(name)
+
+
 def shadow(judge: Judge, top: str) -> str:
     """The entry of the remote path that a module is imported from, past its distribution."""
     modules = judge.remote.modules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
@@ -21,6 +22,10 @@ ARCHITECTURES = {
     "riscv64": "riscv64",
 }
 """Kernel's or ELF header's word for a processor -> the word of images and of ``[site]``."""
+
+ODD = re.compile(r"(?P<version>.+) but (?P<top>\w+) of (?P<place>.+)")
+"""A release of which agents say more than its version: where a module of it is imported from."""
+NOWHERE = "nowhere"
 
 Text = Annotated[str, Meta(min_length=1)]
 
@@ -103,11 +108,42 @@ class Modules(Struct, frozen=True):
     providers: Mapping[str, tuple[str, ...]] | None = None
     shadowed: Mapping[str, str] = {}
 
+    def of(self, name: str) -> set[str]:
+        """The top-level modules of a distribution, as far as they are known."""
+        return {name.replace("-", "_"), *_having(name, self.providers)}
+
     def all_in(self, module: str, names: Collection[str]) -> bool:
         """Whether each distribution that has a module is one of these; of unknown ones, none is."""
         top = module.partition(".")[0]
         known = {*(self.providers or {}).get(top, ()), normal(top)}
         return bool(known.intersection(names)) and known.issubset({*names, normal(top)})
+
+    def after(self, found: Mapping[str, str | None], client: Modules | None) -> Modules:
+        """What there is where agents have found these releases since (``Snapshot.odd``).
+
+        The modules of what came are those that the client has of it, where nothing else is known.
+        """
+        gone = {name for name, release in found.items() if release is None}
+        names = {name for name in self.names if not self.all_in(name, gone)}
+        providers, shadowed = dict(self.providers or {}), dict(self.shadowed)
+        for name in found.keys() - gone:
+            for top in _having(name, client.providers if client else None):
+                providers[top] = tuple(dict.fromkeys((*providers.get(top, ()), name)))
+        known = replace(self, providers=providers if self.providers is not None else None)
+        for name, release in found.items():
+            tops = known.of(name)
+            shadowed = {top: place for top, place in shadowed.items() if top not in tops}
+            odd = ODD.fullmatch(release or "")
+            names.update(tops if release else ())
+            if odd and odd["place"] == NOWHERE:
+                names.discard(odd["top"])
+            elif odd:
+                shadowed[odd["top"]] = odd["place"]
+        return replace(known, names=tuple(sorted(names)), shadowed=shadowed)
+
+
+def _having(name: str, providers: Mapping[str, tuple[str, ...]] | None) -> list[str]:
+    return [top for top, names in (providers or {}).items() if name in names]
 
 
 class Content(Struct, frozen=True):
@@ -149,31 +185,42 @@ class Snapshot(Struct, frozen=True):
     modules: Modules | None = None  # None: not known (an older fcx)
     content: Content | None = None  # None: not asked for
     editable: tuple[str, ...] = ()  # projects that are installed as they stand: paths of URLs
-    absent: tuple[str, ...] = ()  # of those, distributions whose folder is there no longer
+    absent: tuple[str, ...] = ()  # distributions whose folder, or module, is there no longer
     unlisted: tuple[str, ...] = ()  # distributions that no tool can take out: no list of files
     origins: Mapping[str, str] = {}  # PEP 610's records of distributions that come from no index
+    odd: Mapping[str, str] = {}  # releases as agents have told them, where a version is not all
 
     @property
     def architecture(self) -> str:
         """The processor as images name it (``amd64``, ``arm64``), by the ELF header if any."""
         return docker_architecture(self.arch.elf or self.arch.machine or "")
 
-    def with_releases(self, found: Mapping[str, str | None]) -> Snapshot:
-        """The same place where these versions were found since; None: no such distribution.
+    def release(self, name: str) -> str | None:
+        """What agents must find of a distribution; None: nothing."""
+        return self.odd.get(name) or self.distributions.get(name)
 
-        Modules go with the last distribution that has them; those of a new one are not known, and
-        taken to have its name.
+    def with_releases(
+        self, found: Mapping[str, str | None], client: Snapshot | None = None
+    ) -> Snapshot:
+        """The same place where agents have found these releases since; None: no such distribution.
+
+        Modules go with the last distribution that has them, and come with it.
         """
-        installed = {**self.distributions, **found}
-        distributions = {name: version for name, version in installed.items() if version}
-        modules = self.modules
-        if modules is not None:
-            gone = {name for name, version in found.items() if version is None}
-            came = distributions.keys() - self.distributions.keys()
-            kept = {name for name in modules.names if not modules.all_in(name, gone)}
-            names = tuple(sorted(kept.union(name.replace("-", "_") for name in came)))
-            modules = replace(modules, names=names)
-        return replace(self, distributions=distributions, modules=modules)
+        told = {name: ODD.fullmatch(release or "") for name, release in found.items()}
+        versions = {name: one["version"] if one else found[name] for name, one in told.items()}
+        installed = {**self.distributions, **versions}
+        gone = [name for name, one in told.items() if one and one["place"] == NOWHERE]
+        odd = {name: release for name, release in self.odd.items() if name not in found}
+        odd.update((name, one[0]) for name, one in told.items() if one)
+        mine = client.modules if client else None
+        modules = self.modules.after(found, mine) if self.modules else None
+        return replace(
+            self,
+            distributions={name: version for name, version in installed.items() if version},
+            modules=modules,
+            absent=(*(name for name in self.absent if name not in found), *gone),
+            odd=odd,
+        )
 
     @property
     def recipe_id(self) -> str | None:

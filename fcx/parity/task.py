@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..payload.requirements import GUARDED, INSTEAD, Import, Relied, Requirements
 from .caller import rule
 from .library import is_standard, lacking, part_of
-from .modules import exists, providers, shadow
+from .modules import exists, providers, release, shadow
 from .rules import Judge
 from .verdict import Difference
 from .versions import same, same_release
@@ -106,12 +106,12 @@ def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
 
 
 def releases(judge: Judge, requirements: Requirements) -> dict[str, str | None]:
-    """Distribution -> its remote version (None: it is absent), of all that a verdict rests on."""
+    """Distribution -> its remote release (None: it is absent), of all that a verdict rests on."""
     found: dict[str, str | None] = {}
     for need in _needs(requirements):
         if not is_standard(need.module) and not _assumed(judge, need):
             names = [other for _, other, _ in _pairs(judge, need)] or list(need.versions)
-            found.update((name, judge.remote.distributions.get(name)) for name in names)
+            found.update((name, release(judge.remote, name)) for name in names)
     return found
 
 
@@ -119,7 +119,7 @@ def drift(judge: Judge, relied: Relied) -> Iterator[Difference]:
     """What an earlier process's task relies on, and would not find."""
     agrees = same if judge.policy == "strict" else same_release
     for name, passed in relied.versions.items():
-        remote = judge.remote.distributions.get(name)
+        remote = release(judge.remote, name)
         mine = judge.caller.distributions.get(name) if judge.caller else None
         wanted = [version for version in (*passed, mine) if version]
         if remote in passed or (remote and any(agrees(version, remote) for version in wanted)):

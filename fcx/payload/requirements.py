@@ -47,7 +47,7 @@ class Import:
 class Relied:
     """What a task of an earlier process relies on, as its bundle has it.
 
-    ``versions``: distribution -> the versions with which it has passed; None: its absence.
+    ``versions``: distribution -> the releases with which it has passed; None: its absence.
     """
 
     versions: Mapping[str, tuple[str | None, ...]]

@@ -61,6 +61,7 @@ def snapshot() -> "dict[str, Any]":
         "editable": [one for one in projects.values() if one],
         "absent": [name for name, one in projects.items() if one and not is_there(one)],
         "origins": urls,
+        "odd": {},
         "unlisted": [name for name, one in found.items() if not os.path.exists(one[2] + "/RECORD")],
         "modules": describe_modules(found),
         "arch": {"machine": attempt(lambda: os.uname().machine), "elf": elf_machine()},

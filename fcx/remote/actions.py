@@ -29,7 +29,7 @@ class Configure(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Give a worker a claimed task: Finished, or it has Died."""
+    """Give a worker a claimed task: Finished, Drifted, or it has Died."""
 
     rank: int
     task: str

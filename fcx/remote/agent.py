@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Deque, Dict, MutableMapping, Optional, Sequence, Tuple, Type
 
+    from ..protocol.bundle import Relied
     from ..protocol.frames import Frame
     from .events import Event
     from .pool import Process
@@ -82,7 +83,8 @@ class Agent:
         self.clock = Clock(os.path.join(run, "locks", left))
         self.supplies = Supplies(run, str(me))
         self.installed = Installed()
-        self.payloads: "Dict[Tuple[str, int], bytes]" = {}  # claimed, not begun
+        # Claimed, not begun: with what each relies on.
+        self.payloads: "Dict[Tuple[str, int], Tuple[bytes, Relied]]" = {}
         self.events: "Deque[Event]" = deque()
         self.selector = selectors.DefaultSelector()
         self.code: "Optional[int]" = None
@@ -173,8 +175,16 @@ class Agent:
         process.send(frames.CONFIGURE, meta, initializer)
 
     def _run(self, action: actions.Run) -> None:
-        process = self.pool.get(action.rank)
-        payload = self.payloads.pop((action.task, action.attempt))
+        process, installed = self.pool.get(action.rank), self.installed
+        task = action.task, action.attempt
+        payload, relied = self.payloads[task]
+        changed = bool(relied) and installed.look([relied])
+        if changed or installed.lacks(relied):
+            held = self.payloads.items()
+            drifted = tuple(name for name, (_, each) in held if installed.lacks(each))
+            self.events.append(events.Drifted(*action, changed, drifted, installed.versions))
+            return
+        del self.payloads[task]
         assert process is not None
         process.send(frames.TASK, {"t": action.task, "a": action.attempt}, payload)
 
@@ -287,10 +297,11 @@ class Agent:
         tasks, drifted = [], []
         for item in items:
             name = item.task, item.attempt
-            if item.relied and self.installed.lacks(sets[item.relied - 1]):
+            relied = sets[item.relied - 1] if item.relied else {}
+            if self.installed.lacks(relied):
                 drifted.append(name)
                 continue
-            self.payloads[name] = item.payload
+            self.payloads[name] = item.payload, relied
             tasks.append(events.TaskInfo(*name, item.function, item.walltime, item.modules))
         found = self.installed.versions
         self.events.append(events.Claimed(tuple(tasks), changed, tuple(drifted), found))

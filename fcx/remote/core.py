@@ -372,6 +372,21 @@ class AgentCore:
         if self.slots[event.rank].not_configured(now):
             self._fail("what the tasks need cannot be read: %s" % event.error, now)
 
+    def _on_drifted(self, event: "events.Drifted", now: float) -> None:
+        """Another process runs the task, if it has what it relies on; others may lack it, too."""
+        slot, name = self.slots[event.rank], (event.task, event.attempt)
+        task = slot.task
+        if task is None or (task.id, task.attempt) != name:
+            return  # it was cancelled meanwhile
+        slot.not_run()
+        self.queue.tasks.appendleft(task)
+        if event.changed:
+            self.slots.outdated()
+        back = self.queue.take_out(event.drifted)
+        if back:
+            self._do(actions.Drop(back))
+            self._record("drift", t=back, found=event.found)
+
     def _on_finished(self, event: "events.Finished", now: float) -> None:
         slot, most = self.slots[event.rank], self.config.max_tasks_per_child
         task = slot.task
@@ -488,6 +503,7 @@ class AgentCore:
         events.Hello: _on_hello,
         events.Ready: _on_ready,
         events.NotConfigured: _on_not_configured,
+        events.Drifted: _on_drifted,
         events.Finished: _on_finished,
         events.Died: _on_died,
         events.Kept: _on_kept,

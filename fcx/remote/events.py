@@ -67,6 +67,21 @@ class NotConfigured(NamedTuple):
     error: str
 
 
+class Drifted(NamedTuple):
+    """A worker was not given its task: what is installed has changed since that was claimed.
+
+    ``changed`` is false where that was told before. ``drifted``: claimed tasks that would not find
+    what they rely on, but what is ``found``.
+    """
+
+    rank: int
+    task: str
+    attempt: int
+    changed: bool
+    drifted: "Tuple[Tuple[str, int], ...]"
+    found: "Dict[str, Optional[str]]"
+
+
 class Finished(NamedTuple):
     """A worker has handed over what became of its task; ``stale``: it should be replaced."""
 
@@ -163,6 +178,7 @@ if TYPE_CHECKING:
         Hello,
         Ready,
         NotConfigured,
+        Drifted,
         Finished,
         Died,
         Kept,

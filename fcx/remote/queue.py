@@ -38,6 +38,13 @@ class Queue:
         self.tasks = deque(kept)
         return dropped
 
+    def take_out(self, names: "Iterable[Tuple[str, int]]") -> "Tuple[Tuple[str, int], ...]":
+        """Those of these tasks and attempts that are here; returns them."""
+        here = [(task.id, task.attempt) for task in self.tasks]
+        out = tuple(name for name in names if name in here)
+        self.tasks = deque(task for task in self.tasks if (task.id, task.attempt) not in out)
+        return out
+
     def clear(self) -> "Tuple[TaskInfo, ...]":
         """All of them, which are here no longer."""
         tasks = tuple(self.tasks)

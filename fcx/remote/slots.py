@@ -90,6 +90,12 @@ class Slot:
         self.turn = FIRST if whole and self.fresh else LATER
         self.served += 1
 
+    def not_run(self) -> None:
+        """It was not given its task."""
+        self.state = IDLE
+        self.task = None
+        self.turn = FRESH if self.first else LATER
+
     def finish(self, stale: bool) -> None:
         """Its task is over."""
         self.state = KEEPING
@@ -146,9 +152,9 @@ class Slots:
         return [s.held for s in self.all if s.held]
 
     def outdated(self) -> None:
-        """What processes have imported is installed no longer: those that may have are replaced."""
+        """What processes have imported, or would, is installed no longer: they are replaced."""
         for slot in self.all:
-            slot.stale = slot.stale or slot.modules is not None
+            slot.stale = True
 
     def wake(self, now: float) -> None:
         """Those that were held for long enough may try again."""

@@ -61,6 +61,11 @@ class Duties:
         self.done[key] = "begun"
         return self._infos[key]
 
+    def not_begun(self, task: tuple[str, int]) -> None:
+        """It waits again."""
+        if self.done[task] == "begun":
+            self.done[task] = "queued"
+
     def died(self, run: tuple[str, int] | None) -> None:
         """A worker has died, perhaps of its task."""
         self.dying = run

@@ -194,8 +194,22 @@ class Conduct:
         self.duties.claimed(event.tasks)
         self.drifted = event.drifted
         for place in self.places if event.changed else ():
-            place.outdated = place.configured is not None or place.asked is not None
+            place.outdated = place.there
             place.useless = place.useless or (place.outdated and not place.busy)
+
+    def on_drifted(self, event: on.Drifted) -> None:
+        """A task does not begin here, or in another process."""
+        place, name = self.places[event.rank], (event.task, event.attempt)
+        if place.run == name:
+            self.duties.not_begun(name)
+            place.busy, place.run = False, None
+            place.calls -= place.first
+            place.first = False
+            queued = [task for task, how in self.duties.done.items() if how == "queued"]
+            self.drifted = tuple(task for task in event.drifted if task in queued)
+            for other in self.places if event.changed else ():
+                other.outdated = other.there
+                other.useless = other.useless or (other.outdated and not other.busy)
 
     def on_lost(self, _event: on.Lost) -> None:
         """They are another's."""
@@ -311,8 +325,9 @@ class Conduct:
         self.duties.back([(task, attempt) for task, attempt in fields["t"]])
 
     def said_drift(self, fields: dict[str, Any]) -> None:
-        """Tasks that it has claimed just now go back, with what there is instead."""
+        """Tasks that it has claimed and not begun go back, with what there is instead."""
         self.demand(fields["t"] == self.drifted and fields["found"], "drift", f"{fields}")
+        self.duties.done.update(dict.fromkeys(self.drifted, "back"))
         self.drifted = ()
 
     def said_refused(self, fields: dict[str, Any]) -> None:
@@ -475,6 +490,7 @@ HEARD: dict[type, Callable[[Conduct, Any], None]] = {
     on.Looked: Conduct.on_looked,
     on.LookFailed: Conduct.on_look_failed,
     on.Claimed: Conduct.on_claimed,
+    on.Drifted: Conduct.on_drifted,
     on.Lost: Conduct.on_lost,
     on.ClaimFailed: Conduct.on_claim_failed,
     on.FlushFailed: Conduct.on_flush_failed,

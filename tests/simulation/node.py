@@ -173,6 +173,8 @@ class Agent:
         lacks = {info.id for info in tasks if self.packages.lacks(number[info.id], sets)}
         drifted = tuple((info.id, info.attempt) for info in tasks if info.id in lacks)
         kept = tuple(info for info in tasks if info.id not in lacks)
+        for info in kept:
+            self.packages.claimed((info.id, info.attempt), number[info.id], sets)
         self.feed(on.Claimed(kept, changed, drifted, self.packages.found()))
 
     def inspect(self, _action: do.Inspect) -> None:
@@ -231,11 +233,21 @@ class Agent:
         self.workers.configure(action.rank, action.modules)
 
     def run(self, action: do.Run) -> None:
-        """A task begins."""
-        self.workers.run(action.rank, action.task, action.attempt)
+        """A task begins, if nothing that it relies on has drifted since it was claimed."""
+        name = action.task, action.attempt
+        changed = self.packages.look_for(name)
+        drifted = self.packages.drifted()
+        if changed or name in drifted:
+            struck = self.cluster.faults.struck
+            struck["late_drift"] = struck.get("late_drift", 0) + 1
+            self.feed(on.Drifted(*action, changed, drifted, self.packages.found()))
+            return
+        self.packages.let_go(name)
+        self.workers.run(action.rank, *name)
 
     def drop(self, action: do.Drop) -> None:
         """Payloads that are not run here."""
+        self.packages.let_go(*action.tasks)
 
     def exit(self, action: do.Exit) -> None:
         """The agent ends by itself."""

@@ -47,6 +47,7 @@ class Pace:
         state = event.state if isinstance(event, ev.JobAnswered) else None
         self._waits = state.job if state is not None and state.state == "PENDING" else ""
         anew = isinstance(asked, act.JudgeRequirements) and asked.id < self._learnt
+        anew = anew or (isinstance(event, ev.RequirementsJudged) and event.trouble is not None)
         if not isinstance(event, ev.Failed) and isinstance(asked, ONCE) and not anew:
             self._done[_what(asked)] = None
         self._known(event, asked)

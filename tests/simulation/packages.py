@@ -81,6 +81,7 @@ class Seen:
     def __init__(self, packages: Packages) -> None:
         self._packages = packages
         self._versions: dict[int, str] = {}
+        self._held: dict[tuple[str, int], tuple[int, Accepted]] = {}  # claimed, not begun
 
     def look(self, sets: Accepted) -> bool:
         """Whether something is another than at the last look."""
@@ -88,6 +89,24 @@ class Seen:
         changed = any(found[number] != version for number, version in self._versions.items())
         self._versions = found
         return changed
+
+    def claimed(self, task: tuple[str, int], requirements: int, sets: Accepted) -> None:
+        """It is held until it begins or goes back."""
+        self._held[task] = requirements, sets
+
+    def let_go(self, *tasks: tuple[str, int]) -> None:
+        """They have begun, or are not its own any more."""
+        for task in tasks:
+            self._held.pop(task, None)
+
+    def look_for(self, task: tuple[str, int]) -> bool:
+        """Whether something is another than at the last look, where the task relies on anything."""
+        requirements, sets = self._held[task]
+        return requirements in sets and self.look({requirements: sets[requirements]})
+
+    def drifted(self) -> tuple[tuple[str, int], ...]:
+        """Those that are held and would not find what their sets have passed with."""
+        return tuple(task for task, each in self._held.items() if self.lacks(*each))
 
     def lacks(self, requirements: int, sets: Accepted) -> bool:
         """Whether a task would find what its set has not passed with."""

@@ -239,11 +239,15 @@ def two_clients(chance: random.Random, scenario: Scenario) -> Scenario:
 
 
 def judged(chance: random.Random, scenario: Scenario) -> Scenario:
-    """Tasks refer to what is judged on its own, and come while it is."""
-    tasks = _tasks(chance, 8, (0.0, 3.0), gap=chance.choice((0.0, 0.05, 2.0)))
+    """Tasks refer to what is judged on its own, and come while it is; some are claimed together."""
+    many = chance.random() < 0.4
+    gap = 0.0 if many else chance.choice((0.0, 0.05, 2.0))
+    tasks = _tasks(chance, 100 if many else 8, (0.0, 1.0 if many else 3.0), gap=gap)
     numbers = (0, 1, 2)
     tasks = tuple(replace(plan, requirements=chance.choice(numbers)) for plan in tasks)
     more = {"remembered": chance.random() < 0.5, "refused": chance.choice((0, 1)), "place": "fine"}
+    if many:
+        more["limits"] = replace(scenario.limits, max_workers=1, nodes=1)
     return _with(scenario, tasks, **more, drifts=drifts(chance, tasks))
 
 

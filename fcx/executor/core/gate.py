@@ -1,7 +1,7 @@
 """Whether payload may leave: once a verdict has passed, and only for requirements that have.
 
 A task's requirements are judged as often as the core needs it, against the verdict that is in
-force; what ``submit`` judged before is a courtesy, this is what counts.
+force by then; what ``submit`` judged before is a courtesy, this is what counts.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .actions import Judge, JudgeRequirements, Learn
-from .events import Judged, RequirementsJudged, Trouble
+from .events import Judged, RequirementsJudged
 from .requests import Requests
 from .tasks import Task, Tasks
 
@@ -22,8 +22,9 @@ class Gate:
         self.tasks = tasks
         self.policy = policy
         self.open = False
-        self._verdicts: dict[int, Trouble | None] = {}  # on sets of requirements
-        self._asked: dict[int, int] = {}  # by the action that asks
+        # Sets of requirements. A refusal is not kept: what is refused may be repaired meanwhile.
+        self._passed: dict[int, None] = {}
+        self._asked: dict[int, int] = {}  # with the action that asks
         self._learning = 0  # drifts that the verdict in force does not know of yet
 
     def begin(self, *, remembered: bool) -> None:
@@ -49,31 +50,29 @@ class Gate:
         number = task.info.requirements
         if not self.open or not number or self._learning:
             return
-        trouble = self._verdicts.get(number)
-        if trouble is not None:
-            self.tasks.settle(task, trouble)
-        elif number not in self._verdicts and number not in self._asked:
+        if number not in self._passed and number not in self._asked:
             ask = JudgeRequirements, number
             self._asked[number] = self.requests.ask(*ask, then=self._on_requirements)
 
     def _on_requirements(self, action: JudgeRequirements, event: RequirementsJudged) -> None:
         if self._asked.get(action.requirements) != action.id:
             return  # something has drifted since
-        self._verdicts[action.requirements] = event.trouble
+        del self._asked[action.requirements]
         if event.trouble is None:
+            self._passed[action.requirements] = None
             return
-        for task in list(self.tasks.outbox):
+        for task in [*self.tasks.outbox, *self.tasks.fresh]:
             if task.info.requirements == action.requirements:
                 self.tasks.settle(task, event.trouble)
 
     def drifted(self, drift: int) -> None:
         """An agent has found other versions than those that passed: nothing has passed any more."""
-        self._verdicts.clear()
+        self._passed.clear()
         self._asked.clear()
+        if not self._learning:
+            told = "What is installed at the remote side has changed: tasks are judged anew"
+            self.requests.say(told, "warning")
         self._learning += 1
-        self.requests.say(
-            "What is installed at the remote side has changed: tasks are judged anew", "warning"
-        )
         self.requests.ask(Learn, drift, then=self._learnt)
 
     def _learnt(self, _action: Any, _event: Any) -> None:
@@ -84,10 +83,9 @@ class Gate:
     @property
     def asking(self) -> bool:
         """Whether a verdict is awaited: what waits for it leaves with the answer."""
-        return bool(self._learning) or len(self._asked) > len(self._verdicts)
+        return bool(self._learning or self._asked)
 
     def lets_out(self, task: Task) -> bool:
         """Whether this task's payload may leave now."""
         number = task.info.requirements
-        passed = not number or (number in self._verdicts and self._verdicts[number] is None)
-        return self.open and passed
+        return self.open and (not number or number in self._passed)

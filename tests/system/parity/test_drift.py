@@ -34,7 +34,11 @@ def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     monkeypatch.syspath_prepend(str(mine))
     monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path / "state"))
     launcher = tmp_path / "python"
-    launcher.write_text(f'#!/bin/sh\nexport PYTHONPATH={theirs}\nexec {sys.executable} "$@"\n')
+    before = tmp_path / "before"
+    before.mkdir()
+    launcher.write_text(
+        f'#!/bin/sh\nexport PYTHONPATH={before}:{theirs}\nexec {sys.executable} "$@"\n'
+    )
     launcher.chmod(0o755)
     importlib.invalidate_caches()
 
@@ -114,3 +118,89 @@ def test_under_a_living_pilot(remote, executor):
         assert isinstance(refused, ParityError)
         assert f"{TINY.replace('_', '-')} 1.2.0" in str(refused)
         assert running.submit(other).result(WAIT)
+
+
+def install_then(folder: str, version: str) -> str:
+    """Somebody installs another release while a portion is under way; the metadata come last."""
+    (info,) = Path(folder).glob(f"{TINY}-*.dist-info")
+    shutil.rmtree(info)
+    new = info.with_name(f"{TINY}-{version}.dist-info")
+    new.mkdir()
+    record = f"{TINY}/__init__.py,,\n{new.name}/METADATA,,\n"
+    (Path(folder) / TINY / "__init__.py").write_text(f"def version():\n    return {version!r}\n")
+    (new / "RECORD").write_text(record)
+    (new / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {TINY}\nVersion: {version}\n")
+    return version
+
+
+@pytest.mark.parametrize("version", ["1.2.1", "1.3.0"])
+def test_in_the_middle_of_a_portion(remote, executor, tmp_path, version):
+    """Tasks that were claimed together before: they run with what passes, or not at all."""
+    theirs = str(tmp_path / "theirs" / "site-packages")
+    with executor() as running:
+        assert running.submit(uses).result(WAIT)[0] == "1.2.0"
+        middle = [running.submit(uses), running.submit(install_then, theirs, version)]
+        later = [running.submit(uses) for _ in range(60)]
+        fine = [running.submit(other) for _ in range(5)]
+        assert middle[0].result(WAIT)[0] == "1.2.0"
+        assert middle[1].result(WAIT) == version
+        for future in later:
+            if version == "1.2.1":
+                assert future.result(WAIT)[0] == version
+            else:
+                assert isinstance(future.exception(WAIT), ParityError)
+        assert all(future.result(WAIT) for future in fine)
+
+
+def shadowed(tmp_path: Path) -> Path:
+    """A file of the module's name that is found before its distribution."""
+    file = tmp_path / "before" / f"{TINY}.py"
+    file.write_text("def version():\n    return '9.9.9'\n")
+    return file
+
+
+def gone(tmp_path: Path) -> Path:
+    """The module's file, which somebody has removed under its metadata."""
+    file = tmp_path / "theirs" / "site-packages" / TINY / "__init__.py"
+    file.rename(file.with_name("kept"))
+    return file
+
+
+@pytest.mark.parametrize("living", [True, False])
+@pytest.mark.parametrize(("spoil", "told"), [(shadowed, f"{TINY} of"), (gone, "without it")])
+def test_what_a_version_does_not_tell(remote, executor, tmp_path, spoil, told, living):
+    """Refused with where it is, behind a remembered verdict and under a living pilot.
+
+    Once the remote side is repaired and looked at anew, by whomever, the executor goes on.
+    """
+    with executor() as first:
+        assert first.submit(uses).result(WAIT)[0] == "1.2.0"
+        file = spoil(tmp_path) if living else None
+        with executor() if not living else first as running:
+            file = file or spoil(tmp_path)
+            error = running.submit(uses).exception(WAIT)
+            assert isinstance(error, ParityError)
+            assert told in str(error)
+            assert running.submit(other).result(WAIT)
+            with pytest.raises(ParityError):
+                running.submit(uses)
+            file.unlink() if spoil is shadowed else file.with_name("kept").rename(file)
+            with pytest.raises(ParityError):  # nobody has looked since
+                running.submit(uses)
+            asked = running if living else executor()
+            assert asked.preflight(fresh=True).passed
+            assert running.submit(uses).result(WAIT)[0] == "1.2.0"
+
+
+def test_a_fresh_preflight_that_is_refused_holds_for_the_executor(remote, executor, tmp_path):
+    """Nothing is submitted to a place that is known not to pass."""
+    with executor() as running:
+        assert running.submit(uses).result(WAIT)[0] == "1.2.0"
+        dill = tmp_path / "before" / "dill.py"
+        dill.write_text("__version__ = '0.0.1'\n")
+        assert not running.preflight(fresh=True).passed
+        with pytest.raises(ParityError, match="dill"):
+            running.submit(other)
+        dill.unlink()
+        assert running.preflight(fresh=True).passed
+        assert running.submit(uses).result(WAIT)[0] == "1.2.0"

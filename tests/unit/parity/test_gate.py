@@ -9,8 +9,10 @@ from parity.sides import FACTS, manifest, snapshot
 
 from fcx.errors import ParityError
 from fcx.jobscript.look import Look
+from fcx.parity.cache import Known
 from fcx.parity.gate import Gate, Question
 from fcx.payload.requirements import GUARDED, Import, Relied, Requirements
+from fcx.records import replace as altered
 from fcx.remote import place
 
 FILES = {"/usr/local/bin/python3": "x", "/usr/local/lib/python3.11": "s"}
@@ -156,3 +158,70 @@ def test_under_off_nothing_is_relied_on():
     """Nobody has asked."""
     gate = Gate(Question("off", "server"), Facts())
     assert gate.relied(Requirements(frozenset({"numpy"}), installed=NUMPY)) == {}
+
+
+def found(**versions: str) -> Known:
+    """What a preflight has found in a place with these distributions."""
+    gate = passed(Facts(), **versions)
+    assert gate.judgement is not None
+    return gate.judgement.known
+
+
+class TestWhatIsFoundAnew:
+    """A fresh verdict takes the place of what agents have told, and of what was remembered."""
+
+    needs = Requirements(frozenset({"numpy"}), installed=NUMPY)
+
+    def refused(self, facts: Facts) -> Gate:
+        """A gate that has learnt of a drift."""
+        gate = passed(facts, numpy="1.26.4")
+        gate.learn({"numpy": "2.1.0"})
+        with pytest.raises(ParityError, match=r"2\.1\.0"):
+            gate.refuse_task(self.needs)
+        return gate
+
+    def test_of_its_own(self):
+        """As an executor's preflight gives it."""
+        gate = self.refused(Facts())
+        assert gate.renew(found(numpy="1.26.4"))
+        gate.refuse_task(self.needs)
+        assert gate.relied(self.needs) == {"numpy": ("1.26.4",)}
+
+    def test_of_whomever(self):
+        """As any preflight or pilot of this machine has it remembered, looked up when refused."""
+        facts = Facts()
+        gate = self.refused(facts)
+        other = passed(facts, numpy="1.26.5")
+        assert other.judgement is not None
+        gate.refuse_task(self.needs)
+        assert gate.judgement is not None
+        assert gate.judgement.remote.distributions["numpy"] == "1.26.5"
+
+    def test_what_is_older_than_the_drift_counts_no_more(self):
+        """Somebody may have remembered it late."""
+        facts = Facts()
+        old = passed(facts, numpy="1.26.4").judgement
+        gate = self.refused(facts)
+        assert old is not None
+        facts.store(gate.question.key, old.known.to_json())
+        with pytest.raises(ParityError):
+            gate.refuse_task(self.needs)
+
+    def test_a_place_that_is_refused_by_now(self):
+        """Nothing is sent there until it passes; nor is it remembered."""
+        facts = Facts()
+        gate = passed(facts, numpy="1.26.4")
+        bad = {**FACTS, "dill": "0.3.0"}
+        fresh = Gate(gate.question, facts)
+        with pytest.raises(ParityError, match="dill"):
+            fresh.admit(bad, None)
+        assert gate.question.key not in facts
+        known = found(numpy="1.26.4")
+        assert gate.renew(altered(known, remote=altered(known.remote, dill="0.3.0")))
+        assert not gate.open
+        for needs in (self.needs, Requirements()):
+            with pytest.raises(ParityError, match="dill"):
+                gate.refuse_task(needs)
+        gate.admit(FACTS, None)
+        assert gate.open
+        gate.refuse_task(Requirements())

@@ -384,6 +384,35 @@ class TestWorkers:
         )  # it was busy with another
         assert actions.StopWorker(1) in done
 
+    def test_what_drifts_after_it_was_claimed(self):
+        """The next begins in another process; those that lack something go back, and only they."""
+        case = Case(2).serving(head("b000001", 9))
+        case.claimed("t1", "t2", "t3", "t4", "t5")
+        found = {"numpy": "1.26.4"}
+        case.tell(events.Ready(0))
+        done = case.tell(events.Drifted(0, "t1", 0, True, (("t3", 0), ("t9", 0)), found))
+        assert case.records("drift") == [{"t": (("t3", 0),), "found": found}]
+        assert actions.Drop((("t3", 0),)) in done
+        assert [a for a in done if isinstance(a, (actions.StopWorker, actions.StartWorker))] == [
+            actions.StopWorker(0),
+            actions.StartWorker(0),
+        ]
+        done = case.tell(events.Ready(1))  # it has started before, and may have looked around
+        assert done == [actions.StopWorker(1), actions.StartWorker(1)]
+        case.tell(events.Hello(0, "3.11.7", "0.4.1"))
+        assert case.tell(events.Ready(0)) == [actions.Run(0, "t1", 0)]
+        assert case.core.slots[0].first
+        done = case.tell(events.Drifted(0, "t1", 0, False, (("t1", 0),), found))
+        assert case.records("drift")[1:] == [{"t": (("t1", 0),), "found": found}]
+        assert actions.Run(0, "t2", 0) in done
+
+    def test_one_that_was_cancelled_before_it_was_found_to_lack_something(self):
+        """Nobody wants it any more."""
+        case = Case().serving(head("b000001", 2)).running("t1")
+        case.tell(events.Looked((), ("t1",), closed=False))
+        case.tell(events.Drifted(0, "t1", 0, False, (("t1", 0),), {"numpy": None}))
+        assert case.records("drift") == []
+
     def test_what_passes_as_it_is_changes_nothing(self):
         """A claim that finds other versions for the first time, and none that matters."""
         case = Case().serving(head("b000001", 2)).running("t1")
