@@ -15,6 +15,7 @@ from .options import JsonOption
 
 if TYPE_CHECKING:
     from ..venv.journal import Lack
+    from ..venv.plan import Change
     from ..venv.sync import Prepared, Request, Synced
     from ..venv.wanted import Wanted
 
@@ -51,6 +52,12 @@ def sync(
     install_python: Annotated[
         bool, typer.Option("--install-python", help="let pyenv compile the image's Python")
     ] = False,
+    index_url: Annotated[
+        str, typer.Option(help="the index to install from [that of pip's or uv's own settings]")
+    ] = "",
+    extra_index_url: Annotated[
+        list[str] | None, typer.Option(help="another index beside it; repeatable")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -58,9 +65,13 @@ def sync(
 
     Without --manifest, --name or --remote it follows the project's image, or where there is none
     the remote side that a preflight saw last. Other distributions are left alone unless --prune
-    says so. Ends with 0 if the environment passes the policy of fcx.toml, else 3.
+    says so. uv installs where it is in PATH, else pip: both from --index-url, else from where they
+    were told (PIP_INDEX_URL, pip.conf, UV_DEFAULT_INDEX, uv.toml; uv is told what pip knows). Of
+    which index the image has a release nobody notes: name a private one. Ends with 0 if the
+    environment passes the policy of fcx.toml, else 3.
     """
     from ..config import Settings
+    from ..venv.indexes import Indexes
     from ..venv.sync import Request, prepare
     from ..venv.sync import sync as synchronise
     from ..venv.wanted import wanted
@@ -70,7 +81,8 @@ def sync(
     settings = Settings.load()
     followed = wanted(settings, file=manifest, name=name, remote=remote)
     folder = (venv or settings.root / VENV).resolve()
-    request = Request(followed.manifest, folder, clear, prune, fresh, install_python)
+    indexes = Indexes(index_url, tuple(extra_index_url or ()))
+    request = Request(followed.manifest, folder, clear, prune, fresh, install_python, indexes)
     if not as_json:
         typer.echo(_followed(followed, request))
     if dry_run:
@@ -114,10 +126,7 @@ def _lines(prepared: Prepared, lacks: Mapping[str, Lack]) -> list[str]:
     """A line for each change, and one for each release that is not to be had."""
     plan, python, name = prepared.plan, prepared.python, prepared.request.manifest.name
     lines = [f"  = Python {python.version}, {python.executable}"] if python else []
-    for change in plan.install:
-        over = f"{change.found} -> " if change.found else ""
-        if change.name not in lacks:
-            lines.append(f"  {'~' if over else '+'} {change.name} {over}{change.version}")
+    lines += [f"  {_spoken(change)}" for change in plan.install if change.name not in lacks]
     lines += [f"  - {name}" for name in plan.remove]
     lines += ["  + this fcx, and what it needs"] if prepared.fcx else []
     lines = ["  nothing to do"] if prepared.idle else lines
@@ -125,6 +134,14 @@ def _lines(prepared: Prepared, lacks: Mapping[str, Lack]) -> list[str]:
         f"warning: {one} {lack.version} of {name} is not there: {lack.reason}"
         for one, lack in lacks.items()
     ]
+
+
+def _spoken(change: Change) -> str:
+    """One distribution that is put in, and over what."""
+    if change.damaged:
+        return f"~ {change.name} {change.version}, whose files were not whole"
+    over = f"{change.found} -> " if change.found else ""
+    return f"{'~' if over else '+'} {change.name} {over}{change.version}"
 
 
 def _outcome(done: Synced) -> dict[str, Any]:

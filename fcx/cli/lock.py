@@ -20,7 +20,11 @@ def lock(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the releases of the image to containers/constraints.txt, which later builds take."""
+    """Write the releases of the image to containers/constraints.txt, which later builds take.
+
+    Nothing is asked of an index here, and none is written: the Dockerfile's pip has its own
+    settings, as `fcx env sync` has --index-url.
+    """
     from ..config import Settings
     from ..files import EDF_FOLDER, manifest_path, write_whole
     from ..image.lock import lock as lock_image

@@ -9,6 +9,7 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 NAMES = {
@@ -19,7 +20,30 @@ NAMES = {
     "cert": "SSL_CERT_FILE",
 }
 SYSTEM = Path("/etc/pip.conf")
+_ALL_ALIKE = "unsafe-best-match"  # pip takes all indexes for one
 _OF_UV = ("UV_INDEX", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_CONFIG_FILE")
+
+
+@dataclass(frozen=True)
+class Indexes:
+    """Indexes that the command line names; they go before whatever the tools were told."""
+
+    url: str = ""  # in place of the tools' own
+    extra: tuple[str, ...] = ()  # beside it
+
+    def over(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Variables in which both tools find them, under their own names."""
+        told = dict(env)
+        if self.url:
+            told |= {"PIP_INDEX_URL": self.url, "UV_DEFAULT_INDEX": self.url}
+        if self.extra:
+            extra = " ".join(self.extra)
+            told |= {"PIP_EXTRA_INDEX_URL": extra, "UV_INDEX": extra}
+            told["UV_INDEX_STRATEGY"] = _ALL_ALIKE
+        if self.url or self.extra:
+            for name in ("PIP_NO_INDEX", "UV_NO_INDEX", *(("UV_INDEX_URL",) if self.url else ())):
+                told.pop(name, None)
+        return told
 
 
 def for_uv(env: Mapping[str, str], prefix: Path) -> dict[str, str]:
@@ -35,7 +59,7 @@ def for_uv(env: Mapping[str, str], prefix: Path) -> dict[str, str]:
     if "UV_FIND_LINKS" in found:
         found["UV_FIND_LINKS"] = found["UV_FIND_LINKS"].replace(" ", ",")
     if "UV_INDEX" in found:
-        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip takes all indexes for one
+        found["UV_INDEX_STRATEGY"] = _ALL_ALIKE
     return found
 
 

@@ -18,10 +18,12 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import VenvError
-from .indexes import for_uv
+from .indexes import Indexes, for_uv
 from .interpreters import Python, uv
 from .plan import Change
 
+_ANEW = ("--force-reinstall", "--no-cache-dir")
+"""What is there does not count, nor a cache: uv links its files, and what harmed one harmed both."""
 _DROPPED = re.compile("PYTHON|VIRTUAL_ENV|CONDA_PREFIX|PIP_(TARGET|PREFIX|ROOT|USER|PYTHON)$")
 _ELSEWHERE = re.compile(
     r"Retrying \(Retry|NewConnectionError|NameResolution|error sending request|dns error"
@@ -40,16 +42,17 @@ class Installer:
     env: dict[str, str]
 
     @classmethod
-    def of(cls, python: Path, *, has_pip: bool) -> Installer:
+    def of(cls, python: Path, indexes: Indexes, *, has_pip: bool) -> Installer:
         """For the environment of an interpreter; where that has no pip, by the pip of fcx's own.
 
-        Raises VenvError where there is neither.
+        ``indexes`` go before what the tools were told themselves. Raises VenvError where there is neither.
         """
         env = {name: value for name, value in os.environ.items() if not _DROPPED.match(name)}
         env |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", "PIP_USER": "0"}
         if uv():
-            index = for_uv(env, python.parents[1])
-            return cls((uv(), "pip"), ("--python", str(python)), {**env, **index})
+            told = {**env, **for_uv(env, python.parents[1])}
+            return cls((uv(), "pip"), ("--python", str(python)), indexes.over(told))
+        env = indexes.over(env)
         if has_pip:
             return cls((str(python), "-m", "pip"), (), env)
         if find_spec("pip") is None:
@@ -61,15 +64,20 @@ class Installer:
 
     def install(self, changes: Sequence[Change]) -> list[tuple[Change, str]]:
         """Put releases in; those that cannot be had, and why. Raises VenvError for an outage."""
+        damaged = [change for change in changes if change.damaged]
+        fresh = [change for change in changes if not change.damaged]
+        return self._halved(fresh) + self._halved(damaged, *_ANEW)
+
+    def _halved(self, changes: Sequence[Change], *options: str) -> list[tuple[Change, str]]:
         if not changes:
             return []
-        why = self._try([change.requirement for change in changes], "--no-deps")
+        why = self._try([change.requirement for change in changes], "--no-deps", *options)
         if not why:
             return []
         if len(changes) == 1:
             return [(changes[0], why)]
         half = len(changes) // 2
-        return self.install(changes[:half]) + self.install(changes[half:])
+        return self._halved(changes[:half], *options) + self._halved(changes[half:], *options)
 
     def install_with_needs(self, wanted: Sequence[str], pins: Sequence[str], *more: str) -> str:
         """Put something in with all that it needs, under constraints; why it cannot be."""

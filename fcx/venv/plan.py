@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..install import NAME
 from ..parity.manifest import Manifest, urls
@@ -24,6 +24,7 @@ class Change:
     version: str
     found: str = ""  # the release that is there; empty: none
     url: str = ""  # empty: the index
+    damaged: bool = False  # it is there, and its files are not whole
 
     @property
     def requirement(self) -> str:
@@ -37,7 +38,7 @@ class Change:
         The index has it where the image's own build is not to be had; parity takes it for the same.
         """
         public = self.version.partition("+")[0]
-        return None if public == self.version else Change(self.name, public, self.found)
+        return None if public == self.version else replace(self, version=public, url="")
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,21 @@ def planned(
     found: Snapshot | None,
     known: Mapping[str, Lack],
     kept: frozenset[str] | None = None,
+    damaged: Mapping[str, str] | None = None,
 ) -> Plan:
     """Hold an environment against a manifest.
 
-    ``known`` is what could not be had the last time. ``kept``: take out whatever is neither the
+    ``damaged`` has the distributions there whose files are not whole, with their versions: those of
+    the image, and nobody else's. ``known`` is what could not be had the last time. ``kept``: take out whatever is neither the
     image's nor among these; None takes nothing out, for what people have at the client beside the
     image's (notebooks, linters) is no bar to parity.
     """
     there = dict(found.distributions) if found else {}
     origins = urls(found.origins) if found else {}
     install, lacks = [], []
-    for change in _wanted(manifest, there):
-        if _is_there(change, origins.get(change.name, "")):
+    for wanted in _wanted(manifest, there):
+        change = replace(wanted, damaged=wanted.name in (damaged or {}))
+        if not change.damaged and _is_there(change, origins.get(change.name, "")):
             continue
         lack = _refused(change, manifest) or _known(change, known)
         if lack:

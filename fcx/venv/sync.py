@@ -12,7 +12,7 @@ fcx has its way, for without it nothing could be submitted, and that is said.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,12 +25,14 @@ from ..parity.manifest import Manifest
 from ..parity.snapshot import Interpreter
 from ..parity.verdict import Verdict
 from ..parity.versions import same
+from .indexes import Indexes
 from .installer import Installer, make
 from .interpreters import Python, find_python, minor_of
 from .journal import Journal, Lack
 from .own import Wheel, closure, requirements, version
-from .plan import Plan, pins, planned
+from .plan import Change, Plan, pins, planned
 from .target import Target, clear_halves
+from .wholeness import unlisted
 
 OLDEST = (3, 10)  # that fcx runs on at the client
 
@@ -47,6 +49,7 @@ class Request:
     prune: bool = False  # take out what neither the image has nor fcx needs
     fresh: bool = False  # ask again for what could not be had the last time
     compile_python: bool = False  # let pyenv compile the interpreter
+    indexes: Indexes = Indexes()  # before those that pip and uv were told
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,18 @@ def _prepared(request: Request, target: Target, python: Python | None) -> Prepar
     found = None if python else target.found
     known = {} if request.fresh or python else target.journal.lacks
     kept = closure() | {"pip"} if request.prune else None
-    plan = planned(request.manifest, found, known, kept)
+    damaged = {} if python else target.damaged
+    plan = planned(request.manifest, found, known, kept, damaged)
+    plan = replace(plan, install=(*plan.install, *_damaged_needs(plan, damaged)))
     return Prepared(request, target, python, plan, bool(python) or _lacks_fcx(target))
+
+
+def _damaged_needs(plan: Plan, damaged: Mapping[str, str]) -> Iterator[Change]:
+    """What fcx needs beside the image's, and is not whole: that is put in anew, too."""
+    needed = closure() - {NAME}
+    for name in plan.extra:
+        if name in needed and name in damaged:
+            yield Change(name, damaged[name], damaged[name], damaged=True)
 
 
 def sync(request: Request, settings: Settings, tell: Tell) -> Synced:
@@ -141,12 +154,13 @@ def _changed(prepared: Prepared, tell: Tell) -> tuple[dict[str, Lack], list[str]
     """Put in, take out; what could not be had, and what does not go together."""
     plan, target, request = prepared.plan, prepared.target, prepared.request
     there = target.found.distributions if target.found else {}
-    installer = Installer.of(target.python, has_pip="pip" in there)
+    installer = Installer.of(target.python, request.indexes, has_pip="pip" in there)
     if target.own:
         plan = _harmless(plan, installer, pins(request.manifest, dict(plan.lacks)))
     names = {change.name for change in plan.install} | ({*closure()} if prepared.fcx else set())
     journal = records.replace(target.journal, busy=tuple(sorted(names))).write(target.folder)
     installer.remove(plan.remove)
+    _forget_unlisted(target, plan)
     if plan.install:
         tell(f"Installing {len(plan.install)} distributions ...")
     lacks = {**dict(plan.lacks), **_installed(installer, plan)}
@@ -154,6 +168,14 @@ def _changed(prepared: Prepared, tell: Tell) -> tuple[dict[str, Lack], list[str]
     lacks |= _moved(request, lacks)
     records.replace(journal, busy=(), lacks=lacks, fcx=digest or journal.fcx).write(target.folder)
     return lacks, installer.complaints()
+
+
+def _forget_unlisted(target: Target, plan: Plan) -> None:
+    """Of what is put in anew, the metadata that say nothing of files: they bar the way."""
+    damaged = [change.name for change in plan.install if change.damaged]
+    if damaged and target.found:
+        for info in unlisted(target.folder, target.found.python.minor, damaged):
+            shutil.rmtree(info)
 
 
 def _harmless(plan: Plan, installer: Installer, held: list[str]) -> Plan:
@@ -210,17 +232,24 @@ def _put_fcx(prepared: Prepared, installer: Installer, held: list[str], tell: Te
 
 def _moved(request: Request, lacks: Mapping[str, Lack]) -> dict[str, Lack]:
     """Releases of the image that fcx could not do with."""
-    rest = planned(request.manifest, Target.look(request.folder).found, lacks)
-    return {
-        change.name: Lack(change.version, f"{change.found or 'none'} is there: fcx needs that")
-        for change in rest.install
-    }
+    target = Target.look(request.folder)
+    rest = planned(request.manifest, target.found, lacks, damaged=target.damaged)
+    return {change.name: Lack(change.version, _remains(change)) for change in rest.install}
+
+
+def _remains(change: Change) -> str:
+    """Why a release is not in place after all was put in."""
+    if change.damaged and change.found == change.version:
+        return "its files are not those that its RECORD lists, also after it was installed anew"
+    return f"{change.found or 'none'} is there: fcx needs that"
 
 
 def _lacks_fcx(target: Target) -> bool:
     """Whether this very fcx has to be put in."""
     if target.own or target.found is None:
         return False
+    if NAME in target.damaged:
+        return True
     there = target.found.distributions.get(NAME)
     if there is None or not same(there, version()) or NAME in target.journal.busy:
         return True

@@ -5,30 +5,37 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import ManifestError
 from ..parity.snapshot import Snapshot
 from ..protocol import probe
 from .journal import Journal
+from .wholeness import damaged
 
 PROBING = 60.0  # seconds after which an interpreter counts as broken
 
 
 @dataclass(frozen=True)
 class Target:
-    """A folder; ``found`` is None where no Python runs in it."""
+    """A folder; ``found`` is None where no Python runs in it.
+
+    ``damaged`` has the versions of distributions whose metadata are there and whose files are not.
+    """
 
     folder: Path
     journal: Journal
     found: Snapshot | None
+    damaged: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def look(cls, folder: Path) -> Target:
         """See what is in a folder, be it an environment, empty, or not there."""
-        return cls(folder, Journal.read(folder), snapshot_of(folder))
+        found = snapshot_of(folder)
+        broken = damaged(folder, found.python.minor) if found else {}
+        return cls(folder, Journal.read(folder), found, broken)
 
     @property
     def python(self) -> Path:

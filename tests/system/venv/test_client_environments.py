@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -262,6 +262,32 @@ def test_a_killed_run_is_made_good_by_the_next(client: Client):
     assert "nothing to do" in client.sync().stdout
 
 
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_files_that_are_gone_under_their_metadata_are_put_back(client: Client, tool: str):
+    """Of the image's releases, of fcx, and of what fcx needs; lengths and lists count, too."""
+    client.tool = tool
+    client.follow({"small": "1.0.0", "tiny": "1.0.0"})
+    client.sync()
+    (site,) = client.venv.glob("lib/python3*/site-packages")
+    (site / "small/__init__.py").unlink()
+    shutil.rmtree(site / "fcx/edf")
+    (site / "typer/__init__.py").unlink()
+    (site / "tiny-1.0.0.dist-info/RECORD").unlink()
+    (site / "tiny/__init__.py").unlink()
+    planned = client.sync("--dry-run").stdout
+    assert "~ small 1.0.0, whose files were not whole" in planned
+    said = client.synced()
+    assert set(said["install"]) == {"small", "tiny", "typer"}
+    assert (said["fcx"], said["passed"], said["lacks"]) == (True, True, {})
+    for path in ("small/__init__.py", "tiny/__init__.py", "typer/__init__.py", "fcx/edf/check.py"):
+        assert (site / path).is_file(), path
+    assert "nothing to do" in client.sync().stdout
+    with (site / "small-1.0.0.dist-info/RECORD").open("a") as record:
+        record.write("small/gone.py,,\n")
+    client.shelf.wheel("small", "1.0.0")
+    assert client.synced()["lacks"] == {}, "its list was made anew"
+
+
 def test_killed_at_any_time_it_is_whole_after_the_next_run(client: Client):
     """The real thing, at a few moments."""
     client.tool = "pip"
@@ -283,6 +309,21 @@ def test_killed_at_any_time_it_is_whole_after_the_next_run(client: Client):
     client.sync()
     assert client.there == {"dill": client.needs["dill"], "small": "1.0.0", "tiny": "1.0.0"}
     assert "nothing to do" in client.sync().stdout
+
+
+@pytest.mark.parametrize("tool", ["uv", "pip"])
+def test_an_index_that_is_named_goes_before_those_of_the_tools(client: Client, tool: str, tmp_path):
+    """Whichever of them installs, and though it was told to ask none."""
+    client.tool = tool
+    client.follow({"small": "1.0.0", "private-a": "3.0", "private-b": "1.0"})
+    addresses = []
+    with ExitStack() as stack:
+        for name, version in (("private-a", "3.0"), ("private-b", "1.0")):
+            Shelf(tmp_path / f"index-{name}" / name).wheel(name, version)
+            addresses.append(stack.enter_context(serving(tmp_path / f"index-{name}")))
+        named = ("--index-url", addresses[0], "--extra-index-url", addresses[1])
+        assert client.synced(*named)["lacks"] == {}
+    assert client.there["private-a"] == "3.0"
 
 
 def test_an_index_that_does_not_answer_is_no_lack(client: Client):
