@@ -20,7 +20,7 @@ from .place import place
 from .rules import Judge, Side, short
 from .snapshot import Snapshot
 from .task import drift, releases, task
-from .verdict import Difference, Verdict
+from .verdict import REFUSE, Difference, Verdict
 from .versions import Rules
 
 CLIENTS = re.compile("^(python-|dill$|(reference|import)-(version|shared)$)")
@@ -88,7 +88,15 @@ def before_queue(
     judge = Judge(policy, remote, known, caller, Rules(rules or ParitySettings()), "")
     if isinstance(requirements, Relied):
         return _verdict(judge, drift(judge, requirements), {})
-    return _verdict(judge, task(judge, requirements), {})
+    return _verdict(judge, _below_interpreter(judge, tuple(task(judge, requirements))), {})
+
+
+def _below_interpreter(judge: Judge, found: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """What is refused of a task, and before it the other Python that it may follow from."""
+    if all(one.severity != REFUSE for one in found):
+        return found
+    own = [one for one in caller_python(judge) if one.code.startswith("python-")]
+    return (*(one for one in own if one.severity == REFUSE), *found)
 
 
 def _verdict(judge: Judge, found: Iterable[Difference], sides: Mapping[str, str]) -> Verdict:
@@ -96,7 +104,8 @@ def _verdict(judge: Judge, found: Iterable[Difference], sides: Mapping[str, str]
 
     Under ``strict`` a client is the image, and follows none.
     """
-    verdict = Verdict(judge.policy, tuple(dict.fromkeys(found)), sides)
+    held = "image" if isinstance(judge.remote, Manifest) else "remote"
+    verdict = Verdict(judge.policy, tuple(dict.fromkeys(found)), sides, held=held)
     codes = [one.code for one in verdict.refusals if CLIENTS.search(one.code)]
     if len(codes) < SEVERAL or judge.policy == "strict":
         return verdict
@@ -120,7 +129,9 @@ def relied(
 def _sides(judge: Judge) -> dict[str, str]:
     """A line for each side that took part."""
     lines = {"remote": _described(judge.remote)}
-    if judge.manifest is not None and judge.manifest is not judge.remote:
+    if isinstance(judge.remote, Manifest):
+        lines = {"image": _described(judge.remote)}
+    elif judge.manifest is not None:
         lines = {"image": _described(judge.manifest), **lines}
     if judge.caller is not None:
         lines["client"] = _described(judge.caller)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from ..records import Meta, Struct, without_nulls
+from . import table
 from .reading import parse, read, render
 from .snapshot import Text
 
@@ -13,8 +14,6 @@ REFUSE: Literal["refuse"] = "refuse"
 WARN: Literal["warn"] = "warn"
 INFO: Literal["info"] = "info"
 Severity = Annotated[Literal["refuse", "warn", "info"], Meta(description="refuse, warn or info")]
-SPOKEN = {REFUSE: "refused", WARN: "warning", INFO: "noted"}
-_WIDEST = 60  # of a column, in characters; what is longer ends in an ellipsis
 
 
 class Difference(Struct, frozen=True):
@@ -35,6 +34,7 @@ class Verdict(Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
     sides: Mapping[str, str] = {}
     follow: str = ""  # the command that repairs all that concerns the client, where that is much
+    held: str = "remote"  # what the client was held against: that, or its image's manifest
 
     @property
     def passed(self) -> bool:
@@ -64,16 +64,13 @@ class Verdict(Struct, frozen=True):
         return read(cls, values, where)
 
     def text(self, *, all_packages: bool = False) -> str:
-        """A table (what, wanted, found, verdict) with the fix below each row."""
+        """A table (what, each side, verdict) with the fix below each row."""
         outcome = "passed" if self.passed else f"REFUSED ({len(self.refusals)})"
         lines = [f"Parity under policy {self.policy!r}: {outcome}"]
         if self.mark:
             lines[0] = f"Parity off: nothing is enforced, {len(self.differences)} found"
         lines += [f"  {side:<8}{what}" for side, what in self.sides.items()]
-        ranked = sorted(self.differences, key=lambda one: list(SPOKEN).index(one.severity))
-        rows = ranked if all_packages else _summed_up(ranked)
-        if rows:
-            lines += ["", *_table(rows)]
+        lines += table.lines(self.differences, self.held, all_packages=all_packages)
         if self.follow:
             lines += ["", f"All that concerns the client at once: {self.follow}"]
         return "\n".join(lines)
@@ -87,42 +84,6 @@ def _in_our_words(differences: Any) -> Any:
         without_nulls(Difference, {"fix": one.get("mend"), **one}) if isinstance(one, dict) else one
         for one in differences
     ]
-
-
-def _summed_up(differences: Iterable[Difference]) -> list[Difference]:
-    """Packages that are merely noted, in one row."""
-    rows: list[Difference] = []
-    packages: list[Difference] = []
-    for one in differences:
-        noted = one.code.startswith("package-") and one.severity == INFO
-        (packages if noted else rows).append(one)
-    if len(packages) > 1:
-        names = ", ".join(one.what for one in packages)
-        count = f"{len(packages)} packages differ"
-        rows.append(
-            Difference("packages", count, _cut(names), "", INFO, "--all-packages lists them")
-        )
-    else:
-        rows += packages
-    return rows
-
-
-def _table(rows: list[Difference]) -> list[str]:
-    cells = [("what", "wanted", "found", "verdict")]
-    cells += [(one.what, _cut(one.wanted), _cut(one.found), SPOKEN[one.severity]) for one in rows]
-    widths = [max(len(row[column]) for row in cells) for column in range(4)]
-    shown = [
-        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
-    lines = [shown[0]]
-    for one, line in zip(rows, shown[1:], strict=True):
-        lines += [line, f"    fix: {one.fix}"] if one.fix else [line]
-    return lines
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def spoken(value: Any) -> str:

@@ -11,9 +11,10 @@ from parity.sides import BUILD, laptop, manifest, snapshot
 
 from fcx.config import POLICIES
 from fcx.errors import ManifestError
-from fcx.parity.compare import compare
+from fcx.parity.compare import before_queue, compare
 from fcx.parity.rules import RULES, difference
 from fcx.parity.verdict import Difference, Verdict
+from fcx.payload.requirements import Requirements
 
 
 def test_text_is_a_table():
@@ -25,8 +26,8 @@ def test_text_is_a_table():
         f"  remote  Python 3.11.7, dill 0.3.8, amd64, node nid001, build {BUILD[:12]}",
         "  client  Python 3.11.7, dill 0.4.1, amd64",
         "",
-        "what  wanted  found  verdict",
-        "dill  0.4.1   0.3.8  refused",
+        "what  client  remote  verdict",
+        "dill  0.4.1   0.3.8   refused",
         "    fix: /home/ada/.venv/bin/python -m pip install dill==0.3.8",
     ]
 
@@ -35,7 +36,8 @@ def test_packages_are_summed_up():
     """Packages that are merely noted take one row, unless all are asked for."""
     there = snapshot(distributions={"dill": "0.4.1"})
     verdict = compare("minor", caller=laptop(), remote=there)
-    assert "2 packages differ" in verdict.text()
+    assert "\n2 packages differ (noted): numpy, pip\n" in verdict.text()
+    assert "`fcx preflight --all-packages` lists all" in verdict.text()
     assert "24.0" not in verdict.text()
     assert "24.0" in verdict.text(all_packages=True)
 
@@ -48,6 +50,55 @@ def test_one_package_is_told_as_it_is():
     lines = compare("minor", caller=laptop(), remote=there).text().splitlines()
     assert any(line.split()[:3] == [name, version, "99.0"] for line in lines)
     assert any(line.startswith("timezone") for line in lines)
+
+
+def test_of_many_packages_the_first_are_named():
+    """And how many more there are."""
+    many = {f"p{number}": "1" for number in range(54)}
+    there = snapshot(distributions={**laptop().distributions, **many})
+    text = compare("minor", caller=laptop(), remote=there).text()
+    assert "54 packages differ (noted): p0, p1, p10, p11 and 50 more" in text
+
+
+def test_the_other_interpreter_is_told_first_and_what_follows_from_it_in_one_line():
+    """Its packages come with it; what does not is a row of its own."""
+    many = {**laptop().distributions, "pandas": "1", "polars": "1", "dill": "0.3.9"}
+    changes = {"python/version": "3.13.1", "dill": "0.3.9", "distributions": many}
+    there = snapshot(changes)
+    verdict = compare("strict", caller=laptop({"image/build_id": BUILD}), remote=there)
+    first, *rest = [row for row in verdict.text().splitlines() if "refused" in row]
+    assert first.split() == ["Python", "3.11.7", "3.13.1", "refused"]
+    assert "    3 packages follow from it: dill, pandas, polars" in verdict.text()
+    assert not [row for row in rest if row.startswith(("dill", "pandas"))]
+    everything = verdict.text(all_packages=True)
+    assert [row for row in everything.splitlines() if row.startswith("pandas")]
+    assert everything.index("\nPython ") < everything.index("\ndill ")
+    assert len(json.loads(verdict.to_json())["differences"]) >= 4
+
+
+def test_a_task_that_is_refused_under_another_python_tells_that_first():
+    """Not only the release of a package that comes with it."""
+    needs = Requirements(frozenset({"numpy"}), installed={"numpy": {"numpy": "1.26.4"}})
+    image = manifest({"python/version": "3.13.1"})
+    verdict = before_queue(needs, image, "minor", caller=laptop(), manifest=image)
+    assert [one.code for one in verdict.refusals] == ["python-minor", "reference-version"]
+    heads = ["what", "client", "image", "verdict"]
+    assert heads in [line.split() for line in verdict.text().splitlines()]
+    alike = before_queue(needs, manifest(), "minor", caller=laptop(), manifest=manifest())
+    assert [one.code for one in alike.refusals] == ["reference-version"]
+    fine = before_queue(Requirements(), image, "minor", caller=laptop(), manifest=image)
+    assert fine.passed
+
+
+def test_columns_are_called_by_the_sides_that_are_compared():
+    """A client that is to follow has what the others want, and finds nothing."""
+    there = snapshot({"timezone": "CET", "image/build_id": "c" * 64, "dill": "0.3.9"})
+    text = compare("minor", manifest=manifest(), caller=laptop(), remote=there).text()
+    for heads in (("client", "remote"), ("image", "remote"), ("wanted", "found")):
+        assert any(line.split()[:3] == ["what", *heads] for line in text.splitlines()), heads
+    image = compare("minor", remote=manifest({"dill": "0.3.9"}), caller=laptop()).text()
+    assert "  image   fcx-image, " in image
+    assert "what  client  image  verdict" in image
 
 
 def test_refusals_stand_first():
