@@ -15,7 +15,7 @@ def report_hostname():
     import os
     import socket
 
-    cluster = os.environ.get("CLUSTER_NAME", "unknown")
+    cluster = os.environ.get("CLUSTER_NAME") or os.environ.get("SLURM_CLUSTER_NAME", "no cluster")
     return f"Success testing execution on {socket.gethostname()} of {cluster}!"
 
 

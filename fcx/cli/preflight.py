@@ -45,15 +45,20 @@ def preflight(
     all_packages: Annotated[
         bool, typer.Option(help="A row for each package that differs.")
     ] = False,
-    sbatch: Annotated[list[str] | None, typer.Option(help="An sbatch option; repeatable.")] = None,
-    srun: Annotated[list[str] | None, typer.Option(help="An srun option; repeatable.")] = None,
+    sbatch: Annotated[
+        list[str] | None, typer.Option(help="An sbatch option of the job; repeatable.")
+    ] = None,
+    srun: Annotated[
+        list[str] | None, typer.Option(help="An srun option of the job; repeatable.")
+    ] = None,
     adopt: Annotated[str, typer.Option(help="Write what is found as edf/NAME.manifest.json.")] = "",
     as_json: JsonOption = False,
     fresh: Annotated[bool, typer.Option(help="Ask again, whatever is remembered.")] = False,
 ) -> None:
     """Compare the remote Python, dill, image and packages with the client's.
 
-    Submits one short job unless a verdict is remembered. Ends with 0 if tasks may be sent, else 3.
+    Submits one short job unless a verdict is remembered: then options of sbatch are not tried, and
+    --fresh tries them. Ends with 0 if tasks may be sent, else 3.
     """
     from ..config import Settings
 
@@ -71,7 +76,8 @@ def preflight(
     answer, contained = _ask(given, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer, contained=contained)
-    _show(answer, as_json=as_json, all_packages=all_packages)
+    tried = " ".join(map(shlex.quote, (*(sbatch or ()), *(srun or ()))))
+    _show(answer, tried, as_json=as_json, all_packages=all_packages)
     if not answer.verdict.passed:
         raise typer.Exit(ParityError.exit_code)
 
@@ -123,7 +129,8 @@ def _proposed() -> str:
     return place
 
 
-def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:
+def _show(answer: Answer, tried: str, *, as_json: bool, all_packages: bool) -> None:
+    """``tried``: the options that were given, which only a job can try."""
     if as_json:
         record = json.loads(answer.verdict.to_json())
         typer.echo(
@@ -133,6 +140,8 @@ def _show(answer: Answer, *, as_json: bool, all_packages: bool) -> None:
     typer.echo(answer.verdict.text(all_packages=all_packages))
     if answer.age:
         typer.echo(f"This was found {answer.age}; `fcx preflight --fresh` asks again.")
+    if tried and not answer.asked:
+        typer.echo(f"No job was submitted, so {tried} is not tried: add --fresh to try it.")
 
 
 def _adopt(name: str, answer: Answer, *, contained: bool) -> None:

@@ -103,7 +103,7 @@ class Home:
             raise ConfigError(
                 f"{self.credentials.api_url} has no system {self.client.system!r}; it has: "
                 f"{known}. Set FIRECREST_SYSTEM to one of them."
-            ) from error
+            ) from None
 
     async def check(self, base: str) -> None:
         """Raise ConfigError unless the folder is ours alone: what lies there is run as us."""
@@ -143,17 +143,17 @@ class Home:
             raise ConfigError(
                 f"{base} on {self.client.system} cannot be made private ({error}). See who made "
                 "it, remove it, or name another working_dir."
-            ) from error
+            ) from None
 
     async def _made(self, base: str) -> bool:
         """Make it; False where something is there already."""
         try:
             await self.client.files.make_folder(base, parents=False)
-        except NoSuchPath as error:
+        except NoSuchPath:
             raise ConfigError(
                 f"working_dir {self.working_dir} does not exist on {self.client.system}. "
                 "Make it there, or name one that exists."
-            ) from error
+            ) from None
         except RequestRefused as error:
             if "File exists" in str(error):
                 return False
@@ -161,9 +161,9 @@ class Home:
                 raise ConfigError(
                     f"working_dir {self.working_dir} cannot be written to on "
                     f"{self.client.system}: {error}. Name a directory of your own."
-                ) from error
+                ) from None
             raise ConfigError(
-                f"working_dir {self.working_dir} cannot be used: {error}. Correct what it says, or "
-                "name another directory."
-            ) from error
+                f"working_dir {self.working_dir} cannot be used: {str(error).rstrip('.')}. Correct "
+                "what it says, or name another directory: `fcx preflight` without one proposes it."
+            ) from None
         return True

@@ -43,6 +43,7 @@ class Answer:
     verdict: Verdict
     remote: Snapshot | None = None  # None: the image's manifest alone told
     age: str = ""  # of what was found, in words; empty: just now
+    asked: bool = False  # by a job that was submitted for it
 
 
 def preflight(settings: RunSettings, question: Question, *, fresh: bool = False) -> Answer:
@@ -124,8 +125,8 @@ def _judge(gate: Gate, up: UpLine) -> Answer:
     try:
         verdict = gate.admit(up.probe or {}, up.edf).verdict
     except ParityError as error:
-        return Answer(error.verdict, remote)
-    return Answer(verdict, remote)
+        return Answer(error.verdict, remote, asked=True)
+    return Answer(verdict, remote, asked=True)
 
 
 async def _cancelled(context: Context, submission: asyncio.Future[Submitted]) -> None:

@@ -84,7 +84,8 @@ class Connection:
     async def once(self, what: str, ask: Ask) -> Came:
         """One request. Raises what ``failures.failure`` makes of an exception.
 
-        Whether an answer had come tells pyfirecrest's stumbling over it from a fault of ours.
+        Whether an answer had come tells pyfirecrest's stumbling over it from a fault of ours. What
+        is raised has its words: a chain of tracebacks would only bury them.
         """
         await self.open()
         async with slots(self.url):
@@ -98,7 +99,7 @@ class Connection:
                 meaning = failure(error, what, came[-1] if came else None, self.url)
                 if meaning is error:
                     raise
-                raise meaning from error
+                raise meaning from None
             finally:
                 _came.reset(noting)
             return Came(answer, asyncio.get_running_loop().time() - began)

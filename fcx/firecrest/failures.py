@@ -40,7 +40,14 @@ LASTING = (
     "Too many levels of symbolic links",
 )
 # The same of a request that the API itself refuses, by its words or its status.
-REFUSED = ("Job not found", "System not found", "Access denied", "not allowed")
+REFUSED = (
+    "Access denied",
+    "Job not found",
+    "System not found",
+    "does not match any of the defined filesystem paths",
+    "is not an absolute path",
+    "not allowed",
+)
 REFUSED_STATUSES = frozenset({413, 422})
 NOWHERE = frozenset({404, 405, 410})  # what a server says of a path that it does not have
 # sbatch gave up waiting although the job may yet appear.

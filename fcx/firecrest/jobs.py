@@ -117,7 +117,7 @@ class Jobs:
             )
         except RequestRefused as error:
             if error.status in {500, 400}:
-                raise _refusal(str(error)) from error
+                raise _refusal(str(error)) from None
             raise
         return Submitted(answer.value, answer.doubtful)
 

@@ -48,7 +48,7 @@ def trusted() -> ssl.SSLContext:
             kind = "capath" if Path(path).is_dir() else "cafile"
             context.load_verify_locations(**{kind: path})
         except OSError as error:  # an SSLError is one
-            raise _bad_ca(variable, path, str(error)) from error
+            raise _bad_ca(variable, path, str(error)) from None
     return context
 
 

@@ -128,14 +128,14 @@ class Requests:
         unsure = math.inf if error.early and self.reached else 0.0
         unsure = max(unsure, so_far.count(error, now))
         if error.meaning is not None and not unsure:
-            raise error.meaning from error
+            raise error.meaning from None
         rest = pause(so_far.failures, error.after, self._rng)
         rest = max(rest, self._circuit.rest(now) * self._rng.uniform(0.5, 1.0))
         rest = max(error.after, min(rest, unsure))
         if now + rest > so_far.began + self._allowed():
             if error.after:
                 self._circuit.left_alone(now, error)
-            raise self._unreachable(what, error, now - so_far.began) from error
+            raise self._unreachable(what, error, now - so_far.began) from None
         self._circuit.fail(now, what, error)
         await self._nap(rest)
 

@@ -83,7 +83,7 @@ class ClientToken:
             failed = transport(error, "AUTH_TOKEN_URL", url)
             told, meaning = f"the token endpoint: {failed}", failed.meaning
             kind, restarts = type(failed), failed.restarts
-            raise kind(told, sent=False, meaning=meaning, restarts=restarts) from error
+            raise kind(told, sent=False, meaning=meaning, restarts=restarts) from None
         if response.status_code == 200:
             return read_token(response.content)
         raise refused(response, url)

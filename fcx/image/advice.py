@@ -7,6 +7,12 @@ import shutil
 import sys
 
 FULL = "no space left on device"
+_NO_NETWORK = re.compile(
+    r"no such host|name resolution|name or service not known|network is unreachable|i/o timeout"
+    r"|connection refused|no route to host|deadline exceeded|client\.timeout|tls handshake timeout"
+    r"|proxyconnect",
+    re.IGNORECASE,
+)
 
 
 def explain(doing: str, words: str) -> str:
@@ -22,6 +28,12 @@ def _remedy(words: str) -> str:
             " The disk that holds the engine's images is full: `docker system df` shows what "
             "takes the room, `docker system prune` frees what nothing uses."
         )
+    if is_network(words):
+        return (
+            " The engine reaches no registry: that is the network of this machine, or a proxy that "
+            "the engine was not told of, and nothing of the image's. Connect it, and run the same "
+            "again; with all base images in the engine (`docker images`) no network is needed."
+        )
     if "exec format error" in low:
         return (
             " The image is for another processor than this machine's. To emulate it: "
@@ -31,6 +43,11 @@ def _remedy(words: str) -> str:
     if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
         return " Log in first: `docker login REGISTRY`."
     return ""
+
+
+def is_network(words: str) -> bool:
+    """Whether an engine says that it cannot get anywhere."""
+    return bool(_NO_NETWORK.search(words))
 
 
 def reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..errors import EngineError
+from .advice import is_network
 from .engine import engine_errors, find_image, split_tag
 from .progress import Progress, follow_layers
 
@@ -44,6 +45,8 @@ def _pull(client: Any, name: str, platform: str, progress: Progress) -> Any:
             )
             follow_layers(events, doing, progress)
     except EngineError as error:
+        if is_network(str(error)):
+            raise
         raise EngineError(f"{error}{_other_base(name)}") from error
     image = find_image(client, name)
     if image is None or (platform and not _serves(image, platform)):

@@ -67,13 +67,28 @@ def _paths(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
         fix = clear("PYTHONNOUSERSITE", "1")
         yield judge.differ("user-site", "user site-packages", None, live.user_site, fix)
     explained = {live.user_site, *live.pythonpath}
-    projects = [unquote(project) for project in remote.editable]
+    shared = judge.caller.editable if judge.caller else ()
+    projects = {unquote(project): project in shared for project in remote.editable}
     for entry in live.foreign_sys_path:
-        if any(within(entry, project) for project in projects):
-            yield judge.differ("editable", "project installed as it stands", None, entry)
+        its = [both for project, both in projects.items() if within(entry, project)]
+        if its:
+            if not all(its):
+                yield judge.differ("editable", "project of `pip install -e`", None, entry)
         elif entry not in explained:
             fix = judge.fixes.not_a_path(entry)
             yield judge.differ("foreign-path", "entry of sys.path", None, entry, fix)
+    yield from _programs(judge, remote)
+
+
+def _programs(judge: Judge, remote: Snapshot) -> Iterator[Difference]:
+    """What a task gets that calls `python3`.
+
+    The same, where it was called by that name itself: the one in PATH may be a program that starts
+    it, as pyenv's are and those of `fcx local up`.
+    """
+    if judge.manifest is None and judge.python in {"", "python3"}:
+        return
+    live, clear = remote.live, judge.fixes.clear
     other, own = live.which_python3, remote.python.executable
     programs = os.path.dirname(own)  # noqa: PTH120 - a path of another machine
     if other and os.path.dirname(other) != programs:  # noqa: PTH120 - as above

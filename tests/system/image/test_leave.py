@@ -77,6 +77,14 @@ def test_push(built: Project, registry: str):
     assert built.build()["repo_digest"] == said  # an unchanged build keeps it
 
 
+def test_a_base_that_a_registry_does_not_have(built: Project, registry: str):
+    """It is named, with other bases to take."""
+    built.write("containers/Dockerfile", f"FROM {registry}/python:3.99.9-slim\n")
+    message = built.fcx("image", "build", code=5).stderr
+    assert f"Pulling the base image {registry}/python:3.99.9-slim failed" in message
+    assert "PYTHON_VERSION=3.99" in message
+
+
 def test_push_goes_by_id(built: Project, registry: str, engine: Engine):
     """A tag that was moved since the build does not send another image."""
     dockerfile = built.root / "containers/Dockerfile"

@@ -39,6 +39,22 @@ def test_every_verb_has_help(verb: str):
     assert "completion" not in told
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (["prefligt"], "preflight"),
+        (["imge", "build"], "image"),
+        (["rusn"], "runs"),
+        (["edf", "chekc", "x"], "check"),
+    ],
+)
+def test_a_verb_that_was_misspelt_is_guessed(words: list[str], meant: str):
+    """Though none of them is imported to be known."""
+    done = run(*words)
+    assert (done.returncode, f"Did you mean '{meant}'?" in done.stderr) == (2, True)
+    assert "Did you mean" not in run("something").stderr
+
+
 def test_help_imports_no_verb():
     """It stays quick, and a missing extra hurts only the verb that needs it."""
     code = "import sys; from fcx.cli import main; sys.argv = ['fcx', '--help']\ntry: main()\n"

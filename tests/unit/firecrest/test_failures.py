@@ -60,6 +60,8 @@ class TestRefusals:
             (404, "System not found"),
             (413, "File too large"),
             (422, "validation"),
+            (400, "The path (/opt/x) does not match any of the defined filesystem paths for alps."),
+            (400, "The provided path (x) is not an absolute path."),
         ],
     )
     def test_what_is_worded_as_lasting(self, status, message):

@@ -35,6 +35,8 @@ def test_nobody_answers(host: str):
         ("write /x: no space left on device", "docker system prune"),
         ("exec /bin/sh: exec format error", "binfmt"),
         ("unauthorized: authentication required", "docker login"),
+        ("dial tcp: lookup registry-1.docker.io: no such host", "nothing of the image's"),
+        ("Get https://r.io/v2/: net/http: request canceled (Client.Timeout exceeded)", "network"),
         ("something else", ""),
     ],
 )

@@ -293,3 +293,22 @@ def test_equal_enough_is_never_refused(seed):
     bare = compare("minor", caller=here, remote=there, requirements=call)
     assert bare.passed, bare.text(all_packages=True)
     assert before_queue(call, there, "minor").passed
+
+
+def test_what_is_called_python3_by_the_job_is_no_other_python():
+    """The one in PATH may be a program that starts it; another that was named is another."""
+    there = snapshot({"live/which_python3": "/home/ada/.pyenv/shims/python3"})
+    for chosen, told in (("", False), ("python3", False), ("/usr/local/bin/python3", True)):
+        found = compare("minor", remote=there, caller=laptop(), python=chosen)
+        assert ("other-python" in {one.code for one in found.differences}) is told
+    with_image = compare("minor", remote=there, manifest=manifest())
+    assert "other-python" in {one.code for one in with_image.differences}
+
+
+def test_a_project_that_both_sides_have_as_it_stands_is_no_difference():
+    """It is the very same folder."""
+    both = {"editable": ["/users/ada/my%20lib"]}
+    there = snapshot({**both, "live/foreign_sys_path": ["/users/ada/my lib/src"]})
+    assert compare("strict", remote=there, caller=laptop(both)).differences[1:] == ()
+    alone = compare("minor", remote=there, caller=laptop()).differences
+    assert [(one.code, one.what) for one in alone] == [("editable", "project of `pip install -e`")]

@@ -60,11 +60,22 @@ def _config(program: str, reference: str) -> dict[str, Any]:
         pull = [program, "pull", "--quiet", reference]
         pulled = subprocess.run(pull, capture_output=True, text=True, check=False)
         if pulled.returncode != 0:
-            raise Problem(f"Docker has no image {reference}: {pulled.stderr.strip()}")
+            told = pulled.stderr.strip()
+            raise Problem(f"Docker has no image {reference}: {told}{_which_docker()}")
         found = subprocess.run(inspect, capture_output=True, text=True, check=False)
     if found.returncode != 0:
-        raise Problem(f"Docker does not answer: {found.stderr.strip()}")
+        raise Problem(f"Docker does not answer: {found.stderr.strip()}{_which_docker()}")
     return dict(json.loads(found.stdout) or {})
+
+
+def _which_docker() -> str:
+    """Which one was asked: an image may have been built in another."""
+    host = os.environ.get("DOCKER_HOST")
+    asked = f"the Docker at {host} was asked" if host else "the machine's usual Docker was asked"
+    return (
+        f"\n{asked}. If `docker` is another one where you built the image, set DOCKER_HOST in the "
+        "terminal of `fcx local up` as it is there, and start that again"
+    )
 
 
 def _words(reference: str, settings: Settings, image_env: Mapping[str, str]) -> list[str]:

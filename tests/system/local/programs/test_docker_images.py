@@ -87,6 +87,7 @@ def test_an_image_that_no_registry_has(dockerd, edf):
         done = run(dockerd, edf(f'image = "{registry}#absent/img:1"'), "true")
     assert done.returncode == 1
     assert f"Docker has no image {registry}/absent/img:1" in done.stderr
+    assert "set DOCKER_HOST in the terminal of `fcx local up`" in done.stderr
 
 
 @pytest.mark.docker
@@ -95,6 +96,7 @@ def test_docker_that_does_not_answer_is_told(dockerd, edf):
     silent = [word if "://" not in word else "unix:///nonexistent.sock" for word in dockerd]
     done = run(silent, edf('image = "bare:1"'), "true")
     assert (done.returncode, "Docker does not answer" in done.stderr) == (1, True)
+    assert "the Docker at unix:///nonexistent.sock was asked" in done.stderr
 
 
 @pytest.mark.docker

@@ -1,0 +1,73 @@
+"""What somebody sees who has just begun: on a cluster of this machine's own, nothing needless."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fcx.local import cluster
+
+
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of a cluster, and a state folder of one's own."""
+    with cluster() as told:
+        state = str(tmp_path_factory.mktemp("state"))
+        yield {**os.environ, **told, "FCX_STATE_DIR": state}
+
+
+def run(env: dict[str, str], folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """The Python of the tests, with these words."""
+    command = [sys.executable, *words]
+    return subprocess.run(
+        command, env=env, cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str], tmp_path: Path):
+    """Both sides are one; and options that only a job can try are said to be untried, if so."""
+    ask = ("-m", "fcx", "preflight", "--working-dir", str(tmp_path))
+    first = run(env, tmp_path, *ask)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[0] == "Parity under policy 'minor': passed"
+    assert "verdict" not in first.stdout, "no table: there is nothing in it"
+    later = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--srun=--mpi=none")
+    assert later.returncode == 0
+    assert "so --partition=nonsense --mpi=none is not tried: add --fresh" in later.stdout
+    assert "not tried" not in run(env, tmp_path, *ask).stdout
+    tried = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--fresh")
+    assert (tried.returncode, "nonsense" in tried.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "last"),
+    [
+        ("'/opt'", "ConfigError: working_dir /opt cannot be used"),
+        ("'{folder}', ['--partition=nonsense']", "JobRefused: Slurm refused the job"),
+    ],
+)
+def test_an_error_is_not_buried_below_those_that_led_to_it(
+    env: dict[str, str], tmp_path: Path, arguments: str, last: str
+):
+    """One traceback, the caller's; and nothing is tried again that will not change."""
+    given = arguments.replace("{folder}", str(tmp_path))
+    script = f"from fcx import FirecrestExecutor\nwith FirecrestExecutor({given}) as executor:\n"
+    done = run(env, tmp_path, "-c", script + "    executor.submit(pow, 2, 3).result()")
+    assert last in done.stderr
+    assert done.stderr.count("Traceback") == 1
+    assert "Trying again" not in done.stderr
+
+
+def test_the_demo_is_clean(tmp_path: Path):
+    """No notes, no unknown name."""
+    done = run({**os.environ, "HOME": str(tmp_path)}, tmp_path, "-m", "fcx", "demo")
+    assert done.returncode == 0, done.stderr
+    assert "Success testing execution on" in done.stdout
+    assert "unknown" not in done.stdout
+    assert "passes under 'minor'" in done.stderr
+    assert "note(s)" not in done.stderr
