@@ -38,6 +38,7 @@ policy = "minor"                         # strict | minor | off
 # working_dir = "/scratch/me/project"    # for `fcx preflight`; a script gives its own
 # sbatch_options = ["--partition=debug", "--time=15"]
 # srun_options = []
+# setup = ["module load cray"]           # commands in the job's shell, before all else
 # environment = "edf/fcx-image.toml"     # an EDF: a path from this file, or a name
 # python = "python3"                     # the remote interpreter; else the image's
 # inline = true                          # false: payload and key never stand in job scripts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import ConfigError
 
@@ -47,3 +47,10 @@ class Credentials:
         values = (str(source[name]).strip() for name in VARIABLES)
         client_id, client_secret, token_url, api_url, system, account = values
         return cls(client_id, client_secret, token_url, api_url.rstrip("/"), system, account)
+
+    def charging(self, account: str) -> Credentials:
+        """The same, with jobs for another account if one is named.
+
+        The server hands the account to sbatch as an argument, which overrules ``#SBATCH`` lines.
+        """
+        return replace(self, account=account) if account else self

@@ -38,6 +38,7 @@ class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     working_dir: str = ""  # an absolute path on the cluster
     sbatch_options: Options = ()
     srun_options: Options = ()
+    setup: Options = ()  # commands of the job's shell, before anything of ours
     environment: Any = None  # an EDF: path or name, "" for none; an argument may be an Edf object
     parity: Policy = "minor"
     python: str | None = None  # the remote interpreter; None: the image's, else python3

@@ -11,10 +11,12 @@ for another future, or a result that is slow to load, holds up nobody.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,13 +66,18 @@ class Completion:
         self._closed = False
         left_in_children(self)
 
+    def prepare(self) -> None:
+        """Have the thread, also where nothing has come yet."""
+        with self._changed:
+            if self._thread is None:
+                self._begin()
+
     def put(self, delivery: Delivery) -> None:
         """Take an outcome in."""
+        self.prepare()
         with self._changed:
             self._waiting.append(delivery)
             self._waiting_bytes += delivery.size
-            if self._thread is None:
-                self._begin()
             self._changed.notify()
 
     @property
@@ -88,7 +95,8 @@ class Completion:
         with self._changed:
             late = self._since is not None and time.monotonic() - self._since > SLOW
             if late and self._waiting:
-                self._begin()
+                with contextlib.suppress(RuntimeError):  # no thread starts: the interpreter exits
+                    self._begin()
 
     def close(self) -> None:
         """Nothing more comes: the thread ends once all is delivered."""
@@ -104,9 +112,10 @@ class Completion:
 
     def _begin(self) -> None:
         """A thread that takes from the queue from now on, in the place of any other."""
+        thread = threading.Thread(target=self._run, name="fcx-completion", daemon=True)
+        thread.start()
         self._since = None
-        self._thread = threading.Thread(target=self._run, name="fcx-completion", daemon=True)
-        self._thread.start()
+        self._thread = thread
 
     def _run(self) -> None:
         me = threading.current_thread()
@@ -137,7 +146,8 @@ def deliver(delivery: Delivery) -> bool:
     """Settle a future; whether the bytes of its outcome may be wanted again."""
     future = delivery.future
     if delivery.outcome is None and delivery.trouble is None:
-        future.cancel()
+        with _callbacks(future):
+            future.cancel()
         future.report_end(None, None, (b"", b""))
         return False
     if delivery.job:
@@ -150,8 +160,21 @@ def deliver(delivery: Delivery) -> bool:
     else:
         assert delivery.outcome is not None
         value, error = outcomes.load(delivery.outcome.kind, result)
-    future.report_end(value, error, (out, err))
+    with _callbacks(future):
+        future.report_end(value, error, (out, err))
     return isinstance(error, ResultError) and bool(error.data)
+
+
+@contextlib.contextmanager
+def _callbacks(future: FirecrestFuture[Any]) -> Iterator[None]:
+    """A callback that asks for the end of the process: it is told, and the outcomes go on."""
+    try:
+        yield
+    except BaseException:
+        logging.getLogger("fcx").exception(
+            "A callback of %s asked for the end of this process; only the main thread can do that",
+            future.name or future.task_id,
+        )
 
 
 def exception_of(trouble: Trouble, original: BaseException | None) -> BaseException:

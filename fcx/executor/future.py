@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError, Future
 from typing import NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
+
+_LOGGER = logging.getLogger("concurrent.futures")  # where the base class says it, too
 
 
 class Owner(Protocol):
@@ -79,9 +82,22 @@ class FirecrestFuture(Future[T]):
     def leave(self, error: BaseException) -> None:
         """In a forked child: the parent's threads may hold the lock, and callbacks are theirs."""
         self._condition = threading.Condition()
-        self._done_callbacks: list[object] = []
+        self._done_callbacks: list[Callable[[Future[T]], object]] = []
         if not self.done():
             self.set_exception(error)
+
+    def _invoke_callbacks(self) -> None:
+        """As the base class does, but all of them, whatever one raises: an exit comes last."""
+        exits: BaseException | None = None
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _LOGGER.exception("exception calling callback for %r", self)
+            except BaseException as error:  # noqa: BLE001 - raised again below
+                exits = exits or error
+        if exits is not None:
+            raise exits
 
     # What the run reports: the first three in its loop's thread, the last where user code may run.
 

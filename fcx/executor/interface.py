@@ -64,6 +64,7 @@ class FirecrestExecutor(Executor):
         gate_timeout: float | None = None,
         include: Sequence[Any] = (),
         inline: bool | None = None,
+        setup: Sequence[str] = (),
         python: str | None = None,
         run: str | None = None,
     ) -> None:

@@ -293,10 +293,11 @@ def _settings_of(
     if edf:
         option = known.get("edf_option", "--environment")
         environment = RunEnvironment(edf[0], edf[1].encode("ascii"), option)
+    options = Options.check(table.sbatch_options, table.srun_options)
     return RunSettings(
         table,
-        credentials,
-        Options.check(table.sbatch_options, table.srun_options),
+        credentials.charging(options.account),
+        options,
         environment,
         table.python or "python3",
         logger or logging.getLogger("fcx"),

@@ -12,7 +12,7 @@ from functools import partial
 from .. import spoken
 from ..errors import FcxError, NoSuchPath, StateError, UsageError
 from ..firecrest.client import Client
-from ..firecrest.loop import LoopThread
+from ..firecrest.loop import NO_LATE_THREADS, LoopThread
 from ..parity.gate import Gate
 from ..state.memory import Memory
 from ..state.presence import Presence
@@ -74,8 +74,8 @@ class Run:
         left_in_children(context.presence)
         self.recorder = Recorder(limits)
         self.mailbox = Mailbox(self._wake)
-        completion = Completion(self._settled)
-        self._performer = Performer(context, self.mailbox, completion)
+        self._completion = Completion(self._settled)
+        self._performer = Performer(context, self.mailbox, self._completion)
         self._driver = Driver(Core(limits), self.mailbox, self._performer, self.recorder)
         self._begin_lock = threading.Lock()
         self._begun = False
@@ -152,9 +152,14 @@ class Run:
                 events.append(Broke(Trouble(type(error).__name__, str(error), ref)))
             self._begun = True
             self.context.presence.hold()
+            self._early_threads()
             if earlier:
                 self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
             self._driver.begin(*events)
+
+    def _early_threads(self) -> None:
+        if NO_LATE_THREADS:
+            self._completion.prepare()
 
     def _goes_on(self, tasks: int) -> None:
         """Remember that it is open again, and say with what."""
@@ -179,6 +184,7 @@ class Run:
         with self._begin_lock:
             self._begun = True
         self.context.presence.hold()
+        self._early_threads()
         self._performer.expect_pilots(name for name, _ in event.pilots)
         self._driver.begin(self._began(), event)
 

@@ -32,6 +32,7 @@ class Scripts:
             f"edf/{environment.name}" if environment.name else "",
             environment.option,
             self.settings.table.workers_per_node,
+            self.settings.table.setup,
         )
 
     def prefix(self) -> str:

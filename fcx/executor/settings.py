@@ -142,7 +142,7 @@ def settle(
     credentials = Credentials.from_env(env)
     project = Settings.load()
     own = {name: given[name] for name in names(ExecutorSettings) if name in given}
-    empty = [name for name in ("sbatch_options", "srun_options") if not own.get(name)]
+    empty = [name for name in ("sbatch_options", "srun_options", "setup") if not own.get(name)]
     table = resolve({**own, **dict.fromkeys(empty)}, project)
     options = _argument_first(own, Options.check(table.sbatch_options, table.srun_options))
     environment = run_environment(table.environment, options, table.working_dir)
@@ -156,10 +156,11 @@ def settle(
         edf_digest=environment.digest,
         stale=environment.stale,
         edf_build=environment.build_id,
+        surroundings=(*options.srun, *table.setup),
     )
     settings = RunSettings(
         table,
-        credentials,
+        credentials.charging(options.account),
         options,
         environment,
         question.interpreter,

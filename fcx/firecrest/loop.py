@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 AT_ONCE = 4  # requests per process and server: behind it stands an sshd whose MaxSessions is 10
+
+
+NO_LATE_THREADS = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 2)
+"""These start no thread once a script is at its end, where tasks may still be waited for."""
+
+POOL = 4  # threads that are started early, where late ones would not be
+
+
+def full_pool() -> ThreadPoolExecutor:
+    """A pool that has all of its threads already."""
+    pool = ThreadPoolExecutor(POOL, "fcx-work")
+    together = threading.Barrier(POOL + 1)
+    for _ in range(POOL):
+        pool.submit(together.wait)
+    together.wait()
+    return pool
 
 
 class LoopThread:
@@ -23,6 +41,8 @@ class LoopThread:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        if NO_LATE_THREADS:
+            self.loop.set_default_executor(full_pool())
         self.thread = threading.Thread(target=self._run, name="fcx", daemon=True)
         self.thread.start()
 

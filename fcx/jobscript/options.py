@@ -85,6 +85,7 @@ class Options:
     environment: str = ""  # of the user's own --environment (or --edf) among the srun options
     engine_option: str = "--environment"  # or --edf, as the user has it
     output: str = ""
+    account: str = ""
     names: tuple[str, ...] = ()  # long names of the sbatch options
 
     @classmethod
@@ -107,6 +108,7 @@ class Options:
             engine[-1].value if engine else "",
             "--edf" if any(option.name == "--edf" for option in engine) else "--environment",
             _value(batch, "--output") or "",
+            _value(batch, "--account") or "",
             tuple(dict.fromkeys(option.name for option in batch)),
         )
 

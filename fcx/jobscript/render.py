@@ -38,6 +38,7 @@ class Shape:
     edf: str = ""  # path of the EDF in the run directory
     edf_option: str = "--environment"
     workers: int = 1  # on each node
+    setup: tuple[str, ...] = ()  # the user's own commands, which come first
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,13 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
 
     Among these is the pilot's configuration, unless it is uploaded: then its keys are in no script.
     """
+    home = shlex.quote(posixpath.dirname(posixpath.dirname(shape.run)))
     parts = [
         "#!/bin/bash -l",
         *(f"#SBATCH {option}" for option in _directives(shape, pilot)),
+        *_setup(shape.setup, home),
         _LOCK.format(
-            home=shlex.quote(posixpath.dirname(posixpath.dirname(shape.run))),
+            home=home,
             run=shlex.quote(shape.run),
             programs=shlex.quote(f"{posixpath.dirname(shape.run)}/{programs.name()}"),
             folders=" ".join(f'"$run"/{folder}' for folder in layout.FOLDERS),
@@ -125,6 +128,12 @@ def _directives(shape: Shape, pilot: str) -> list[str]:
     return [user, " ".join(ours)] if user else [" ".join(ours)]
 
 
+def _setup(commands: Sequence[str], home: str) -> list[str]:
+    """The user's own commands, in the shell of the job: what they load or export stays."""
+    made = [_SETUP.format(command=command, told=shlex.quote(command)) for command in commands]
+    return [f"cd {home} 2>/dev/null", *made] if made else []
+
+
 def _directive_word(word: str) -> str:
     """Quoted where sbatch would split it: it reads #SBATCH lines with shell-like quotes."""
     return (
@@ -161,7 +170,16 @@ def _lines(text: str) -> str:
     return "".join(f"{text[start : start + 1000]}\n" for start in range(0, len(text), 1000))
 
 
+_SETUP = """\
+{command}
+code=$?
+if [ $code != 0 ]; then
+  echo "fcx: setup:" {told} "ended with code $code" >&2
+  exit $code
+fi"""
+
 _LOCK = """\
+set +Ceu # whatever a profile or a setup has set
 mask=$(umask); umask 077
 run={run}
 programs={programs}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,15 +25,18 @@ def verdict_key(
     system: str,
     edf: str,
     interpreter: str,
+    surroundings: Sequence[str],
     manifest: Manifest | None,
     caller: Snapshot,
 ) -> str:
     """What a verdict is about, as 32 hex digits: a file name for the record.
 
     ``edf`` is the digest of the EDF's content, or what stands for it where there is none (srun's
-    ``--environment`` by name, or nothing). ``interpreter`` is the remote path.
+    ``--environment`` by name, or nothing). ``interpreter`` is the remote path,
+    ``surroundings`` are the srun options and the commands before them.
     """
-    facts = [system, edf, interpreter, _image_facts(manifest), _caller_facts(caller)]
+    place = [system, edf, interpreter, *surroundings]
+    facts = [place, _image_facts(manifest), _caller_facts(caller)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
 
 

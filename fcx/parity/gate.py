@@ -77,6 +77,7 @@ class Question:
     edf_digest: str | None = None  # SHA-256 of the file that travels with the run
     stale: str = ""  # what has changed since the image was built, if anything
     edf_build: str = ""  # the build that the EDF was written for, where it says so
+    surroundings: tuple[str, ...] = ()  # what else the remote side is made by: srun options, setup
 
     def __post_init__(self) -> None:
         check_policy(self.policy)
@@ -97,6 +98,7 @@ class Question:
         return "verdict " + verdict_key(
             system=self.system,
             edf=self.edf,
+            surroundings=self.surroundings,
             interpreter=self.interpreter,
             manifest=self.manifest,
             caller=self.caller,

@@ -20,6 +20,7 @@ OTHER = {
     "working_dir": "/other",
     "sbatch_options": ("--time=1",),
     "srun_options": ("--mpi=none",),
+    "setup": ("module load cray",),
     "environment": "other",
     "parity": "strict",
     "python": "/opt/python3",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import sys
 import threading
 
+import pytest
 from executors.deadline import WAIT, within
 
 from fcx import errors
@@ -138,3 +140,45 @@ def test_an_original_error_keeps_its_type_and_says_what_the_core_says():
     assert type(made) is errors.RequestRefused
     assert made is not original
     assert (str(made), made.status) == ("no, again", 403)
+
+
+def test_a_callback_that_asks_for_the_end_of_the_process(caplog):
+    """Only the main thread can do that: the other callbacks are called, later outcomes come."""
+    told, called = Told(), []
+    completion = Completion(told)
+    future = FirecrestFuture("first", Owner(), "work")
+    future.add_done_callback(lambda _: sys.exit(3))
+    future.add_done_callback(called.append)
+    completion.put(Delivery("first", future, outcome=value(1)))
+    second = deliver(completion, "second", outcome=value(2))
+    assert second.result(WAIT) == 2
+    assert called == [future]
+    assert future.result() == 1
+    assert "A callback of work asked for the end of this process" in caplog.text
+    told.wait_for(2)
+
+
+def test_a_callback_of_a_cancelled_future_ends_its_own_process():
+    """In the thread that cancelled, as with any future; the other callbacks are called first."""
+    called = []
+    future = FirecrestFuture("task", Owner())
+    future.add_done_callback(lambda _: sys.exit(3))
+    future.add_done_callback(called.append)
+    with pytest.raises(SystemExit):
+        future.cancel()
+    assert called == [future]
+
+
+class Leaves:
+    """Ends the process that unpickles it."""
+
+    def __reduce__(self):
+        return sys.exit, (3,)
+
+
+def test_a_result_that_ends_the_process_that_loads_it():
+    """It ends no thread: the future has the error, and the next outcome comes."""
+    completion = Completion(Told())
+    odd = deliver(completion, "odd", outcome=value(Leaves()))
+    assert deliver(completion, "next", outcome=value(2)).result(WAIT) == 2
+    assert isinstance(odd.exception(WAIT), errors.ResultError)

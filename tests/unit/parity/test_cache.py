@@ -17,6 +17,7 @@ FACTS = {
     "system": "daint",
     "edf": "e" * 64,
     "interpreter": "/usr/local/bin/python3",
+    "surroundings": ("--uenv=prgenv-gnu/24.11",),
     "manifest": manifest(),
     "caller": laptop(),
 }
@@ -28,6 +29,7 @@ def test_key_depends_on_what_it_must():
     assert len(key) == 32
     for change in (
         {"system": "santis"},
+        {"surroundings": ()},
         {"edf": "f" * 64},
         {"interpreter": "/opt/python"},
         {"manifest": None},
