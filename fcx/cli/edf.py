@@ -70,13 +70,13 @@ def write(
     done = write_pair(target, edf, header(record, place, __version__, target.name), settings)
     image = read(target).image
     unreachable = reach(record, image or sqsh)
-    warning = "; ".join(filter(None, (_outdated(record, settings), done.unread, unreachable)))
+    warnings = [_outdated(record, settings), done.unread, unreachable]
     findings = _of_pair(target, dialect or place.engine, place, record)
     if unreachable:  # the warning says more of that
         findings = [finding for finding in findings if finding.code != "local-image"]
     said = {"path": str(target), "generated": str(done.generated), "image": image or edf.image}
-    said |= {"build_id": record.build_id, "moved": done.moved, "warning": warning}
-    _tell(said, findings, as_json=as_json)
+    said |= {"build_id": record.build_id, "moved": done.moved}
+    _tell(said, list(filter(None, warnings)), findings, as_json=as_json)
 
 
 @app.command()
@@ -249,13 +249,16 @@ def _outdated(manifest: Manifest, settings: Settings) -> str:
     )
 
 
-def _tell(said: dict[str, str | None], findings: list[Finding], *, as_json: bool) -> None:
+def _tell(
+    said: dict[str, str | None], warnings: list[str], findings: list[Finding], *, as_json: bool
+) -> None:
     if as_json:
         told = [finding.to_data() for finding in findings]
-        typer.echo(json.dumps({**said, "findings": told}, indent=2))
+        answer = {**said, "warning": "; ".join(warnings), "findings": told}
+        typer.echo(json.dumps(answer, indent=2))
         return
     typer.echo(f"{said['path']}: image {said['image']}")
-    lines = [said["moved"], said["warning"] and f"warning: {said['warning']}"]
+    lines = [said["moved"], *(f"warning: {warning}" for warning in warnings)]
     for line in (*filter(None, lines), *(finding.message() for finding in findings)):
         typer.echo(line, err=True)
 

@@ -166,8 +166,8 @@ def _absent(edf: Edf, names: list[str]) -> Hit:
     if names[1:]:
         told, says = f"its bases {', '.join(names[:-1])} and {names[-1]} are", "they say"
     what = f"{told} not on this machine, so what {says} was not checked"
-    why = "it is looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
-    fix = "check it on the cluster, or copy it to this machine"
+    why = "bases are looked for as srun does: a path, else a name in EDF_PATH or ~/.edf"
+    fix = "check it on the cluster, or copy what is absent to this machine"
     own, needle = base_of(edf.file), ""
     by_path = [name for name in names if name.endswith(f"/{own}.toml")]
     if own in names:

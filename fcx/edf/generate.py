@@ -120,8 +120,9 @@ def reach(manifest: Manifest, named: str = "") -> str:
             f"as `image` in edf/{plain_name(manifest.name)}.toml, or keep the EDF that it came with"
         )
     return (
-        "the image is on this machine only; push it (`fcx image push REGISTRY/NAME`) or pack it "
-        "(`fcx image pack`), then run `fcx edf write` again"
+        "the image is on this machine only, which will do for `fcx local up`; for another cluster "
+        "push it (`fcx image push REGISTRY/NAME`) or pack it (`fcx image pack`), then run `fcx edf "
+        "write` again"
     )
 
 

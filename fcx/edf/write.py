@@ -123,8 +123,8 @@ def _handed(names: list[str], others: list[str]) -> list[str]:
     said = []
     if others:
         said.append(
-            f"{', '.join(others)} of [edf] in {CONFIG_NAME} counted as little as now, for a line "
-            "of yours says otherwise and stays"
+            f"what [edf] of {CONFIG_NAME} says of {', '.join(others)} did not count, and does not "
+            "now: a line of yours says otherwise, and stays"
         )
     kept = [name for name in names if name not in others]
     again = f"is not read there again: delete [edf] from {CONFIG_NAME}"

@@ -294,7 +294,7 @@ CASES = [
     ("image-over-generated", f'{TAKEN}image = "me/own{DIGEST}"\n', FINE, PAIR),
     ("edf-stale", f"#: build id:  {'c' * 64}\n{FINE}", f"#: build id:  {'b' * 64}\n{FINE}", OF_BUILD),
     ("edf-stale", f"# build id:  {'c' * 64}\n{FINE}", FINE, OF_BUILD),
-    ("local-image", f"#: build id:  {'c' * 64}\nimage = 'team/img:{'c' * 12}'",
+    ("local-image", f"#: build id:  {'c' * 64}\nimage = 'team/img:{'c' * 16}'",
      f"#: build id:  {'d' * 64}\nimage = 'team/img:{'c' * 12}'", {}),
     ("byte-order-mark", "\ufeff" + FINE, FINE, {}),
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from .context import ERROR, NOTE, WARNING, Context, Hit
 
 _IMAGE: Path = ("image",)
 _UNIQUE_TAG = re.compile(r"(^|.*[-_.])[0-9a-f]{12,64}")
+_SHORTEST = 12  # digits of a build id that a tag is made of
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 _THIS_MACHINE = re.compile(r"localhost|127\.[\d.]+|\[::1\]|host\.docker\.internal|[\w-]+\.local")
 
@@ -104,7 +105,7 @@ def _local(context: Context, text: str, parsed: Reference) -> Hit | None:
     host = re.sub(r":\d+$", "", parsed.registry)
     why = ""
     if _built_here(context, text, parsed):
-        why = "the cluster would look for it on Docker Hub"
+        why = "a cluster that is not this machine would look for it on Docker Hub"
     elif host and _THIS_MACHINE.fullmatch(host):
         why = f"the cluster looks for {host} on itself"
     elif _needs_a_team(parsed):
@@ -130,7 +131,7 @@ def _built_here(context: Context, text: str, parsed: Reference) -> bool:
         return False
     manifest = context.manifest
     if manifest is None or text != manifest.tag:
-        return bool(context.build_id) and parsed.tag == context.build_id[:12]
+        return len(parsed.tag) >= _SHORTEST and context.build_id.startswith(parsed.tag)
     return Reference.parse(manifest.repo_digest).registry not in {"docker.io", "index.docker.io"}
 
 

@@ -204,7 +204,7 @@ def test_a_line_of_the_users_that_overrules_fcx_toml_is_not_said_to_be_moved(pro
     _, _, err = fcx("edf", "write")
     edf = whole(project / "edf" / "img.toml")
     assert (edf.workdir, edf.env["A"], edf.env["B"]) == ("/m", "1", "2")
-    assert "yours now: workdir, env.A of [edf] in fcx.toml counted as little as now" in err
+    assert "yours now: what [edf] of fcx.toml says of workdir, env.A did not count, and" in err
     assert "says (base, mounts, env.B) stands in it and is not read there again" in err
     assert "; workdir, env.A of it are set to something else in " in fcx("edf", "write")[2]
     (project / "edf" / "img.toml").unlink()
