@@ -33,7 +33,8 @@ NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
 _COMMENT = re.compile(r"(?:^[ ]*|[ ]{2})#[ !].*$", re.MULTILINE)
 _RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
-_SIGNATURE = re.compile(r"^[ ]*def .*\):$", re.MULTILINE)
+_SIGNATURE = re.compile(r"^[ ]*def \w+\((?:[^)]|\n)*\):$", re.MULTILINE)
+_NARROWED = re.compile(r"^[ ]*assert .* is not None$", re.MULTILINE)
 _ARGUMENT = re.compile(r'(\w): (?:"[^"]*"|[\w.]+)')
 _ATTRIBUTE = re.compile(r'^([ ]*self\.\w+): "[^"]*"(?= = )', re.MULTILINE)
 _FIELD = re.compile(r'^([ ]+\w+): "[^"]*"(?= = |$)', re.MULTILINE)
@@ -79,7 +80,7 @@ def bare(text: str) -> str:
     """A source of ours without what only people and type checkers read, line by line."""
     text = _DOCSTRING.sub(_undocumented, text)
     text = _TYPES_ONLY.sub(lambda found: "\n" * found[0].count("\n"), text)
-    text = _COMMENT.sub("", text)
+    text = _NARROWED.sub("", _COMMENT.sub("", text))
     text = _RETURNS.sub("):", text)
     text = _SIGNATURE.sub(lambda found: _ARGUMENT.sub(r"\1", found[0]), text)
     text = _ATTRIBUTE.sub(r"\1", text)

@@ -1,18 +1,26 @@
 """What a task may change of its process, and the next one shall not see."""
 
+import gc
 import os
 import signal
 import sys
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, TextIO
+    from decimal import Context
+    from typing import List, Optional, Set, TextIO, Tuple
 
 OUTPUT_LIMIT = 64 << 20  # bytes of stdout or stderr kept of one task
 
 
+def modes() -> "Tuple[int, Tuple[int, int, int], bool, Set[int]]":
+    """What interpreter and process are set to."""
+    return sys.getrecursionlimit(), gc.get_threshold(), gc.isenabled(), os.sched_getaffinity(0)
+
+
 class Surroundings:
-    """environ, cwd, umask, path, stdin and signal handlers as they are now."""
+    """environ, cwd, umask, path, stdin, signal handlers and modes as they are now."""
 
     def __init__(self) -> None:
         self.umask = os.umask(0o22)
@@ -21,6 +29,9 @@ class Surroundings:
         self.cwd = os.getcwd()
         self.path = list(sys.path)
         self.stdin = sys.stdin
+        self.modes = modes()
+        decimal = sys.modules.get("decimal")
+        self.decimals: "Optional[Context]" = decimal.getcontext().copy() if decimal else None
         self.signals = {number: signal.getsignal(number) for number in self._handled()}
 
     @staticmethod
@@ -33,6 +44,7 @@ class Surroundings:
         if dict(os.environ) != self.environ:
             os.environ.clear()
             os.environ.update(self.environ)
+            time.tzset()
         try:
             moved = os.getcwd() != self.cwd
         except OSError:  # the task removed its own directory
@@ -43,6 +55,15 @@ class Surroundings:
         if sys.path != self.path:
             sys.path[:] = self.path
         sys.stdin = self.stdin
+        if modes() != self.modes:
+            limit, sizes, collects, cpus = self.modes
+            sys.setrecursionlimit(limit)
+            gc.set_threshold(*sizes)
+            (gc.enable if collects else gc.disable)()
+            os.sched_setaffinity(0, cpus)
+        decimal = sys.modules.get("decimal")
+        if decimal:
+            decimal.setcontext((self.decimals or decimal.DefaultContext).copy())
         for number, handler in self.signals.items():
             if signal.getsignal(number) != handler and handler is not None:
                 signal.signal(number, handler)

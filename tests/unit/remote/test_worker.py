@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import decimal
+import gc
 import json
 import os
 import pickle
 import signal
 import sys
+import time
 
 import pytest
 
@@ -112,3 +115,22 @@ def test_surroundings_are_put_back(tmp_path, monkeypatch):
     assert "/nowhere" not in sys.path
     assert signal.getsignal(signal.SIGUSR2) == old
     assert before.restore() is None
+
+
+def test_what_the_interpreter_is_set_to_is_put_back():
+    """Its limit of recursion, its collector, its CPUs, its decimal numbers, and its time zone."""
+    before = surroundings.Surroundings()
+    found = surroundings.modes(), decimal.getcontext().prec, time.strftime("%Z %z")
+    sys.setrecursionlimit(sys.getrecursionlimit() + 77)
+    gc.set_threshold(11, 7, 5)
+    gc.disable()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    decimal.getcontext().prec = 3
+    os.environ["TZ"] = "XYZ-7"
+    time.tzset()
+    before.restore()
+    assert (surroundings.modes(), decimal.getcontext().prec, time.strftime("%Z %z")) == found
+    assert gc.isenabled()
+    decimal.getcontext().prec = 4
+    before.restore()
+    assert decimal.getcontext().prec == found[1]
