@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -68,6 +69,14 @@ class FirecrestFuture(Future[T]):
         if self._output is None and self.running():
             return self._owner.live_output(self.task_id, which).decode("utf-8", "replace")
         return self._output[which].decode("utf-8", "replace") if self._output else ""
+
+    def __await__(self) -> Generator[Any, None, T]:
+        """Wait in an event loop: ``await executor.submit(f)``; what is cancelled is cancelled."""
+        return asyncio.wrap_future(self).__await__()
+
+    def __repr__(self) -> str:
+        job = f" in job {self.job_id}" if self.job_id else ""
+        return f"{super().__repr__()[:-1]} task={self.name or self.task_id}{job}>"
 
     def cancel(self) -> bool:
         """Cancel the task: at once while it is pending; a running one loses its worker."""

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from . import mapping
+
 if TYPE_CHECKING:
     from ..parity.verdict import Verdict
     from .future import FirecrestFuture
@@ -125,23 +127,27 @@ class FirecrestExecutor(Executor):
         *iterables: Iterable[Any],
         timeout: float | None = None,
         chunksize: int = 1,
+        buffersize: int | None = None,
         **kwargs: Any,
     ) -> Iterator[T]:
         """Submit a task for each set of arguments at once; results come in order.
 
         timeout: seconds from now for all of them. chunksize: arguments that travel as one task.
+        buffersize: tasks that are submitted ahead of the results that were taken (None: all).
         """
         if kwargs:
             raise TypeError(f"map() does not know {', '.join(kwargs)}")
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
+        mapping.check(chunksize, buffersize)
+        arguments = zip(*iterables, strict=False)
         if chunksize == 1:
-            return super().map(fn, *iterables, timeout=timeout)
-        chunks = _chunks(zip(*iterables, strict=False), chunksize)
+            one = functools.partial(self.submit, fn)
+            return mapping.mapped(one, arguments, timeout, buffersize)
         from ..payload.dump import run_chunk
 
-        results = super().map(functools.partial(run_chunk(), fn), chunks, timeout=timeout)
-        return itertools.chain.from_iterable(results)
+        many = functools.partial(self.submit, functools.partial(run_chunk(), fn))
+        chunks = mapping.chunks(arguments, chunksize)
+        found: Iterator[list[T]] = mapping.mapped(many, chunks, timeout, buffersize)
+        return itertools.chain.from_iterable(found)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; with ``wait`` until all are settled and the cluster is tidied up."""
@@ -172,6 +178,17 @@ class FirecrestExecutor(Executor):
         if not self._run.finished.is_set():
             self._logger.warning("Tasks and jobs are cancelled")
         self._run.close(abort=True)
+
+    def terminate_workers(self) -> None:
+        """Cancel all tasks and end all jobs, as ``abort``: the name that Python 3.14 has for it."""
+        self.abort()
+
+    def kill_workers(self) -> None:
+        """The same: what ends a job kills its workers where they do not end by themselves."""
+        self.abort()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._run.described(shut=self._shut)}>"
 
     @property
     def run_directory(self) -> str:
@@ -213,11 +230,6 @@ def _initializer(
     if not callable(initializer):
         raise TypeError("initializer must be a callable")
     return initializer, tuple(initargs)
-
-
-def _chunks(items: Iterator[Any], size: int) -> Iterator[list[Any]]:
-    while chunk := list(itertools.islice(items, size)):
-        yield chunk
 
 
 _exiting = False

@@ -74,6 +74,11 @@ class Mailbox:
                 future.cancel()
 
     @property
+    def pending(self) -> int:
+        """Tasks without an outcome."""
+        return len(self._futures)
+
+    @property
     def broken(self) -> BaseException | None:
         """Why the run takes no more tasks."""
         return self._broken

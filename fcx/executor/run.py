@@ -111,6 +111,13 @@ class Run:
         """All pilots that there were, the first first; to be looked at only."""
         return list(self._driver.core.fleet.pilots)
 
+    def described(self, *, shut: bool) -> str:
+        """In a few words: where it runs, what it is called, how it is."""
+        settings = self.context.settings
+        place = self.directory or f"{settings.table.working_dir} on {settings.credentials.system}"
+        state = "broken" if self.broken else "shut down" if shut else "open"
+        return f"{self.name} in {place}: {state}, {self.mailbox.pending} task(s) pending"
+
     @property
     def inherited(self) -> bool:
         """Whether this process was forked from the one whose run it is."""

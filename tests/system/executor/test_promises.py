@@ -6,6 +6,7 @@ import asyncio
 import functools
 import hashlib
 import importlib
+import itertools
 import logging
 import operator
 import os
@@ -590,6 +591,43 @@ class TestMap:
     def test_of_nothing(self, ex):
         """No task, no result, no wait."""
         assert list(ex.map(abs, [])) == []
+
+    @pytest.mark.parametrize("chunksize", [1, 4])
+    def test_of_a_source_without_an_end(self, ex, chunksize):
+        """With a buffer, as in Python 3.14."""
+        results = ex.map(abs, itertools.count(), buffersize=2, chunksize=chunksize, timeout=WAIT)
+        assert list(itertools.islice(results, 9)) == list(range(9))
+
+
+class TestWords:
+    """What executor and future say of themselves, and to an event loop."""
+
+    def test_a_future_is_awaited(self, ex):
+        """Its result, or its exception."""
+
+        async def both():
+            assert await ex.submit(abs, -3) == 3
+            with pytest.raises(ZeroDivisionError):
+                await ex.submit(divmod, 1, 0)
+
+        asyncio.run(asyncio.wait_for(both(), WAIT))
+
+    def test_a_future_names_task_state_and_job(self, ex):
+        """As soon as they are known."""
+        future = ex.submit(abs, -3)
+        assert "task=abs" in repr(future)
+        future.result(WAIT)
+        assert "state=finished" in repr(future)
+        assert f"in job {future.job_id}>" in repr(future)
+
+    def test_an_executor_says_where_it_is_and_how(self, make, tmp_path):
+        """Before it has begun, and after."""
+        executor = make(tmp_path, [TIME], max_workers=1)
+        assert f"{tmp_path} on fcx-local: open, 0 task(s) pending>" in repr(executor)
+        executor.submit(abs, -3).result(WAIT)
+        assert f"in {executor.run_directory}: open, 0" in repr(executor)
+        executor.terminate_workers()
+        assert ": shut down, " in repr(executor)
 
 
 class TestWorkers:

@@ -1,0 +1,68 @@
+"""map(): the results of many tasks in order, all submitted at once or only so many ahead."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def check(chunksize: int, buffersize: int | None) -> None:
+    """Raise as the standard library does."""
+    if chunksize < 1:
+        raise ValueError("chunksize must be >= 1.")
+    if buffersize is not None and not isinstance(buffersize, int):
+        raise TypeError("buffersize must be an integer or None")
+    if buffersize is not None and buffersize < 1:
+        raise ValueError("buffersize must be None or > 0")
+
+
+def mapped(
+    submit: Callable[..., Future[T]],
+    arguments: Iterator[Sequence[Any]],
+    timeout: float | None,
+    buffersize: int | None,
+) -> Iterator[T]:
+    """Submit what may be under way now, and give an iterator over the results.
+
+    ``submit`` takes one set of ``arguments``; with ``buffersize`` the next is submitted as a result
+    is taken. ``timeout``: seconds from now for all of them.
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    futures = deque(submit(*each) for each in itertools.islice(arguments, buffersize))
+    return _results(submit, arguments if buffersize else iter(()), futures, end)
+
+
+def _results(
+    submit: Callable[..., Future[T]],
+    arguments: Iterator[Sequence[Any]],
+    futures: deque[Future[T]],
+    end: float | None,
+) -> Iterator[T]:
+    try:
+        while futures:
+            futures.extend(submit(*each) for each in itertools.islice(arguments, 1))
+            yield _result(futures.popleft(), end)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _result(future: Future[T], end: float | None) -> T:
+    """Its result; what is not waited for any longer is cancelled."""
+    try:
+        return future.result(None if end is None else end - time.monotonic())
+    finally:
+        future.cancel()  # without effect on one that is done
+
+
+def chunks(items: Iterable[Any], size: int) -> Iterator[tuple[list[Any]]]:
+    """Sets of arguments that travel as one task, each as the only argument of that."""
+    source = iter(items)
+    while chunk := list(itertools.islice(source, size)):
+        yield (chunk,)
