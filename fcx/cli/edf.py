@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .. import __version__
-from ..errors import EdfError, UsageError
+from ..errors import EdfError, ManifestError, UsageError
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -176,15 +176,30 @@ def _checked(
     file: str, dialect: str, site: Site | None, manifest: Path | None, on_cluster: bool
 ) -> list[Finding]:
     from ..edf.findings import unreadable
-    from ..files import manifest_of_edf
 
     try:
         path = _located(file)
-        beside = manifest or manifest_of_edf(path)
-        image = _read(beside) if beside else None
-        return _of_pair(path, dialect, site, image, on_cluster=on_cluster)
+        image, damaged = (_read(manifest), []) if manifest else _beside(path)
+        return damaged + _of_pair(path, dialect, site, image, on_cluster=on_cluster)
     except EdfError as error:
         return [unreadable(error, file)]
+
+
+def _beside(path: str) -> tuple[Manifest | None, list[Finding]]:
+    """The manifest beside an EDF, and a finding where it cannot be read: the EDF can."""
+    from ..edf.findings import Finding
+    from ..files import manifest_of_edf
+
+    found = manifest_of_edf(path)
+    if found is None:
+        return None, []
+    try:
+        return _read(found), []
+    except ManifestError as error:
+        why = "preflight and the executor refuse to start with it"
+        fix = "make it again with `fcx image build`, or remove it"
+        place = path, 1, 1, "manifest-unreadable", "error"
+        return None, [Finding(*place, str(error), why, fix)]
 
 
 def _of_pair(

@@ -293,6 +293,8 @@ CASES = [
     ("image-over-generated", TAKEN + 'image = "/x.sqsh"\n', TAKEN + "entrypoint = true\n", PAIR),
     ("image-over-generated", f'{TAKEN}image = "me/own{DIGEST}"\n', FINE, PAIR),
     ("edf-stale", f"#: build id:  {'c' * 64}\n{FINE}", f"#: build id:  {'b' * 64}\n{FINE}", OF_BUILD),
+    ("edf-stale", f"#: Written whole by `fcx edf write`\n#: build id:  none\n{FINE}",
+     f"#: Written whole by hand\n#: build id:  none\n{FINE}", OF_BUILD),
     ("edf-stale", f"# build id:  {'c' * 64}\n{FINE}", FINE, OF_BUILD),
     ("local-image", f"#: build id:  {'c' * 64}\nimage = 'team/img:{'c' * 16}'",
      f"#: build id:  {'d' * 64}\nimage = 'team/img:{'c' * 12}'", {}),

@@ -45,14 +45,15 @@ def another_build(context: Context) -> Iterator[Hit]:
     beside a user's is.
     """
     wanted = context.manifest.build_id if context.manifest else ""
-    mine, found = written_for([context.edf]), context.build_id
-    told = mine or (found if context.generated is None else "")
+    own = is_generated(context.edf.text)
+    mine = written_for([context.edf]) or ("none" if own else "")
+    told = mine or (context.build_id if context.generated is None else "")
     if not (wanted and told) or told == wanted:
         return
     what = f"it was written for the build {told[:12]}, the manifest is of {wanted[:12]}"
     why = "it names another image than the one that the client is held against"
     fix = "run `fcx edf write`"
-    if not is_generated(context.edf.text) and mine:
+    if mine and not own:
         fix = "render it anew (`fcx edf render`) from what `fcx edf write` writes now"
     yield Hit((), "edf-stale", WARNING, what, why, fix)
 

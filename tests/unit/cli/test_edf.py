@@ -242,6 +242,21 @@ def test_an_edf_of_another_build_than_the_manifest_beside_it_is_told(project, fc
     assert fcx(*words, "--strict")[:2] == (0, "")
 
 
+def test_a_manifest_that_cannot_be_read_hides_no_finding(project, fcx):
+    """Of this EDF, and of those that are checked with it."""
+    fcx("edf", "write")
+    manifest = project / "edf" / "img.manifest.json"
+    manifest.write_text(manifest.read_text().replace("b" * 64, "c" * 64))
+    (project / "other.toml").write_text("image = 3\n")
+    path = project / "edf" / "img.toml"
+    path.write_text(path.read_text() + 'com.hooks.cxi.enabled = "True"\n')
+    code, out, _ = fcx("edf", "check", "img", "other.toml", "--dialect", "ce")
+    assert code == 1
+    for told in ("[manifest-unreadable]", "seal must be", "[annotation-value]", "[wrong-type]"):
+        assert told in out
+    assert fcx("edf", "check", "img", "--manifest", str(manifest))[0] == 1
+
+
 def test_a_base_that_lies_elsewhere_may_be_of_another_build_too(project, fcx, monkeypatch):
     """It is not checked by itself then."""
     fcx("edf", "write")
