@@ -40,13 +40,23 @@ def lines(differences: Iterable[Difference], held: str, *, all_packages: bool) -
     if not all_packages:
         following = [one for one in rows if first and _FOLLOWS.match(one.code) and one is not first]
         following = [one for one in following if one.severity != "info"]
-        noted = [one for one in rows if one.code.startswith("package-") and one.severity == "info"]
+        noted = _of_packages(rows)
     following, noted = (several if several[1:] else [] for several in (following, noted))
     kept = [one for one in rows if one not in following and one not in noted]
     told: list[str] = []
     for head, group in groupby(kept, lambda one: _head(one, held)):
         told += ["", *_table(head, list(group), first, following)]
     return told + _noted(noted)
+
+
+def count(differences: Iterable[Difference]) -> int:
+    """How many there are, packages that are merely noted as one."""
+    rows = list(differences)
+    return len(rows) - max(0, len(_of_packages(rows)) - 1)
+
+
+def _of_packages(rows: Iterable[Difference]) -> list[Difference]:
+    return [one for one in rows if one.code.startswith("package-") and one.severity == "info"]
 
 
 def _noted(rows: Sequence[Difference]) -> list[str]:

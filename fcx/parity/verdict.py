@@ -47,6 +47,11 @@ class Verdict(Struct, frozen=True):
         return tuple(one for one in self.differences if one.severity == REFUSE)
 
     @property
+    def notes(self) -> int:
+        """How many things it has to say, all packages that are merely noted being one."""
+        return table.count(self.differences)
+
+    @property
     def mark(self) -> str:
         """What must stand wherever the run is shown; empty unless nothing was enforced."""
         return "parity off" if self.policy == "off" else ""

@@ -195,7 +195,7 @@ class Errands:
             judgement = await asyncio.to_thread(self.context.gate.admit, probe, edf)
         except ParityError as error:
             return Judged(action.id, 0, self._trouble(error))
-        return Judged(action.id, len(judgement.verdict.differences))
+        return Judged(action.id, judgement.verdict.notes)
 
     def judge_requirements(self, action: JudgeRequirements) -> AnyEvent:
         """What a task refers to: at once, for its payload waits for it."""

@@ -58,6 +58,9 @@ def test_of_many_packages_the_first_are_named():
     there = snapshot(distributions={**laptop().distributions, **many})
     text = compare("minor", caller=laptop(), remote=there).text()
     assert "54 packages differ (noted): p0, p1, p10, p11 and 50 more" in text
+    assert compare("minor", caller=laptop(), remote=there).notes == 1
+    assert compare("minor", caller=laptop(), remote=snapshot()).notes == 0
+    assert compare("strict", remote=there, caller=laptop()).notes >= len(many)
 
 
 def test_the_other_interpreter_is_told_first_and_what_follows_from_it_in_one_line():
