@@ -15,7 +15,7 @@ _WIDEST = 60  # of a column, in characters; what is longer ends in an ellipsis
 _NAMED = 4  # packages of many that are named
 _INTERPRETER = re.compile("python-(implementation|minor|bytecode)$|image-python$")
 _FOLLOWS = re.compile(
-    "package-(version|extra)$|(reference|import)-(version|shared)$|dill$|image-(content|overlaid)$"
+    "package-(version|missing|extra)$|(reference|import)-(version|shared)$|dill$|image-(content|overlaid)$"
 )
 _OF_CLIENT = re.compile(
     "python-|dill|(reference|import)-|package-(version|missing|extra|platform)$|assumed$"
@@ -41,7 +41,7 @@ def lines(differences: Iterable[Difference], held: str, *, all_packages: bool) -
         following = [one for one in rows if first and _FOLLOWS.match(one.code) and one is not first]
         following = [one for one in following if one.severity != "info"]
         noted = _of_packages(rows)
-    following, noted = (several if several[1:] else [] for several in (following, noted))
+    noted = noted if noted[1:] else []
     kept = [one for one in rows if one not in following and one not in noted]
     told: list[str] = []
     for head, group in groupby(kept, lambda one: _head(one, held)):
@@ -106,7 +106,8 @@ def _table(
         if one.fix:
             yield f"    fix: {one.fix}"
         if one is first and following:
-            yield f"    {len(following)} packages follow from it: {_names(following)}"
+            told = f"{len(following)} packages follow" if following[1:] else "a package follows"
+            yield f"    {told} from it: {_names(following)}"
 
 
 def _names(rows: Sequence[Difference]) -> str:
