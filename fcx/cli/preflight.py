@@ -76,7 +76,7 @@ def preflight(
     answer, contained = _ask(given, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer, contained=contained)
-    tried = " ".join(map(shlex.quote, (*(sbatch or ()), *(srun or ()))))
+    tried = " ".join(map(shlex.quote, sbatch or ()))
     _show(answer, tried, as_json=as_json, all_packages=all_packages)
     if not answer.verdict.passed:
         raise typer.Exit(ParityError.exit_code)

@@ -36,9 +36,9 @@ def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str]
     assert first.returncode == 0, first.stderr
     assert first.stdout.splitlines()[0] == "Parity under policy 'minor': passed"
     assert "verdict" not in first.stdout, "no table: there is nothing in it"
-    later = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--srun=--mpi=none")
+    later = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense")
     assert later.returncode == 0
-    assert "so --partition=nonsense --mpi=none is not tried: add --fresh" in later.stdout
+    assert "so --partition=nonsense is not tried: add --fresh" in later.stdout
     assert "not tried" not in run(env, tmp_path, *ask).stdout
     tried = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--fresh")
     assert (tried.returncode, "nonsense" in tried.stderr) == (4, True)
