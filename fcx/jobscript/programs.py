@@ -9,13 +9,15 @@ compressed as a whole.
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import re
 import zipfile
+import zlib
 from functools import cache
 from importlib import resources
+
+from .shorten import shorten
 
 MAIN = "remote/start.py"
 SHELL = "remote/start.sh"
@@ -28,6 +30,7 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("__main__", "pool", "queue", "supplies", "turn", "folders", "surroundings", "worker"),
     *("place", "outcome", "probe", "pickling"),
 )
+GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
@@ -50,10 +53,12 @@ def archive() -> bytes:
     """The zip, as it lies on the cluster: Python imports from it as it is."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target:
-        for name, text in sorted(_sources().items(), key=_rank):
+        sources = sorted(_sources().items(), key=_rank)
+        short = shorten(bare(text) for _, text in sources)
+        for (name, _), text in zip(sources, short, strict=True):
             entry = zipfile.ZipInfo(name, NEVER)
             entry.external_attr = 0o600 << 16
-            target.writestr(entry, bare(text))
+            target.writestr(entry, text)
         target.filelist.sort(key=lambda entry: entry.filename)  # the table of contents
     return made.getvalue()
 
@@ -100,7 +105,8 @@ def _undocumented(found: re.Match[str]) -> str:
 @cache
 def packed() -> bytes:
     """The zip as it travels: ``gzip -dc`` gives it back."""
-    return gzip.compress(archive(), 9, mtime=0)
+    best = zlib.compressobj(9, zlib.DEFLATED, GZIP, 9)
+    return best.compress(archive()) + best.flush()
 
 
 @cache

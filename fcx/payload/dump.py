@@ -9,20 +9,29 @@ from types import CodeType
 from typing import Any
 
 from ..errors import PayloadError
+from .places import is_users_own
 
 
 def dump(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
     """Pickle a task. Raises PayloadError, with what pickling said as its cause."""
-    from ..protocol import pickling
-
     try:
-        return bytes(pickling.dumps((fn, args, dict(kwargs))))
+        return _dumps((fn, args, dict(kwargs)))
     except Exception as error:
         culprit = _culprit(fn, args, kwargs)
-        raise PayloadError(
-            f"{culprit} cannot be pickled ({type(error).__name__}: {error}). Pass what it is made "
-            "from, and make it inside the function."
-        ) from error
+        raise PayloadError(f"{culprit} cannot be pickled ({_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """What pickling said, and what to do."""
+    if isinstance(error, RecursionError):
+        return (
+            "RecursionError: it is nested too deeply, or is made of itself). Pass it flat, as a "
+            "list of its parts, or call sys.setrecursionlimit with more."
+        )
+    return (
+        f"{type(error).__name__}: {error}). Pass what it is made from, and make it inside the "
+        "function."
+    )
 
 
 def _culprit(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
@@ -39,9 +48,14 @@ def _culprit(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
 
 
 def _dumps(value: Any) -> bytes:
+    """What is installed is on the other end, too; the user's own may have been changed since."""
     from ..protocol import pickling
 
-    return bytes(pickling.dumps(value))
+    return bytes(pickling.dumps(value, own=_is_own))
+
+
+def _is_own(module: str) -> bool:
+    return is_users_own(module.partition(".")[0])
 
 
 def dump_initializer(initializer: Callable[..., Any], initargs: tuple[Any, ...]) -> bytes:
@@ -51,7 +65,7 @@ def dump_initializer(initializer: Callable[..., Any], initargs: tuple[Any, ...])
     except Exception as error:
         raise PayloadError(
             f"the initializer {name_of(initializer)} or its arguments cannot be pickled "
-            f"({type(error).__name__}: {error})"
+            f"({_why(error)}"
         ) from error
 
 

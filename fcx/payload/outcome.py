@@ -123,7 +123,12 @@ def _texts(data: bytes) -> list[str]:
 
 
 def _caused(error: BaseException, text: str) -> BaseException:
-    error.__cause__ = RemoteTraceback(with_source(text))
+    """With the remote traceback as its cause, or as that of the last of its causes."""
+    last, seen = error, {id(error)}
+    while last.__cause__ is not None and id(last.__cause__) not in seen:
+        last = last.__cause__
+        seen.add(id(last))
+    last.__cause__ = RemoteTraceback(with_source(text))
     return error
 
 

@@ -8,30 +8,23 @@ walked where they live, with the helpers that they reach.
 from __future__ import annotations
 
 import io
+import marshal
 import pickle
 import sys
 from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .imports import imports_of, with_nested
+from .imports import absolute, imports_of, with_nested
 from .places import is_users_own
 from .reach import followed
 from .requirements import Requirements
 
-_ALWAYS_THERE = {
-    "builtins",
-    "__builtin__",
-    "__main__",
-    "__mp_main__",
-    "__runtime__",
-    "dill",
-    "_fcx_pickling",
-}
+_MAINS = {"__main__", "__mp_main__"}
+_ALWAYS_THERE = _MAINS | {"builtins", "__builtin__", "__runtime__", "dill", "_fcx_pickling"}
 
 
 class _Inert:
@@ -52,6 +45,7 @@ class _Inert:
 
 
 _INERT = object.__new__(_Inert)
+CODE = ("marshal", "loads")
 
 
 class _Scanner(pickle.Unpickler):
@@ -61,11 +55,12 @@ class _Scanner(pickle.Unpickler):
         super().__init__(io.BytesIO(payload))
         self._old = payload[:1] != b"\x80" or payload[1:2] < b"\x03"  # names of Python 2 are in use
         self.references: set[tuple[str, str]] = set()
-        self.codes: list[_Code] = []
+        self.codes: list[bytes] = []  # marshalled: cheap to tell from others
+        self.packages: set[str] = set()  # that relative imports in the codes count from
 
     def find_class(self, module: str, name: str) -> Any:
         """Nothing of the pickle's choosing is looked up: inert stand-ins only."""
-        if module.startswith(("dill.", "_fcx_pickling")):
+        if module.startswith(("dill.", "_fcx_pickling")) or (module, name) == CODE:
             return self._by_helper(name)
         if self._old:
             module = IMPORT_MAPPING.get(module, module)
@@ -77,42 +72,24 @@ class _Scanner(pickle.Unpickler):
 
     def _by_helper(self, name: str) -> Any:
         """Those functions of the serialiser whose arguments tell something."""
-        if name == "_create_code":
-            return self._code
-        return self._module if name in {"_import_module", "import_module"} else _Inert
+        return {
+            "loads": self._code,
+            "import_module": self._module,
+            "make_space": self._space,
+        }.get(name, _Inert)
 
-    def _code(self, *arguments: Any) -> _Code:
-        self.codes.append(_Code(arguments))
-        return self.codes[-1]
+    def _code(self, data: bytes) -> _Inert:
+        self.codes.append(data)
+        return _INERT
+
+    def _space(self, _name: str, package: str | None = None) -> _Inert:
+        if package:
+            self.packages.add(package)
+        return _INERT
 
     def _module(self, name: str, *_more: Any) -> _Inert:
         self.references.add((name, ""))
         return _INERT
-
-
-@dataclass(frozen=True)
-class _Code:
-    """A code object of the pickle, as the arguments of dill's maker: cheap to tell from others."""
-
-    arguments: tuple[Any, ...]
-
-    def build(self) -> CodeType | None:
-        """The code object; None where dill cannot make one of it."""
-        from dill._dill import _create_code
-
-        built = [
-            tuple(_built(each) for each in part) if isinstance(part, tuple) else part
-            for part in self.arguments
-        ]
-        try:
-            code: CodeType = _create_code(*built)
-        except (TypeError, ValueError, AttributeError, IndexError, SystemError):
-            return None
-        return code
-
-
-def _built(constant: Any) -> Any:
-    return constant.build() if isinstance(constant, _Code) else constant
 
 
 class Scan:
@@ -124,28 +101,45 @@ class Scan:
             scanner.load()
         self._references = frozenset(scanner.references)
         self._codes = tuple(scanner.codes)
+        self._packages = tuple(sorted(scanner.packages))
         self._live: tuple[CodeType, ...] = ()
         if not self._codes and not self._refers_to(fn):
             self._live = tuple(_codes_behind([fn]))
-        self.key = (self._references, self._codes, self._live)
+        self.key = (self._references, self._codes, self._packages, self._live)
 
     def requirements(self) -> Requirements:
         """The modules that the task refers to and imports."""
-        built = [code.build() for code in self._codes]
-        codes = [code for code in built if code is not None]
-        codes += [*self._live, *_codes_behind(_resolved(self._references))]
-        codes = followed(codes)
-        modules = {module for module, _ in self._references}
+        own = [code for each in self._codes if (code := _loaded(each)) is not None]
+        codes = [*own, *self._live, *_codes_behind(_resolved(self._references))]
+        modules = {*(module for module, _ in self._references), *self._relative(own)}
+        imports = imports_of(*followed(codes))
         return Requirements(
             frozenset(name for name in modules if name.partition(".")[0] not in _ALWAYS_THERE),
-            imports_of(*codes),
+            tuple(one for one in imports if one.top not in _MAINS),
         )
+
+    def _relative(self, codes: Iterable[CodeType]) -> Iterator[str]:
+        """What functions of a script import that is a package's module: ``python -m a.b``."""
+        for package in self._packages:
+            yield package
+            for one in imports_of(*codes):
+                if not one.top:
+                    whole = absolute(one.module, package)
+                    yield from (whole, *(f"{whole}.{name}" for name in one.names))
 
     def _refers_to(self, fn: Any) -> bool:
         try:
             return (fn.__module__, fn.__qualname__) in self._references
         except Exception:  # noqa: BLE001 - a callable may answer to attributes as it likes
             return False
+
+
+def _loaded(data: bytes) -> CodeType | None:
+    """A code object of the pickle; None where it is damaged."""
+    with suppress(EOFError, ValueError, TypeError):
+        code = marshal.loads(data)  # noqa: S302 - made by this very process
+        return code if isinstance(code, CodeType) else None
+    return None
 
 
 def _resolved(references: Iterable[tuple[str, str]]) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 value        the pickled result
 raise        a JSON line [name, text, traceback], which stands in for it; then, pickled, the
-             exception and its traceback
+             exception and its traceback; without what it was raised from where that cannot travel
 alien        the JSON alone: the exception cannot travel
 unpicklable  JSON [type, reason]: the result cannot
 """
@@ -39,13 +39,15 @@ def failed(pickling: "ModuleType", error: BaseException) -> "Tuple[str, bytes]":
     module, name = type(error).__module__, type(error).__qualname__
     name = name if module == "builtins" else "%s.%s" % (module, name)
     stand_in = json.dumps([name, safe_str(error), text]).encode()
-    try:
-        data = pickling.dumps((error, text), home=False)
-        if "__main__" not in type(error).__module__:
-            pickling.loads(data)  # many an exception pickles well and cannot be loaded
-        return "raise", stand_in + b"\n" + data
-    except BaseException:
-        return "alien", stand_in
+    for _ in range(2):
+        try:
+            data = pickling.dumps((error, text), home=False)
+            if "__main__" not in type(error).__module__:
+                pickling.loads(data)  # many an exception pickles well and cannot be loaded
+            return "raise", stand_in + b"\n" + data
+        except BaseException:
+            error.__cause__ = error.__context__ = None
+    return "alien", stand_in
 
 
 def describe(error: BaseException) -> str:

@@ -68,6 +68,7 @@ class Worker:
         self.pid = os.getpid()
         self.baseline = 0
         self.home: "Optional[Surroundings]" = None
+        self.main = pickling.Main()  # what tasks find as the caller's
 
     def configure(self, meta: "Dict[str, Any]", initializer: bytes) -> None:
         """Take umask, CPUs and paths, then run the initializer."""
@@ -79,16 +80,21 @@ class Worker:
         if initializer:
             try:
                 fn, args = self.pickling.loads(initializer)
+                main = sys.modules["__main__"]
+                before = dict(vars(main))
                 fn(*args)
+                main.keep(before)
             except BaseException as error:
                 answer = {"error": describe(error)}
         self.home = Surroundings()
+        self.main = sys.modules["__main__"]
         self.baseline = resident()
         self.pipe.write(frames.READY, answer)
 
     def task(self, meta: "Dict[str, Any]", payload: bytes) -> None:
         """Run one task and report it."""
         began = time.monotonic()
+        self.pickling.Main(self.main)  # what one task names in it is no other's
         kind, result = run(self.pickling, payload)
         seconds = time.monotonic() - began
         if os.getpid() != self.pid:
@@ -156,7 +162,6 @@ def main(arguments: "Sequence[str]") -> int:
         os.set_inheritable(fd, False)
     prepare()
     output = Output(arguments[2], arguments[3])
-    sys.modules["__main__"] = types.ModuleType("__main__")
     sys.argv = [""]
     if not getattr(sys.flags, "safe_path", False):
         sys.path.append(os.getcwd())  # last: it shadows nothing

@@ -6,12 +6,12 @@ import io
 import textwrap
 import zipfile
 
-import dill
+from fcx.protocol import pickling
 
 
-def dump(fn, *args, protocol=None):
+def dump(fn, *args):
     """Pickle a call as the executor does."""
-    return dill.dumps((fn, args, {}), recurse=True, protocol=protocol)
+    return pickling.dumps((fn, args, {}))
 
 
 def by_value(source: str, name: str = "f"):

@@ -292,19 +292,71 @@ class TestExceptions:
         assert "in fail" in error.remote_traceback
         assert isinstance(error.__cause__, RemoteTraceback)
 
+    def test_one_whose_init_takes_more_than_it_keeps(self, ex):
+        """Many libraries have these: it is not called again."""
+
+        def fail():
+            class Picky(Exception):
+                def __init__(self, a, b):
+                    super().__init__(a)
+                    self.b = b
+
+            raise Picky(1, 2)
+
+        error = failure(ex, fail)
+        assert type(error).__name__ == "Picky"
+        assert (error.args, error.b) == ((1,), 2)
+
     def test_one_that_pickles_but_does_not_load_has_a_stand_in(self, ex):
-        """An __init__ with more parameters than args: many libraries have these."""
+        """It says itself how it is made, and is wrong."""
 
         def fail():
             class Picky(Exception):
                 def __init__(self, a, b):
                     super().__init__(a)
 
+                def __reduce__(self):
+                    return type(self), self.args
+
             raise Picky(1, 2)
 
         error = failure(ex, fail)
         assert isinstance(error, errors.RemoteError)
         assert "Picky" in error.type_name
+
+    def test_what_it_was_raised_from_comes_along(self, ex):
+        """Its cause, and what was handled meanwhile; the remote traceback stands at their end."""
+
+        def fail():
+            try:
+                {}["key"]
+            except KeyError as missing:
+                raise ValueError("cause") from missing
+
+        def clumsy():
+            try:
+                {}["key"]
+            except KeyError:
+                raise LookupError("context")
+
+        error = failure(ex, fail)
+        assert repr(error.__cause__) == "KeyError('key')"
+        assert isinstance(error.__cause__.__cause__, RemoteTraceback)
+        error = failure(ex, clumsy)
+        assert repr(error.__context__) == "KeyError('key')"
+        assert isinstance(error.__cause__, RemoteTraceback)
+
+    def test_a_skipped_test(self, ex):
+        """pytest's outcomes say that they are of another module than they are."""
+
+        def skip():
+            import pytest
+
+            pytest.skip("no licence")
+
+        error = failure(ex, skip)
+        assert type(error) is pytest.skip.Exception
+        assert error.msg == "no licence"
 
     def test_one_whose_str_raises(self, ex):
         """Even an exception without a text has a traceback."""

@@ -15,7 +15,6 @@ from fcx.executor.completion import Completion, Delivery
 from fcx.executor.core.events import TaskInfo, Trouble
 from fcx.executor.future import FirecrestFuture
 from fcx.executor.mailbox import Mailbox, NewTask
-from fcx.protocol import pickling
 
 # Python warns of what is tried here: that a process with threads is forked.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
@@ -111,16 +110,3 @@ def test_a_callback_that_forks_is_the_last_in_the_child():
     completion.close()
     _, status = within(WAIT, os.waitpid, pids[0], 0)
     assert os.waitstatus_to_exitcode(status) == 0
-
-
-def test_pickling_under_way_in_another_thread(held):
-    """Of functions that call each other, which only one thread at a time can do."""
-    held(pickling.Cycles())
-
-    def even(n):
-        return n == 0 or odd(n - 1)
-
-    def odd(n):
-        return n != 0 and even(n - 1)
-
-    in_child(lambda: pickling.dumps((even, (4,), {})))

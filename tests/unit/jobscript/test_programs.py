@@ -61,7 +61,45 @@ def meaning(text):
             node.returns = None
         if isinstance(node, ast.arg):
             node.annotation = None
-    return ast.dump(tree)
+    return tree
+
+
+def named(tree):
+    """(part of the file, node, field, name) of what may have a shorter name, in the order of nodes."""
+    for part in ast.walk(tree):
+        if isinstance(part, (ast.Module, ast.ClassDef)):
+            for number, each in enumerate(part.body):
+                if not isinstance(each, ast.ClassDef):
+                    for node in ast.walk(each):
+                        yield from ((id(part), number, node, *found) for found in identifier(node))
+                else:
+                    yield (id(part), number, each, "name", each.name)
+
+
+def identifier(node):
+    for kind, field in (
+        (ast.Name, "id"), (ast.arg, "arg"), (ast.Attribute, "attr"), (ast.FunctionDef, "name"),
+    ):  # fmt: skip
+        if isinstance(node, kind):
+            yield field, getattr(node, field)
+
+
+def with_names_of(full, travelling):
+    """The second, with the first's names where they are one for one, and no other's."""
+    private, taken = {}, {name for *_, name in named(full)}
+    functions = {}
+    for before, after in zip(named(full), named(travelling), strict=True):
+        old, new = before[-1], after[-1]
+        hidden = old.startswith("_") and new.startswith("_")
+        within = isinstance(after[2], (ast.Name, ast.arg)) and not hidden
+        assert hidden or within or old == new
+        known = functions.setdefault(before[:2], {}) if within else private
+        assert known.setdefault(old, new) == new
+        setattr(after[2], after[3], old)
+    for known in (private, *functions.values()):
+        assert len(set(known.values())) == len(known), "two names have become one"
+    assert not taken & {new for old, new in private.items() if old != new}
+    return travelling
 
 
 def test_are_small_as_they_stand_in_a_script():
@@ -107,7 +145,8 @@ def test_have_one_package_and_a_beginning():
 def test_say_the_same_as_their_sources(name):
     """Line by line, without what only people and type checkers read."""
     full, travelling = programs._sources()[name], sources()[name]
-    assert meaning(travelling) == meaning(full)
+    told = meaning(full)
+    assert ast.dump(with_names_of(told, meaning(travelling))) == ast.dump(told)
     assert travelling.count("\n") == full.count("\n")
     assert travelling.isascii()
     assert '"""' not in travelling

@@ -24,6 +24,16 @@ class Picky(Exception):
         super().__init__(a)
 
 
+class Stubborn(Exception):
+    """Says how it is made, and is wrong."""
+
+    def __init__(self, one):
+        super().__init__(one)
+
+    def __reduce__(self):
+        return Stubborn, (1, 2, 3), None, 4
+
+
 class TestRun:
     """One call's outcome, whatever it does."""
 
@@ -45,15 +55,43 @@ class TestRun:
         assert type(error) is ZeroDivisionError
         assert "ZeroDivisionError" in text
 
+    def test_one_whose_init_wants_other_arguments(self):
+        """It is not called again: type, arguments and attributes are what they were."""
+
+        def fail():
+            error = Picky(1, 2)
+            error.more = 3
+            raise error
+
+        kind, data = self.outcome(fail)
+        assert kind == "raise"
+        error, _ = pickling.loads(data.partition(b"\n")[2])
+        assert type(error) is Picky
+        assert (error.args, error.more) == ((1,), 3)
+
     def test_one_that_would_not_load_is_only_stood_in_for(self):
         """Tried on the spot."""
 
         def fail():
-            raise Picky(1, 2)
+            raise Stubborn(1)
 
         kind, data = self.outcome(fail)
         assert kind == "alien"
-        assert json.loads(data)[0].endswith("Picky")
+        assert json.loads(data)[0].endswith("Stubborn")
+
+    def test_one_whose_cause_cannot_travel_comes_without(self):
+        """Rather than not at all."""
+
+        def fail():
+            raise ValueError("x") from KeyError(memoryview(b""))
+
+        kind, data = self.outcome(fail)
+        assert kind == "raise"
+        told, _, pickled = data.partition(b"\n")
+        error, text = pickling.loads(pickled)
+        assert type(error) is ValueError
+        assert error.__cause__ is None
+        assert "KeyError" in text
 
     def test_a_value_that_cannot_be_pickled(self):
         """Its type and the reason."""

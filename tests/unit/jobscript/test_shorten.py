@@ -1,0 +1,68 @@
+"""Short names: what a source does stays the same."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from fcx.jobscript.shorten import shorten
+
+SOURCE = textwrap.dedent(
+    """
+    import os
+    TOTAL = 3
+    class Tool:
+        first = 1
+        def __init__(self, number, by_name=0):
+            self.number, self._hidden = number, by_name
+        def _grow(self, step):
+            for index in range(step):
+                self._hidden += index
+            return [self._hidden for index in range(TOTAL)]
+        def told(self, kind, **fields):
+            return kind, fields
+    def outer(value):
+        def inner(_more):
+            return value + _more + len(os.sep)
+        try:
+            raise ValueError(value)
+        except ValueError as error:
+            return inner(1), str(error), Tool(value, by_name=2)._grow(2), (lambda value: -value)(5)
+    def changes(step):
+        global TOTAL
+        TOTAL = step
+        class Local:
+            step = 7
+            def get(self):
+                return self.step
+        return Local().get()
+    RESULT = outer(4), Tool(1).told("x", a=1, b=2, self_=3), changes(5), TOTAL
+    """
+)
+
+
+def test_what_it_does_stays():
+    """Names of arguments that are given, of classes, of globals, of handlers; lines."""
+    (short,) = shorten([SOURCE])
+    results = []
+    for text in (SOURCE, short):
+        space = {}
+        exec(compile(text, "x", "exec"), space)
+        results.append(space["RESULT"])
+    assert results[0] == results[1]
+    assert short.count("\n") == SOURCE.count("\n")
+    for gone in ("number,by", "index", "value", "_hidden", "_grow", "_more"):
+        assert gone not in short
+    assert "by_name" in short
+
+
+@pytest.mark.parametrize("line", ["def f(_x, _long):\n return _x, _long", "class _Own:\n _at = 1"])
+def test_sources_agree_on_names(line):
+    """What one calls by a name with an underscore has that name in the other."""
+    other = "def g(it):\n it._grow = it._grow or it._at"
+    one, two = shorten([f"{line}\nclass A:\n def _grow(self): pass", other])
+    name = one.rpartition("def ")[2].partition("(")[0]
+    assert name != "_grow"
+    assert f".{name}=" in two.replace(" ", "")
+    assert "._at" in two
