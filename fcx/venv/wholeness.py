@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ..protocol.probe import header, normalised
 
 _SIZE = re.compile("[0-9]{1,18}")
+_MODULES = (".py", ".so")
 _LISTING = frozenset({"pip", "uv"})  # tools that write RECORD last
 
 
@@ -74,14 +75,14 @@ def _read(info: Path) -> Iterator[_Installed]:
 def _listed(info: Path, *, sized: bool) -> Iterator[_Listed]:
     """What RECORD lists but for bytecode, which comes and goes, and for metadata.
 
-    Sizes count where the tool noted them as it wrote the files, and not for scripts, in which
-    interpreters are put.
+    Sizes count of modules, where the tool noted them as it wrote the files. Not of scripts, in
+    which interpreters are put, nor of data: a site adds its CA to certifi's file, say.
     """
     with suppress(csv.Error):
         for row in csv.reader(_text(info / "RECORD").splitlines()):
             if not row or not row[0] or row[0].endswith(".pyc") or ".dist-info/" in row[0]:
                 continue
-            counts = sized and len(row) > 2 and _SIZE.fullmatch(row[2]) and not row[0].startswith("..")
+            counts = sized and row[0].endswith(_MODULES) and _SIZE.fullmatch("".join(row[2:3]))
             yield _Listed(info.parent / row[0], int(row[2]) if counts else None)
 
 

@@ -50,6 +50,7 @@ def test_files_that_are_gone_or_of_another_length_are_told(tmp_path: Path):
     [
         ('"one/a, b.py",sha256=x,99', "conda"),  # it puts the environment's path into files
         ('"one/a, b.py",,', "pip"),
+        ('"one/a, b.py"', "pip"),
         ('"one/a, b.py",,-1', "pip"),
         (f'"one/a, b.py",,{"9" * 5000}', "pip"),
         ("", "pip"),
@@ -69,6 +70,14 @@ def test_a_script_counts_by_being_there(tmp_path: Path):
     assert damaged(tmp_path, "3.11") == {"one": "1.0"}
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/one").write_text("#!/long/path/of/python\n")
+    assert damaged(tmp_path, "3.11") == {}
+
+
+def test_data_may_be_of_any_length(tmp_path: Path):
+    """A site adds its own CA to what certifi brings; a repair would take it out again."""
+    put(tmp_path, "one", "1.0", "one/cacert.pem,sha256=x,9\n")
+    assert damaged(tmp_path, "3.11") == {"one": "1.0"}
+    (tmp_path / SITE / "one/cacert.pem").write_text("longer than it was")
     assert damaged(tmp_path, "3.11") == {}
 
 
