@@ -140,7 +140,8 @@ class Staffing:
         """Once the work is short, pilots that wait are cancelled."""
         live = core.fleet.live()
         running = sum(pilot.phase == "up" for pilot in live)
-        waiting = [p for p in live if p.phase == "queued" and not p.reserved]
+        # One that was found running when it was asked for is left alone; its log may show it later.
+        waiting = [p for p in live if p.phase == "queued" and not p.reserved and p.held <= now]
         short = self._ran and running and self._left(core, running) < SHORT_WORK / 2
         stuck = now - core.tasks.pace.progress > SHORT_WORK  # then it does not count as short
         if stuck or not (short and waiting and core.tasks.unfinished):
