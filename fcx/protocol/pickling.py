@@ -58,7 +58,7 @@ SAFE = PLAIN | {types.FunctionType, property, classmethod, staticmethod}
 ENUM_EARLY = ("__init__", "_missing_", "_generate_next_value_", "__doc__")
 
 
-class Usual(enum.Flag):
+class _Usual(enum.Flag):
     """Shows what EnumMeta puts into a namespace."""
 
     ONE = 1
@@ -161,10 +161,8 @@ def set_cell(cell, content):
     (cell.cell_contents,) = content
 
 
-class Quiet:
+class _Quiet:
     """A first base that keeps a class's creation from its other bases."""
-
-    __slots__ = ()
 
     def __init_subclass__(cls, **_keywords):
         """Do nothing."""
@@ -174,21 +172,20 @@ def make_class(meta, name, bases, _begin, space, ident, _end):
     """A class, or the one that is known as this, brought up to date."""
     made = KNOWN.get(ident)
     if made is None:
-        made = new_class(meta, name, bases, space)
+        made = _new_class(meta, name, bases, space)
         KNOWN.add(made, ident)
-    else:
-        set_class(made, (space, ()))
+    set_class(made, (space, ()))
     return made
 
 
-def new_class(meta, name, bases, space):
+def _new_class(meta, name, bases, space):
     """A class, even if its metaclass or its bases want to be told more of it."""
     try:
         whole = meta.__prepare__(name, bases)
         whole.update(space)
         return meta(name, bases, whole)
     except Exception:
-        made = type.__new__(meta, name, (Quiet,) + bases, dict(space))
+        made = type.__new__(meta, name, (_Quiet,) + bases, dict(space))
         made.__bases__ = bases
         return made
 
@@ -210,7 +207,7 @@ def set_class(cls, state):
     attributes, later = state
     if not KNOWN.name(cls).startswith(KNOWN.here()):
         for key, value in attributes.items():
-            if key not in ("__slots__", "__qualname__"):
+            if key not in ("__slots__", "__qualname__") and vars(cls).get(key) is not value:
                 type.__setattr__(cls, key, value)
     for setter, made, rest in later:
         setter(made, rest)
@@ -250,14 +247,14 @@ def set_alias(_alias, state):
     value.append(item)
 
 
-def made_by_c(cls):
+def _made_by_c(cls):
     """The nearest of a class's bases that C defines."""
     return next(base for base in cls.__mro__ if not base.__flags__ & MADE_BY_C)
 
 
 def make_error(cls, args):
     """An exception, without a call of its ``__init__``, which may want other arguments."""
-    base = made_by_c(cls)
+    base = _made_by_c(cls)
     error = base.__new__(cls, *args)
     base.__init__(error, *args)
     return error
@@ -273,11 +270,8 @@ def set_error(error, state):
 
 def from_main(qualname):
     """The object that the caller's ``__main__`` has under this name."""
-    found = sys.modules["__main__"]
-    try:
-        for part in qualname.split("."):
-            found = getattr(found, part)
-    except AttributeError:
+    found = _look_up(sys.modules["__main__"], qualname)
+    if found is None:
         raise AttributeError("__main__ has no %r, which the result refers to" % qualname)
     return found
 
@@ -315,7 +309,7 @@ NAMES_GLOBAL = frozenset(
 SHIFTED = dis.opmap["LOAD_GLOBAL"] if sys.version_info >= (3, 11) else -1
 
 
-class Mentions(dict):
+class _Mentions(dict):
     """Code -> (the globals that it and code in it name, all names in it); each looked at once."""
 
     def __missing__(self, code):
@@ -337,27 +331,30 @@ class Mentions(dict):
         return self[code]
 
 
-MENTIONS = Mentions()
+MENTIONS = _Mentions()
 
 
 # -- what is in a pickle --------------------------------------------------------------------
 
 
-def found_in(name, qualname):
+def _found_in(name, qualname):
     """What a module that can be imported has under a name."""
     found = sys.modules.get(name)
-    if found is None or not is_importable(name, found):
-        return None
+    return _look_up(found, qualname) if _is_importable(name, found) else None
+
+
+def _look_up(found, qualname):
+    """What is at the end of a dotted name, or None."""
     for part in qualname.split("."):
         found = getattr(found, part, None)
     return found
 
 
-def is_importable(name, module):
+def _is_importable(name, module):
     """Whether it is what an import gives: not one that was made by hand."""
-    top = sys.modules.get(name.partition(".")[0])
+    top = sys.modules.get(str(name).partition(".")[0])
     by_hand = getattr(top, "__spec__", None) is None and getattr(top, "__file__", None) is None
-    return sys.modules.get(name) is module and not by_hand
+    return top is not None and sys.modules.get(name) is module and not by_hand
 
 
 def submodules(package, names):
@@ -370,7 +367,7 @@ def submodules(package, names):
     ]
 
 
-def attributes_of(fn):
+def _attributes_of(fn):
     """Those of a function that are not what its code makes them."""
     code, found = fn.__code__, {}
     usual = {
@@ -389,7 +386,7 @@ def attributes_of(fn):
     return found
 
 
-def attributes_of_enum(cls):
+def _attributes_of_enum(cls):
     """What an Enum's creation needs, its members, and the rest."""
     own = vars(cls)
     early = {key: own[key] for key in ENUM_EARLY if own.get(key) is not None}
@@ -401,17 +398,17 @@ def attributes_of_enum(cls):
     rest = {
         key: value
         for key, value in own.items()
-        if key not in early and key not in cls.__members__ and not is_usual(key, value)
+        if key not in early and key not in cls.__members__ and not _is_usual(key, value)
     }
     return early, members, rest
 
 
-def is_usual(key, value):
+def _is_usual(key, value):
     """Whether an Enum has it of itself."""
-    return key in OWN or (key in vars(Usual) and getattr(value, "__module__", "enum") == "enum")
+    return key in OWN or (key in vars(_Usual) and getattr(value, "__module__", "enum") == "enum")
 
 
-class Space:
+class _Space:
     """Stands for the globals of functions: one object on this end, and so one on the other.
 
     ``whole``: they are there, or come along, all of them.
@@ -421,18 +418,18 @@ class Space:
         self.made, self.whole = made, whole
 
 
-class Begin:
+class _Begin:
     """Stands before the namespace of a class: functions in it are told of by name at first."""
 
     def __init__(self, later):
         self.later = later
 
 
-class End:
+class _End:
     """Stands after it."""
 
 
-class Captured(dill.Pickler):
+class _Captured(dill.Pickler):
     """Finds out what dill would write of one object."""
 
     made = NotImplemented
@@ -480,22 +477,23 @@ class Pickler(pickle.Pickler):
         """How to get at it by name; None where it has none on the other end."""
         name = getattr(obj, "__qualname__", obj.__name__)
         module = getattr(obj, "__module__", None)
-        if LOCAL in name:
-            return None
         if module in MAINS:
-            return None if self._home else (from_main, (name,))
-        if found_in(module, name) is obj:
+            there = not self._home and _look_up(sys.modules["__main__"], name) is obj
+            return (from_main, (name,)) if there else None
+        if LOCAL not in name and _found_in(module, name) is obj:
             return NotImplemented
-        return self._misnamed(obj, name) if isinstance(obj, type) else None
+        return self._misnamed(obj, module, name) if isinstance(obj, type) else None
 
-    def _misnamed(self, cls, name):
-        """Of a class that is not where it says."""
+    def _misnamed(self, cls, home, name):
+        """Of a class that is not where it says; one of a function may have a name in its module."""
         if not cls.__flags__ & MADE_BY_C:
             return (_load_type, (_typemap[cls],)) if cls in _typemap else NotImplemented
         for other, module in list(sys.modules.items()):
-            if getattr(module, "__dict__", {}).get(name) is cls:
-                if other == module.__name__ not in MAINS and is_importable(other, module):
-                    return getattr, (module, name)
+            own = getattr(module, "__dict__", {})
+            names = list(own) if other == home else (name,)
+            found = [each for each in names if own.get(each) is cls]
+            if found and other == module.__name__ not in MAINS and _is_importable(other, module):
+                return getattr, (module, found[0])
         return None
 
     def _odd(self, obj, kind):
@@ -511,17 +509,17 @@ class Pickler(pickle.Pickler):
         return self._captured(obj, kind)
 
     def _captured(self, obj, kind):
-        captured = Captured(io.BytesIO(), recurse=True)
+        captured = _Captured(io.BytesIO(), recurse=True)
         dill.Pickler.dispatch[kind](captured, obj)
         return captured.made
 
     def _module(self, module):
         name = module.__name__
-        if name == "__main__" or is_importable(name, module):
+        if name == "__main__" or _is_importable(name, module):
             self.modules[name] = below = submodules(name, self._names)
             return import_module, (name, below)
         found = {key: value for key, value in vars(module).items() if key not in UNTOLD}
-        self._spaces[id(vars(module))] = Space((vars, (module,)))
+        self._spaces[id(vars(module))] = _Space((vars, (module,)))
         return make_module, (name,), found, None, None, set_module
 
     # -- code -------------------------------------------------------------------------------
@@ -558,7 +556,7 @@ class Pickler(pickle.Pickler):
             found = {name: own[name] for name in sorted(names - UNTOLD) if name in own}
         made = fn.__code__, space, fn.__name__, fn.__closure__
         return self._with_state(
-            fn, make_function, made, (found, vars(fn), attributes_of(fn)), set_function
+            fn, make_function, made, (found, vars(fn), _attributes_of(fn)), set_function
         )
 
     def _space(self, own):
@@ -566,10 +564,10 @@ class Pickler(pickle.Pickler):
         if id(own) not in self._spaces:
             name = own.get("__name__")
             module = sys.modules.get(name)
-            space = Space((make_space, (name, own.get("__package__"))), whole=False)
+            space = _Space((make_space, (name, own.get("__package__"))), whole=False)
             if module is not None and name not in MAINS and vars(module) is own:
-                if is_importable(name, module) and not self._own(name):
-                    space = Space((vars, (module,)))
+                if _is_importable(name, module) and not self._own(name):
+                    space = _Space((vars, (module,)))
             self._spaces[id(own)] = space
         return self._spaces[id(own)]
 
@@ -591,8 +589,8 @@ class Pickler(pickle.Pickler):
         self._later.append(None)
         made = type(cls), cls.__name__, cls.__bases__
         if isinstance(cls, enum.EnumMeta) and cls.__members__:
-            early, members, rest = attributes_of_enum(cls)
-            made += early, KNOWN.name(cls), members, End()
+            early, members, rest = _attributes_of_enum(cls)
+            made += early, KNOWN.name(cls), members, _End()
             return make_enum, made, (rest, []), None, None, set_class
         later, rest = [], {}
         early = {
@@ -606,11 +604,14 @@ class Pickler(pickle.Pickler):
             }
             early = {k: v for k, v in early.items() if k not in rest}
         early["__qualname__"] = cls.__qualname__
+        if self._home and vars(sys.modules["__main__"]).get(cls.__name__) is cls:
+            space = self._space(vars(sys.modules["__main__"]))
+            later.append((set_space, space, {cls.__name__: cls}))
         if "_abc_impl" in vars(cls):
             rest["__abstractmethods__"] = cls.__abstractmethods__
             registered = [ref() for ref in _abc._get_dump(cls)[0]]  # noqa: SLF001 - no other way
             later += [(abc.ABCMeta.register, cls, each) for each in registered if each]
-        made += Begin(later), early, KNOWN.name(cls), End()
+        made += _Begin(later), early, KNOWN.name(cls), _End()
         return make_class, made, (rest, later), None, None, set_class
 
     def _begin(self, begin):
@@ -643,7 +644,7 @@ class Pickler(pickle.Pickler):
 
     def _error(self, error):
         """Without its ``__init__``, unless its class says how; and why it was raised."""
-        kind, base = type(error), made_by_c(type(error))
+        kind, base = type(error), _made_by_c(type(error))
         made = error.__reduce_ex__(PROTOCOL)
         if isinstance(made, str):
             return NotImplemented
@@ -659,9 +660,9 @@ class Pickler(pickle.Pickler):
             types.CodeType: _code,
             types.CellType: _cell,
             types.MethodType: _method,
-            Space: lambda _self, space: space.made,
-            Begin: _begin,
-            End: _end,
+            _Space: lambda _self, space: space.made,
+            _Begin: _begin,
+            _End: _end,
         }
     )
 

@@ -272,7 +272,7 @@ class TestExceptions:
             except KeyError as error:
                 raise RuntimeError("second") from error
 
-        told = str(failure(ex, fail).__cause__)
+        told = str(failure(ex, fail).__cause__.__cause__)  # after the cause that it has at home
         assert "KeyError: 'missing'" in told
         assert "RuntimeError: second" in told
 

@@ -1,0 +1,1 @@
+"""What people write, tried as call, argument and result between two processes."""
