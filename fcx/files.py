@@ -6,9 +6,10 @@ which is the user's, and ``edf/img-generated.toml``, which is fcx's own.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from .errors import StateError, UsageError
 CONFIG_NAME = "fcx.toml"
 EDF_FOLDER = "edf"
 """Folder of a project that holds its EDFs and the manifests of their images."""
+
+HEAD = 2 * 64 + 2
+"""Bytes before what is kept: the key and a digest, both SHA-256 in hex."""
 
 _MANIFEST = ".manifest.json"
 _GENERATED = "-generated"
@@ -38,6 +42,37 @@ def state_folder() -> Path:
             "not set. Set it, or name a folder with FCX_STATE_DIR."
         )
     return folder
+
+
+def kept(name: str, key: str, make: Callable[[], bytes]) -> bytes:
+    """What ``make`` gives, which depends on ``key`` alone, from the state folder if it is there.
+
+    Whatever stands in the way costs no more than the time to make it. A file that others may write,
+    or that is damaged, is made anew.
+    """
+    try:
+        path = state_folder() / name
+    except StateError:
+        return make()
+    data = _own(path)
+    head = f"{key} {hashlib.sha256(data[HEAD:]).hexdigest()}\n".encode()
+    if len(head) == HEAD and data.startswith(head):
+        return data[HEAD:]
+    made = make()
+    head = f"{key} {hashlib.sha256(made).hexdigest()}\n".encode()
+    with suppress(OSError, UsageError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(path, head + made, mode=0o600)
+    return made
+
+
+def _own(path: Path) -> bytes:
+    """The content of a file that is ours alone; nothing of any other."""
+    with suppress(OSError), path.open("rb") as file:
+        found = os.fstat(file.fileno())
+        if found.st_uid == os.geteuid() and not found.st_mode & 0o022:
+            return file.read()
+    return b""
 
 
 def project_root(start: Path | None = None) -> Path:

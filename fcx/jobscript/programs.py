@@ -9,14 +9,18 @@ compressed as a whole.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import re
+import sys
 import zipfile
 import zlib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
+from ..files import kept
 from .shorten import shorten
 
 MAIN = "remote/start.py"
@@ -30,6 +34,7 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("__main__", "pool", "queue", "supplies", "turn", "folders", "surroundings", "worker"),
     *("place", "outcome", "probe", "pickling"),
 )
+KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
@@ -51,9 +56,13 @@ _TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
 @cache
 def archive() -> bytes:
     """The zip, as it lies on the cluster: Python imports from it as it is."""
+    return gzip.decompress(packed())
+
+
+def _zip(found: Mapping[str, str]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target:
-        sources = sorted(_sources().items(), key=_rank)
+        sources = sorted(found.items(), key=_rank)
         short = shorten(bare(text) for _, text in sources)
         for (name, _), text in zip(sources, short, strict=True):
             entry = zipfile.ZipInfo(name, NEVER)
@@ -104,9 +113,16 @@ def _undocumented(found: re.Match[str]) -> str:
 
 @cache
 def packed() -> bytes:
-    """The zip as it travels: ``gzip -dc`` gives it back."""
+    """The zip as it travels: ``gzip -dc`` gives it back. Kept, as it takes a while."""
+    found, room = _sources(), resources.files(__package__ or "")
+    makers = [room.joinpath(name).read_text("utf-8") for name in ("programs.py", "shorten.py")]
+    key = repr((sorted(found.items()), makers, sys.version_info[:2]))
+    return kept(KEPT, hashlib.sha256(key.encode()).hexdigest(), lambda: _compressed(_zip(found)))
+
+
+def _compressed(data: bytes) -> bytes:
     best = zlib.compressobj(9, zlib.DEFLATED, GZIP, 9)
-    return best.compress(archive()) + best.flush()
+    return best.compress(data) + best.flush()
 
 
 @cache

@@ -12,6 +12,7 @@ from fcx.errors import UsageError
 from fcx.files import (
     edf_path,
     generated_edf,
+    kept,
     manifest_of_edf,
     manifest_path,
     plain_name,
@@ -129,3 +130,55 @@ def test_what_cannot_be_written_is_told_with_its_path(tmp_path: Path):
         with pytest.raises(UsageError, match=f"{path} cannot be written: .*rights"):
             write_whole(path, "x")
     assert not list(tmp_path.glob(".*"))
+
+
+class TestKept:
+    """What takes a while to make is made once on a machine."""
+
+    KEY, OTHER = "1" * 64, "2" * 64
+
+    @pytest.fixture
+    def path(self, tmp_path, monkeypatch):
+        """The file."""
+        monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path / "state"))
+        return tmp_path / "state" / "made"
+
+    def made(self, key, content=b"content\n\0"):
+        """What comes, and whether it had to be made."""
+        calls = []
+        found = kept("made", key, lambda: calls.append(1) or content)
+        assert found == content
+        return bool(calls)
+
+    def test_once_for_a_key(self, path):
+        """Of another key it is another thing, which takes its place."""
+        assert [self.made(key) for key in (self.KEY, self.KEY, self.OTHER, self.KEY)] == [
+            True,
+            False,
+            True,
+            True,
+        ]
+        assert path.stat().st_mode & 0o077 == 0
+
+    @pytest.mark.parametrize(
+        "spoil",
+        [
+            lambda path: path.write_bytes(path.read_bytes()[:-1]),
+            lambda path: path.write_bytes(path.read_bytes() + b"more"),
+            lambda path: path.write_bytes(b""),
+            lambda path: path.chmod(0o666),
+            lambda path: path.unlink(),
+        ],
+    )
+    def test_what_is_damaged_or_open_to_others_is_made_anew(self, path, spoil):
+        """It is a program that will be run."""
+        self.made(self.KEY)
+        spoil(path)
+        assert self.made(self.KEY)
+        assert not self.made(self.KEY)
+
+    def test_where_nothing_can_be_kept(self, path):
+        """It is made each time."""
+        path.parent.write_text("no folder")
+        assert self.made(self.KEY)
+        assert self.made(self.KEY)
