@@ -16,6 +16,8 @@ def exists(judge: Judge, module: str, versions: Mapping[str, str]) -> bool:
     nothing where folders list modules: those may be gone.
     """
     modules, top = judge.remote.modules, module.partition(".")[0]
+    if isinstance(judge.remote, Snapshot) and judge.remote.lost(top):
+        return False
     gone = judge.remote.absent if isinstance(judge.remote, Snapshot) else ()
     has = any(name in judge.remote.distributions and name not in gone for name in versions)
     if modules is None:

@@ -185,7 +185,7 @@ class Snapshot(Struct, frozen=True):
     modules: Modules | None = None  # None: not known (an older fcx)
     content: Content | None = None  # None: not asked for
     editable: tuple[str, ...] = ()  # projects that are installed as they stand: paths of URLs
-    absent: tuple[str, ...] = ()  # distributions whose folder, or module, is there no longer
+    absent: tuple[str, ...] = ()  # of those, distributions whose folder is there no longer
     unlisted: tuple[str, ...] = ()  # distributions that no tool can take out: no list of files
     origins: Mapping[str, str] = {}  # PEP 610's records of distributions that come from no index
     odd: Mapping[str, str] = {}  # releases as agents have told them, where a version is not all
@@ -199,6 +199,10 @@ class Snapshot(Struct, frozen=True):
         """What agents must find of a distribution; None: nothing."""
         return self.odd.get(name) or self.distributions.get(name)
 
+    def lost(self, top: str) -> bool:
+        """Whether a module is gone under the metadata of its distribution, as agents have told."""
+        return any(one.endswith(f" but {top} of {NOWHERE}") for one in self.odd.values())
+
     def with_releases(
         self, found: Mapping[str, str | None], client: Snapshot | None = None
     ) -> Snapshot:
@@ -209,7 +213,6 @@ class Snapshot(Struct, frozen=True):
         told = {name: ODD.fullmatch(release or "") for name, release in found.items()}
         versions = {name: one["version"] if one else found[name] for name, one in told.items()}
         installed = {**self.distributions, **versions}
-        gone = [name for name, one in told.items() if one and one["place"] == NOWHERE]
         odd = {name: release for name, release in self.odd.items() if name not in found}
         odd.update((name, one[0]) for name, one in told.items() if one)
         mine = client.modules if client else None
@@ -218,7 +221,7 @@ class Snapshot(Struct, frozen=True):
             self,
             distributions={name: version for name, version in installed.items() if version},
             modules=modules,
-            absent=(*(name for name in self.absent if name not in found), *gone),
+            absent=tuple(name for name in self.absent if name not in found),
             odd=odd,
         )
 

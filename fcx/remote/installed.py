@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE = 60.0  # seconds for an interpreter to start
 TELL_PATH = "import json,sys;print();print(json.dumps(sys.path))"  # others may print, too
-TOP = re.compile(r"^(\w+)(?:/__init__)?(?:\.[^/,\n]*)?\.(?:py|so),", re.MULTILINE)
+ENDINGS = "|".join(map(re.escape, probe.machinery.all_suffixes()))
+TOP = re.compile(r"^(?!__)(\w+)(?:/__init__)?(?:%s)," % ENDINGS, re.MULTILINE)
 
 
 def stamp(path: str) -> "Optional[Tuple[int, int]]":

@@ -179,6 +179,14 @@ class TestWhatAVersionDoesNotTell:
         installed.look([{"alpha": ["1.0"], "shared": ["1.0"]}])
         assert installed.versions == {"alpha": "1.0", "shared": "1.0"}
 
+    def test_what_is_no_module_is_not_looked_for(self, installed, second):
+        """Libraries with a version, what was compiled for another Python, data, programs."""
+        record = next(second.glob("alpha-*.dist-info")) / "RECORD"
+        others = ("libx.1.2.so", "x.cpython-20-y.so", "data/x.py", "__editable__.py", "../bin/x")
+        record.write_text(record.read_text() + "".join(f"{other},,\n" for other in others))
+        installed.look([{"alpha": ["1.0"]}])
+        assert installed.versions == {"alpha": "1.0"}
+
     def test_the_same_version_installed_anew(self, installed, second):
         """What is in it may be another: a worker that has imported it is replaced."""
         installed.look([{"alpha": ["1.0"]}])
