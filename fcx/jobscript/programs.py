@@ -29,10 +29,10 @@ PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
 AT_HOME = ("packing.py", "layout.py", SELDOM)
 ALIKE = (  # what is alike lies together: compression looks back over 32 kB
-    *("mac", "slots", "timers", "bundle", "frames", "guard", "names", "parts", "record", "core"),
-    *("events", "inbox", "clock", "actions", "config", "log", "agent", "offers", "installed"),
-    *("__main__", "pool", "queue", "supplies", "turn", "folders", "surroundings", "worker"),
-    *("place", "outcome", "probe", "pickling"),
+    *("actions", "events", "timers", "slots", "queue", "core", "offers", "names", "record", "mac"),
+    *("bundle", "frames", "inbox", "clock", "guard", "log", "parts", "config", "agent", "folders"),
+    *("__main__", "supplies", "turn", "pool", "installed", "surroundings", "worker", "place"),
+    *("probe", "outcome", "pickling"),
 )
 KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
