@@ -100,6 +100,13 @@ class Fixes:
         place = "containers/requirements.txt" if self.buildable else "the remote environment"
         return f"{ours}; or add the distribution that has it, if there is one, to {place}"
 
+    def write(self, module: str) -> str:
+        """Have a module that was made in memory."""
+        return (
+            f"{module} was made in memory and has no file: import it at the top of {SCRIPT}, so "
+            "that it travels with the functions that name it, or write it to a file beside that"
+        )
+
     def system_package(self, module: str) -> str:
         """Complete a standard library that a distribution has split up, or that was built so."""
         wanted = f"the system package that has the module {module}, or a Python built with it"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..payload.places import is_made_by_hand
 from ..payload.requirements import GUARDED, INSTEAD, Import, Relied, Requirements
 from .caller import rule
 from .library import is_standard, lacking, part_of
@@ -141,7 +142,8 @@ def _missing(judge: Judge, need: _Need) -> Difference:
     fixes, remote = judge.fixes, judge.remote.distributions
     fix, found = fixes.add(name, version), ""
     if not need.versions:
-        fix = fixes.send(need.module.partition(".")[0])
+        top = need.module.partition(".")[0]
+        fix = fixes.write(top) if is_made_by_hand(top) else fixes.send(top)
     elif name in remote:
         fix, found = fixes.reinstall(name, version), f"{name} {remote[name]} without it"
     return judge.differ(

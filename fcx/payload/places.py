@@ -56,6 +56,13 @@ def own_places(top: str) -> list[str]:
     return [place for place in places_of(top) if not _is_installed(place)]
 
 
+def is_made_by_hand(top: str) -> bool:
+    """Whether a module of that name was made in memory, so that nothing can be sent of it."""
+    module = sys.modules.get(top)
+    known = (getattr(module, name, None) for name in ("__spec__", "__file__", "__path__"))
+    return module is not None and not any(known)
+
+
 def places_of(top: str) -> list[str]:
     """Where a top-level module is: one file, a package's folder, several of a namespace."""
     module = sys.modules.get(top)
@@ -124,7 +131,8 @@ def _files_at(top: str, place: str) -> Iterable[File]:
     if zipped:
         return _zip_members(*zipped, top)
     if not os.path.isdir(place):  # noqa: PTH112
-        return [File(Path(place).name, place)]
+        suffixes = Path(place).name.partition(".")[2]  # it may have been loaded under another name
+        return [File(f"{top}.{suffixes}", place)]
     files = walk(place, top)
     if f"{top}/__init__.py" in {file.name for file in files}:
         return files

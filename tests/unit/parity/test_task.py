@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import pytest
 from parity.facts import DISTRIBUTIONS, HERE, codes
 from parity.sides import laptop, manifest, snapshot
@@ -302,3 +305,12 @@ def test_what_was_absent_and_came_is_held_against_the_client(found, passes):
         place = place.with_releases({"tiny": found})
     verdict = before_queue(Relied({"tiny": (None,)}), place, "minor", caller=caller)
     assert verdict.passed is passes
+
+
+def test_a_module_that_was_made_in_memory(monkeypatch):
+    """No distribution has it, and nothing can be sent: the remedy says what can be done."""
+    monkeypatch.setitem(sys.modules, "by_hand", types.ModuleType("by_hand"))
+    call = Requirements(imports=(Import("by_hand"),), installed={"by_hand": {}})
+    fix = before_queue(call, snapshot(), "minor").refusals[0].fix
+    assert "by_hand was made in memory and has no file" in fix
+    assert "install" not in fix

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import weakref
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,111 @@ class TestPickling:
             """,
         )
         assert out == "same\n"
+
+    def test_an_initializers_globals_are_there_for_each_task(self, tmp_path):
+        """What one task sets is not there for the next; what the caller's script has does not replace them."""
+        script = """
+            import sys, textwrap, subprocess, pickle
+            sys.path.insert(0, sys.argv[1])
+            import pickling
+
+            model, count = None, 0
+
+            def prepare():
+                global model
+                model = {"used": 0}
+
+            def work():
+                global count, seen
+                model["used"] += 1
+                count += 1
+                import pickle
+                import __main__
+                fresh, seen = not hasattr(__main__, "seen"), True
+                return model["used"], count, fresh, pickle.loads(pickle.dumps(work)) is work
+
+            worker = '''
+            import sys, pickle
+            sys.path.insert(0, sys.argv[1])
+            sys.modules["_fcx_pickling"] = __import__("pickling")
+            import pickling
+            first, task = pickle.load(sys.stdin.buffer)
+            main = pickling.Main()
+            fn, args = pickling.loads(first)
+            before = dict(vars(main))
+            fn(*args)
+            main.keep(before)
+            for _ in range(2):
+                pickling.Main(main)
+                fn, args, kwargs = pickling.loads(task)
+                print(fn(*args, **kwargs))
+            '''
+            data = pickle.dumps((pickling.dumps((prepare, ())), pickling.dumps((work, (), {}))))
+            command = [sys.executable, "-c", textwrap.dedent(worker), sys.argv[1]]
+            subprocess.run(command, input=data, check=True)
+            """
+        assert there(tmp_path, script) == "(1, 1, True, True)\n(2, 1, True, True)\n"
+
+    def test_what_is_pickled_is_let_go(self):
+        """At once, not when Python next looks for what refers to itself: it may be large."""
+
+        class Large:
+            pass
+
+        large = Large()
+        gone = weakref.ref(large)
+        pickling.dumps((abs, large))
+        del large
+        assert gone() is None
+
+    def test_classes_are_themselves_again(self):
+        """In the process that they come from; another one's are brought up to date by what comes later."""
+
+        class Local:
+            at = 1
+
+        assert pickling.loads(pickling.dumps(Local)) is Local
+        code = (
+            "import sys, pickle; sys.path.insert(0, sys.argv[1])\n"
+            "sys.modules['_fcx_pickling'] = pickling = __import__('pickling')\n"
+            "first, second = (pickling.loads(each) for each in pickle.load(sys.stdin.buffer))\n"
+            "print(first is second, first.at)\n"
+            "sys.stdout.flush(); sys.stdout.buffer.write(pickling.dumps(first(), home=False))"
+        )
+        pickles = [pickling.dumps(Local)]
+        Local.at = 2
+        pickles.append(pickling.dumps(Local))
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(REMOTE)],
+            input=pickle.dumps(pickles),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
+        told, _, back = done.stdout.partition(b"\n")
+        assert told == b"True 2"
+        Local.at = 3
+        assert type(pickling.loads(back)) is Local
+        assert Local.at == 3
+
+    def test_as_deep_as_pickle_takes(self):
+        """No level of ours costs more than one of the standard library's."""
+
+        def depth(dumps):
+            nested, count = [], 0
+            while count < 20_000:
+                try:
+                    dumps(nested)
+                except RecursionError:
+                    break
+                nested, count = [[[[[nested]]]]], count + 5
+            return count
+
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(600)
+        try:
+            assert depth(pickling.dumps) >= depth(pickle.dumps) - 5
+        finally:
+            sys.setrecursionlimit(limit)
 
     def test_enums_of_modules_travel_by_name(self):
         """They are there on both sides."""
