@@ -29,7 +29,7 @@ import typing
 import weakref
 
 import dill
-from dill._dill import _load_type, _typemap
+from dill._dill import _create_array, _load_type, _typemap
 
 sys.modules.setdefault("_fcx_pickling", sys.modules[__name__])
 
@@ -446,14 +446,15 @@ class Pickler(pickle.Pickler):
     is given, all do that go out, and none that come back.
     """
 
-    def __init__(self, file, home, names, own, protocol=PROTOCOL):
+    def __init__(self, file, home, names, own, protocol=PROTOCOL, chains=True):
         pickle.Pickler.__init__(self, file, protocol)
-        self._home = home
+        self._home, self._chains = home, chains
         self._own = own or (lambda _name: home)
         self._names = names  # that code mentions
         self._spaces = {}  # id of globals -> what stands for them
         self._later = [None]  # where it is noted what is to come once a class is made
         self._begun = set()  # ids of classes
+        self.chained = False  # whether an exception has a cause, which may not be fit to travel
         self.modules = {}  # name -> submodules that travelled along
 
     def reducer_override(self, obj):
@@ -462,11 +463,11 @@ class Pickler(pickle.Pickler):
         way = self.ways.get(kind)
         if way is not None:
             return way(self, obj)
-        if isinstance(obj, type):
+        if issubclass(kind, type):  # not isinstance: a proxy says that it is what it stands for
             return self._class(obj)
-        if isinstance(obj, types.ModuleType):
+        if issubclass(kind, types.ModuleType):
             return self._module(obj)
-        if isinstance(obj, BaseException):
+        if issubclass(kind, BaseException):
             return self._error(obj)
         if kind.__name__ in VARIABLES and kind.__module__ in ("typing", "typing_extensions"):
             named = self._named(obj)
@@ -504,6 +505,10 @@ class Pickler(pickle.Pickler):
             for name, value in vars(sys.modules["dataclasses"]).items():
                 if value is obj:
                     return getattr, (sys.modules["dataclasses"], name)
+        numpy = sys.modules.get("numpy")
+        if numpy and getattr(obj, "__dict__", None) and issubclass(kind, numpy.ndarray):
+            if kind.__reduce__ is numpy.ndarray.__reduce__:  # which forgets what a subclass adds
+                return _create_array, obj.__reduce__() + (vars(obj),)
         if kind in STANDARD or kind not in dill.Pickler.dispatch:
             return NotImplemented
         return self._captured(obj, kind)
@@ -539,8 +544,9 @@ class Pickler(pickle.Pickler):
         return self._with_state(cell, make_cell, (), content, set_cell)
 
     def _method(self, method):
-        if getattr(method.__self__, method.__name__, None) == method:
-            return getattr, (method.__self__, method.__name__)
+        name = getattr(method, "__name__", "")
+        if getattr(method.__self__, name, None) == method:
+            return getattr, (method.__self__, name)
         return self._captured(method, types.MethodType)
 
     def _function(self, fn):
@@ -652,6 +658,9 @@ class Pickler(pickle.Pickler):
         if kind.__reduce__ is base.__reduce__ and kind.__reduce_ex__ is base.__reduce_ex__:
             maker, args = make_error, (kind, args)
         state = own, error.__cause__, error.__context__, error.__suppress_context__
+        self.chained = self.chained or state[1:3] != (None, None)
+        if not self._chains:
+            state = own, None, None, True
         return maker, args, state, None, None, set_error
 
     ways = types.MappingProxyType(
@@ -671,11 +680,17 @@ def dumps(obj, home=True, own=None):
     """Bytes of any object that can be pickled; raises whatever the object's pickling raises."""
     if type(obj) in PLAIN:
         return pickle.dumps(obj, PROTOCOL)
-    names = set()
+    names, chains = set(), True
     while True:
         file = io.BytesIO()
-        pickler = Pickler(file, home, names, own)
-        pickler.dump(obj)
+        pickler = Pickler(file, home, names, own, chains=chains)
+        try:
+            pickler.dump(obj)
+        except Exception:
+            if not (chains and pickler.chained):
+                raise
+            chains = False  # it is told by the traceback alone, then
+            continue
         if all(submodules(name, names) == below for name, below in pickler.modules.items()):
             return file.getvalue()  # else code that came after a module names more of it
 

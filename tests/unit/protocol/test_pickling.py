@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import enum
+import functools
 import pickle
 import subprocess
 import sys
 import textwrap
+import types
 import weakref
 from pathlib import Path
 
@@ -182,6 +184,48 @@ class TestPickling:
         Local.at = 3
         assert type(pickling.loads(back)) is Local
         assert Local.at == 3
+
+    def test_an_exception_whose_cause_cannot_travel(self):
+        """As an argument or a result, too: without its cause rather than not at all."""
+        error = ValueError("x", 1)
+        error.__cause__ = KeyError("why")
+        assert repr(pickling.loads(pickling.dumps([error]))[0].__cause__) == "KeyError('why')"
+        error.__cause__ = KeyError(memoryview(b""))
+        (back,) = pickling.loads(pickling.dumps([error]))
+        assert (back.args, back.__cause__) == (("x", 1), None)
+        with pytest.raises(TypeError):
+            pickling.dumps([error, memoryview(b"")])
+
+    def test_what_a_subclass_of_an_array_adds(self):
+        """numpy alone forgets it."""
+        import numpy as np
+
+        class Measured(np.ndarray):
+            pass
+
+        array = np.arange(3).view(Measured)
+        array.unit = "m"
+        back = pickling.loads(pickling.dumps(array))
+        assert (type(back), back.unit, back.tolist()) == (Measured, "m", [0, 1, 2])
+
+    def test_methods_and_proxies_of_odd_kinds(self):
+        """A method whose function has no name; what says that it is a class, or an exception."""
+
+        class Proxy:
+            def __init__(self, of):
+                self.of = of
+
+            @property
+            def __class__(self):
+                return type(self.of)
+
+            def __reduce__(self):
+                return Proxy, (self.of,)
+
+        method = types.MethodType(functools.partial(lambda self, x: (self, x)), 3)
+        assert pickling.loads(pickling.dumps(method))(4) == (3, 4)
+        for of in (int, ValueError("x")):
+            assert type(pickling.loads(pickling.dumps(Proxy(of)))) is Proxy
 
     def test_as_deep_as_pickle_takes(self):
         """No level of ours costs more than one of the standard library's."""
