@@ -3,8 +3,8 @@
 Its root has ``__main__.py`` (``fcx/remote/start.py``); the rest is the package ``_fcx``, of
 ``fcx/protocol`` and ``fcx/remote``. On the cluster it lies beside the runs, named by content, with
 a shell script that starts what is in it. Each job script carries it: so comments, docstrings and
-what only a type checker reads stay at home (lines stay where they are: tracebacks fit), and it is
-compressed as a whole.
+what only a type checker reads stay at home (lines stay where they are: tracebacks fit), names that
+only our programs know are shortened (``shorten.py``), and it is compressed as a whole.
 """
 
 from __future__ import annotations
