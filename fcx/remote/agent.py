@@ -342,12 +342,15 @@ def incarnation() -> Incarnation:
     return Incarnation(job, int(restart), int(node))
 
 
+OF_NODE = "SLURM_NODEID", "SLURM_CPUS_ON_NODE"
+
+
 def leave_step(environ: "MutableMapping[str, str]") -> None:
     """Have the variables of the job, as a batch script has, in place of those of its own step."""
     job = environ.pop("FCX_JOB", "")
     if job:
         for name in list(environ):
-            if name.startswith(("SLURM_", "PMI")) and name != "SLURM_CPUS_ON_NODE":
+            if name.startswith(("SLURM_", "PMI")) and name not in OF_NODE:
                 del environ[name]
         for line in job.splitlines():
             name, _, environ[name] = line.partition("=")

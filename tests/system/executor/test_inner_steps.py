@@ -75,6 +75,7 @@ def test_the_step_that_hosts_the_workers_is_not_the_tasks(served, tmp_path):
         executor = make(tmp_path, [TIME], max_workers=1)
         found = executor.submit(variables, ("SLURM_", "PMI")).result(WAIT)
     assert found["SLURM_JOB_ID"]
+    assert found["SLURM_NODEID"] == "0"  # of the pilot's nodes
     foreign = [name for name in found if name.startswith(("SLURM_STEP", "SLURM_SRUN", "PMI"))]
     assert not foreign
     assert not {"SLURM_PROCID", "SLURM_GTIDS", "SLURM_EXPORT_ENV"} & set(found)
