@@ -23,7 +23,8 @@ with FirecrestExecutor(FOLDER, {SETTINGS}) as executor:
 """
 
 ATTACH = """
-import fcx, json
+import fcx, json, logging
+logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
 found = fcx.runs()
 told = {"runs": len(found)}
 if found:
