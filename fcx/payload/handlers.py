@@ -8,6 +8,8 @@ from itertools import pairwise
 from .flow import Flow
 
 _MATCHES = {"CHECK_EXC_MATCH", "CHECK_EG_MATCH", "JUMP_IF_NOT_EXC_MATCH"}
+_TESTS = {"CHECK_EXC_MATCH"}  # the jump where there is no match comes next; before 3.11 it is one
+_LEAVES = {"POP_EXCEPT", "RETURN_VALUE", "RETURN_CONST", "FOR_ITER", "YIELD_VALUE"}
 _GROUP_ENDS = {"PREP_RERAISE_STAR", "CALL_INTRINSIC_2"}
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_DEREF", "LOAD_FAST")
 
@@ -24,17 +26,27 @@ def forgives(flow: Flow, handler: int) -> bool:
             return _forgives_group(flow, index)
         if step.opname in _MATCHES:
             if any(_may_catch_import_error(name) for name in loaded):
-                return True
+                return not _raises(flow, index + (step.opname in _TESTS))
             loaded = []
             index = flow.otherwise(index)
             continue
         if step.opname.startswith(_LOADS):
             loaded.append(str(step.argval))
         elif step.opname == "POP_TOP" and not loaded:
-            return True  # a bare `except:`
+            return not _raises(flow, index)  # a bare `except:`
         elif step.opname not in {"PUSH_EXC_INFO", "DUP_TOP", "BUILD_TUPLE", "COPY", "SWAP"}:
             return False  # a `finally:`, or the last clause did not match
         index += 1
+    return False
+
+
+def _raises(flow: Flow, start: int) -> bool:
+    """Whether a clause ends with an exception, whatever happens in it."""
+    for step in flow.steps[start + 1 :]:
+        if step.opname == "RAISE_VARARGS":
+            return True
+        if step.opname in _LEAVES or "JUMP" in step.opname:
+            return False
     return False
 
 

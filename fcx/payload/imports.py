@@ -16,7 +16,13 @@ from types import CodeType
 
 from .flow import NOISE, Flow
 from .handlers import forgives
-from .requirements import GUARDED, INSTEAD, LOOKED_FOR, Import
+from .requirements import GUARDED, INSTEAD, LOOKED_FOR, PLATFORM, Import
+
+_CHANGES = {
+    *("append", "insert", "extend", "remove", "pop", "clear", "sort", "reverse"),
+    *("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE"),
+}
+"""What a function does that changes a list; one that only reads ``sys.path`` does none of it."""
 
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
 _ASKS_PLATFORM = {"version_info", "hexversion", "platform", "python_implementation", "system"}
@@ -112,7 +118,7 @@ def _pardon(flow: Flow, index: int) -> str:
     if flow.names & _LOOKS_FIRST:
         return LOOKED_FOR
     if flow.names & _ASKS_PLATFORM and flow.is_conditional(index):
-        return "depends on the platform or the Python version"
+        return PLATFORM
     return ""
 
 
@@ -121,6 +127,13 @@ def _touches_sys_path(code: CodeType) -> bool:
         return True
     if "path" not in code.co_names or "sys" not in code.co_names:
         return False
-    steps = [step for step in dis.get_instructions(code) if step.opname not in NOISE]
+    beside = NOISE | {"COPY", "DUP_TOP"}
+    steps = [step for step in dis.get_instructions(code) if step.opname not in beside]
     # `sys.path`, or `from sys import path`
-    return any(step.argval == "path" and before.argval == "sys" for before, step in pairwise(steps))
+    if not any(
+        step.argval == "path" and before.argval == "sys" for before, step in pairwise(steps)
+    ):
+        return False
+    return bool(_CHANGES & {*code.co_names, *(step.opname for step in steps)}) or any(
+        step.opname.startswith("STORE_") and step.argval == "path" for step in steps
+    )

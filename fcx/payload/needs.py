@@ -62,7 +62,7 @@ class RequirementsCache:
         first: bytes = b"",
     ) -> None:
         self._include = tuple(include)
-        self._first = Scan(None, first).requirements() if first else Requirements()
+        self._first = _of(first) if first else Requirements()
         self._clock = clock
         self._lock = threading.Lock()
         self._looked = clock()
@@ -70,8 +70,12 @@ class RequirementsCache:
         self._archives: dict[tuple[Shipped, ...], tuple[Any, bytes]] = {}
 
     def needs(self, fn: Callable[..., Any], payload: bytes) -> Needs:
-        """What a pickled task needs. Raises PayloadError if its modules are too large to ship."""
+        """What a pickled task needs.
+
+        Raises PayloadError if its modules are too large to ship, or cannot be told.
+        """
         scan = Scan(fn, payload)
+        scan.refuse_half()
         known = self._known.get(scan.key)
         if known is not None and not known.shipped:
             return known
@@ -99,6 +103,12 @@ class RequirementsCache:
         if stale:
             self._archives = {one: had for one, had in self._archives.items() if one not in stale}
             self._known = {key: had for key, had in self._known.items() if had.shipped not in stale}
+
+
+def _of(initializer: bytes) -> Requirements:
+    scan = Scan(None, initializer)
+    scan.refuse_half()
+    return scan.requirements()
 
 
 def _beyond(requirements: Requirements, shipped: Iterable[Shipped]) -> Requirements:

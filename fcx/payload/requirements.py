@@ -6,7 +6,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-OPTIONAL = GUARDED, LOOKED_FOR = ("guarded by except", "beside a look whether it is there")
+OPTIONAL = GUARDED, LOOKED_FOR, PLATFORM = (
+    "guarded by except",
+    "beside a look whether it is there",
+    "depends on the platform or the Python version",
+)
 """Pardons of imports that succeed wherever the module is."""
 
 INSTEAD = "only when something else fails"

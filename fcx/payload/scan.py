@@ -13,11 +13,14 @@ import pickle
 import sys
 from _compat_pickle import IMPORT_MAPPING
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
+from itertools import islice
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from ..errors import PayloadError
 from .imports import absolute, imports_of, with_nested
 from .places import is_users_own
 from .reach import followed
@@ -27,25 +30,33 @@ _MAINS = {"__main__", "__mp_main__"}
 _ALWAYS_THERE = _MAINS | {"builtins", "__builtin__", "__runtime__", "dill", "_fcx_pickling"}
 
 
-class _Inert:
-    """Stands for whatever a pickle would build: takes any treatment, does nothing. One object."""
+class _Patient(type):
+    """Of what is called, or given items."""
 
-    def __new__(cls, *_args: Any, **_kwargs: Any) -> _Inert:
-        return _INERT
+    def __call__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        return cls
 
-    def __call__(self, *_args: Any, **_kwargs: Any) -> _Inert:
-        return self
+    def __setitem__(cls, _key: Any, _value: Any) -> None: ...
 
-    def __setitem__(self, _key: Any, _value: Any) -> None: ...
 
-    def ignore(self, *_args: Any) -> None:
+class _Inert(metaclass=_Patient):
+    """Stands for whatever a pickle would build: takes any treatment, does nothing. One object.
+
+    It is a class, for a class that the pickle has made is made instances of.
+    """
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        return cls
+
+    @staticmethod
+    def ignore(*_args: Any) -> None:
         """Answer to BUILD, APPEND, APPENDS and ADDITEMS."""
 
     __setstate__ = append = extend = add = ignore
 
 
-_INERT = object.__new__(_Inert)
 CODE = ("marshal", "loads")
+MANY = 1000  # items of a container that are looked at for functions
 
 
 class _Scanner(pickle.Unpickler):
@@ -67,8 +78,8 @@ class _Scanner(pickle.Unpickler):
         self.references.add((module, name))
         return _Inert
 
-    def persistent_load(self, _identity: Any) -> _Inert:
-        return _INERT
+    def persistent_load(self, _identity: Any) -> type[_Inert]:
+        return _Inert
 
     def _by_helper(self, name: str) -> Any:
         """Those functions of the serialiser whose arguments tell something."""
@@ -78,18 +89,18 @@ class _Scanner(pickle.Unpickler):
             "make_space": self._space,
         }.get(name, _Inert)
 
-    def _code(self, data: bytes) -> _Inert:
+    def _code(self, data: bytes) -> type[_Inert]:
         self.codes.append(data)
-        return _INERT
+        return _Inert
 
-    def _space(self, _name: str, package: str | None = None) -> _Inert:
+    def _space(self, _name: str, package: str | None = None) -> type[_Inert]:
         if package:
             self.packages.add(package)
-        return _INERT
+        return _Inert
 
-    def _module(self, name: str, *_more: Any) -> _Inert:
-        self.references.add((name, ""))
-        return _INERT
+    def _module(self, name: str, below: Iterable[str] = ()) -> type[_Inert]:
+        self.references.update((each, "") for each in (name, *below))
+        return _Inert
 
 
 class Scan:
@@ -97,8 +108,11 @@ class Scan:
 
     def __init__(self, fn: Callable[..., Any] | None, payload: bytes) -> None:
         scanner = _Scanner(payload)
-        with suppress(Exception):  # an odd pickle: what was seen until there counts
+        self._trouble: Exception | None = None
+        try:
             scanner.load()
+        except Exception as error:  # noqa: BLE001 - whatever an odd pickle makes of its contents
+            self._trouble = error
         self._references = frozenset(scanner.references)
         self._codes = tuple(scanner.codes)
         self._packages = tuple(sorted(scanner.packages))
@@ -107,10 +121,21 @@ class Scan:
             self._live = tuple(_codes_behind([fn]))
         self.key = (self._references, self._codes, self._packages, self._live)
 
+    def refuse_half(self) -> None:
+        """Raise PayloadError where only a part could be looked at: the rest would go unjudged."""
+        if self._trouble is not None:
+            raise PayloadError(
+                "It cannot be told which modules this task needs, so they would be neither "
+                "compared nor shipped: an object among its arguments or globals has a pickle of an "
+                f"unknown kind ({type(self._trouble).__name__}: {self._trouble}). Give its class a "
+                "plain __reduce__, or pass what it is made of"
+            ) from self._trouble
+
     def requirements(self) -> Requirements:
         """The modules that the task refers to and imports."""
         own = [code for each in self._codes if (code := _loaded(each)) is not None]
-        codes = [*own, *self._live, *_codes_behind(_resolved(self._references))]
+        behind = _codes_behind(_resolved(self._references, _names_in(own)))
+        codes = [*own, *self._live, *behind]
         modules = {*(module for module, _ in self._references), *self._relative(own)}
         imports = imports_of(*followed(codes))
         return Requirements(
@@ -142,14 +167,18 @@ def _loaded(data: bytes) -> CodeType | None:
     return None
 
 
-def _resolved(references: Iterable[tuple[str, str]]) -> Iterator[Any]:
-    """The objects of the user's own modules that a pickle refers to by name."""
+def _resolved(references: Iterable[tuple[str, str]], names: AbstractSet[str]) -> Iterator[Any]:
+    """The objects of the user's own modules that a pickle refers to, or its code by these names."""
     for module, name in references:
-        if name and module in sys.modules and is_users_own(module.partition(".")[0]):
+        if module in sys.modules and is_users_own(module.partition(".")[0]):
             found: Any = sys.modules[module]
-            for part in name.split("."):
+            for part in name.split(".") if name else ():
                 found = getattr(found, part, None)
-            yield found
+            yield from [found] if name else _own_in(found, names)
+
+
+def _names_in(codes: Iterable[CodeType]) -> AbstractSet[str]:
+    return {name for code in codes for each in with_nested(code) for name in each.co_names}
 
 
 def _codes_behind(roots: Iterable[Any]) -> Iterator[CodeType]:
@@ -170,15 +199,17 @@ def _codes_behind(roots: Iterable[Any]) -> Iterator[CodeType]:
 def _behind(item: Any) -> Iterable[Any]:
     """What one callable leads to directly."""
     if isinstance(item, FunctionType):
-        return [*_reached(item), *_wrapped(item)]
+        return [*_reached(item), *_wrapped(item), *vars(item).get("registry", {}).values()]
     if isinstance(item, (MethodType, staticmethod, classmethod)):
         return [item.__func__]
     if isinstance(item, partial):
         return [item.func, *item.args, *item.keywords.values()]
     if isinstance(item, property):
-        return [item.fget]
+        return [item.fget, item.fset, item.fdel]
+    if isinstance(item, cached_property):
+        return [item.func]
     kind = item if isinstance(item, type) else type(item)
-    own = [*vars(kind).values(), *kind.__bases__] if _is_own(kind) else []
+    own = [*vars(kind).values(), *kind.__bases__, type(kind)] if _is_own(kind) else []
     return [*own, *_wrapped(item)]
 
 
@@ -189,19 +220,28 @@ def _wrapped(item: Any) -> list[Any]:
 
 
 def _reached(function: FunctionType) -> Iterator[Any]:
-    """The user's own functions and classes that a function can name: globals and closure."""
-    names = {name for code in with_nested(function.__code__) for name in code.co_names}
+    """The user's own functions and classes that a function can get at: globals and closure."""
+    names = _names_in([function.__code__])
     for name in names & function.__globals__.keys():
-        value = function.__globals__[name]
-        if isinstance(value, ModuleType):
-            if is_users_own(value.__name__.partition(".")[0]):
-                inside = [vars(value).get(each) for each in names]
-                yield from (each for each in inside if _is_own(each))
-        elif _is_own(value):
-            yield value
+        yield from _own_in(function.__globals__[name], names - {name})
+    for value in [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]:
+        yield from _own_in(value, names)
     for cell in function.__closure__ or ():
         with suppress(ValueError):  # an empty cell
             yield cell.cell_contents
+
+
+def _own_in(value: Any, names: AbstractSet[str]) -> Iterator[Any]:
+    """What of a value is the user's own code: itself, its class, or what it holds."""
+    if isinstance(value, ModuleType):
+        if is_users_own(value.__name__.partition(".")[0]):
+            for name in ({*names, "__getattr__"}) & vars(value).keys():
+                yield from _own_in(vars(value)[name], names - {name})
+    elif type(value) in {dict, list, tuple, set, frozenset}:
+        held = value.values() if isinstance(value, dict) else value
+        yield from (each for each in islice(held, MANY) if callable(each) or _is_own(type(each)))
+    elif isinstance(value, partial) or _is_own(value) or _is_own(type(value)):
+        yield value
 
 
 def _is_own(item: Any) -> bool:

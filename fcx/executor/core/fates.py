@@ -149,8 +149,9 @@ def not_begun(job: str, state: JobSeen | None, told: str) -> Fate:
     ending = f" Its output ends with:\n{told.rstrip()}" if told.strip() else ""
     text = (
         f"Job {job} ended ({_how(state)}) before its script began: a start-up file of the login "
-        "shell on the cluster (~/.bash_profile, ~/.profile, ~/.bashrc) ends it, by `exit` or by "
-        f"`exec`. Have it do so in interactive shells only.{ending}"
+        "shell on the cluster (~/.bash_profile, ~/.profile, ~/.bashrc), or a command of setup=, "
+        "ends it, by `exit`, `exec` or an error of syntax. Have a start-up file do so in "
+        f"interactive shells only.{ending}"
     )
     return Fate("failed", Trouble("JobFailed", text))
 

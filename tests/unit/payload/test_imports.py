@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from pickled import by_value
 
 from fcx.payload import flow
@@ -45,7 +46,21 @@ try:
     finally:
         pass
 except (KeyError, ModuleNotFoundError) as e:
-    raise RuntimeError
+    print(e)
+try:
+    import must_raised_anew
+except ImportError as e:
+    raise RuntimeError("install it") from e
+try:
+    import must_raised_bare
+except:
+    print()
+    raise
+try:
+    import may_raised_perhaps
+except ImportError as e:
+    if x:
+        raise
 try:
     try:
         import may_outer_exception
@@ -213,3 +228,27 @@ def test_a_module_that_is_named_by_text():
     wanted = {"must_named.part": False, "may_named": True, "must_plain": False}
     wanted["must_builtin.part"] = False
     assert named == {**wanted, "must_renamed": False}
+
+
+@pytest.mark.parametrize(
+    ("before", "pardoned"),
+    [
+        ("print(sys.path)", False),
+        ("any(map(str, sys.path))", False),
+        ("sys.path.insert(0, 'x')", True),
+        ("sys.path += ['x']", True),
+        ("sys.path[:0] = ['x']", True),
+        ("sys.path = ['x']", True),
+    ],
+)
+def test_who_only_reads_the_path_pardons_nothing(before, pardoned):
+    """Who changes it may find there what is not yet."""
+    code = compile(f"def f():\n    {before}\n    import module\n", "x", "exec").co_consts[0]
+    assert [bool(one.pardon) for one in imports_of(code)] == [pardoned]
+
+
+def test_where_the_platform_decides_releases_are_compared():
+    """The module may be absent, as where an ImportError is caught, but of no other release."""
+    text = "def f():\n    if sys.version_info >= (3, 8):\n        import module\n"
+    (one,) = imports_of(compile(text, "x", "exec").co_consts[0])
+    assert one.optional

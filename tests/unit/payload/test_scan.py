@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pickled import by_value, dump
 
-from fcx.payload.needs import needed
+from fcx.errors import PayloadError
+from fcx.payload.needs import RequirementsCache, needed
+from fcx.payload.scan import Scan
 from fcx.protocol import pickling
 
 
@@ -214,3 +216,90 @@ def test_functions_of_the_users_own_modules(project):
     found = needed(own.f, dump(own.f))
     assert found.references == {"own.a"}
     assert {one.module for one in found.imports} == {"wanted_by_f", "wanted_by_g"}
+
+
+REACHED = {
+    "in a dictionary": "table = {'a': helper}\ndef f(): return table['a']()",
+    "in a list": "table = [1, helper]\ndef f(): return table[1]()",
+    "by default": "def f(g=helper): return g()",
+    "by default of a keyword": "def f(*, g=helper): return g()",
+    "in a partial": "import functools\ng = functools.partial(helper)\ndef f(): return g()",
+    "of an instance": "class C:\n    def m(self): return helper()\nc = C()\ndef f(): return c.m()",
+    "by a setter": (
+        "class C:\n    def g(self): pass\n    def s(self, v): helper()\n    x = property(g, s)\n"
+        "def f():\n    C().x = 1"
+    ),
+    "by a cached property": (
+        "import functools\nclass C:\n    @functools.cached_property\n    def x(self): return helper()\n"
+        "def f(): return C().x"
+    ),
+    "of a metaclass": (
+        "class M(type):\n    def __call__(cls): return helper()\n"
+        "class C(metaclass=M): pass\ndef f(): return C()"
+    ),
+    "by dispatch": (
+        "import functools\n@functools.singledispatch\ndef g(x): pass\n"
+        "@g.register\ndef _(x: int): return helper()\ndef f(): return g(1)"
+    ),
+    "by a module's getattr": "from own import lazy\ndef f(): return lazy.anything",
+    "by a dotted name": "import own.deep.tool\ndef f(): return own.deep.tool.g()",
+}
+
+
+@pytest.mark.parametrize("way", REACHED)
+@pytest.mark.parametrize("by_name", [True, False])
+def test_the_users_own_code_is_followed(project, way, by_name):
+    """However a function gets at it; of a module, or of a script that names the module."""
+    helper = "def helper():\n    import wanted\n"
+    project(
+        {
+            "own/__init__.py": "",
+            "own/lazy.py": "def __getattr__(name):\n    import wanted\n    return wanted\n",
+            "own/deep/__init__.py": "",
+            "own/deep/tool.py": "def g():\n    import wanted\n",
+            "own/a.py": helper + REACHED[way],
+        }
+    )
+    if by_name:
+        fn = importlib.import_module("own.a").f
+    else:
+        fn = by_value(helper + REACHED[way])
+    assert "wanted" in {one.module for one in needed(fn, dump(fn)).imports}
+
+
+BEFORE = {
+    "an instance": "class C: pass\na = C()",
+    "a dataclass's": "import dataclasses\n@dataclasses.dataclass\nclass C:\n    x: int = 1\na = C()",
+    "of slots": "class C:\n    __slots__ = ('x',)\na = C()\na.x = 1",
+    "of a dict": "class C(dict): pass\na = C(x=1)",
+    "of a list": "class C(list): pass\na = C([1])",
+    "a tuple with names": "import collections\nC = collections.namedtuple('C', 'x')\na = C(1)",
+    "keys": "class C: pass\na = {C(): 1, C(): 2}",
+    "a set": "class C: pass\na = {C(), C()}",
+    "an error": "class C(Exception): pass\na = C('x')",
+    "made with words": (
+        "class C:\n    def __new__(cls, *, k): return object.__new__(cls)\n"
+        "    def __getnewargs_ex__(self): return (), {'k': 1}\na = C(k=1)"
+    ),
+    "of a metaclass": "class M(type): pass\nclass C(metaclass=M): pass\na = C()",
+}
+
+
+@pytest.mark.parametrize("kind", BEFORE)
+def test_nothing_hides_what_comes_after_it(project, kind):
+    """The look at a pickle does not end at an instance of a class that travels by value."""
+    project({"own/__init__.py": "class K: pass\n"})
+    own = importlib.import_module("own")
+    fn = by_value(f"{BEFORE[kind]}\ndef f(b):\n    return a, b")
+    payload = dump(fn, own.K())
+    assert "own" in needed(fn, payload).references
+    Scan(fn, payload).refuse_half()
+
+
+def test_half_a_look_is_refused():
+    """What is behind it would be neither judged nor shipped."""
+    odd = b"\x80\x04]\x8c\x01aK\x01s."  # an item of a list that is named by a text
+    with pytest.raises(PayloadError, match="cannot be told which modules this task needs"):
+        RequirementsCache().needs(len, odd)
+    with pytest.raises(PayloadError, match="cannot be told"):
+        RequirementsCache(first=odd)
