@@ -29,7 +29,8 @@ def image(judge: Judge) -> Iterator[Difference]:
         return
     if wanted.build_id and wanted.build_id != (remote.build_id or ""):
         found = short(remote.build_id) if remote.build_id else "not an image that fcx built"
-        fix = fixes.same_image()
+        over = _over_its_record(judge, wanted)
+        fix = fixes.unmounted(over) if over else fixes.same_image()
         yield judge.differ("build-id", "build id", short(wanted.build_id), found, fix)
     if remote.architecture != wanted.architecture:
         mine, found = wanted.architecture, remote.architecture
@@ -37,6 +38,14 @@ def image(judge: Judge) -> Iterator[Difference]:
     yield from _python(judge, wanted)
     yield from _packages(judge, wanted)
     yield from _content(judge, wanted)
+
+
+def _over_its_record(judge: Judge, wanted: Manifest) -> str:
+    """The mounts that hide who the image is: then no other image helps."""
+    mine, found = wanted.content, judge.remote.content
+    if mine is None or found is None:
+        return ""
+    return ", ".join(found.mounts_over(IMAGE_RECORD, mine.files))
 
 
 def outdated(judge: Judge, stale: str, edf_build: str) -> Iterator[Difference]:

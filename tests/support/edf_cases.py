@@ -288,6 +288,7 @@ CASES = [
     # A user's file beside that of fcx's own.
     ("generated-unused", FINE, TAKEN, PAIR),
     ("generated-unused", '[env]\nA = "1"', TAKEN + '[env]\nA = "1"', PAIR),
+    ("generated-unused", 'base_environment = "x"\n' + FINE, TAKEN, PAIR),
     ("generated-unused", 'base_environment = "absent"\n' + FINE,
      'base_environment = ["absent", "./edf/x-generated.toml"]', PAIR),
     ("image-over-generated", TAKEN + 'image = "/x.sqsh"\n', TAKEN + "entrypoint = true\n", PAIR),

@@ -14,7 +14,8 @@ def unused(context: Context) -> Iterator[Hit]:
     """What `fcx edf write` writes has no effect where nothing is based on it."""
     if context.generated is None or _is_taken(context):
         return
-    own, others = Path(context.generated.file), context.edf.base_environment
+    own, names = Path(context.generated.file), context.edf.base_environment
+    others = [name for name in names if name not in {own.stem, Path(context.edf.file).stem}]
     what = f"it is not based on {own.name}, which lies beside it"
     why = "so nothing of what `fcx edf write` says of the image counts"
     fix = fixes.top("base_environment", [*others, own.stem] if others else own.stem)

@@ -9,6 +9,7 @@ from cluster import edf_resolve
 from sample import MANIFEST
 
 from fcx.config import KNOWN_SITES, Settings
+from fcx.edf.check import check
 from fcx.edf.document import Edf
 from fcx.edf.generate import generate, header
 from fcx.edf.lookup import finder
@@ -138,3 +139,13 @@ def test_a_file_that_fcx_did_not_write_is_not_its_own(tmp_path: Path, text: str 
     if text is not None:
         (tmp_path / "img-generated.toml").write_text(text)
     assert generated_of(tmp_path / "img.toml") is None
+
+
+@pytest.mark.parametrize("given", ['"img"', '["img", "other"]'])
+def test_a_file_that_is_based_on_itself(tmp_path: Path, given):
+    """What is proposed in its place ends the circle, and takes what `fcx edf write` has written."""
+    path = written(tmp_path)
+    text = f"base_environment = {given}\n"
+    found = {one.code: one.fix for one in check(text, str(path), generated=generated_of(path))}
+    assert '"img"' not in found["generated-unused"]
+    assert '"img-generated"' in found["generated-unused"]

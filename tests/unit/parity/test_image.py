@@ -11,6 +11,7 @@ from parity.sides import manifest, snapshot
 from fcx.parity.compare import compare
 from fcx.parity.gate import Question
 from fcx.parity.manifest import Manifest
+from fcx.protocol.content import IMAGE_RECORD
 from fcx.records import replace
 
 
@@ -165,3 +166,19 @@ def test_variables_that_are_no_leak():
         }
     )
     assert compare("strict", manifest=wanted, remote=there).differences == ()
+
+
+@pytest.mark.parametrize("point", ["/etc/fcx", "/etc", "/etc/fcx/image.json"])
+def test_a_mount_over_what_the_image_is_known_by(point):
+    """No other build and no other EDF helps: the mount is to go."""
+    wanted, there = imported(), imported("p", None, point)
+    wanted["content"]["files"][IMAGE_RECORD] = "r"
+    there["content"]["files"][IMAGE_RECORD] = None
+    there["image"] = {}
+    verdict = compare("minor", manifest=manifest(wanted), remote=snapshot(there))
+    (refusal,) = verdict.refusals
+    assert refusal.code == "build-id"
+    assert f"take {point} out of mounts" in refusal.fix
+    there["content"]["mounts"] = ()
+    other = compare("minor", manifest=manifest(wanted), remote=snapshot(there))
+    assert "fcx image build" in {each.code: each.fix for each in other.refusals}["build-id"]
