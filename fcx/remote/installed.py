@@ -110,8 +110,7 @@ class Installed:
     def _release(self, one: "Tuple[str, str, str]") -> str:
         """The version, and the first of its modules that is not its distribution's."""
         version, entry, folder = one
-        modules = TOP.findall(probe.read_text(folder + "/RECORD"))
-        for module in sorted(set(modules or probe.read_text(folder + "/top_level.txt").split())):
+        for module in sorted(set(TOP.findall(probe.read_text(folder + "/RECORD")))):
             place, file = place_of(module, self.path)
             file = file or os.path.join(entry, module)
             self.stamps[file] = stamp(file)
