@@ -19,9 +19,6 @@ CONFIG_NAME = "fcx.toml"
 EDF_FOLDER = "edf"
 """Folder of a project that holds its EDFs and the manifests of their images."""
 
-HEAD = 2 * 64 + 2
-"""Bytes before what is kept: the key and a digest, both SHA-256 in hex."""
-
 _MANIFEST = ".manifest.json"
 _GENERATED = "-generated"
 
@@ -54,16 +51,19 @@ def kept(name: str, key: str, make: Callable[[], bytes]) -> bytes:
         path = state_folder() / name
     except StateError:
         return make()
-    data = _own(path)
-    head = f"{key} {hashlib.sha256(data[HEAD:]).hexdigest()}\n".encode()
-    if len(head) == HEAD and data.startswith(head):
-        return data[HEAD:]
+    head, _, found = _own(path).partition(b"\n")
+    if head == _head(key, found):
+        return found
     made = make()
-    head = f"{key} {hashlib.sha256(made).hexdigest()}\n".encode()
     with suppress(OSError, UsageError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_whole(path, head + made, mode=0o600)
+        write_whole(path, _head(key, made) + b"\n" + made, mode=0o600)
     return made
+
+
+def _head(key: str, data: bytes) -> bytes:
+    """The line before what is kept."""
+    return f"{key} {hashlib.sha256(data).hexdigest()}".encode()
 
 
 def _own(path: Path) -> bytes:

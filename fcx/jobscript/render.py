@@ -85,7 +85,7 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
             zip=programs.digest(),
             sh=hashlib.sha256(programs.shell()).hexdigest(),
             edf=_SAME if shape.edf else "",
-            ours=OURS,
+            batch=OF_BATCH,
             neighbours=_NEIGHBOURS if shape.workers > 1 else "",
             step=" ".join(STEP),
             srun=srun_line(shape, pilot),
@@ -247,14 +247,14 @@ if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
   exit 1
 fi
 {edf}export FCX_UMASK=$mask FCX_JOB
-FCX_JOB=$(env | grep '^SLURM_' | grep -Ev '^({ours})=')
+FCX_JOB=$(env | grep '^SLURM_' | grep -Ev '^({batch})=')
 {neighbours}unset {step}
 SLURM_OVERLAP=1 SLURM_EXPORT_ENV=ALL {srun}
 code=$?
 over
 exit $code"""
 
-OURS = (
+OF_BATCH = (
     "SLURM_(EXPORT_ENV|OVERLAP|PROCID|LOCALID|NODEID|GTIDS|TASK_PID|CPUS_ON_NODE|TOPOLOGY_ADDR.*)"
 )
 """Variables of the batch script that are no task's: of its one process, or of its one node."""

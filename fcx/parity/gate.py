@@ -8,8 +8,8 @@
 
 What was judged is published and never changes; any thread may read it. Where agents find that other
 versions were installed since, or a fresh preflight what there is now, another judgement takes its
-place as a whole. The guard is what every
-agent compares with its own place before its workers unpickle anything.
+place as a whole. The guard is what every agent compares with its own place before its workers
+unpickle anything.
 """
 
 from __future__ import annotations

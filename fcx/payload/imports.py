@@ -24,6 +24,7 @@ _CHANGES = {
 }
 """What a function does that changes a list; one that only reads ``sys.path`` does none of it."""
 
+_BESIDE = NOISE | {"COPY", "DUP_TOP"}  # what may stand between ``sys`` and ``path``
 _LOOKS_FIRST = {"find_spec", "find_loader", "importorskip"}
 _ASKS_PLATFORM = {"version_info", "hexversion", "platform", "python_implementation", "system"}
 
@@ -127,8 +128,7 @@ def _touches_sys_path(code: CodeType) -> bool:
         return True
     if "path" not in code.co_names or "sys" not in code.co_names:
         return False
-    beside = NOISE | {"COPY", "DUP_TOP"}
-    steps = [step for step in dis.get_instructions(code) if step.opname not in beside]
+    steps = [step for step in dis.get_instructions(code) if step.opname not in _BESIDE]
     # `sys.path`, or `from sys import path`
     if not any(
         step.argval == "path" and before.argval == "sys" for before, step in pairwise(steps)
