@@ -25,6 +25,30 @@ PATIENCE = 10
 """Seconds that an engine has for its first answer."""
 
 
+class Client(docker.DockerClient):
+    """The SDK's client, which once closed leaves no connection open.
+
+    The SDK forgets those of streams: one that was attached to, or was not read to its end, would
+    stay open until the collector finds it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._streams: list[Any] = []
+        self.api.hooks["response"].append(self._answered)
+
+    def _answered(self, response: Any, **how: Any) -> None:
+        if how.get("stream"):
+            self._streams.append(response)
+
+    def close(self) -> None:
+        """End all streams, and every connection."""
+        for response in self._streams:
+            response.close()
+        self._streams.clear()
+        super().close()
+
+
 def connect(env: Mapping[str, str] | None = None) -> Any:
     """A client of the first engine that answers; DOCKER_HOST or CONTAINER_HOST, if set, decides.
 
@@ -46,9 +70,9 @@ def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
     try:
         _knock(where)
         if where == env.get("DOCKER_HOST"):
-            client = docker.from_env(environment=dict(env), timeout=PATIENCE)
+            client = Client.from_env(environment=dict(env), timeout=PATIENCE)
         else:
-            client = docker.DockerClient(base_url=where, timeout=PATIENCE)
+            client = Client(base_url=where, timeout=PATIENCE)
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
         if client is not None:
