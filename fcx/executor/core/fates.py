@@ -18,6 +18,7 @@ NO_ROOM = ("No space left on device", "isk quota exceeded")  # as every program 
 STARVED = re.compile(
     r"^slurmstepd\S*: error: .*(xceeded \w*\s?memory limit|oom.kill)", re.MULTILINE
 )
+SETUP = "fcx: setup: "  # how a script begins what it says of a command of setup= that failed
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",
@@ -38,13 +39,13 @@ WAITS_AGAIN = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EX
 class Fate(msgspec.Struct, frozen=True):
     """Why a pilot, an agent or a worker ended, as the trouble of a task that it ran."""
 
-    kind: str  # time | memory | node | preempted | cancelled | failed | own
+    kind: str  # time | memory | node | preempted | cancelled | failed | own | setup
     trouble: Trouble
 
     @property
     def retried(self) -> bool:
         """Infrastructure's fault: the task is repeated, a preempted one without end."""
-        return self.kind in {"node", "preempted", "cancelled", "failed"}
+        return self.kind in {"node", "preempted", "cancelled", "failed", "setup"}
 
 
 def ended(state: JobSeen | None) -> bool:
@@ -83,8 +84,10 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
     cause = _cause(state, detail)
     text = f"Job {job} ended ({_how(state)}) without finishing its work.{cause}{told}"
-    own = state is not None and state.exit_code == NOT_OURS
-    return Fate("own" if own else "failed", Trouble("JobFailed", text))
+    kind = "setup" if SETUP in detail else "failed"
+    if state is not None and state.exit_code == NOT_OURS:
+        kind = "own"
+    return Fate(kind, Trouble("JobFailed", text))
 
 
 def _cancelled(job: str, state: JobSeen, detail: str) -> Fate:

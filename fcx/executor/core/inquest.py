@@ -216,10 +216,14 @@ class Inquest:
         self.over(pilot)
 
     def _hopeless(self, why: fates.Fate) -> bool:
-        """Whether another pilot would end like this one; while any works, nothing is given up."""
+        """Whether another pilot would end like this one; while any works, nothing is given up.
+
+        So would one whose setup has never done; once it has, it may again on another node.
+        """
         works = any(pilot.works for pilot in self.fleet.live())
         often = self.fleet.barren.count > self.limits.task_retries
-        return not works and (often or why.kind in {"time", "own"})
+        never = why.kind in {"time", "own"} or (why.kind == "setup" and not self.logs.cursors)
+        return not works and (often or never)
 
     # -- what follows -----------------------------------------------------------------------
 

@@ -59,6 +59,21 @@ def test_a_setup_that_fails_says_so_itself(make, tmp_path):
     assert "fcx: setup: module load cray ended with code 7" in str(caught.value)
 
 
+def test_a_setup_that_never_works_is_tried_once(make, tmp_path, caplog):
+    """Also where the remote side is known to be right: no further job would do better."""
+    caplog.set_level("INFO", "fcx")
+    with make(tmp_path, [TIME], max_workers=1, setup=["test ! -e broken"]) as executor:
+        assert executor.submit(abs, -1).result(WAIT) == 1
+    (tmp_path / "broken").touch()
+    caplog.clear()
+    with (
+        make(tmp_path, [TIME], max_workers=1, setup=["test ! -e broken"]) as executor,
+        pytest.raises(JobFailed, match="fcx: setup: test ! -e broken ended with code 1"),
+    ):
+        executor.submit(abs, -1).result(WAIT)
+    assert caplog.text.count("submitted as") == 1
+
+
 def test_a_setup_of_one_string_is_refused(make, tmp_path):
     """It would be taken letter by letter."""
     with pytest.raises(UsageError, match="setup must be a list"):
