@@ -14,14 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UsageError
 from ..parity.cache import Known
 from ..parity.gate import Gate, Question
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
-from ..payload.key import Keys, NoKey, check_key, takes_key
+from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
-from ..protocol.bundle import LONGEST
+from . import walltime
 from .core.events import TaskInfo
 from .future import FirecrestFuture
 from .mailbox import NewTask
@@ -38,6 +37,7 @@ class Draft:
     data: bytes
     needs: Needs
     key: str
+    walltime: float | None  # seconds
     named: bool = False  # the key is the caller's
 
     @property
@@ -92,22 +92,22 @@ class Intake:
         kwargs: Mapping[str, Any],
         key: Any = None,
     ) -> Draft:
-        """The pickle of a call, what that needs, and its key.
+        """The pickle of a call, what that needs, its key and its walltime.
 
-        ``key``, or an argument of that name which the function does not take, is the caller's.
-        Raises PayloadError for what cannot be pickled.
+        ``key``, or an argument of that name which the function does not take, is the caller's, and
+        so is ``walltime``. Raises PayloadError for what cannot be pickled.
         """
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        named = key is not None
-        if not named and "key" in kwargs and not takes_key(fn):
-            named, key = True, kwargs["key"]
-            kwargs = {name: value for name, value in kwargs.items() if name != "key"}
-        if named:
-            check_key(key)
+        kwargs, ours = _without(OURS if key is None else OURS[1:], fn, kwargs)
+        named = key is not None or "key" in ours
+        key = check_key(ours["key"] if key is None else key) if named else None
+        seconds = walltime.checked(ours.get("walltime"))
+        seconds = walltime.of_function(fn) if seconds is None else seconds
         data = payload.dump(fn, args, kwargs)
         needs = self._needs.needs(fn, data)
-        return Draft(fn, data, needs, key if named else self._key(fn, args, kwargs), named)
+        key = key if named else self._key(fn, args, kwargs)
+        return Draft(fn, data, needs, key, seconds, named)
 
     def _key(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> str:
         """The usual key; what has none is said once, and runs at each start."""
@@ -172,7 +172,7 @@ class Intake:
             sys.intern(payload.name_of(fn)),  # of a million tasks, most have the same
             len(draft.data),
             sys.intern(payload.function_key(fn)),
-            walltime(fn),
+            draft.walltime,
             ((archive, len(needs.archive)),) if archive else (),
             self.run.context.requirements.number(needs.requirements),
             draft.key,
@@ -180,14 +180,12 @@ class Intake:
         return info, archive
 
 
-def walltime(fn: Callable[..., Any]) -> float | None:
-    """How long a function says that it takes. Raises UsageError for what is no such time."""
-    given = getattr(fn, "walltime", None)
-    if not isinstance(given, (int, float)):
-        return None
-    if not 0 <= given <= LONGEST:
-        raise UsageError(
-            f"{payload.name_of(fn)}.walltime is {given}, which is no time that a task can take: "
-            "give seconds, or leave it out."
-        )
-    return float(given)
+OURS = ("key", "walltime")  # arguments of ``submit``, where the function does not take them
+
+
+def _without(
+    names: Sequence[str], fn: Callable[..., Any], kwargs: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The function's own keyword arguments, and those of these names that it does not take."""
+    ours = {name: kwargs[name] for name in names if name in kwargs and not takes(fn, name)}
+    return {name: value for name, value in kwargs.items() if name not in ours}, ours

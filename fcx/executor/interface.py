@@ -87,8 +87,9 @@ class FirecrestExecutor(Executor):
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """Have ``fn(*args, **kwargs)`` run on the cluster.
 
-        ``key="..."`` names the task for later starts of the run, unless the function itself takes
-        an argument ``key``: then it is the function's, and ``submit_as`` names the task. Raises
+        ``key="..."`` names the task for later starts of the run, and ``walltime=`` (seconds) ends
+        it once it has taken so long, unless the function itself takes an argument of that name:
+        then it is the function's, and ``submit_as`` or ``options`` has the other. Raises
         PayloadError at once for what cannot be pickled, ParityError for what the remote side is
         known to lack, RuntimeError after shutdown.
         """

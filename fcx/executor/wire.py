@@ -151,6 +151,7 @@ class How(msgspec.Struct, frozen=True):
     signal: int
     oom: bool
     outside: bool
+    late: bool = False
 
 
 class DiedLine(DataLine, frozen=True, tag="died", kw_only=True):
@@ -164,7 +165,7 @@ class DiedLine(DataLine, frozen=True, tag="died", kw_only=True):
         """With what it had written beside it."""
         outcome, _ = self.outcome("died")
         how = (self.how.text, self.how.signal, self.how.oom, self.how.outside)
-        record = Died(self.t, self.a, self.first, self.left, *how, self.parts)
+        record = Died(self.t, self.a, self.first, self.left, *how, self.parts, self.how.late)
         return Understood(record, outcome)
 
 

@@ -36,6 +36,7 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
 )
 KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
+SIZES_AT, SIZES_LENGTH = 14, 12  # of checksum and sizes in what comes before each file of a zip
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
@@ -69,7 +70,11 @@ def _zip(found: Mapping[str, str]) -> bytes:
             entry.external_attr = 0o600 << 16
             target.writestr(entry, text)
         target.filelist.sort(key=lambda entry: entry.filename)  # the table of contents
-    return made.getvalue()
+    whole = bytearray(made.getvalue())
+    for entry in target.filelist:  # Python takes these from the table of contents alone
+        at = entry.header_offset + SIZES_AT
+        whole[at : at + SIZES_LENGTH] = bytes(SIZES_LENGTH)
+    return bytes(whole)
 
 
 def _sources() -> dict[str, str]:

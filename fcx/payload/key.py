@@ -61,13 +61,13 @@ def check_key(key: Any) -> str:
     return key
 
 
-def takes_key(fn: Callable[..., Any]) -> bool:
-    """Whether ``key=`` is an argument of the function itself; of what cannot be told, yes."""
+def takes(fn: Callable[..., Any], argument: str) -> bool:
+    """Whether this is an argument of the function itself; of what cannot be told, yes."""
     import inspect
 
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
         return True
-    named = (p.name == "key" and p.kind is not p.POSITIONAL_ONLY for p in parameters)
+    named = (p.name == argument and p.kind is not p.POSITIONAL_ONLY for p in parameters)
     return any(itertools.chain(named, (p.kind is p.VAR_KEYWORD for p in parameters)))

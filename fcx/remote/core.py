@@ -39,6 +39,7 @@ SERVING, LEAVING, CLOSING, ENDED = "serving", "leaving", "closing", "ended"
 MARGIN = 2.0  # seconds of the job's time that are not counted on
 PROMPT = 3.0  # seconds for which the go is looked for as quickly as tasks are
 START_TRIES = 3  # processes of a worker that may be ended from outside before it is ready
+OVERLONG = "was ended: its task took longer than its walltime of %g s"
 NO_HELLO = "did not start in %d s" % slots.HELLO_TIMEOUT
 
 
@@ -80,11 +81,10 @@ class AgentCore:
             times.append(self.since + slots.HELLO_TIMEOUT)
         if self.phase == WAITING:
             times.append(self.since + self.config.gate_timeout)
-        if self.phase in (WAITING, SERVING):
-            times += self.slots.next_start()
         if self.phase in (WAITING, SERVING, LEAVING):
             times += [self.looks.due(), self.log.beat_at]
             times += self.slots.next_told()
+            times += [until for until, slot in self.slots.deadlines()]
         if self.phase == SERVING:
             times += self.slots.next_try()
             if not self._working() and not self.looks.under_way:
@@ -188,7 +188,7 @@ class AgentCore:
         self._log(actions.Record(kind, fields))
 
     def _keep_up(self, now: float) -> None:
-        """Look, write, show life, tell of running tasks, replace what does not start."""
+        """Look, write, show life, tell of running tasks, end what takes too long."""
         if self.looks.wanted(now):
             self._look(now)
         for slot in self.slots.untold(now):
@@ -200,9 +200,12 @@ class AgentCore:
         if now >= self.log.beat_at:
             self.log.beat_at = now + HEARTBEAT
             self._do(actions.Beat())
-        if self.phase != LEAVING:
-            for slot in self.slots.overdue(now):
-                self._on_died(events.Died(slot.rank, events.How(NO_HELLO, outside=True)), now)
+        for until, slot in self.slots.deadlines():
+            if now >= until:
+                how, task = events.How(NO_HELLO, outside=True), slot.task
+                if task:
+                    how = events.How(OVERLONG % task.walltime, late=True)
+                self._on_died(events.Died(slot.rank, how), now)
         self._write(now)
 
     def _write(self, now: float) -> None:

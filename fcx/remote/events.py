@@ -23,13 +23,17 @@ class TaskInfo(NamedTuple):
 
 
 class How(NamedTuple):
-    """How a process ended; ``outside``: by a signal that its code did not cause."""
+    """How a process ended.
+
+    ``outside``: by a signal that its code did not cause; ``late``: by us, for its task's walltime.
+    """
 
     text: str
     signal: int = 0
     code: int = 0
     oom: bool = False
     outside: bool = False
+    late: bool = False
 
 
 class Began(NamedTuple):

@@ -47,6 +47,14 @@ class Slot:
         """Whether its task is the first, and had nearly all of the job's time."""
         return self.turn == FIRST
 
+    def until(self) -> float:
+        """When its process must be done with what it is at; 0: it may take its time."""
+        if self.state == STARTING:
+            return self.began + HELLO_TIMEOUT
+        if self.state == BUSY and self.task and self.task.walltime:
+            return self.began + self.task.walltime
+        return 0
+
     def start(self, now: float) -> None:
         """A fresh process."""
         self.state = STARTING
@@ -135,13 +143,9 @@ class Slots:
         """Those whose task has run for long enough to be told of."""
         return [s for s in self.all if s.state == BUSY and not s.told and now >= s.began + TELL]
 
-    def overdue(self, now: float) -> "List[Slot]":
-        """Those whose process should have said hello by now."""
-        return [s for s in self.all if s.state == STARTING and now >= s.began + HELLO_TIMEOUT]
-
-    def next_start(self) -> "List[float]":
-        """When processes that start will be overdue."""
-        return [s.began + HELLO_TIMEOUT for s in self.all if s.state == STARTING]
+    def deadlines(self) -> "List[Tuple[float, Slot]]":
+        """Until when processes may take for what they are at."""
+        return [(slot.until(), slot) for slot in self.all if slot.until()]
 
     def next_told(self) -> "List[float]":
         """When running tasks will be told of."""

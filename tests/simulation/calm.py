@@ -28,7 +28,7 @@ def once(checks: Checks) -> None:
     for task, runs in checks.runs.items():
         if any(run.cut or run.agent.job.surplus for run in runs):  # what ran there is no charge
             continue
-        how = checks.plans[task].how
+        how = "value" if checks.plans[task].overlong else checks.plans[task].how
         often = {"killed": min(2, retries + 1), "stubborn": retries + 1}.get(how, 1)
         checks.demand(len(runs) == often, "runs", f"{task} ({how}) ran {len(runs)} times")
 
@@ -43,7 +43,7 @@ def outcomes(checks: Checks, session: Any) -> None:
         refused = plan.requirements and plan.requirements in checks.scenario.spoilt()
         cut = any(run.cut for run in checks.runs.get(task, []))
         fits = plan.seconds + READY < NEARLY * checks.scenario.job_limit and not cut
-        if good and fits and not refused:
+        if good and fits and not refused and not plan.overlong:
             checks.demand(note.trouble is None, "failed in the calm", f"{note}")
 
 

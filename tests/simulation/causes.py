@@ -113,6 +113,8 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
     """Errors that a run's end may be called by what its agent said of it."""
     if run.agent.job is not job:
         return set()
+    if overran(run, plan):
+        return {"TimeLimitExceeded"}
     if plan.how == "memory":
         return {"OutOfMemory", "WorkerDied"} if job.doomed else {"OutOfMemory"}
     soon = run.how == "died" and run.ended >= job.times.ends - ITS_TIME
@@ -122,6 +124,12 @@ def _of_run(run: Any, plan: Any, job: Any) -> set[str]:
         own = plan.how in {"exits", "killed", "stubborn"}
         return {"TimeLimitExceeded", "WorkerDied"} if own else {"TimeLimitExceeded"}
     return {"WorkerDied"}
+
+
+def overran(run: Any, plan: Any) -> bool:
+    """Whether it was ended for its walltime."""
+    walltime = plan.walltime
+    return walltime is not None and run.ended - run.began >= walltime - 0.001
 
 
 def found_here(trouble: ev.Trouble) -> bool:
@@ -220,6 +228,8 @@ class Causes:
             found.append("killed")
         if plan is not None and plan.how == "memory":
             found.append("memory")
+        if plan is not None and any(overran(r, plan) for r in self.checks.runs.get(whose, [])):
+            found.append("time")
         return found
 
     def _never_sent(self, task: str) -> None:
@@ -248,4 +258,5 @@ class Causes:
         fine = said is None or int(said.group(1)) == checks.scenario.limits.task_retries + 1
         checks.demand(fine, "tried otherwise", text)
         if trouble.error == "TimeLimitExceeded":
-            checks.demand(any(run.first for run in runs), "owed its time", text)
+            late = any(overran(run, plan) for run in runs)
+            checks.demand(late or any(run.first for run in runs), "owed its time", text)

@@ -241,6 +241,7 @@ class Conduct:
         place = self.places[action.rank]
         leaves = self.agent.core.why not in {None, "signal"}
         wanted = place.run is not None and not self.duties.unwanted(place.run)
+        wanted = wanted and not self._overran(place)
         self.demand(leaves or not wanted or self._closed, "stopped at work", f"{place.run}")
         late = self.checks.world.now - place.started >= HELLO_TIMEOUT - SAME
         needless = place.there and not place.run and not place.useless and not late
@@ -248,6 +249,16 @@ class Conduct:
         fine = self.agent.core.why is not None or not needless or (another and bool(place.hello))
         self.demand(fine, "stopped for nothing", f"{action}")
         self._empty(action.rank)
+
+    def _overran(self, place: Place) -> bool:
+        """Whether its task has run for as long as it may."""
+        plan = self.checks.plans[place.run[0]] if place.run and place.busy else None
+        if plan is None or plan.walltime is None:
+            return False
+        return self.checks.world.now - place.began >= plan.walltime - SAME
+
+    def _walltime(self, place: Place) -> float:
+        return (self.checks.plans[place.run[0]].walltime or 0.0) if place.run else 0.0
 
     def _empty(self, rank: int) -> None:
         """No process is there."""
@@ -300,8 +311,9 @@ class Conduct:
 
     def keep_death(self, action: do.KeepDeath) -> None:
         """A death, of the task that it ran."""
-        dead = (action.task, action.attempt)
-        self.demand(self.duties.dying == dead, "another's death", f"{action}")
+        dead, place = (action.task, action.attempt), self.places[action.rank]
+        fine = place.run == dead and self._overran(place) if action.how.late else False
+        self.demand(fine or self.duties.dying == dead, "another's death", f"{action}")
         self.demand(action.first == self.places[action.rank].first, "first", f"{action}")
         self.duties.done[dead] = "died"
 
@@ -425,6 +437,9 @@ class Conduct:
             busy = any(place.busy for place in self.places)
             longest = LONGEST_LOOK if busy and phase == phases.SERVING else SLOW
             self.demand(now - self._last.looked < longest + LATE, "looks rarely", phase)
+        for place in self.places:
+            over = self._overran(place) and now - place.began > self._walltime(place) + LATE
+            self.demand(not over, "runs too long", f"{place.run}")
         if phase in {phases.WAITING, phases.SERVING, phases.LEAVING}:
             self.demand(now - self._last.beat < HEARTBEAT + LATE, "heart stops", phase)
         if phase == phases.STARTING:

@@ -433,7 +433,9 @@ def _end_of(plan: Plan, rank: int, before: int) -> Any:
 def _died(
     t: str, a: int, first: bool, left: float | None, how: dict[str, Any], **_: Any
 ) -> ev.Died:
-    return ev.Died(t, a, first, left, how["text"], how["signal"], how["oom"], how["outside"])
+    return ev.Died(
+        t, a, first, left, how["text"], how["signal"], how["oom"], how["outside"], late=how["late"]
+    )
 
 
 def _refused(findings: list[Any]) -> ev.Refused:

@@ -28,6 +28,11 @@ class Plan(msgspec.Struct, frozen=True):
     archive: str = ""
     requirements: int = 0
 
+    @property
+    def overlong(self) -> bool:
+        """Whether it is ended for its walltime, should nothing else end it."""
+        return self.walltime is not None and self.seconds >= self.walltime
+
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller does, and when."""

@@ -15,6 +15,7 @@ from .scenario import HOWS, Caller, Plan, Scenario
 from .scenes import SCENES
 
 STAGED = 0.4  # share of seeds that are a scene
+OVERRUN = 0.05  # share of those in which tasks take longer than they may
 SIZES = (  # that are frequent, less so, rare
     (300, 100_000, 400_000),
     (300, INLINE_BUNDLE - HEAD, 10_000),  # just too large for a script
@@ -26,7 +27,23 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     """What a seed stands for: as it is drawn, or a scene made of that."""
     scenario = drawn(seed, known)
     chance = random.Random(f"scene {seed}")
-    return chance.choice(SCENES)(chance, scenario) if chance.random() < STAGED else scenario
+    if chance.random() >= STAGED:
+        return timed(scenario)
+    return timed(chance.choice(SCENES)(chance, scenario))
+
+
+def timed(scenario: Scenario) -> Scenario:
+    """In some worlds tasks have walltimes, and some take longer."""
+    chance = random.Random(f"walltimes {scenario.seed}")
+    if chance.random() >= OVERRUN:
+        return scenario
+    tasks = (
+        replace(plan, walltime=plan.seconds * chance.choice((0.5, 0.9, 2.0)) + 0.01)
+        if chance.random() < 0.5
+        else plan
+        for plan in scenario.tasks
+    )
+    return replace(scenario, tasks=tuple(tasks))
 
 
 def drawn(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:

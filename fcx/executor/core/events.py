@@ -279,7 +279,10 @@ class Finished(Record, frozen=True):
 
 
 class Died(Record, frozen=True):
-    """The worker ended before its task did. ``left``: seconds of the job's time limit."""
+    """The worker ended before its task did. ``left``: seconds of the job's time limit.
+
+    ``late``: its agent ended it, as the task took longer than its walltime.
+    """
 
     task: str
     attempt: int
@@ -290,6 +293,7 @@ class Died(Record, frozen=True):
     memory: bool
     outside: bool
     parts: int = 0
+    late: bool = False
 
 
 class HandedBack(Record, frozen=True):

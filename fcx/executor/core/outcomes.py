@@ -269,6 +269,9 @@ class Outcomes:
         job = cursor.incarnation.job
         task = self.tasks.unfinished[record.task]
         told = f"The worker of {task.info.name} in job {job} {record.text}."
+        if record.late:
+            fix = "Give it a longer one, or none: the time limit of its job counts in any case."
+            return Fate("own", Trouble("TimeLimitExceeded", f"{told} {fix}"))
         if record.signal == SIGTERM and record.left is not None and record.left < CUT:
             return fates.time_limit(job)
         if record.memory:

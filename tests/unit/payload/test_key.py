@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fcx.payload.key import OWN, Keys, NoKey, check_key, takes_key
+from fcx.payload.key import OWN, Keys, NoKey, check_key, takes
 
 ROOT = Path(__file__).parents[3]
 
@@ -263,10 +263,10 @@ class TestGiven:
 
     def test_belong_to_the_function_if_it_takes_one(self):
         """Nothing of the user's is taken away."""
-        assert takes_key(sorted)
-        assert takes_key(max)  # it has no signature to look at
-        assert takes_key(lambda **more: more)
-        assert not takes_key(lambda x: x)
+        assert takes(sorted, "key")
+        assert takes(max, "key")  # it has no signature to look at
+        assert takes(lambda **more: more, "key")
+        assert not takes(lambda x: x, "key")
 
     def test_none_looks_like_ours(self):
         """Which begin with a sign of their own."""

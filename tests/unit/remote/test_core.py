@@ -105,9 +105,9 @@ class Case:
         """The portion that was asked for has these tasks."""
         return self.tell(events.Claimed(tuple(task(name, **more) for name in names)))
 
-    def running(self, *names):
+    def running(self, *names, **more):
         """Bring its workers to run tasks of these names."""
-        done = self.claimed(*names)
+        done = self.claimed(*names, **more)
         for action in done:
             if isinstance(action, actions.Configure):
                 self.tell(events.Ready(action.rank))
@@ -540,6 +540,42 @@ class TestClaims:
         case.tell(events.Finished(1, stale=False), events.Kept(1))
         case.wait(5.0)
         assert case.core.phase == core.SERVING
+
+
+class TestWalltimes:
+    """A task that takes longer than it may loses its worker, and says why."""
+
+    def running(self):
+        case = Case(workers=2).serving(head("b000001"), head("b000002"))
+        case.running("t1", walltime=9.0)
+        return case.running("t2")
+
+    def test_it_is_ended_and_another_worker_takes_its_place(self):
+        """Its neighbour goes on."""
+        case = self.running()
+        assert case.wait(8.9).count(actions.StopWorker(0)) == 0
+        done = case.wait(0.2)
+        (death,) = (action for action in done if isinstance(action, actions.KeepDeath))
+        assert (death.task, death.how.late, death.how.outside) == ("t1", True, False)
+        assert "its walltime of 9 s" in death.how.text
+        assert done.place(actions.StopWorker(0)) < done.place(actions.StartWorker(0))
+        assert actions.StopWorker(1) not in case.log
+
+    def test_also_while_its_agent_waits_to_leave(self):
+        """What runs may end, but not later than it may at any time."""
+        case = self.running()
+        case.settle(case.tell(events.Signalled()))
+        done = case.wait(9.1)
+        assert actions.StopWorker(0) in done
+        assert actions.StartWorker(0) not in done
+
+    def test_one_that_is_done_in_time_is_left_alone(self):
+        """Its outcome may take a while to be written."""
+        case = self.running()
+        case.wait(8.0)
+        case.tell(events.Finished(0, stale=False))
+        case.wait(5.0)
+        assert not case.did(actions.KeepDeath)
 
 
 class TestCancel:

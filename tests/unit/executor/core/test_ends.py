@@ -61,6 +61,19 @@ def test_a_worker_that_is_killed_in_a_job_that_counted_as_ended_is_charged():
     assert settle.trouble.error == "WorkerDied"
 
 
+def test_a_task_that_took_longer_than_it_may_is_not_tried_again():
+    """It is its own fault, whatever the time that is left, and it is said what to do."""
+    drive = Drive(task_retries=3)
+    drive.serve("t1")
+    how = "was ended: its task took longer than its walltime of 90 s"
+    died = Died("t1", 0, False, 1.0, how, 0, memory=False, outside=False, late=True)
+    (read,) = _asked(drive, ReadLog) or [a for a in drive.wait(1.0) if isinstance(a, ReadLog)]
+    drive.tell(LogRead(read.id, (Up("n", "fcx-001"), died), 100))
+    (settle,) = drive.all(Settle)
+    assert (settle.trouble.error, settle.attempt) == ("TimeLimitExceeded", 0)
+    assert "walltime of 90 s. Give it a longer one" in settle.trouble.message
+
+
 def test_what_an_agent_had_whose_log_came_after_its_pilots_end_is_not_waited_for_without_end():
     """It has vanished: it says nothing any more, and nobody else would ever ask for its tasks."""
     drive = Drive(sleep_interval=1.0)
