@@ -13,7 +13,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("fcx needs Python 3.10 or later; name one with `make PYTHON=python3.12 ...`")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,examples]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,examples,joblib]' --group dev
 	@touch $@
 
 demo: $(VENV)/.ready ## Run examples/simple.py on a cluster of this machine's own: no account needed

@@ -192,6 +192,11 @@ class FirecrestExecutor(Executor):
         return f"<{type(self).__name__} {self._run.described(shut=self._shut)}>"
 
     @property
+    def _max_workers(self) -> int:
+        """Under the name that the standard executors have for it: dask, joblib and others ask."""
+        return self._run.context.settings.table.max_workers
+
+    @property
     def run_directory(self) -> str:
         """Where the run lies on the cluster; empty until its first task was taken in."""
         return self._run.directory
