@@ -86,7 +86,8 @@ class Client:
         core = self.core
         times = [core.requests.due()]
         if core._works() and core.tasks.unfinished:
-            times += [core.outgoing.due(), core.doubts.due(), core._ramp_due()]
+            times += [lane.outgoing.due() for lane in core.lanes.working()]
+            times += [core.doubts.due(), *core._ramps_due()]
         late = [time for time in times if time is not None and time <= self.world.now]
         self.checks.demand(not late, "wakes for nothing", f"{times}")
 

@@ -26,7 +26,7 @@ class Delays:
         self.checks = checks
         self._came: dict[str, float] = {}  # tasks that are new, and when
         self._last = 0.0  # when any came
-        self._could: float | None = None  # since when some could leave
+        self._could: dict[int, float] = {}  # since when some of a shape could leave
         self._over: dict[str, float] = {}  # jobs that Slurm called ended, and when it was heard
         self._claims = 0  # times that they were read
 
@@ -42,7 +42,7 @@ class Delays:
             elif isinstance(action, act.ListLinks) and action.folder == "claims":
                 self._read(core)
         if not core._works() or core.ending.aborting or not core.tasks.wanted:
-            self._could, self._over = None, {}
+            self._could, self._over = {}, {}
             return
         self._leaves(core, now)
         if isinstance(event, ev.JobsListed):
@@ -62,16 +62,18 @@ class Delays:
 
     def _leaves(self, core: Any, now: float) -> None:
         """What may leave does."""
-        out, gate, holds = core.outgoing, core.gate, core.fleet.holds_off()
-        waits = out.busy or not gate.open or holds or not core.tasks.outbox
-        first = next((t for t in core.tasks.outbox if t.id in core.tasks.unfinished), None)
-        could = not waits and first is not None and first.asked and first.info.size
-        if not could or not gate.lets_out(first) or "laptop_sleeps" in self.checks.struck:
-            self._could = None
-            return
-        self._could = now if self._could is None else self._could
-        late = now - self._could > KEPT + LATE
-        self.checks.demand(not late, "kept back", f"{first.id} since {self._could:.2f} s")
+        for lane in core.lanes:
+            outbox, share = lane.queue.outbox, lane.crew.share
+            held = lane.crew.holds_off() or share.yields or not (share.room or lane.crew.live())
+            waits = lane.outgoing.busy or not lane.gate.open or held or lane.broken
+            first = next((t for t in outbox if t.id in core.tasks.unfinished), None)
+            could = not waits and first is not None and first.asked and first.info.size
+            if not could or not lane.gate.lets_out(first) or "laptop_sleeps" in self.checks.struck:
+                self._could.pop(lane.shape, None)
+                continue
+            since = self._could.setdefault(lane.shape, now)
+            late = now - since > KEPT + LATE
+            self.checks.demand(not late, "kept back", f"{first.id} since {since:.2f} s")
 
     # -- jobs that ended --------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ def given_up(checks: Checks, core: Any, event: Any, asked: Any, actions: list[An
             refused = isinstance(event, ev.Failed) and event.kind == "refused"
             refused = refused and isinstance(asked, HARMLESS)
             last = isinstance(asked, act.ReadOutput)  # of more pilots in a row than may end so
-            often = core.fleet.barren.count > checks.scenario.limits.task_retries
+            failed = max(lane.crew.barren.count for lane in core.lanes)
+            often = failed > checks.scenario.limits.task_retries
             fine = not refused or (last and often and note.trouble.error in OF_JOBS)
             checks.demand(fine, "given up for nothing", f"{note} after {asked}")
         elif isinstance(note, act.Say) and note.text.endswith("Another pilot is submitted."):

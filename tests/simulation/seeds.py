@@ -7,7 +7,7 @@ import random
 from msgspec.structs import replace
 
 from fcx.executor.core import Limits, Words
-from fcx.executor.core.fleet import INLINE_BUNDLE
+from fcx.executor.core.crew import INLINE_BUNDLE
 
 from .packages import drifts
 from .parcel import HEAD

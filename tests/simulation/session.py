@@ -7,7 +7,7 @@ from typing import Any
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
-from fcx.executor.core.fleet import INLINE_BUNDLE
+from fcx.executor.core.crew import INLINE_BUNDLE
 from fcx.executor.core.outgoing import BUNDLE
 
 from .calm import calm

@@ -143,7 +143,9 @@ class Staffing:
         # One that was found running when it was asked for is left alone; its log may show it later.
         waiting = [p for p in live if p.phase == "queued" and not p.reserved and p.held <= now]
         short = self._ran and running and self._left(core, running) < SHORT_WORK / 2
-        stuck = now - core.tasks.pace.progress > SHORT_WORK  # then it does not count as short
+        stuck = (
+            now - core.lanes.of(0).queue.pace.progress > SHORT_WORK
+        )  # then it does not count as short
         if stuck or not (short and waiting and core.tasks.unfinished):
             self._idle = None
             return

@@ -101,12 +101,14 @@ class Forget(Note, frozen=True):
     """What is remembered of the remote side no longer counts. ``what``: verdict | directory."""
 
     what: str
+    shape: int = 0
 
 
 class Broken(Note, frozen=True):
-    """The run takes no more tasks, for this reason."""
+    """The run takes no more tasks, for this reason; or it takes none of a ``shape``."""
 
     trouble: Trouble
+    shape: int | None = None
 
 
 class Hurry(Note, frozen=True):
@@ -134,6 +136,7 @@ class Encode(Errand, frozen=True):
     pilot: str = ""
     seen: tuple[tuple[str, float], ...] = ()
     runs: tuple[tuple[str, int, str, str], ...] = ()
+    shape: int = 0
 
 
 class RecordTasks(Errand, frozen=True):
@@ -156,21 +159,24 @@ class RecordEnd(Errand, frozen=True):
 
 
 class Judge(Errand, frozen=True):
-    """Judge what an agent found. Answer: Judged."""
+    """Judge what an agent found, in a place of that shape. Answer: Judged."""
 
     probe: int
+    shape: int = 0
 
 
 class Learn(Errand, frozen=True):
     """Judge from now on by the versions that an agent has found. Answer: Done."""
 
     drift: int
+    shape: int = 0
 
 
 class JudgeRequirements(Errand, frozen=True):
     """Judge a set of requirements by the verdict that is in force. Answer: RequirementsJudged."""
 
     requirements: int
+    shape: int = 0
 
 
 # -- requests -------------------------------------------------------------------------------
@@ -206,6 +212,7 @@ class UploadConfig(Request, frozen=True):
     pilot: str
     workers: tuple[int, ...]
     open: bool
+    shape: int = 0
 
 
 class UploadOrder(Request, frozen=True):
@@ -226,6 +233,7 @@ class SubmitPilot(Request, frozen=True):
     bundles: tuple[str, ...]
     archives: tuple[str, ...]
     open: bool
+    shape: int = 0
 
 
 class CancelJob(Request, frozen=True):

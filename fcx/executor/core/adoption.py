@@ -13,12 +13,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
 from .actions import ReadInbox, Reopen, TakeOver
 from .earlier import Earlier
 from .events import Attached, Failed, InboxRead, Owned, Trouble
 from .fleet import Pilot
-from .outgoing import Outgoing
-from .tasks import Task
+from .numbers import Numbers
+from .tasks import Task, Tasks
 
 SURE = 5.0  # seconds after which what a pilot's script has brought can be seen in the inbox
 
@@ -26,10 +28,12 @@ SURE = 5.0  # seconds after which what a pilot's script has brought can be seen 
 class Adoption:
     """Finds the tasks of an attached run; a run of our own has none to find."""
 
-    def __init__(self, outgoing: Outgoing, earlier: Earlier, keep: Callable[[], None]) -> None:
-        self.requests = outgoing.requests
-        self.tasks = outgoing.tasks
-        self.outgoing = outgoing
+    def __init__(
+        self, tasks: Tasks, numbers: Numbers, earlier: Earlier, keep: Callable[[], None]
+    ) -> None:
+        self.requests = tasks.requests
+        self.tasks = tasks
+        self.numbers = numbers
         self.earlier = earlier
         self.keep = keep
         self.done = True
@@ -42,23 +46,23 @@ class Adoption:
     def begin(self, event: Attached) -> None:
         """The run is attached: read its inbox."""
         self.earlier.expect(event.tasks, event.attempts, by_key=event.by_key)
-        self.outgoing.fleet.adopt(event.pilots)
+        self.numbers.fleet.adopt(event.pilots, dict(event.shapes))
         self._partly = event.partly
         self.done = False
         if event.epoch:
-            self.outgoing.belongs(event.epoch)
+            self.numbers.belongs(event.epoch)
             self._ask()
         else:
             self.requests.ask(TakeOver, then=self._owned, failed=self._not_owned)
 
     def _owned(self, _action: Any, event: Owned) -> None:
-        self.outgoing.belongs(event.epoch)
+        self.numbers.belongs(event.epoch)
         self._ask()
 
     def _not_owned(self, action: Any, event: Failed) -> None:
         """Without a directory there is nothing that two clients could fight for."""
         if event.kind == "missing":
-            self.outgoing.belongs(2)
+            self.numbers.belongs(2)
             self._ask()
         else:
             self._nothing_there(action, event)
@@ -75,7 +79,7 @@ class Adoption:
 
     def _earlier(self) -> list[Pilot]:
         """Those that came up though no journal has them included."""
-        fleet = self.outgoing.fleet
+        fleet = self.numbers.fleet
         return [pilot for pilot in fleet.pilots if pilot.name in fleet.earlier]
 
     def plan(self) -> None:
@@ -90,7 +94,7 @@ class Adoption:
 
     def due(self) -> float | None:
         """When to read a last time: all pilots have begun, and yet a task is missing."""
-        waits = self._busy or self._last or any(p.phase != "up" for p in self.outgoing.fleet.live())
+        waits = self._busy or self._last or any(p.phase != "up" for p in self.numbers.fleet.live())
         return None if waits or not self._unplaced() else self._asked + SURE
 
     def _ask(self, *, last: bool = False) -> None:
@@ -100,7 +104,7 @@ class Adoption:
 
     def _pilots(self) -> tuple[tuple[str, str], ...]:
         """Those of earlier processes, and all while a task is missing."""
-        relevant = self.outgoing.fleet.pilots if self._unplaced() else self._earlier()
+        relevant = self.numbers.fleet.pilots if self._unplaced() else self._earlier()
         return tuple((pilot.name, pilot.phase) for pilot in relevant)
 
     def _unplaced(self) -> list[Task]:
@@ -109,12 +113,12 @@ class Adoption:
 
     def _read(self, _action: Any, event: InboxRead) -> None:
         """Each task lies where its last attempt was sent; the caller may have left meanwhile."""
-        self.outgoing.inbox.found(filled=bool(event.last))
+        self.numbers.inbox.found(filled=bool(event.last))
         if self.requests.leaving:
             if self.earlier.unknown([row[0] for row in event.tasks]):
                 self.keep()
             return
-        self.outgoing.number_from(event.last)
+        self.numbers.number_from(event.last)
         if event.closed:
             self.requests.ask(Reopen, then=partial(self._reopened, event))
         else:
@@ -141,7 +145,8 @@ class Adoption:
         for task in self._unplaced():
             if task.id in latest:
                 info, bundle, portion, attempt = latest[task.id]
-                task.info = task.info if task.info.size else info
+                known = task.info if task.info.size else info
+                self.tasks.recast(task, replace(known, shape=info.shape))
                 task.attempt = max(task.attempt, attempt)
                 task.runs = {**{n: (job, why) for n, job, why in info.runs}, **task.runs}
                 self.tasks.placed(task, bundle, portion)
@@ -152,12 +157,12 @@ class Adoption:
             found = self.tasks.unfinished.get(name)
             if found is not None:
                 self.earlier.cancelled(found)
-        if self._last or not self.outgoing.fleet.live():
+        if self._last or not self.numbers.fleet.live():
             self._never_sent()
 
     def _reserve(self, event: InboxRead) -> None:
         for bundle, name in event.reserved:
-            pilot = self.outgoing.fleet.named(name)
+            pilot = self.numbers.fleet.named(name)
             if pilot is not None and pilot.live:
                 pilot.reserved = bundle
             else:  # nobody else may claim from it

@@ -37,22 +37,23 @@ class Audit:
         self.inbox = inbox
         self.logs = logs
         self._busy = False
-        self._suspicion = False  # a pilot left idle though tasks were waiting
+        self._suspicion: dict[int, None] = {}  # shapes of pilots that left idle beside tasks
         self._of = -1  # how many pilots there had been when it was last done
 
-    def left_idle(self) -> None:
-        """An agent has found nothing to do."""
-        self._suspicion = True
+    def left_idle(self, shape: int) -> None:
+        """An agent of a pilot of this shape has found nothing to do."""
+        self._suspicion[shape] = None
 
-    def passed(self, sink: Sink) -> bool:
-        """Whether pilots may be submitted; where that is not known, it is found out."""
-        if not self.inbox.landed or not self.tasks.bundles():
+    def passed(self, sink: Sink, shape: int) -> bool:
+        """Whether such pilots may be submitted; where that is not known, it is found out."""
+        if not self.inbox.landed or not self.tasks.bundles(shape):
             return True
         pilots = self.fleet.pilots
-        fresh = self._of != len(pilots) and not self.fleet.live()
-        if not fresh and not self._suspicion:
+        mine = [pilot for pilot in pilots if pilot.shape == shape]
+        fresh = self._of != len(pilots) and not any(pilot.live for pilot in mine)
+        if not fresh and shape not in self._suspicion:
             return True
-        unknown = self.logs.unseen or any(pilot.phase == "leaving" for pilot in pilots)
+        unknown = self.logs.unseen or any(pilot.phase == "leaving" for pilot in mine)
         if not self._busy and not unknown:
             self._busy = True
             claims = partial(self._claims, sink)
@@ -119,5 +120,6 @@ class Audit:
             self.requests.give_up(run_lost(self.inbox.directory))
 
     def _over(self) -> None:
-        self._busy = self._suspicion = False
+        self._busy = False
+        self._suspicion.clear()
         self._of = len(self.fleet.pilots)

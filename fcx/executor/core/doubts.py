@@ -8,8 +8,9 @@ from typing import Any
 from ...protocol.names import Incarnation
 from . import fates
 from .actions import AskJob
+from .crew import REFUSED_PAUSE
 from .events import Failed, JobAnswered, JobSeen, JobsListed
-from .fleet import REFUSED_PAUSE, STUCK, Fleet, Pilot, job_of
+from .fleet import STUCK, Pilot, job_of
 from .inquest import UNREAD, Inquest
 from .logs import Logs, Sink
 from .requests import Requests
@@ -21,9 +22,10 @@ SILENCE = 30.0  # seconds without a sign of life after which Slurm is asked
 class Doubts:
     """Compares the list of jobs with the pilots that are pending, silent, or cancelled by us."""
 
-    def __init__(self, requests: Requests, fleet: Fleet, logs: Logs, inquest: Inquest) -> None:
+    def __init__(self, requests: Requests, logs: Logs, inquest: Inquest) -> None:
         self.requests = requests
-        self.fleet = fleet
+        self.lanes = inquest.lanes
+        self.fleet = inquest.fleet
         self.logs = logs
         self.inquest = inquest
         self._asked: dict[str, None] = {}  # pilots that are asked for by the ids of their jobs
@@ -73,11 +75,12 @@ class Doubts:
         """A further pilot that Slurm will not start harms none that works."""
         self.fleet.cancel(pilot)
         trouble = fates.never_runs(pilot.job, state)
-        if any(other.works for other in self.fleet.live()):
-            self.fleet.barren.wait_until(self.requests.now + REFUSED_PAUSE)
+        crew = self.lanes.of(pilot.shape).crew
+        if any(other.works for other in crew.live()):
+            crew.barren.wait_until(self.requests.now + REFUSED_PAUSE)
             self.requests.say(trouble.message, "warning")
         else:
-            self.requests.give_up(trouble)
+            self.lanes.give_up(pilot.shape, trouble)
 
     def heed(self, sink: Sink, event: JobsListed) -> None:
         """What Slurm says of each."""

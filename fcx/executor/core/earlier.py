@@ -10,7 +10,7 @@ import msgspec
 
 from .actions import Found, Same
 from .events import TaskInfo
-from .gate import Gate
+from .lanes import Lanes
 from .outcomes import Outcomes
 from .tasks import Task, Tasks
 
@@ -18,9 +18,9 @@ from .tasks import Task, Tasks
 class Earlier:
     """Whose task is whose."""
 
-    def __init__(self, tasks: Tasks, gate: Gate, outcomes: Outcomes) -> None:
+    def __init__(self, tasks: Tasks, lanes: Lanes, outcomes: Outcomes) -> None:
         self.tasks = tasks
-        self.gate = gate
+        self.lanes = lanes
         self.outcomes = outcomes
         self.by_key = False
         self._expects = False  # an earlier process had some: only then ids are kept for good
@@ -58,8 +58,8 @@ class Earlier:
         self._same(info, earlier)
         held = self.tasks.unasked.take(earlier)
         task = held.task if held else self.tasks.unfinished[earlier]
-        task.info = msgspec.structs.replace(info, id=earlier)
-        task.asked = True
+        shape = task.info.shape if task.bundle else info.shape  # whose pilots find it there
+        self.tasks.ask_for(task, msgspec.structs.replace(info, id=earlier, shape=shape))
         if held is not None:
             self.tasks.rejoin(task)
             if held.record is not None:
@@ -67,7 +67,7 @@ class Earlier:
             else:
                 self.tasks.again(task)
         self.tasks.tell(task)
-        self.gate.look_at(task)
+        self.lanes.of(task.info.shape).gate.look_at(task)
         return True
 
     def _same(self, info: TaskInfo, earlier: str) -> None:
@@ -84,16 +84,20 @@ class Earlier:
     def found(self, rows: list[tuple[TaskInfo, int]]) -> None:
         """Tasks with their attempts; what no journal had is known from now on."""
         fresh = [(info, attempt) for info, attempt in rows if info.id not in self.tasks.known]
-        twins = {task.info.key: task for task in self.tasks.outbox if task.info.key}
+        waiting = [task for queue in self.tasks.queues.values() for task in queue.outbox]
+        twins = {task.info.key: task for task in waiting if task.info.key}
         for info, attempt in fresh:
-            task = self.tasks.unfinished[info.id] = Task(info, attempt, sought=True)
             self._note(info)
             twin = twins.get(info.key) if self.by_key else None
+            asked = not self.by_key or (twin is not None and twin.id in self.tasks.unfinished)
+            task = Task(info, attempt, sought=True, asked=asked)
+            self.tasks.enter(task)
             if twin is not None and twin.id in self.tasks.unfinished:
                 self._ids.pop(info.key)
                 self.tasks.forget(twin)
                 self._same(twin.info, info.id)
-                task.info = msgspec.structs.replace(twin.info, id=info.id)
+                known = msgspec.structs.replace(twin.info, id=info.id, shape=info.shape)
+                self.tasks.recast(task, known)
             elif self.by_key:
                 self.tasks.unasked.add(task)
         gone = [task for task in twins.values() if task.id not in self.tasks.unfinished]

@@ -36,8 +36,6 @@ from .tasks import Tasks
 REST = 2.0  # seconds without a task that ended, after which it is not known who still is up
 STAGES = ("open", "waiting", "checking", "cancelling", "settling", "tidying", "recording", "over")
 MAY_BE_TAKEN = 60.0  # seconds of a run after which another client may have found it
-RUNS_NOTHING = ("InitializerFailed", "ParityError")
-"""Errors of an agent that runs nothing: only others may have left outcomes that nobody has read."""
 
 
 class Ending:
@@ -106,9 +104,9 @@ class Ending:
         """Whether outcomes may lie unfetched in the run directory."""
         if any(task.awaits == "outcome" for task in self.tasks.unfinished.values()):
             return True
-        if trouble.error not in RUNS_NOTHING:
+        if trouble.error not in fates.RUNS_NOTHING:
             return trouble.error != "RunLost"
-        several = self.limits.nodes > 1 or self.limits.requeue
+        several = any(of.nodes > 1 or of.requeue for of in self.fleet.shapes.values())
         others = several or sum(bool(pilot.jobs()) for pilot in self.fleet.pilots) > 1
         serving = any(pilot.phase == "up" for pilot in self.fleet.pilots)
         return others or (serving and trouble.error == "ParityError")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from .limits import Limits
+
 
 class Trouble(msgspec.Struct, frozen=True):
     """An error that has not been made yet: a class of fcx.errors by name, and its text.
@@ -32,6 +34,7 @@ class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
     requirements: int = 0  # number of a set of requirements; 0: none
     key: str = ""  # by which a later process asks for it; empty: none does
     runs: tuple[tuple[int, str, str], ...] = ()  # that came to nothing: attempt, job, why
+    shape: int = 0  # of the pilots that run it; 0: the executor's own
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -46,6 +49,19 @@ class Began(Event, frozen=True):
 
     seed: int
     open: bool
+
+
+class Shaped(Event, frozen=True):
+    """Pilots of another shape are to be had: told before the first task of that shape.
+
+    ``like``: the shape, or one before it, whose verdict is its own; ``open``: a remembered one
+    lets payload leave.
+    """
+
+    shape: int
+    limits: Limits
+    like: int
+    open: bool = False
 
 
 class Attached(Event, frozen=True):
@@ -63,6 +79,7 @@ class Attached(Event, frozen=True):
     by_key: bool = False
     partly: bool = False
     epoch: int = 2
+    shapes: tuple[tuple[str, int], ...] = ()  # of pilots, where they are not the executor's own
 
 
 class Submitted(Event, frozen=True):
@@ -84,9 +101,10 @@ class CloseAsked(Event, frozen=True):
 
 
 class Broke(Event, frozen=True):
-    """The run cannot go on, for a reason from outside the core."""
+    """The run cannot go on, for a reason from outside the core; or pilots of a ``shape`` cannot."""
 
     trouble: Trouble
+    shape: int | None = None
 
 
 class Ticked(Event, frozen=True):
@@ -383,5 +401,14 @@ Answer = (
     | LogRead
 )
 AnyEvent = (
-    Began | Attached | Submitted | CancelAsked | CloseAsked | Broke | Ticked | Settled | Answer
+    Began
+    | Shaped
+    | Attached
+    | Submitted
+    | CancelAsked
+    | CloseAsked
+    | Broke
+    | Ticked
+    | Settled
+    | Answer
 )

@@ -10,6 +10,8 @@ from ...jobscript.states import TERMINAL
 from ...protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 from .events import JobSeen, Trouble
 
+RUNS_NOTHING = ("InitializerFailed", "ParityError")
+"""Errors of an agent that runs nothing: only others may have left outcomes that nobody has read."""
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 KILLS = (9, 15)  # SIGKILL, SIGTERM
 NO_OUTPUT_FILE = 53  # the signal that Slurm says it was where it cannot open the output's file

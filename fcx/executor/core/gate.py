@@ -6,44 +6,67 @@ force by then; what ``submit`` judged before is a courtesy, this is what counts.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .actions import Judge, JudgeRequirements, Learn
-from .events import Judged, RequirementsJudged
+from .events import Judged, RequirementsJudged, Trouble
+from .limits import Words
 from .requests import Requests
-from .tasks import Task, Tasks
+from .tasks import Queue, Task, Tasks
 
 
 class Gate:
-    """Closed until a place has passed; then open for good."""
+    """Closed until a place has passed; then open for good.
 
-    def __init__(self, requests: Requests, tasks: Tasks, policy: str) -> None:
+    Lanes whose place is the same share one: the first of them has given it its ``shape``.
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        tasks: Tasks,
+        shape: int,
+        words: Words,
+        give_up: Callable[[Trouble], None],
+    ) -> None:
         self.requests = requests
         self.tasks = tasks
-        self.policy = policy
+        self.shape = shape
+        self.words = words
+        self.give_up = give_up
         self.open = False
+        self.queues: list[Queue] = []  # of its lanes
         # Sets of requirements. A refusal is not kept: what is refused may be repaired meanwhile.
         self._passed: dict[int, None] = {}
         self._asked: dict[int, int] = {}  # with the action that asks
         self._learning = 0  # drifts that the verdict in force does not know of yet
 
     def begin(self, *, remembered: bool) -> None:
-        """The run begins, perhaps with a verdict that is remembered."""
-        self.open = remembered
+        """Its first lane begins, or another: perhaps with a verdict that is remembered."""
+        self.open = self.open or remembered
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        for task in self._waiting():
+            self.look_at(task)
+
+    def _waiting(self) -> list[Task]:
+        return [task for queue in self.queues for task in queue.outbox]
 
     def judge_place(self, probe: int) -> None:
         """An agent has said what its place is."""
-        self.requests.ask(Judge, probe, then=self._on_verdict)
+        self.requests.ask(Judge, probe, self.shape, then=self._on_verdict)
 
     def _on_verdict(self, _action: Judge, event: Judged) -> None:
         if event.trouble is not None:
-            self.requests.give_up(event.trouble)
+            self.give_up(event.trouble)
             return
         notes = f" with {event.notes} note(s): `fcx preflight` shows them" if event.notes else ""
-        self.requests.say(f"The remote side passes under {self.policy!r}{notes}")
+        place, policy = f"The remote side{self.words.shape}", self.words.policy
+        self.requests.say(f"{place} passes under {policy!r}{notes}")
         self.open = True
-        for task in self.tasks.outbox:
-            self.look_at(task)
+        self._look_at_all()
 
     def look_at(self, task: Task) -> None:
         """Have what a task refers to judged, if the gate is open and that is not known yet."""
@@ -51,7 +74,7 @@ class Gate:
         if not self.open or not number or self._learning:
             return
         if number not in self._passed and number not in self._asked:
-            ask = JudgeRequirements, number
+            ask = JudgeRequirements, number, self.shape
             self._asked[number] = self.requests.ask(*ask, then=self._on_requirements)
 
     def _on_requirements(self, action: JudgeRequirements, event: RequirementsJudged) -> None:
@@ -61,7 +84,8 @@ class Gate:
         if event.trouble is None:
             self._passed[action.requirements] = None
             return
-        for task in [*self.tasks.outbox, *self.tasks.fresh]:
+        fresh = [task for queue in self.queues for task in queue.fresh]
+        for task in [*self._waiting(), *fresh]:
             if task.info.requirements == action.requirements:
                 self.tasks.settle(task, event.trouble)
 
@@ -73,12 +97,11 @@ class Gate:
             told = "What is installed at the remote side has changed: tasks are judged anew"
             self.requests.say(told, "warning")
         self._learning += 1
-        self.requests.ask(Learn, drift, then=self._learnt)
+        self.requests.ask(Learn, drift, self.shape, then=self._learnt)
 
     def _learnt(self, _action: Any, _event: Any) -> None:
         self._learning -= 1
-        for task in list(self.tasks.outbox):
-            self.look_at(task)
+        self._look_at_all()
 
     @property
     def asking(self) -> bool:

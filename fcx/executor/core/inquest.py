@@ -16,8 +16,9 @@ from ...protocol.layout import parse_claim
 from . import fates
 from .actions import CancelJob, Forget, ListFolder, ListLinks, ReadOutput
 from .events import Failed, FilesListed, LinksListed, OutputRead, Trouble
-from .fleet import Fleet, Heard, Pilot
+from .fleet import Heard, Pilot
 from .inbox import Inbox
+from .lanes import Lane, Lanes
 from .limits import Limits
 from .logs import Cursor, Logs, Sink
 from .requests import Requests, nothing
@@ -35,14 +36,15 @@ class Inquest:
         limits: Limits,
         tasks: Tasks,
         inbox: Inbox,
-        fleet: Fleet,
+        lanes: Lanes,
         logs: Logs,
     ) -> None:
         self.requests = requests
         self.limits = limits
         self.tasks = tasks
         self.inbox = inbox
-        self.fleet = fleet
+        self.lanes = lanes
+        self.fleet = lanes.numbers.fleet
         self.logs = logs
         self._open: dict[str, None] = {}  # names of agents and pilots that are looked into
 
@@ -181,18 +183,19 @@ class Inquest:
         """A pilot ended before its agent came up: again, but not for ever."""
         del self._open[pilot.name]
         told = event.text if isinstance(event, OutputRead) else ""
-        barren = self.fleet.barren
-        barren.another(self.requests.now)
+        lane = self.lanes.of(pilot.shape)
+        lane.crew.barren.another(self.requests.now)
         unread = isinstance(event, Failed) and event.kind != "missing"  # it may say why
         judge = fates.of_job if begun or unread else fates.not_begun
         why = judge(pilot.job, pilot.heard.state, told)
-        self.requests.note(Forget("verdict"))
+        self.requests.note(Forget("verdict", pilot.shape))
         if begun and not pilot.opened and fates.complains(why, pilot.heard.state, told):
             pilot.phase = "ended"
-            self.requests.give_up(fates.not_started(pilot.job, self.limits.words.python, told))
-        elif self._hopeless(why):
+            python = lane.limits.words.python
+            self.lanes.give_up(pilot.shape, fates.not_started(pilot.job, python, told))
+        elif self._hopeless(lane, why):
             pilot.phase = "ended"
-            self.requests.give_up(why.trouble)
+            self.lanes.give_up(pilot.shape, why.trouble)
         else:
             text = why.trouble.message.rstrip(".")
             self.requests.say(f"{text}. Another pilot is submitted.", "warning")
@@ -215,13 +218,13 @@ class Inquest:
             self.inbox.agent_up(arrived, pilot.archives, opened=pilot.opened)
         self.over(pilot)
 
-    def _hopeless(self, why: fates.Fate) -> bool:
+    def _hopeless(self, lane: Lane, why: fates.Fate) -> bool:
         """Whether another pilot would end like this one; while any works, nothing is given up.
 
         So would one whose setup has never done; once it has, it may again on another node.
         """
-        works = any(pilot.works for pilot in self.fleet.live())
-        often = self.fleet.barren.count > self.limits.task_retries
+        works = any(pilot.works for pilot in lane.crew.live())
+        often = lane.crew.barren.count > self.limits.task_retries
         never = why.kind in {"time", "own"} or (why.kind == "setup" and not self.logs.cursors)
         return not works and (often or never)
 
@@ -232,7 +235,7 @@ class Inquest:
         ended = [
             cursor.ended for cursor in self.logs.cursors.values() if cursor.name in pilot.agents
         ]
-        if len(ended) >= self.limits.nodes and all(ended):
+        if len(ended) >= self.fleet.limits(pilot).nodes and all(ended):
             self.over(pilot)
 
     def over(self, pilot: Pilot) -> None:

@@ -162,9 +162,11 @@ class Logs:
     def _only_log(self) -> Cursor | None:
         """The log to read without a listing: one pilot of one node, begun or about to."""
         live = [p for p in self.fleet.live() if p.ambiguous or not p.refused]
-        if self.listed_only or len(live) != 1 or self.limits.nodes != 1 or not live[0].job:
+        if self.listed_only or len(live) != 1 or not live[0].job:
             return None
         pilot = live[0]
+        if self.fleet.limits(pilot).nodes != 1:
+            return None
         if pilot.agents:
             agents = [Incarnation.parse(agent) for agent in pilot.agents]
             cursors = [self.cursors[a] for a in agents if a and not self.cursors[a].ended]

@@ -24,19 +24,20 @@ from .events import (
     CloseAsked,
     Prepared,
     Settled,
+    Shaped,
     Submitted,
     TaskInfo,
     Trouble,
 )
 from .fates import run_lost
 from .fleet import Fleet
-from .gate import Gate
 from .inbox import Inbox
 from .inquest import Inquest
+from .lanes import Lane, Lanes
 from .limits import Limits
 from .logs import Logs
+from .numbers import Numbers
 from .outcomes import Outcomes
-from .outgoing import Outgoing
 from .requests import Requests
 from .tasks import Tasks
 
@@ -48,20 +49,21 @@ class Core:
         budget = Budget(limits.sleep_interval)
         self.requests = Requests(budget, limits.patience, self._give_up)
         self.tasks = Tasks(self.requests, limits.task_retries)
-        self.gate = Gate(self.requests, self.tasks, limits.words.policy)
         inbox = Inbox(self.requests, limits)
-        self.fleet = Fleet(self.requests, limits, self.gate, inbox)
+        self.fleet = Fleet(self.requests)
+        numbers = Numbers(self.requests, inbox, self.fleet)
+        self.lanes = Lanes(self.tasks, numbers, self._lanes_give_up)
+        self.lanes.add(0, limits, 0)
         self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
-        self.outgoing = Outgoing(self.requests, limits, self.tasks, self.gate, inbox, self.fleet)
-        self.audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
-        inquest = Inquest(self.requests, limits, self.tasks, inbox, self.fleet, self.logs)
+        audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
+        inquest = Inquest(self.requests, limits, self.tasks, inbox, self.lanes, self.logs)
         cuts = Cuts(self.requests, self.tasks, self.logs)
-        self.outcomes = Outcomes(limits, self.tasks, self.gate, inquest, self.audit, cuts)
-        self.doubts = Doubts(self.requests, self.fleet, self.logs, inquest)
+        self.outcomes = Outcomes(limits, self.tasks, self.lanes, inquest, audit, cuts)
+        self.doubts = Doubts(self.requests, self.logs, inquest)
         self.ending = Ending(self.requests, limits, self.tasks, inbox, self.fleet)
         keep = self.ending.keep_directory
-        earlier = Earlier(self.tasks, self.gate, self.outcomes)
-        self.adoption = Adoption(self.outgoing, earlier, keep)
+        earlier = Earlier(self.tasks, self.lanes, self.outcomes)
+        self.adoption = Adoption(self.tasks, numbers, earlier, keep)
         self._prepared: bool | None = None  # None: not asked for yet
 
     def handle(self, event: AnyEvent, now: float) -> list[Action]:
@@ -80,9 +82,10 @@ class Core:
         """When to be asked again though nothing happens; None: only an event wakes us."""
         times = [self.requests.due()]
         if self._works():
-            times += [self.outgoing.due(), self.adoption.due()]
+            times += [lane.outgoing.due() for lane in self.lanes.working()]
+            times.append(self.adoption.due())
             if self.tasks.wanted or self.adoption.hopes():
-                times += [self._look_due(), self._ramp_due(), self.doubts.due()]
+                times += [self._look_due(), *self._ramps_due(), self.doubts.due()]
                 times.append(self.outcomes.cuts.due())
         return min((time for time in times if time is not None), default=None)
 
@@ -98,35 +101,51 @@ class Core:
     def _look_due(self) -> float | None:
         return None if self.logs.look.busy else self.logs.due()
 
-    def _ramp_due(self) -> float | None:
-        when = [self.fleet.ramp_ends(), self.fleet.barren.until]
-        return min((t for t in when if t is not None and t > self.requests.now), default=None)
+    def _ramps_due(self) -> list[float]:
+        crews = [lane.crew for lane in self.lanes.working()]
+        when = [time for crew in crews for time in (crew.ramp_ends(), crew.barren.until)]
+        return [time for time in when if time is not None and time > self.requests.now]
 
     def _plan(self) -> None:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
-            self.outgoing.plan()
-            unfinished = self.tasks.wanted
-            seconds = self.tasks.pace.expected(self.logs.looked)
-            unsent = self.outgoing.unsent
+            self.lanes.share(self.logs.limits.max_workers)
+            self.adoption.numbers.orders.plan()
+            for lane in self.lanes.working():
+                lane.outgoing.plan()
             self.adoption.plan()
             if not self.adoption.waiting():
-                looking = self.logs.look.busy
-                passed = partial(self.audit.passed, self.outcomes)
-                self.fleet.plan(unfinished, seconds, passed, unsent=unsent, looking=looking)
-            if unfinished or self.adoption.hopes():
+                for lane in self.lanes.working():
+                    self._plan_pilots(lane)
+            if self.tasks.wanted or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
                 self.outcomes.cuts.plan()
         if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
 
+    def _plan_pilots(self, lane: Lane) -> None:
+        """As many as a lane needs, and may have beside others."""
+        queue, outcomes, looking = lane.queue, self.outcomes, self.logs.look.busy
+        seconds = queue.pace.expected(self.logs.looked)
+        passed = partial(outcomes.audit.passed, outcomes, lane.shape)
+        unsent = lane.outgoing.unsent
+        lane.crew.plan(queue.wanted, seconds, passed, unsent=unsent, looking=looking)
+        if lane.crew.share.yields and not looking:
+            lane.crew.give_way(idle=not self.tasks.bundles(lane.shape))
+
     # -- events -----------------------------------------------------------------------------
 
     def began(self, event: Began) -> None:
         """A run begins."""
         self.requests.seed(event.seed)
-        self.gate.begin(remembered=event.open)
+        self.lanes.of(0).gate.begin(remembered=event.open)
+
+    def shaped(self, event: Shaped) -> None:
+        """Pilots of another shape are to be had."""
+        if not self.lanes.has(event.shape):
+            self.lanes.add(event.shape, event.limits, event.like)
+        self.lanes.of(event.shape).gate.begin(remembered=event.open)
 
     def attached(self, event: Attached) -> None:
         """It was begun by another process."""
@@ -144,17 +163,26 @@ class Core:
             self.logs.hurry()
         earlier = self.adoption.earlier
         new = [info for info in event.tasks if not earlier.takes(info)]
-        if new:
-            self.outgoing.arrival(self.tasks.add(new))
+        self._arrived(new)
         if self._prepared is None:
             self._prepared = False
             self.requests.ask(Prepare, then=self._on_prepared)
 
+    def _arrived(self, infos: list[TaskInfo]) -> None:
+        """Each goes to the lane of its shape."""
+        for lane in self.lanes:
+            mine = [info for info in infos if info.shape == lane.shape]
+            if mine and lane.broken is not None:
+                self._refuse(tuple(mine), lane.broken)
+            elif mine:
+                lane.outgoing.arrival(self.tasks.add(mine))
+
     def _refuse(self, tasks: tuple[TaskInfo, ...], trouble: Trouble) -> None:
-        """They were on their way while the run broke."""
-        for task in self.tasks.add(tasks):
+        """They were on their way while the run broke, or their lane."""
+        added = self.tasks.add(tasks)
+        for task in added:
             self.tasks.settle(task, trouble)
-        self.tasks.outbox.clear()
+        self.tasks.unqueue(added)
 
     def _on_prepared(self, _action: Any, event: Prepared) -> None:
         self.ending.inbox.prepared(event.directory)
@@ -165,7 +193,7 @@ class Core:
         task = self.tasks.unfinished.get(self.adoption.earlier.id_of(event.task))
         if task is not None:
             if task.bundle:
-                self.outgoing.orders.cancel(task.id)
+                self.adoption.numbers.orders.cancel(task.id)
             self.tasks.cancel(task)
 
     def close_asked(self, event: CloseAsked) -> None:
@@ -173,12 +201,25 @@ class Core:
         self.ending.close(abort=event.abort)
 
     def broke(self, event: Broke) -> None:
-        """The run cannot go on."""
-        self.ending.break_run(event.trouble)
+        """The run cannot go on, or pilots of a shape cannot."""
+        if event.shape is None:
+            self.ending.break_run(event.trouble)
+        else:
+            self.lanes.give_up(event.shape, event.trouble)
 
     def settled(self, event: Settled) -> None:
         """The caller has an outcome."""
         self.ending.has_settled(event.task, kept=event.kept)
+
+    def _lanes_give_up(self, lanes: list[Lane], trouble: Trouble) -> None:
+        """Some lanes cannot go on: the run does, while there are others."""
+        others = [lane for lane in self.lanes.working() if lane not in lanes]
+        if not others or trouble.error in OF_THE_RUN or self._all_given():
+            self._give_up(trouble)
+            return
+        for lane in lanes:
+            if lane.broken is None and self.lanes.break_off(lane, trouble):
+                self.ending.keep_directory()
 
     def _give_up(self, trouble: Trouble) -> None:
         """A file or folder of ours that is not there, unexpected: the run directory is gone."""
@@ -195,8 +236,12 @@ class Core:
         return known and self.ending.closing and not self.tasks.wanted
 
 
+OF_THE_RUN = ("NoSuchPath", "RunLost", "RunTaken", "Unreachable")
+"""Errors that are no fault of one lane."""
+
 _MEANINGS: dict[type, Callable[[Core, Any], None]] = {
     Began: Core.began,
+    Shaped: Core.shaped,
     Attached: Core.attached,
     Submitted: Core.submitted,
     CancelAsked: Core.cancel_asked,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from . import fates
-from .actions import Fetch
+from .actions import Fetch, Forget
 from .audit import Audit
 from .cuts import Cuts
 from .events import (
@@ -27,8 +27,8 @@ from .events import (
 )
 from .fates import Fate
 from .fleet import Pilot
-from .gate import Gate
 from .inquest import Inquest
+from .lanes import Lane, Lanes
 from .limits import Limits
 from .logs import Cursor
 from .tasks import Task, Tasks
@@ -47,7 +47,7 @@ class Outcomes:
         self,
         limits: Limits,
         tasks: Tasks,
-        gate: Gate,
+        lanes: Lanes,
         inquest: Inquest,
         audit: Audit,
         cuts: Cuts,
@@ -55,7 +55,7 @@ class Outcomes:
         self.requests = tasks.requests
         self.limits = limits
         self.tasks = tasks
-        self.gate = gate
+        self.lanes = lanes
         self.inquest = inquest
         self.audit = audit
         self.cuts = cuts
@@ -96,7 +96,7 @@ class Outcomes:
         if not (self.fleet.past(pilot) and fates.ended(pilot.heard.state)):
             self.requests.say(f"Job {cursor.incarnation.job} runs on {record.node}")
         if record.probe:
-            self.gate.judge_place(record.probe)
+            self.lanes.of(pilot.shape).gate.judge_place(record.probe)
 
     def _serves(self, cursor: Cursor) -> None:
         """Its first line was damaged, and left out; this one says as much."""
@@ -109,7 +109,7 @@ class Outcomes:
         pilot.agents[cursor.name] = None
         if pilot.live:
             pilot.phase = "up"
-        self.fleet.barren.over()
+        self.lanes.of(pilot.shape).crew.barren.over()
         self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
 
     def _refused(self, cursor: Cursor, record: Refused) -> None:
@@ -118,19 +118,26 @@ class Outcomes:
         pilot = self.fleet.of_agent(cursor.name)
         if pilot is not None:
             pilot.phase = "ended"
-        self.requests.give_up(record.trouble)
+        lane = self._lane(cursor)
+        self.requests.note(Forget("verdict", lane.shape))
+        self.lanes.give_up(lane.shape, record.trouble)
 
-    def _initializer_died(self, _cursor: Cursor, record: InitializerDied) -> None:
+    def _lane(self, cursor: Cursor) -> Lane:
+        """That of an agent; of one whose pilot nobody knows, the executor's own."""
+        pilot = self.fleet.of_agent(cursor.name)
+        return self.lanes.of(pilot.shape if pilot is not None else 0)
+
+    def _initializer_died(self, cursor: Cursor, record: InitializerDied) -> None:
         what = "The initializer failed in a worker" if self.limits.initializer else "Workers fail"
         text = f"{what}, so no task can run:\n{record.text}"
-        self.requests.give_up(Trouble("InitializerFailed", text))
+        self.lanes.give_up(self._lane(cursor).shape, Trouble("InitializerFailed", text))
 
     def _left(self, cursor: Cursor, record: Left) -> None:
         """An agent has left by itself. What it held has outcomes or went back."""
         if record.why == "idle":
-            self.audit.left_idle()
+            self.audit.left_idle(self._lane(cursor).shape)
         pilot = self.fleet.of_agent(cursor.name)
-        restarts = record.why == "signal" and self.limits.requeue
+        restarts = record.why == "signal" and self._lane(cursor).limits.requeue
         if pilot is not None and not restarts:
             self.inquest.maybe_over(pilot)
 
@@ -172,7 +179,7 @@ class Outcomes:
     def _settle(self, cursor: Cursor, record: Finished) -> None:
         task = self.tasks.unfinished[record.task]
         task.runs[record.attempt] = cursor.incarnation.job, ""
-        self.tasks.pace.note(task.info.function, record.seconds, self.requests.now)
+        self.tasks.took(task, record.seconds)
         self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
 
     def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
@@ -285,10 +292,10 @@ class Outcomes:
     def _handed_back(self, _cursor: Cursor, record: HandedBack) -> None:
         self._back(record.tasks)
 
-    def _drifted(self, _cursor: Cursor, record: Drifted) -> None:
+    def _drifted(self, cursor: Cursor, record: Drifted) -> None:
         """They are judged anew; one that passes goes out again."""
         if self._back(record.tasks):
-            self.gate.drifted(record.drift)
+            self._lane(cursor).gate.drifted(record.drift)
 
     def _back(self, tasks: tuple[tuple[str, int], ...]) -> bool:
         """They have not begun; whether any of them is still owed."""

@@ -1,4 +1,4 @@
-"""Which tasks leave when, in which bundle and by which way; and which are called back."""
+"""Which tasks of one shape leave when, in which bundle and by which way."""
 
 from __future__ import annotations
 
@@ -6,21 +6,17 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ...protocol.names import EPOCH
 from ...protocol.packing import portion_sizes
-from .actions import Encode, RecordTasks, UploadOrder
-from .events import Encoded, Failed
-from .fleet import INLINE_BUNDLE, Fleet
-from .gate import Gate
-from .inbox import Bundle, Inbox
-from .limits import Limits
-from .requests import Requests
-from .tasks import Task, Tasks
+from .actions import Encode, RecordTasks
+from .crew import INLINE_BUNDLE, Crew
+from .events import Encoded
+from .inbox import Bundle
+from .numbers import Numbers
+from .tasks import Queue, Task, Tasks
 
 WINDOW = 0.003  # seconds without a new task after which a bundle leaves
 LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while tasks keep coming
 SAVING_WINDOW = 2.0  # seconds for which it gathers while requests must be saved
-PILOTS = 1000  # numbers that each client of a run has for its pilots
 BUNDLE = 64 << 20  # bytes of payload in one bundle
 
 
@@ -57,40 +53,22 @@ class Window:
 class Outgoing:
     """Bundles of tasks, one at a time; those that are owed a whole time limit go first."""
 
-    def __init__(
-        self,
-        requests: Requests,
-        limits: Limits,
-        tasks: Tasks,
-        gate: Gate,
-        inbox: Inbox,
-        fleet: Fleet,
-    ) -> None:
-        self.requests = requests
-        self.limits = limits
+    def __init__(self, tasks: Tasks, queue: Queue, crew: Crew, numbers: Numbers) -> None:
+        self.requests = tasks.requests
+        self.limits = crew.limits
         self.tasks = tasks
-        self.gate = gate
-        self.inbox = inbox
-        self.fleet = fleet
+        self.queue = queue
+        self.gate = crew.gate
+        self.inbox = numbers.inbox
+        self.crew = crew
+        self.numbers = numbers
         self.window = Window()
         self.busy = False  # a bundle is on its way
-        self.orders = Orders(requests, inbox)
-        self.number = 0  # of the last bundle
-
-    def belongs(self, epoch: int) -> None:
-        """What this client sends has numbers of its own, and its pilots names."""
-        self.inbox.epoch = epoch
-        self.number_from((epoch - 1) * EPOCH)
-        self.fleet.named_from((epoch - 1) * PILOTS)
-
-    def number_from(self, number: int) -> None:
-        """Bundles and orders are numbered past those of an earlier process."""
-        self.number = max(number, self.number)
-        self.orders.number = max(number, self.orders.number)
 
     def arrival(self, tasks: list[Task]) -> None:
         """New tasks have come."""
-        earlier = islice(self.tasks.outbox, len(self.tasks.outbox) - len(tasks))
+        outbox = self.queue.outbox
+        earlier = islice(outbox, len(outbox) - len(tasks))
         self.window.arrival(self.requests.now, first=not any(map(self._gathers, earlier)))
         for task in tasks:
             self.gate.look_at(task)
@@ -102,16 +80,15 @@ class Outgoing:
     @property
     def unsent(self) -> bool:
         """Whether tasks wait that will ride in the first pilot's script."""
-        return self.limits.inline and (self.busy or any(task.asked for task in self.tasks.outbox))
+        return self.limits.inline and (self.busy or any(task.asked for task in self.queue.outbox))
 
     def plan(self) -> None:
         """Send what is due."""
-        self.orders.plan()
         if self.busy or not self.gate.open or self._no_pilot_yet():
             return
-        if self.tasks.fresh and not self.fleet.holds_off():
-            self._send(self._take_fresh(), self.fleet.take_name())
-        elif self.tasks.outbox and self.window.over(self.requests.now, saving=self._saving()):
+        if self.queue.fresh and not self.crew.holds_off():
+            self._send(self._take_fresh(), self.crew.take_name())
+        elif self.queue.outbox and self.window.over(self.requests.now, saving=self._saving()):
             tasks = self._take()
             if tasks:
                 self.window.leave(self.requests.now)
@@ -120,13 +97,16 @@ class Outgoing:
     def due(self) -> float | None:
         """When a bundle should leave."""
         waits = self.busy or not self.gate.open or self.gate.asking or self._no_pilot_yet()
-        if waits or not any(task.asked and task.info.size for task in self.tasks.outbox):
+        if waits or not any(task.asked and task.info.size for task in self.queue.outbox):
             return None
         return self.window.end(saving=self._saving())
 
     def _no_pilot_yet(self) -> bool:
-        """Whether the next bundle would ride with a pilot that must wait for its turn."""
-        return self.limits.inline and self.fleet.holds_off() and not self.fleet.live()
+        """Whether the next bundle waits: for the pilot that brings it, or since others do."""
+        if self.crew.share.yields:
+            return True
+        alone = self.limits.inline and not self.crew.live()
+        return alone and (self.crew.holds_off() or not self.crew.share.room)
 
     def _saving(self) -> bool:
         return self.requests.budget.short(self.requests.now)
@@ -135,7 +115,7 @@ class Outgoing:
         """Tasks for the next bundle; those that were cancelled meanwhile are dropped."""
         taken: list[Task] = []
         held: list[Task] = []
-        size, outbox = 0, self.tasks.outbox
+        size, outbox = 0, self.queue.outbox
         while outbox and (not taken or size + outbox[0].info.size <= BUNDLE):
             task = outbox.popleft()
             if task.id not in self.tasks.unfinished:
@@ -154,18 +134,18 @@ class Outgoing:
         """As many as one pilot has workers."""
         taken: list[Task] = []
         held: list[Task] = []
-        while self.tasks.fresh and len(taken) < sum(self.limits.workers()):
-            task = self.tasks.fresh.popleft()
+        while self.queue.fresh and len(taken) < self.crew.each:
+            task = self.queue.fresh.popleft()
             if task.id not in self.tasks.unfinished:
                 continue
             if not (task.asked and task.info.size):
-                self.tasks.outbox.append(task)
+                self.queue.outbox.append(task)
             elif self.gate.lets_out(task):
                 taken.append(task)
             else:
                 self.gate.look_at(task)
                 held.append(task)
-        self.tasks.fresh.extendleft(reversed(held))
+        self.queue.fresh.extendleft(reversed(held))
         return taken
 
     def _send(self, tasks: list[Task], pilot: str = "") -> None:
@@ -181,14 +161,13 @@ class Outgoing:
         wanted = [task for task in tasks if task.id in self.tasks.unfinished]
         tasks = [task for task in wanted if self.gate.lets_out(task)]
         drifted = [task for task in wanted if not self.gate.lets_out(task)]
-        queue = self.tasks.fresh if pilot else self.tasks.outbox
+        queue = self.queue.fresh if pilot else self.queue.outbox
         queue.extendleft(reversed(drifted))
         if not tasks:
             self._sent()
             return
-        self.number += 1
         archives = dict(archive for task in tasks for archive in task.info.archives)
-        bundle = Bundle(f"b{self.number:06d}", tuple(archives.items()), pilot=pilot)
+        bundle = Bundle(self.numbers.bundle(), tuple(archives.items()), pilot=pilot)
         sizes = [1] * len(tasks) if pilot else portion_sizes(len(tasks), self.limits.max_workers)
         self._place(tasks, bundle, sizes)
         self.inbox.keep(bundle)
@@ -200,6 +179,7 @@ class Outgoing:
             pilot,
             tuple(self.tasks.pace.longest.items()),
             _runs_of(tasks),
+            self.crew.shape,
             then=partial(self._encoded, bundle),
         )
 
@@ -216,14 +196,14 @@ class Outgoing:
             self._sent()
             return
         if bundle.pilot:
-            self.fleet.launch_reserved(bundle)
+            self.crew.launch_reserved(bundle)
             self._sent()
             return
         archives = self.inbox.missing(bundle.archives)
         size = bundle.size + sum(size for _, size in archives)
-        rides = self.limits.inline and not self.fleet.live() and not self.fleet.holds_off()
-        if rides and size < INLINE_BUNDLE:
-            self.fleet.launch(1, [bundle], archives)
+        rides = self.limits.inline and not self.crew.live() and not self.crew.holds_off()
+        if rides and self.crew.share.room and size < INLINE_BUNDLE:
+            self.crew.launch(1, [bundle], archives)
             self._sent()
         else:
             self.inbox.upload([bundle], archives, self._sent)
@@ -237,37 +217,3 @@ def _runs_of(tasks: list[Task]) -> tuple[tuple[str, int, str, str], ...]:
     return tuple(
         (task.id, number, *task.runs[number]) for task in tasks for number in sorted(task.runs)
     )
-
-
-class Orders:
-    """Tasks that were cancelled after they had left: the agents are told, one order at a time."""
-
-    def __init__(self, requests: Requests, inbox: Inbox) -> None:
-        self.requests = requests
-        self.inbox = inbox
-        self.number = 0
-        self._waiting: list[str] = []
-        self._busy = False
-
-    def cancel(self, task: str) -> None:
-        """Tell the agents that nobody wants this task any more."""
-        self._waiting.append(task)
-
-    def plan(self) -> None:
-        """Before there is an inbox, tasks ride in a script: the agents will hear of it then."""
-        if self._busy or not self._waiting or not self.inbox.there:
-            return
-        names, self._waiting = self._waiting, []
-        self.number += 1
-        self._busy = True
-        self.requests.ask(
-            UploadOrder, self.number, tuple(names), then=self._done, failed=self._failed
-        )
-
-    def _done(self, _action: UploadOrder, _event: Any) -> None:
-        self._busy = False
-
-    def _failed(self, _action: UploadOrder, event: Failed) -> None:
-        """The task may run to its end for nothing; that harms nobody."""
-        self._busy = False
-        self.requests.say(f"A cancelled task may still run: {event.trouble.message}", "warning")

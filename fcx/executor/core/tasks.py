@@ -52,6 +52,16 @@ class Task(msgspec.Struct):
         return self.place[0]
 
 
+class Queue:
+    """Tasks of one shape that wait to be sent, and how long those take that were."""
+
+    def __init__(self) -> None:
+        self.outbox: deque[Task] = deque()
+        self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
+        self.pace = Pace()
+        self.wanted = 0  # without an outcome, and somebody waits for it
+
+
 class Tasks:
     """All tasks of a run that have no outcome."""
 
@@ -61,13 +71,42 @@ class Tasks:
         self.unfinished: dict[str, Task] = {}
         self.known: dict[str, None] = {}  # by id, where an earlier process had some: those and ours
         self.settling: dict[str, None] = {}  # handed to the caller's thread, in this order
-        self.outbox: deque[Task] = deque()
-        self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
-        self.pace = Pace()
+        self.queues: dict[int, Queue] = {0: Queue()}  # by shape
+        self.pace = Pace()  # of all
         self._by_bundle: dict[str, dict[str, Task]] = {}
         self.unasked = Unasked()
 
+    def add_queue(self, shape: int) -> Queue:
+        """For tasks of one more shape."""
+        return self.queues.setdefault(shape, Queue())
+
+    def queue(self, task: Task) -> Queue:
+        """That of its shape."""
+        return self.queues[task.info.shape]
+
     # -- in ---------------------------------------------------------------------------------
+
+    def enter(self, task: Task) -> None:
+        """One without an outcome."""
+        queue = self.queue(task)
+        if not queue.wanted:
+            queue.pace.begin(self.requests.now)
+        self.unfinished[task.id] = task
+        queue.wanted += task.asked
+
+    def ask_for(self, task: Task, info: TaskInfo) -> None:
+        """Somebody waits for one of an earlier process, as which it is ``info``."""
+        self.recast(task, info)
+        if not task.asked:
+            task.asked = True
+            self.queue(task).wanted += task.id in self.unfinished
+
+    def recast(self, task: Task, info: TaskInfo) -> None:
+        """More is known of it; what lies in a bundle is of that one's shape."""
+        counts = task.asked and task.id in self.unfinished
+        self.queue(task).wanted -= counts
+        task.info = info
+        self.queue(task).wanted += counts
 
     def add(self, infos: Iterable[TaskInfo]) -> list[Task]:
         """Take in new tasks."""
@@ -75,8 +114,8 @@ class Tasks:
             self.pace.begin(self.requests.now)
         added = [Task(info) for info in infos]
         for task in added:
-            self.unfinished[task.id] = task
-            self.outbox.append(task)
+            self.enter(task)
+            self.queue(task).outbox.append(task)
         return added
 
     def expect(
@@ -85,7 +124,8 @@ class Tasks:
         """Tasks that an earlier process has sent; ``by_key``: nobody has asked for them yet."""
         self.pace.begin(self.requests.now)
         for info, attempt in zip(infos, attempts, strict=True):
-            task = self.unfinished[info.id] = Task(info, attempt, sought=True)
+            task = Task(info, attempt, sought=True, asked=not by_key)
+            self.enter(task)
             if by_key:
                 self.unasked.add(task)
 
@@ -111,9 +151,13 @@ class Tasks:
         """Tasks of a bundle of which nothing has come."""
         return [task for task in self._by_bundle.get(bundle, {}).values() if not task.awaits]
 
-    def bundles(self) -> list[str]:
-        """Bundles in which unfinished tasks lie."""
-        return list(self._by_bundle)
+    def bundles(self, shape: int | None = None) -> list[str]:
+        """Bundles in which unfinished tasks lie; of that shape, or all."""
+        return [
+            bundle
+            for bundle, tasks in self._by_bundle.items()
+            if shape is None or next(iter(tasks.values())).info.shape == shape
+        ]
 
     def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
         """Tasks in the given (bundle, portion) pairs of which nothing has come."""
@@ -127,6 +171,11 @@ class Tasks:
         task.place, task.first = (agent, slot), first
         task.runs.setdefault(task.attempt, (job, ""))
         self.tell(task)
+
+    def took(self, task: Task, seconds: float) -> None:
+        """It has given its outcome after so long."""
+        for pace in (self.pace, self.queue(task).pace):
+            pace.note(task.info.function, seconds, self.requests.now)
 
     def tell(self, task: Task) -> None:
         """Somebody who waits for it may see that it runs."""
@@ -167,8 +216,7 @@ class Tasks:
 
     def rejoin(self, task: Task) -> None:
         """It had ended without anybody waiting for it; somebody does now."""
-        task.asked = True
-        self.unfinished[task.id] = task
+        self.enter(task)
 
     def cancel(self, task: Task) -> None:
         """Nobody wants it any more."""
@@ -182,7 +230,9 @@ class Tasks:
 
     def _drop(self, task: Task) -> bool:
         self._leave_bundle(task)
-        return self.unfinished.pop(task.id, None) is not None
+        known = self.unfinished.pop(task.id, None) is not None
+        self.queue(task).wanted -= known and task.asked
+        return known
 
     def _leave_bundle(self, task: Task) -> None:
         of_bundle = self._by_bundle.get(task.bundle)
@@ -195,7 +245,8 @@ class Tasks:
         """They are not to be sent."""
         gone = {id(task): None for task in tasks}
         if gone:
-            self.outbox = deque(task for task in self.outbox if id(task) not in gone)
+            for queue in self.queues.values():
+                queue.outbox = deque(task for task in queue.outbox if id(task) not in gone)
 
     # -- again ------------------------------------------------------------------------------
 
@@ -203,7 +254,7 @@ class Tasks:
         """It failed with the infrastructure before somebody asked for it once more."""
         task.charged = task.returned = 0
         self._again(task)
-        self.outbox.append(task)
+        self.queue(task).outbox.append(task)
 
     def back(self, task: Task) -> None:
         """The task goes back untouched, uncharged; called wrong once that happens too often."""
@@ -216,7 +267,7 @@ class Tasks:
             self.settle(task, Trouble("NodeFailed", text))
             return
         self._again(task)
-        self.outbox.append(task)
+        self.queue(task).outbox.append(task)
 
     def lost(self, task: Task, why: Fate, attempt: int = -1, job: str = "") -> None:
         """A task that was claimed is lost with its agent or worker: again, or its error.
@@ -231,14 +282,14 @@ class Tasks:
         if why.kind == "time" and not task.first:
             task.returned += 1
             self._again(task)
-            self.fresh.append(task)  # it is owed a whole time limit
+            self.queue(task).fresh.append(task)  # it is owed a whole time limit
         elif why.kind == "preempted":  # no fault of the task, however often it comes
             self._again(task)
-            self.outbox.append(task)
+            self.queue(task).outbox.append(task)
         elif why.retried and task.charged < self.retries:
             task.charged += 1
             self._again(task)
-            self.outbox.append(task)
+            self.queue(task).outbox.append(task)
         else:
             self.settle(task, why.trouble, attempt=attempt)
             return

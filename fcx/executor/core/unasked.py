@@ -30,7 +30,6 @@ class Unasked:
 
     def add(self, task: Task) -> None:
         """One more."""
-        task.asked = False
         self.unfinished[task.id] = task
 
     def hold(self, task: Task, **what: Any) -> None:

@@ -259,7 +259,7 @@ def test_what_each_client_sends_has_numbers_of_its_own():
     drive.wait(0.1)
     drive.done(RecordTasks)
     assert drive.last(Encode).bundle == "b100000001"
-    assert drive.core.fleet.take_name() == "fcx-1001"
+    assert drive.core.fleet.take_name("fcx") == "fcx-1001"
 
 
 def test_a_run_without_a_directory_belongs_to_whoever_asks():

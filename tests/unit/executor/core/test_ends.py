@@ -234,9 +234,9 @@ def test_a_run_that_rests_before_its_end_asks_who_removes_its_directory():
 def test_bundles_are_never_numbered_anew():
     """What is read of the inbox may be older than what was sent meanwhile."""
     drive = Drive()
-    drive.core.outgoing.number_from(7)
-    drive.core.outgoing.number_from(2)
-    assert drive.core.outgoing.number == drive.core.outgoing.orders.number == 7
+    drive.core.lanes.numbers.number_from(7)
+    drive.core.lanes.numbers.number_from(2)
+    assert drive.core.lanes.numbers.number == drive.core.lanes.numbers.orders.number == 7
 
 
 def test_a_submit_that_is_never_answered_may_have_made_a_job():

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fcx.executor.core.crew import Demand
 from fcx.executor.core.events import JobSeen
-from fcx.executor.core.fleet import GRACE_ANSWERS, GRACE_SECONDS, Demand, Heard, Pilot, job_of
+from fcx.executor.core.fleet import GRACE_ANSWERS, GRACE_SECONDS, Heard, Pilot, job_of
 from fcx.executor.core.limits import Limits
 
 

@@ -20,6 +20,7 @@ from fcx.executor.core.actions import (
     Settle,
     SubmitPilot,
 )
+from fcx.executor.core.crew import REFUSED_PAUSE
 from fcx.executor.core.events import (
     CancelAsked,
     CloseAsked,
@@ -32,7 +33,7 @@ from fcx.executor.core.events import (
     Settled,
     Up,
 )
-from fcx.executor.core.fleet import LONGEST_STATES_PAUSE, REFUSED_PAUSE, SHORTEST_STATES_PAUSE
+from fcx.executor.core.fleet import LONGEST_STATES_PAUSE, SHORTEST_STATES_PAUSE
 
 
 def test_one_failed_cancel_drops_no_other():

@@ -37,7 +37,7 @@ class Ledger:
     def one(self, name="t1", **values):
         """A task that has left the outbox."""
         (task,) = self.tasks.add([TaskInfo(name, "name", 7, "f")])
-        self.tasks.outbox.clear()
+        self.tasks.queues[0].outbox.clear()
         for key, value in values.items():
             setattr(task, key, value)
         return task
@@ -56,7 +56,11 @@ class TestLoss:
         one = ledger.one(place=("7.0.0", 0), first=False)
         ledger.tasks.lost(one, time_limit("7"))
         assert not ledger.settled()
-        assert (one.charged, list(ledger.tasks.fresh), list(ledger.tasks.outbox)) == (0, [one], [])
+        assert (
+            one.charged,
+            list(ledger.tasks.queues[0].fresh),
+            list(ledger.tasks.queues[0].outbox),
+        ) == (0, [one], [])
         assert one.attempt == 1
 
     def test_cut_short_as_the_first_is_its_own_failure(self):
@@ -84,7 +88,7 @@ class TestLoss:
         one = ledger.one()
         ledger.tasks.lost(one, NODE)
         assert not ledger.settled()
-        assert (one.charged, list(ledger.tasks.outbox)) == (0, [one])
+        assert (one.charged, list(ledger.tasks.queues[0].outbox)) == (0, [one])
 
     def test_but_does_not_go_back_for_ever(self):
         """Pilots that end before they begin it are a fault that somebody must see."""

@@ -1,0 +1,291 @@
+"""The pilots of one shape: how many are wanted, how they are submitted, which are called off."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from . import fates
+from .actions import AskJob, RecordPilot, SubmitPilot, UploadConfig
+from .events import Failed, JobAnswered, JobMade, Trouble
+from .fleet import Fleet, Pilot
+from .gate import Gate
+from .inbox import Archives, Bundle, Inbox
+from .limits import Limits
+from .requests import nothing
+from .shares import Share
+
+INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
+RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
+REFUSED_PAUSE = 60.0  # seconds until a pilot is tried again that Slurm does not take for now
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What there is to do, and what may be used for it."""
+
+    unfinished: int
+    max_workers: int
+    per_pilot: int  # workers of one pilot
+    mean_seconds: float | None  # of a task, as seen so far
+
+    def pilots(self, running: int, *, alone: bool) -> int:
+        """How many pilots there should be, the ``running`` included; ``alone``: no second yet."""
+        wanted = math.ceil(min(self.unfinished, self.max_workers) / self.per_pilot)
+        if wanted and alone:
+            return 1
+        if running and self.mean_seconds is not None:
+            work = self.unfinished * self.mean_seconds / (running * self.per_pilot)
+            if work < fates.SHORT_WORK:
+                return min(wanted, running)
+        return wanted
+
+
+class Crew:
+    """Those of one shape."""
+
+    def __init__(
+        self,
+        shape: int,
+        limits: Limits,
+        gate: Gate,
+        inbox: Inbox,
+        fleet: Fleet,
+        give_up: Callable[[Trouble], None],
+    ) -> None:
+        self.shape = shape
+        self.limits = limits
+        self.gate = gate
+        self.inbox = inbox
+        self.fleet = fleet
+        self.requests = fleet.requests
+        self.give_up = give_up
+        self.barren = Barren()
+        self.share = Share()
+        self.over = False  # no more of them are to come
+
+    def live(self) -> list[Pilot]:
+        """Those that may yet run tasks."""
+        return [pilot for pilot in self.fleet.pilots if pilot.live and pilot.shape == self.shape]
+
+    @property
+    def each(self) -> int:
+        """Workers of one pilot."""
+        return sum(self.limits.workers())
+
+    def take_name(self) -> str:
+        """The name of a pilot to come: each is given once."""
+        return self.fleet.take_name(self.limits.words.pilots)
+
+    def holds_off(self) -> bool:
+        """Whether no pilot should be submitted now."""
+        return self.requests.now < self.barren.until
+
+    # -- how many ---------------------------------------------------------------------------
+
+    def plan(
+        self,
+        unfinished: int,
+        mean_seconds: float | None,
+        may_launch: Callable[[], bool],
+        *,
+        unsent: bool,
+        looking: bool,
+    ) -> None:
+        """As many pilots as the tasks need, surplus pending ones cancelled.
+
+        None is surplus while a look is under way: a log yet unread may say that it has begun.
+        """
+        live = self.live()
+        first_rides = not live and self.gate.open and unsent  # with the first bundle
+        if not unfinished or self.holds_off() or first_rides:
+            return
+        self._try_again()
+        running = sum(pilot.phase == "up" for pilot in live)
+        ramping = not live or self.requests.now - live[0].submitted < RAMP
+        demand = Demand(unfinished, self.limits.max_workers, self.each, mean_seconds)
+        wanted = demand.pilots(running, alone=ramping or not self.gate.open)
+        wanted = min(wanted, self.share.most)
+        more = min(wanted - len(live), self.share.room)
+        if more > 0:
+            if may_launch():
+                self.launch(more, *self._not_landed())
+        elif running and wanted < len(live) and not looking:
+            self._call_off_some(len(live) - wanted)
+
+    def give_way(self, *, idle: bool) -> None:
+        """To others that wait for what is beyond our share: pilots that wait, or are ``idle``."""
+        surplus = len(self.live()) - self.share.most
+        self._call_off_some(surplus)
+        up = [
+            pilot
+            for pilot in self.live()
+            if pilot.phase == "up" and pilot.held <= self.requests.now
+        ]
+        for pilot in up[:surplus] if idle else ():
+            self.requests.say(f"Job {pilot.job} has nothing to do, and others wait: cancelled")
+            self.fleet.cancel(pilot)
+
+    def _call_off_some(self, count: int) -> None:
+        """So many of those that wait."""
+        now = self.requests.now
+        queued = [p for p in self.live() if p.phase == "queued" and p.job and not p.reserved]
+        for pilot in [pilot for pilot in queued if pilot.held <= now][:count]:
+            self._call_off(pilot)
+
+    def _call_off(self, pilot: Pilot) -> None:
+        """Unless it has begun by now: what it works at already would be run twice."""
+        pilot.held = self.requests.now + REFUSED_PAUSE
+        decide = partial(self._call_off_if_it_waits, pilot)
+        self.requests.ask(AskJob, pilot.job, then=decide, failed=nothing)
+
+    def _call_off_if_it_waits(self, pilot: Pilot, _action: AskJob, event: JobAnswered) -> None:
+        waits = event.state is not None and event.state.state == "PENDING"
+        if waits and pilot.phase == "queued":
+            self.requests.say(f"Job {pilot.job} is not needed any more: cancelled")
+            self.fleet.cancel(pilot)
+
+    def _try_again(self) -> None:
+        """Pilots that Slurm did not take a while ago."""
+        for pilot in self.live():
+            if pilot.refused and pilot.jobs():
+                pilot.held = 0.0  # an earlier try made a job, though nobody heard of it
+            elif pilot.refused and pilot.held <= self.requests.now:
+                pilot.held = 0.0
+                self._submit_now(pilot, None, None)
+
+    def ramp_ends(self) -> float | None:
+        """When a second pilot may follow the first."""
+        live = self.live()
+        return live[0].submitted + RAMP if live else None
+
+    def _not_landed(self) -> tuple[list[Bundle], Archives]:
+        """Bundles and modules that so far are only in scripts of pilots that have not begun.
+
+        Every script has both: whichever pilot begins first must find the modules of its tasks.
+        """
+        waiting = [pilot for pilot in self.live() if not pilot.agents]
+        names = dict.fromkeys(name for pilot in waiting for name in pilot.bundles)
+        kept = [self.inbox.kept[name] for name in names if name in self.inbox.kept]
+        bundles = [bundle for bundle in kept if not bundle.pilot]
+        archives = dict(archive for pilot in waiting for archive in pilot.archives)
+        return bundles, self.inbox.missing(tuple(archives.items())) if bundles else ()
+
+    # -- submitting -------------------------------------------------------------------------
+
+    def launch(self, count: int, bundles: list[Bundle], archives: Archives) -> None:
+        """Submit pilots whose scripts bring these along."""
+        for _ in range(count):
+            self._launch(self.take_name(), bundles, archives)
+
+    def launch_reserved(self, bundle: Bundle) -> None:
+        """Submit the pilot that a bundle is for."""
+        archives = self.inbox.missing(bundle.archives)
+        self._launch(bundle.pilot, [bundle], archives)
+
+    def _launch(self, name: str, bundles: list[Bundle], archives: Archives) -> None:
+        carried, uploaded = self._by_way(bundles)
+        pilot = Pilot(
+            name,
+            self.requests.now,
+            opened=self.gate.open,
+            reserved=next((bundle.name for bundle in bundles if bundle.pilot), ""),
+            bundles=tuple(bundle.name for bundle in carried),
+            archives=archives if carried else (),
+            shape=self.shape,
+        )
+        self.fleet.pilots.append(pilot)
+        if uploaded:
+            self.inbox.upload(uploaded, archives, partial(self._submit, pilot))
+        else:
+            self._submit(pilot)
+
+    def _by_way(self, bundles: list[Bundle]) -> tuple[list[Bundle], list[Bundle]]:
+        """Those that ride in the script, and those that are uploaded before."""
+        rides = [b for b in bundles if self.limits.inline and b.size < INLINE_BUNDLE]
+        return rides, [b for b in bundles if b not in rides]
+
+    def _submit(self, pilot: Pilot) -> None:
+        workers = self.limits.workers()
+        steps: list[tuple[Any, ...]] = []
+        if not self.limits.inline:
+            steps = self.inbox.making()
+            steps.append((UploadConfig, pilot.name, workers, pilot.opened, self.shape))
+        self.requests.chain(steps, partial(self._recorded_first, pilot))
+
+    def _recorded_first(self, pilot: Pilot) -> None:
+        """Remember the pilot before there is a job that nobody knows."""
+        submit = partial(self._submit_now, pilot)
+        self.requests.ask(RecordPilot, pilot.name, "", then=submit, failed=submit)
+
+    def _submit_now(self, pilot: Pilot, _action: Any, _event: Any) -> None:
+        if self.requests.leaving or self.over:
+            pilot.phase = "ended"
+            return
+        pilot.submitted = self.requests.now
+        before = pilot.ambiguous
+        pilot.ambiguous = True  # until there is an answer
+        self.requests.ask(
+            SubmitPilot,
+            pilot.name,
+            self.limits.workers(),
+            pilot.bundles,
+            tuple(name for name, _ in pilot.archives),
+            pilot.opened,
+            self.shape,
+            then=partial(self._submitted, pilot, before),
+            failed=partial(self._refused, pilot, before),
+        )
+
+    def _submitted(self, pilot: Pilot, before: bool, action: SubmitPilot, event: JobMade) -> None:
+        pilot.job = pilot.job or event.job
+        pilot.ambiguous = before or event.repeated or self.requests.tries(action.id) > 0
+        if pilot.phase == "submitting":
+            pilot.phase = "queued"
+        others = (p.phase for p in self.fleet.pilots if p is not pilot)
+        if not any(phase in {"queued", "leaving"} for phase in others):
+            self.fleet.states.asked()  # else each submit would put off what others do
+        self.requests.say(f"Job {event.job} submitted as {pilot.name}")
+        self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
+
+    def _refused(self, pilot: Pilot, before: bool, action: SubmitPilot, event: Failed) -> None:
+        """A further pilot that is refused harms none that lives; what passes is waited out."""
+        others = sum(bool(other.jobs()) for other in self.live())
+        if event.kind == "passing":  # the caller leaves; the job may yet begin
+            pilot.phase = "ended"
+            return
+        pilot.ambiguous = before or self.requests.tries(action.id) > 1  # each may have made a job
+        if not others and event.kind != "limit":
+            pilot.phase = "ended"
+            self.give_up(event.trouble)
+        else:
+            pilot.held = self.requests.now + REFUSED_PAUSE
+            self.barren.wait_until(pilot.held)
+            goes_on = f"The {others} that there are go on; it" if others else "It"
+            what, again = f"A pilot{self.limits.words.shape} was refused", f"{REFUSED_PAUSE:.0f} s"
+            text = f"{what}: {event.trouble.message} {goes_on} is tried again every {again}."
+            self.fleet.waits.remind(what, text)
+
+
+class Barren:
+    """Pilots in a row that ended before an agent came up: again, but later each time."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.until = 0.0
+
+    def another(self, now: float) -> None:
+        """One more; the next pilot waits."""
+        self.count += 1
+        self.wait_until(now + min(30.0, 0.5 * 2**self.count))
+
+    def wait_until(self, when: float) -> None:
+        """No pilot before this time."""
+        self.until = max(self.until, when)
+
+    def over(self) -> None:
+        """An agent has come up."""
+        self.count = 0

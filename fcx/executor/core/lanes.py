@@ -1,0 +1,121 @@
+"""Lanes: what a run has for each shape of pilots. A run of one shape has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from .actions import Broken
+from .crew import Crew
+from .events import Trouble
+from .fates import RUNS_NOTHING
+from .gate import Gate
+from .limits import Limits
+from .numbers import Numbers
+from .outgoing import Outgoing
+from .shares import Need, Share, shares
+from .tasks import Tasks
+
+
+class Lane:
+    """The tasks and the pilots of one shape, and the verdict that lets those go to these."""
+
+    def __init__(self, gate: Gate, crew: Crew, outgoing: Outgoing) -> None:
+        self.shape = crew.shape
+        self.limits = crew.limits
+        self.gate = gate
+        self.crew = crew
+        self.outgoing = outgoing
+        self.queue = outgoing.queue
+        self.broken: Trouble | None = None  # why no more tasks come here
+        self.waits_since: float | None = None  # it has tasks, and no pilot
+
+    def need(self, now: float) -> Need:
+        """What it has and wants, in this moment."""
+        live = self.crew.live()
+        tasks = 0 if self.broken else self.queue.wanted
+        if live or not tasks:
+            self.waits_since = None
+        elif self.waits_since is None:
+            self.waits_since = now
+        up = any(pilot.phase == "up" for pilot in live)
+        return Need(self.shape, tasks, self.crew.each, len(live), up, self.waits_since)
+
+
+class Lanes:
+    """All lanes of a run, the executor's own first."""
+
+    def __init__(
+        self, tasks: Tasks, numbers: Numbers, give_up: Callable[[list[Lane], Trouble], None]
+    ) -> None:
+        self.tasks = tasks
+        self.numbers = numbers
+        self._give_up = give_up
+        self._lanes: dict[int, Lane] = {}
+
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(self._lanes.values())
+
+    def of(self, shape: int) -> Lane:
+        """The one of this shape."""
+        return self._lanes[shape]
+
+    def has(self, shape: int) -> bool:
+        """Whether there is one."""
+        return shape in self._lanes
+
+    def working(self) -> list[Lane]:
+        """Those that take tasks."""
+        return [lane for lane in self if lane.broken is None]
+
+    def add(self, shape: int, limits: Limits, like: int) -> Lane:
+        """One more; ``like``: the lane whose verdict is its own."""
+        tasks, numbers = self.tasks, self.numbers
+        queue = tasks.add_queue(shape)
+        numbers.fleet.shapes[shape] = limits
+        if like == shape:
+            refused = partial(self._place_refused, shape)
+            gate = Gate(tasks.requests, tasks, shape, limits.words, refused)
+        else:
+            gate = self.of(like).gate
+        gate.queues.append(queue)
+        give_up = partial(self.give_up, shape)
+        crew = Crew(shape, limits, gate, numbers.inbox, numbers.fleet, give_up)
+        lane = self._lanes[shape] = Lane(gate, crew, Outgoing(tasks, queue, crew, numbers))
+        return lane
+
+    def give_up(self, shape: int, trouble: Trouble) -> None:
+        """Pilots of this shape cannot be had, or do not serve."""
+        self._give_up([self.of(shape)], trouble)
+
+    def _place_refused(self, shape: int, trouble: Trouble) -> None:
+        """That of all lanes which share its verdict."""
+        self._give_up([lane for lane in self if lane.gate.shape == shape], trouble)
+
+    def break_off(self, lane: Lane, trouble: Trouble) -> bool:
+        """No more of its tasks; those that there are have this as their end, its pilots are ended.
+
+        Others go on. Whether outcomes may lie in the run directory that nobody will have read.
+        """
+        tasks, fleet, requests = self.tasks, self.numbers.fleet, self.tasks.requests
+        lane.broken, lane.crew.over = trouble, True
+        requests.note(Broken(trouble, lane.shape))
+        said = f"Pilots{lane.limits.words.shape} run nothing more, others go on"
+        requests.say(f"{said}: {trouble.message.splitlines()[0]}", "error")
+        owed = [task for task in tasks.unfinished.values() if task.info.shape == lane.shape]
+        pilots = [pilot for pilot in fleet.pilots if pilot.shape == lane.shape]
+        sent = any(task.bundle for task in owed)
+        begun = sum(pilot.may_have_begun for pilot in pilots)
+        for task in [task for task in owed if task.asked]:
+            tasks.settle(task, trouble)
+        for pilot in lane.crew.live():
+            fleet.cancel(pilot)
+        return sent and begun > (trouble.error in RUNS_NOTHING)
+
+    def share(self, most: int) -> None:
+        """Say to each what it may have of ``most`` workers; where there is one, that is all."""
+        if len(self._lanes) == 1:
+            return
+        found = shares(most, [lane.need(self.tasks.requests.now) for lane in self])
+        for lane in self:
+            lane.crew.share = found.get(lane.shape, Share())
