@@ -14,6 +14,7 @@ the functions that make things on the other.
 """
 
 import _abc
+import _thread
 import abc
 import builtins
 import dis
@@ -426,7 +427,10 @@ class _Begin:
 
 
 class _End:
-    """Stands after it."""
+    """Stands after it, for the class itself."""
+
+    def __init__(self, cls):
+        self.cls = cls
 
 
 class _Captured(dill.Pickler):
@@ -453,7 +457,7 @@ class Pickler(pickle.Pickler):
         self._names = names  # that code mentions
         self._spaces = {}  # id of globals -> what stands for them
         self._later = [None]  # where it is noted what is to come once a class is made
-        self._begun = set()  # ids of classes
+        self._begun, self._ended = set(), set()  # ids of classes
         self.chained = False  # whether an exception has a cause, which may not be fit to travel
         self.modules = {}  # name -> submodules that travelled along
 
@@ -596,7 +600,7 @@ class Pickler(pickle.Pickler):
         made = type(cls), cls.__name__, cls.__bases__
         if isinstance(cls, enum.EnumMeta) and cls.__members__:
             early, members, rest = _attributes_of_enum(cls)
-            made += early, KNOWN.name(cls), members, _End()
+            made += early, KNOWN.name(cls), members, _End(cls)
             return make_enum, made, (rest, []), None, None, set_class
         later, rest = [], {}
         early = {
@@ -617,15 +621,19 @@ class Pickler(pickle.Pickler):
             rest["__abstractmethods__"] = cls.__abstractmethods__
             registered = [ref() for ref in _abc._get_dump(cls)[0]]  # noqa: SLF001 - no other way
             later += [(abc.ABCMeta.register, cls, each) for each in registered if each]
-        made += _Begin(later), early, KNOWN.name(cls), _End()
+        made += _Begin(later), early, KNOWN.name(cls), _End(cls)
         return make_class, made, (rest, later), None, None, set_class
 
     def _begin(self, begin):
         self._later[-1] = begin.later
         return bool, ()
 
-    def _end(self, _end):
-        self._later.pop()
+    def _end(self, end):
+        """What is in a class may have led to it again: then C's pickle leaves out its state."""
+        later = self._later.pop()
+        if id(end.cls) in self._ended and later:
+            return set_class, (end.cls, ({}, later))
+        self._ended.add(id(end.cls))
         return bool, ()
 
     # -- the rest ---------------------------------------------------------------------------
@@ -669,6 +677,10 @@ class Pickler(pickle.Pickler):
             types.CodeType: _code,
             types.CellType: _cell,
             types.MethodType: _method,
+            _thread.RLock: lambda _self, _lock: (
+                _thread.RLock,
+                (),
+            ),  # dill's would be held for ever
             _Space: lambda _self, space: space.made,
             _Begin: _begin,
             _End: _end,

@@ -360,6 +360,31 @@ kind(
 """,
 )
 kind(
+    "what is nested names what it stands in",
+    """
+    import functools, math
+    class Outermost:
+        SHIFT = 3
+        class Within:
+            start = math.pi
+            def add(self, x=math.e, other: "Outermost" = None): return x + Outermost.SHIFT
+            class Deepest:
+                def begin(self): return Outermost.Within.start, Outermost.Within().add(1)
+        @classmethod
+        def made(cls): return cls()
+        @functools.cached_property
+        def once(self): return Outermost.SHIFT * 3
+        @functools.singledispatchmethod
+        def told(self, x): return "any"
+        @told.register
+        def _(self, x: int): return "int"
+    thing = Outermost()
+    def use(thing):
+        return (Outermost.Within().add(), Outermost.Within.Deepest().begin(), thing.made().once,
+                thing.told(1), thing.told("x"))
+""",
+)
+kind(
     "partial and cache",
     """
     import functools
@@ -576,9 +601,10 @@ kind(
     """
     import logging, threading
     class Job:
-        def __init__(self): self.log, self.lock = logging.getLogger("job"), threading.Lock()
+        def __init__(self):
+            self.log, self.lock, self.again = logging.getLogger("job"), threading.Lock(), threading.RLock()
         def run(self):
-            with self.lock:
+            with self.lock, self.again, self.again:
                 return self.log.name
     thing = Job()
     def use(thing): return thing.run()
