@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .executor.future import FirecrestFuture as FirecrestFuture
     from .executor.interface import FirecrestExecutor as FirecrestExecutor
     from .payload.outcome import load_result as load_result
+    from .payload.shared import SharedObject as SharedObject
 
 __version__ = "0.1.0"
 
@@ -25,6 +26,7 @@ _WHERE = {
     "FirecrestExecutor": "executor.interface",
     "FirecrestFuture": "executor.future",
     "ParityError": "errors",
+    "SharedObject": "payload.shared",
     "attach": "executor.attach",
     "load_result": "payload.outcome",
     "runs": "executor.attach",
@@ -35,6 +37,7 @@ __all__ = [
     "FirecrestExecutor",
     "FirecrestFuture",
     "ParityError",
+    "SharedObject",
     "attach",
     "load_result",
     "runs",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ..config import Credentials
 from ..errors import UsageError
+from ..payload.shared import SharedObject
 from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
 from .intake import Intake
@@ -65,6 +66,10 @@ class AttachedRun:
     ) -> FirecrestFuture[T]:
         """``submit`` under a key, also for a function with an argument of that name."""
         return self._submit(key, fn, args, kwargs)
+
+    def put(self, value: Any, /) -> SharedObject:
+        """As an executor's: an object for tasks that are submitted."""
+        return self._intake.put(value)
 
     def _submit(
         self, key: str | None, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -18,8 +18,13 @@ from ..parity.cache import Known
 from ..parity.gate import Gate, Question
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
+from ..payload import shared
+from ..payload.canonical import References
+from ..payload.contents import Contents
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
+from ..payload.shared import SharedObject
+from ..payload.sharing import Parcel, Sharing
 from . import walltime
 from .core.events import TaskInfo
 from .future import FirecrestFuture
@@ -28,12 +33,15 @@ from .preflight import preflight
 from .run import Run
 from .settings import RunSettings
 
+TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
+
 
 @dataclass(frozen=True)
 class Draft:
     """A task that is about to be submitted."""
 
     fn: Callable[..., Any]
+    parcel: Parcel
     data: bytes
     needs: Needs
     key: str
@@ -63,7 +71,12 @@ class Intake:
         self._numbers = itertools.count(1)
         manifest = gate.question.manifest
         build = manifest.build_id if manifest else ""
-        self._keys = Keys(build or "") if keyed else None
+        self._contents = Contents()
+        self._sharing = Sharing(
+            self._contents, {SharedObject: lambda each: each.supply_in(self._contents)}
+        )
+        names: References = {SharedObject: digest_of}
+        self._keys = Keys(build or "", names) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
@@ -104,10 +117,19 @@ class Intake:
         key = check_key(ours["key"] if key is None else key) if named else None
         seconds = walltime.checked(ours.get("walltime"))
         seconds = walltime.of_function(fn) if seconds is None else seconds
-        data = payload.dump(fn, args, kwargs)
-        needs = self._needs.needs(fn, data)
+        parcel = payload.dump(fn, args, kwargs, self._sharing)
+        needs = self._needs.needs(fn, parcel.data, parcel.scans)
         key = key if named else self._key(fn, args, kwargs)
-        return Draft(fn, data, needs, key, seconds, named)
+        return Draft(fn, parcel, parcel.payload(), needs, key, seconds, named)
+
+    def put(self, value: Any) -> SharedObject:
+        """Keep an object for tasks that are submitted. Raises PayloadError."""
+        made = shared.put(value, self._sharing)
+        if made.size >= TOLD:
+            self.settings.logger.info(
+                f"{made!r} was put: it is uploaded once, before the first task that takes it"
+            )
+        return made
 
     def _key(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> str:
         """The usual key; what has none is said once, and runs at each start."""
@@ -149,7 +171,7 @@ class Intake:
             self._named[draft.key] = future
             self._calls[draft.key] = draft.digest
         archives = ((archive, draft.needs.archive),) if archive else ()
-        self.run.submit(NewTask(info, draft.data, future, archives))
+        self.run.submit(NewTask(info, draft.data, future, archives, draft.parcel.contents))
         return future
 
     def _compare(self, draft: Draft) -> None:
@@ -167,13 +189,15 @@ class Intake:
         fn, needs = draft.fn, draft.needs
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
+        supplies = [(archive, len(needs.archive))] if archive else []
+        supplies += [(content.name, content.size) for content in draft.parcel.contents]
         info = TaskInfo(
             f"{self._prefix}{next(self._numbers):07d}",
             sys.intern(payload.name_of(fn)),  # of a million tasks, most have the same
             len(draft.data),
             sys.intern(payload.function_key(fn)),
             draft.walltime,
-            ((archive, len(needs.archive)),) if archive else (),
+            tuple(supplies),
             self.run.context.requirements.number(needs.requirements),
             draft.key,
         )
@@ -189,3 +213,8 @@ def _without(
     """The function's own keyword arguments, and those of these names that it does not take."""
     ours = {name: kwargs[name] for name in names if name in kwargs and not takes(fn, name)}
     return {name: value for name, value in kwargs.items() if name not in ours}, ours
+
+
+def digest_of(reference: SharedObject) -> str:
+    """By which a task that takes it is known."""
+    return reference.digest

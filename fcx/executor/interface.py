@@ -25,6 +25,7 @@ from . import mapping
 
 if TYPE_CHECKING:
     from ..parity.verdict import Verdict
+    from ..payload.shared import SharedObject
     from .future import FirecrestFuture
 
 T = TypeVar("T")
@@ -149,6 +150,16 @@ class FirecrestExecutor(Executor):
         chunks = mapping.chunks(arguments, chunksize)
         found: Iterator[list[T]] = mapping.mapped(many, chunks, timeout, buffersize)
         return itertools.chain.from_iterable(found)
+
+    def put(self, value: Any, /) -> SharedObject:
+        """Keep an object for tasks: it is uploaded once, and each task that is given it has a copy.
+
+        What this gives stands for the object wherever it stands in a call. It is this run's, and
+        is gone with it. Raises PayloadError for what cannot be pickled.
+        """
+        self._run.refuse_if_inherited()
+        self._refuse_if_shut()
+        return self._intake.put(value)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; with ``wait`` until all are settled and the cluster is tidied up."""

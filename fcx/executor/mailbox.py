@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
+from ..payload.contents import Content
 from .core.events import AnyEvent, CancelAsked, CloseAsked, Submitted, TaskInfo
 from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
@@ -26,6 +27,7 @@ class NewTask:
     payload: bytes
     future: FirecrestFuture[Any]
     archives: tuple[tuple[str, bytes], ...] = ()
+    contents: tuple[Content, ...] = ()  # that it shares with others
 
 
 Letter = NewTask | CancelAsked | CloseAsked

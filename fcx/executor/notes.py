@@ -70,6 +70,7 @@ class Notes:
     def _settle(self, note: Settle) -> None:
         store = self.context.store
         store.payloads.drop(note.task)
+        store.objects.drop(note.task)
         outcome = store.outcomes.pop((note.task, note.attempt), None)
         future = self.mailbox.future(note.task)
         if future is not None:
@@ -89,6 +90,7 @@ class Notes:
 
     def _same(self, note: Same) -> None:
         self.context.store.payloads.rename(note.task, note.earlier)
+        self.context.store.objects.rename(note.task, note.earlier)
         self.mailbox.rename(note.task, note.earlier)
 
     def _found(self, note: Found) -> None:

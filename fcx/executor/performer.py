@@ -50,6 +50,7 @@ class Performer:
         """Keep what new tasks are made of."""
         for task in tasks:
             self.context.store.payloads.add(task)
+            self.context.store.objects.add(task)
 
     def expect_pilots(self, pilots: Iterable[str]) -> None:
         """Pilots of an earlier process."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
+from ..payload.contents import Content
 from ..payload.requirements import Relied, Requirements
 from ..protocol.bundle import Item, Meaning
 from ..protocol.packing import Bundle
@@ -15,6 +17,8 @@ from .mailbox import NewTask
 from .wire import Outcome
 
 T = TypeVar("T")
+
+OBJECTS = "objects/"  # begins the names of what is no module
 
 
 class Payloads:
@@ -67,7 +71,7 @@ class Payloads:
         if known is None:
             return None
         info, payload = known
-        modules = tuple(name for name, _ in info.archives)
+        modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
         meaning = Meaning(info.name, info.key, runs)
         known_as = (task, attempt, info.function)
         return Item(*known_as, payload, info.walltime, modules, meaning, relied)
@@ -84,6 +88,44 @@ class Payloads:
     def drop(self, task: str) -> None:
         """It is settled."""
         self._tasks.pop(task, None)
+
+
+class Objects:
+    """Contents that tasks share: until they were sent, and for as long as a task may need them."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, tuple[Content, ...]] = {}  # by task
+        self._unsent: dict[str, Content] = {}
+        self._sent: dict[str, None] = {}
+        self._known: weakref.WeakValueDictionary[str, Content] = weakref.WeakValueDictionary()
+
+    def add(self, task: NewTask) -> None:
+        """A task has come in."""
+        if not task.contents:
+            return
+        self._of[task.info.id] = task.contents
+        for content in task.contents:
+            self._known[content.name] = content
+            if content.name not in self._sent:
+                self._unsent[content.name] = content
+
+    def get(self, name: str) -> Content | None:
+        """The content of this name; None for modules."""
+        return self._known.get(name)
+
+    def sent(self, name: str) -> None:
+        """It lies in the run directory."""
+        self._sent[name] = None
+        self._unsent.pop(name, None)
+
+    def rename(self, task: str, to: str) -> None:
+        """A task is known under another id now."""
+        if task in self._of:
+            self._of[to] = self._of.pop(task)
+
+    def drop(self, task: str) -> None:
+        """It is settled."""
+        self._of.pop(task, None)
 
 
 class RequirementSets:
@@ -134,6 +176,7 @@ class Store:
 
     def __init__(self) -> None:
         self.payloads = Payloads()
+        self.objects = Objects()
         self.bundles: dict[str, Bundle] = {}
         self.outcomes: dict[tuple[str, int], Outcome] = {}
         self.probes: Numbered[tuple[dict[str, Any], str | None]] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import NoSuchPath
 from ..firecrest.files import Files
 
-FOLDERS = ("inbox", "logs", "parts", "modules")  # the others hold links and small files
+FOLDERS = ("inbox", "logs", "parts", "modules", "objects")  # the others hold links and small files
 
 
 async def weigh(files: Files, directory: str) -> int:

@@ -20,7 +20,8 @@ import hashlib
 import importlib.util
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .code import attributes_named, canonical_code, globals_named, modules_named
@@ -45,10 +46,15 @@ class NoCanonicalForm(Exception):
     """A value of which two processes would not make the same."""
 
 
+References = Mapping[type, Callable[[Any], str]]
+"""What stands for something else in a call, by type: a name of that, the same in each process."""
+
+
 class Canonical:
     """One walk. What it has seen is remembered by identity, and kept alive meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, references: References = MappingProxyType({})) -> None:
+        self._references = references
         self._known: dict[int, tuple[Any, bytes]] = {}
         self._within: dict[int, int] = {}  # what the walk is in, and how far in
         self._outermost = sys.maxsize  # that was met again inside of what is being walked
@@ -110,7 +116,7 @@ class Canonical:
                 return how(value)
             if isinstance(kinds, tuple) and kind in kinds:
                 return how(value)
-        return self._array(value) or self._object(value)
+        return self._reference(value) or self._array(value) or self._object(value)
 
     def _all(self, tag: str, values: Iterable[Any]) -> bytes:
         return _made(tag, *map(self.digest, values))
@@ -192,6 +198,10 @@ class Canonical:
         return _made("method", found, self.digest(owner))
 
     # -- the rest ---------------------------------------------------------------------------
+
+    def _reference(self, value: Any) -> bytes | None:
+        name = self._references.get(type(value))
+        return _made("reference", name(value).encode()) if name else None
 
     def _array(self, value: Any) -> bytes | None:
         """A numpy array or scalar, if it is one."""

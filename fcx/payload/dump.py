@@ -10,15 +10,38 @@ from typing import Any
 
 from ..errors import PayloadError
 from .places import is_users_own
+from .sharing import Parcel, Sharing
 
 
-def dump(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bytes:
-    """Pickle a task. Raises PayloadError, with what pickling said as its cause."""
+def dump(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    sharing: Sharing | None = None,
+) -> Parcel:
+    """Pickle a task, without what it shares. Raises PayloadError, caused by what pickling said."""
     try:
-        return _dumps((fn, args, dict(kwargs)))
+        return _parcel((fn, args, dict(kwargs)), sharing)
+    except PayloadError:
+        raise
     except Exception as error:
-        culprit = _culprit(fn, args, kwargs)
+        culprit = _culprit(fn, args, kwargs, sharing)
         raise PayloadError(f"{culprit} cannot be pickled ({_why(error)}") from error
+
+
+def dump_object(value: Any, sharing: Sharing) -> Parcel:
+    """Pickle an object that tasks take. Raises PayloadError."""
+    try:
+        return _parcel(value, sharing)
+    except PayloadError:
+        raise
+    except Exception as error:
+        told = f"The object, a {name_of_kind(value)}, cannot be pickled ({_why(error)}"
+        raise PayloadError(told) from error
+
+
+def _parcel(value: Any, sharing: Sharing | None) -> Parcel:
+    return sharing.dump(value, _is_own) if sharing else Parcel(_dumps(value))
 
 
 def _why(error: Exception) -> str:
@@ -34,14 +57,19 @@ def _why(error: Exception) -> str:
     )
 
 
-def _culprit(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _culprit(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    sharing: Sharing | None,
+) -> str:
     """Which part of the task it is that does not pickle."""
     parts = [(f"argument {i}", value) for i, value in enumerate(args)]
     parts += [(f"argument {name!r}", value) for name, value in kwargs.items()]
     parts.append((f"the function {name_of(fn)}", fn))
     for name, value in parts:
         try:
-            _dumps(value)
+            _parcel(value, sharing)
         except Exception:  # noqa: BLE001 - any failure is the answer
             return name if name.startswith("the") else f"{name} of {name_of(fn)}"
     return f"the task {name_of(fn)}"
@@ -76,6 +104,12 @@ def name_of(fn: Any) -> str:
     name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
     module = getattr(fn, "__module__", None)
     return name if module in {None, "__main__", "builtins"} else f"{module}.{name}"
+
+
+def name_of_kind(value: Any) -> str:
+    """A value's type, for people."""
+    module, name = type(value).__module__, type(value).__qualname__
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def function_key(fn: Any) -> str:

@@ -13,9 +13,10 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from .canonical import Canonical, NoCanonicalForm
+from .canonical import Canonical, NoCanonicalForm, References
 from .dump import name_of
 
 DIGITS = 32
@@ -30,7 +31,8 @@ class NoKey(Exception):
 class Keys:
     """The keys of one process's tasks: equal calls are told apart by how often they came."""
 
-    def __init__(self, build: str = "") -> None:
+    def __init__(self, build: str = "", references: References = MappingProxyType({})) -> None:
+        self._references = references
         self._environment = f"{build} {sys.version_info[0]}.{sys.version_info[1]}"
         self._lock = threading.Lock()
         self._seen: Counter[str] = Counter()
@@ -38,7 +40,7 @@ class Keys:
     def of(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The key of a call. Raises NoKey."""
         try:
-            content = Canonical().digest((fn, args, dict(kwargs)))
+            content = Canonical(self._references).digest((fn, args, dict(kwargs)))
         except NoCanonicalForm as error:
             raise NoKey(str(error)) from None
         except RecursionError:

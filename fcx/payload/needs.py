@@ -69,21 +69,25 @@ class RequirementsCache:
         self._known: dict[Any, Needs] = {}
         self._archives: dict[tuple[Shipped, ...], tuple[Any, bytes]] = {}
 
-    def needs(self, fn: Callable[..., Any], payload: bytes) -> Needs:
-        """What a pickled task needs.
+    def needs(self, fn: Callable[..., Any], payload: bytes, taken: tuple[Scan, ...] = ()) -> Needs:
+        """What a pickled task needs, and the objects that it takes.
 
         Raises PayloadError if its modules are too large to ship, or cannot be told.
         """
         scan = Scan(fn, payload)
         scan.refuse_half()
-        known = self._known.get(scan.key)
+        key = (scan.key, *(each.key for each in taken)) if taken else scan.key
+        known = self._known.get(key)
         if known is not None and not known.shipped:
             return known
         with self._lock:
             self._forget_edited()
-            if scan.key not in self._known:
-                self._known[scan.key] = self._work_out(scan.requirements() | self._first)
-            return self._known[scan.key]
+            if key not in self._known:
+                required = self._first
+                for each in (scan, *taken):
+                    required |= each.requirements()
+                self._known[key] = self._work_out(required)
+            return self._known[key]
 
     def _work_out(self, requirements: Requirements) -> Needs:
         shipped = shippable(sorted(requirements.names), self._include)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from functools import cached_property, partial
-from itertools import islice
+from itertools import islice, repeat
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -63,7 +63,7 @@ class _Scanner(pickle.Unpickler):
     """Runs over a pickle at C speed with every global replaced, noting what it refers to."""
 
     def __init__(self, payload: bytes) -> None:
-        super().__init__(io.BytesIO(payload))
+        super().__init__(io.BytesIO(payload), buffers=repeat(bytearray()))  # elsewhere: no code
         self._old = payload[:1] != b"\x80" or payload[1:2] < b"\x03"  # names of Python 2 are in use
         self.references: set[tuple[str, str]] = set()
         self.codes: list[bytes] = []  # marshalled: cheap to tell from others

@@ -20,6 +20,7 @@ FOLDERS = (
     "pilots",
     "locks",
     "modules",
+    "objects",
     "edf",
     "clients",
     "inbox",

@@ -10,6 +10,7 @@
                       <job>.<restart>.left: how much time the job had when it began
         initializer   pickled (fn, args), where there is one
         modules/      <digest>/ (or .zip): the user's own modules
+        objects/      <digest>: what tasks share
         edf/          EDFs, named by their content
         clients/      <epoch> -> who serves the run since; the highest counts
         inbox/        b<n>[.<chunk>] bundles, o<n> orders, closed          client -> agents

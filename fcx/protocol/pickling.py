@@ -450,8 +450,8 @@ class Pickler(pickle.Pickler):
     is given, all do that go out, and none that come back.
     """
 
-    def __init__(self, file, home, names, own, protocol=PROTOCOL, chains=True):
-        pickle.Pickler.__init__(self, file, protocol)
+    def __init__(self, file, home, names, own, chains=True, *options):
+        pickle.Pickler.__init__(self, file, *options or (PROTOCOL,))
         self._home, self._chains = home, chains
         self._own = own or (lambda _name: home)
         self._names = names  # that code mentions
@@ -688,14 +688,14 @@ class Pickler(pickle.Pickler):
     )
 
 
-def dumps(obj, home=True, own=None):
+def dumps(obj, home=True, own=None, make=Pickler):
     """Bytes of any object that can be pickled; raises whatever the object's pickling raises."""
     if type(obj) in PLAIN:
         return pickle.dumps(obj, PROTOCOL)
     names, chains = set(), True
     while True:
         file = io.BytesIO()
-        pickler = Pickler(file, home, names, own, chains=chains)
+        pickler = make(file, home, names, own, chains)
         try:
             pickler.dump(obj)
         except Exception:

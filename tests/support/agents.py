@@ -71,7 +71,7 @@ class Pilot:
     def put(self, number, calls, *, slots=1, pilot=None, seen=None, walltime=None, modules=()):
         """Send calls, each (fn, *args), as one bundle."""
         items = [
-            Item(f"t{number}{i}", 0, "f", dump(fn, args, {}), walltime, tuple(modules))
+            Item(f"t{number}{i}", 0, "f", dump(fn, args, {}).data, walltime, tuple(modules))
             for i, (fn, *args) in enumerate(calls)
         ]
         sizes = [1] * len(items) if pilot else packing.portion_sizes(len(items), slots)

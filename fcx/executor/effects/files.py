@@ -27,6 +27,7 @@ from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, Log
 from ..wire import Stretch, assemble, read
 from .context import Context
 from .keeping import Keeping
+from .shared import ObjectFiles
 from .table import Table
 
 OFF_LOOP = 64 << 10  # bytes from which decoding is done beside the loop
@@ -40,6 +41,7 @@ class FileEffects:
         self.context = context
         self.keeping = keeping
         self.files = context.client.files
+        self.objects = ObjectFiles(context)
         self._pilots: dict[str, bytes] = {}  # keys, by name
         self._logs: dict[str, bytes] = {}  # keys, by agent
         self.table: Table = {
@@ -76,7 +78,12 @@ class FileEffects:
         return Done(action.id)
 
     async def archive(self, action: UploadArchive) -> AnyEvent:
-        """Modules of the user's own."""
+        """Modules of the user's own, or an object that tasks share."""
+        content = self.context.store.objects.get(action.archive)
+        if content is not None:
+            await self.objects.upload(content)
+            self.context.store.objects.sent(content.name)
+            return Done(action.id)
         data = self.context.store.payloads.archive(action.archive)
         await self._write("modules", action.archive, data)
         return Done(action.id)

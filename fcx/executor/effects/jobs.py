@@ -43,7 +43,7 @@ class JobEffects:
         guard = context.gate.guard if action.open else None
         look = context.gate.look
         config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
-        files = [File(f"modules/{name}", store.payloads.archive(name)) for name in action.archives]
+        files = [self._supply(name) for name in action.archives]
         files += [
             File(f"inbox/{name}", data)
             for bundle in action.bundles
@@ -53,6 +53,14 @@ class JobEffects:
         text = context.scripts.text(directory, config, files, opened=action.open)
         made = await context.client.jobs.submit(context.settings.table.working_dir, text)
         return JobMade(action.id, made.job, made.repeated)
+
+    def _supply(self, name: str) -> File:
+        """What a script brings along for its tasks."""
+        store = self.context.store
+        content = store.objects.get(name)
+        if content is not None:
+            return File(name, content.piece(0, content.size))
+        return File(f"modules/{name}", store.payloads.archive(name))
 
     async def cancel(self, action: CancelJob) -> AnyEvent:
         """One that has ended counts as cancelled. Who did it is noted first, for a later client."""

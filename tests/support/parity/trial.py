@@ -57,7 +57,7 @@ def judged():
         return {"verdict": json.loads(error.verdict.to_json())}
     space = {"__name__": "__main__"}
     exec(compile(given["task"], "task.py", "exec"), space)
-    payload = dump(space["f"], (), {})
+    payload = dump(space["f"], (), {}).data
     needs = RequirementsCache(given["include"]).needs(space["f"], payload)
     task = gate.check_task(needs.requirements)
     found = json.loads(verdict.to_json())

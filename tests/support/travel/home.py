@@ -48,12 +48,15 @@ class Table:
 
     def dump(self, name, part, fn, *args):
         from fcx.errors import PayloadError
+        from fcx.payload.contents import Contents
         from fcx.payload.dump import dump
         from fcx.payload.needs import RequirementsCache
+        from fcx.payload.sharing import Sharing
 
         try:
-            data = dump(fn, args, {})
-            needs = RequirementsCache().needs(fn, data)
+            parcel = dump(fn, args, {}, Sharing(Contents(), {}))
+            needs = RequirementsCache().needs(fn, parcel.data)
+            data = parcel.payload()
         except PayloadError as error:
             self.found[f"{name}/{part}"] = self.judged(name, str(error))
             return

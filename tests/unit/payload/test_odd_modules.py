@@ -12,9 +12,11 @@ import pytest
 from pickled import names_in
 
 from fcx.jobscript import programs
+from fcx.payload.contents import Contents
 from fcx.payload.dump import dump
 from fcx.payload.needs import RequirementsCache
 from fcx.payload.places import is_made_by_hand
+from fcx.payload.sharing import Sharing
 
 WORKER = """
 import pickle, sys
@@ -34,7 +36,7 @@ def remotely(tmp_path):
     """What a call prints in a process that has nothing but what is sent."""
 
     def run(fn, *args):
-        (tmp_path / "task").write_bytes(data := dump(fn, args, {}))
+        (tmp_path / "task").write_bytes(data := dump(fn, args, {}, Sharing(Contents(), {})).data)
         (tmp_path / "programs.zip").write_bytes(programs.archive())
         needs = RequirementsCache().needs(fn, data)
         (tmp_path / "modules.zip").write_bytes(needs.archive)

@@ -1,0 +1,127 @@
+"""Gives a task what it shares with others: objects of the run, and values of other tasks.
+
+No part of the programs that every job script carries: the payload of a task that takes something
+brings it along, as source, so that each Python reads it. The task's own pickle has a place for each
+thing that it takes, in this order::
+
+    a, b, s   (kind, digest, size)                 objects/<digest> as bytearray, bytes, text
+    o         (kind, digest, size)                 what is pickled in objects/<digest>
+    v         (kind, digest, size, name, length)   the value of a task, in parts/<name>.<n>
+    i         (kind, pickle)                       a value that is small
+
+The payload is authentic, and so are the digests in it: nothing else is unpickled. A large object
+lies in parts, as other files of the client's do. Every task has its own of what it takes.
+"""
+
+import base64
+import hashlib
+import itertools
+import os
+import pickle
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Iterator, List, Tuple
+
+LARGEST = 64 << 20  # bytes that any file of ours has at most
+PATIENCE = 10.0  # seconds for which a file may be late, or half of one that is written once more
+GONE = (
+    "%s of this run is not there any more (%s). Something has cleaned up in the run directory: "
+    "submit the task in a new run, which brings it again."
+)
+CHANGED = (
+    "%s of this run is not what was put there, so it was not loaded: a file of it was changed on "
+    "the cluster, or is not whole. Submit the task in a new run, which brings it again."
+)
+
+
+def take(task: bytes, supplies: "List[Tuple[Any, ...]]") -> "Any":
+    """Unpickle a task, with everything in its place.
+
+    The run directory is where this process writes what its task prints.
+    """
+    run = os.path.dirname(os.path.dirname(os.path.realpath("/proc/self/fd/1")))
+    return pickle.loads(task, buffers=(KINDS[each[0]](run, *each[1:]) for each in supplies))
+
+
+def as_array(run: str, digest: str, size: int) -> bytearray:
+    """Bytes that may be changed."""
+    path = os.path.join(run, "objects", digest)
+    return read("the object " + digest, digest, size, lambda: pieces(path))
+
+
+def as_bytes(run: str, digest: str, size: int) -> bytes:
+    """Bytes that may not."""
+    return bytes(as_array(run, digest, size))
+
+
+def as_text(run: str, digest: str, size: int) -> str:
+    """A text, half a surrogate pair included."""
+    return str(as_array(run, digest, size), "utf-8", "surrogatepass")
+
+
+def as_object(run: str, digest: str, size: int) -> "Any":
+    """What was put."""
+    return pickle.loads(as_array(run, digest, size))
+
+
+def as_value(run: str, digest: str, size: int, name: str, length: int) -> "Any":
+    """What came of another task: after it stands what that has printed."""
+    path = os.path.join(run, "parts", name)
+    data = read("the value of task " + name, digest, size, lambda: decoded(path))
+    with memoryview(data) as view:
+        return pickle.loads(view[:length])
+
+
+def inline(_run: str, data: bytes) -> "Any":
+    """A value that came along."""
+    return pickle.loads(data)
+
+
+def pieces(path: str) -> "Iterator[bytes]":
+    """The bytes of a file, which may lie in parts."""
+    whole = os.path.exists(path)
+    for number in itertools.count():
+        with open(path if whole else "%s.%d" % (path, number), "rb") as file:
+            yield file.read(LARGEST)
+        if whole:
+            return
+
+
+def decoded(path: str) -> "Iterator[bytes]":
+    """The bytes of an outcome, which lies in parts that can be read as text."""
+    for number in itertools.count():
+        with open("%s.%d" % (path, number), "rb") as file:
+            yield base64.b64decode(file.read(LARGEST))
+
+
+def read(what: str, digest: str, size: int, found: "Callable[[], Iterator[bytes]]") -> bytearray:
+    """So many bytes of what is found, if that is what the digest says."""
+    until = time.time() + PATIENCE
+    while True:
+        data = bytearray()
+        try:
+            for piece in found():
+                data += piece
+                if len(data) >= size or not piece:
+                    break
+        except FileNotFoundError as error:
+            trouble: Exception = FileNotFoundError(GONE % (what, error.filename))
+        else:
+            if hashlib.sha256(data).hexdigest() == digest:
+                return data
+            trouble = ValueError(CHANGED % what)
+        if time.time() > until:
+            raise trouble
+        time.sleep(0.2)
+
+
+KINDS: "Dict[str, Callable[..., Any]]" = {
+    "a": as_array,
+    "b": as_bytes,
+    "s": as_text,
+    "o": as_object,
+    "v": as_value,
+    "i": inline,
+}
