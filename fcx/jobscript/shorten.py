@@ -63,9 +63,20 @@ def _private(nodes: list[ast.AST], given: set[str]) -> dict[str, str]:
         if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
     }
     defined -= {each.name for each in nodes if isinstance(each, ast.alias)} | given | PYTHONS
+    defined -= set(_of_modules(nodes))
     count = Counter(name for _, _, name in places if name in defined and _is_private(name))
     free = _short({name for _, _, name in places}, "_")
     return {name: next(free) for name, _ in count.most_common()}
+
+
+def _of_modules(nodes: list[ast.AST]) -> Iterator[str]:
+    """What Python's own modules have: ``_exit`` of ``os``."""
+    imports = (node for node in nodes if isinstance(node, ast.Import))
+    modules = {each.asname or each.name for node in imports for each in node.names}
+    attributes = (node for node in nodes if isinstance(node, ast.Attribute))
+    for each in attributes:
+        if isinstance(each.value, ast.Name) and each.value.id in modules:
+            yield each.attr
 
 
 def _is_private(name: str) -> bool:

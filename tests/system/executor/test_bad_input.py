@@ -415,7 +415,8 @@ class TestWorkersThatDie:
             pid = os.fork()
             return "child" if pid == 0 else "parent"
 
-        assert ex.submit(fork).result(WAIT) == "parent"
+        forked = ex.submit(fork)
+        assert (forked.result(WAIT), forked.stderr()) == ("parent", "")
         assert list(ex.map(abs, range(5), timeout=WAIT)) == list(range(5))
 
     def test_a_task_that_leaves_a_child_behind(self, ex):

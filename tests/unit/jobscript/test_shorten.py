@@ -66,3 +66,11 @@ def test_sources_agree_on_names(line):
     assert name != "_grow"
     assert f".{name}=" in two.replace(" ", "")
     assert "._at" in two
+
+
+def test_what_a_module_of_pythons_has_keeps_its_name():
+    """Though one of our own is called so, too."""
+    source = "import os\nclass A:\n def _exit(self): self._wait()\n def _wait(self): os._exit(0)"
+    (short,) = shorten([source])
+    assert "os._exit(0)" in short
+    assert "_wait" not in short
