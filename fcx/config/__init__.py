@@ -4,6 +4,7 @@ from .credentials import VARIABLES as VARIABLES
 from .credentials import Credentials as Credentials
 from .executor import POLICIES as POLICIES
 from .executor import ExecutorSettings as ExecutorSettings
+from .executor import altered as altered
 from .executor import check_policy as check_policy
 from .executor import resolve as resolve
 from .settings import EdfSettings as EdfSettings

@@ -98,6 +98,17 @@ def resolve(given: Mapping[str, object], settings: Settings) -> ExecutorSettings
         raise kind(str(misfit)) from None
 
 
+def altered(table: ExecutorSettings, given: Mapping[str, object]) -> ExecutorSettings:
+    """The same settings with others in the place of some. Raises OptionError for what cannot be."""
+    values = {name: getattr(table, name) for name in names(ExecutorSettings)}
+    values.update({name: _as_plain(value) for name, value in given.items()})
+    values["environment"] = values["environment"] or None
+    try:
+        return fit(ExecutorSettings, values, PYTHON)
+    except Misfit as misfit:
+        raise OptionError(str(misfit)) from None
+
+
 def check_policy(policy: Any) -> str:
     """The policy itself. Raises ConfigError if there is none of that name."""
     if policy not in POLICIES:

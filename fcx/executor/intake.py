@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import itertools
 import secrets
@@ -16,6 +17,7 @@ from typing import Any
 
 from ..parity.cache import Known
 from ..parity.gate import Gate, Question
+from ..parity.manifest import Manifest
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
 from ..payload import shared
@@ -28,10 +30,11 @@ from ..payload.sharing import Parcel, Sharing
 from . import walltime
 from .core.events import TaskInfo
 from .future import FirecrestFuture
+from .kits import Kit
 from .mailbox import NewTask
 from .preflight import preflight
 from .run import Run
-from .settings import RunSettings
+from .settings import SHAPE, RunSettings, reshape
 
 TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
 
@@ -65,37 +68,65 @@ class Intake:
         self, run: Run, gate: Gate, include: Sequence[Any] = (), *, again: bool, keyed: bool
     ) -> None:
         self.run = run
-        self._gate = gate
+        self._kit = run.context.kits[0]
+        self._walltime: float | None = None  # of its tasks, where submit says no other
         self._needs = RequirementsCache(tuple(include), first=self.settings.initializer)
         self._prefix = f"u{int(time.time()):08x}{secrets.token_hex(2)}-" if again else "t"
         self._numbers = itertools.count(1)
-        manifest = gate.question.manifest
-        build = manifest.build_id if manifest else ""
         self._contents = Contents()
         self._sharing = Sharing(
             self._contents, {SharedObject: lambda each: each.supply_in(self._contents)}
         )
-        names: References = {SharedObject: digest_of}
-        self._keys = Keys(build or "", names) if keyed else None
+        self._keys = keys_of(gate.question.manifest) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
 
+    def reshaped(self, given: Mapping[str, object]) -> Intake:
+        """Another for the same run, whose tasks go to pilots that differ in what is given.
+
+        Or that have another ``walltime``. Raises OptionError for what cannot be.
+        """
+        seconds = walltime.checked(given.get("walltime"))
+        shape = {name: given[name] for name in SHAPE if given.get(name) is not None}
+        other = copy.copy(self)
+        other.serve(self._kit_of(shape) if shape else self._kit, seconds or self._walltime)
+        return other
+
+    def serve(self, kit: Kit, seconds: float | None) -> None:
+        """Tasks go to its pilots from now on, and may take so long."""
+        before, manifest = self.question.manifest, kit.gate.question.manifest
+        self._kit, self._walltime = kit, seconds
+        if self._keys is not None and manifest != before:
+            self._keys = keys_of(manifest)
+
+    def _kit_of(self, given: Mapping[str, object]) -> Kit:
+        kits, rules = self.run.context.kits, self.question.rules
+        settings, question = reshape(self.settings, kits[0].settings, rules, given)
+        for finding in question.outdated:
+            settings.logger.warning(finding)
+        return kits.take(settings, question)
+
     @property
     def settings(self) -> RunSettings:
-        """What the run is made with."""
-        return self.run.context.settings
+        """What its pilots are made with."""
+        return self._kit.settings
+
+    @property
+    def broken(self) -> BaseException | None:
+        """Why it takes no more tasks."""
+        return self.run.broken_for(self._kit.shape)
 
     @property
     def question(self) -> Question:
         """What its verdict is about."""
-        return self._gate.question
+        return self._kit.gate.question
 
     def preflight(self, *, fresh: bool) -> Verdict:
         """The verdict on the remote side; a fresh one holds for what is submitted from now on."""
         answer = preflight(self.settings, self.question, fresh=fresh)
         if fresh and answer.remote is not None:
-            self._gate.renew(Known(self.question.key, time.time(), answer.remote))
+            self._kit.gate.renew(Known(self.question.key, time.time(), answer.remote))
         return answer.verdict
 
     def prepare(
@@ -116,6 +147,7 @@ class Intake:
         named = key is not None or "key" in ours
         key = check_key(ours["key"] if key is None else key) if named else None
         seconds = walltime.checked(ours.get("walltime"))
+        seconds = self._walltime if seconds is None else seconds
         seconds = walltime.of_function(fn) if seconds is None else seconds
         parcel = payload.dump(fn, args, kwargs, self._sharing)
         needs = self._needs.needs(fn, parcel.data, parcel.scans)
@@ -156,8 +188,8 @@ class Intake:
 
         Raises ParityError for what the remote side is known to lack.
         """
-        self.run.begin()
-        self._gate.refuse_task(needs.requirements)
+        self.run.begin(self._kit)
+        self._kit.gate.refuse_task(needs.requirements)
 
     def submit(self, draft: Draft) -> FirecrestFuture[Any]:
         """Hand a task to the run, unless it has one of that key already."""
@@ -200,6 +232,7 @@ class Intake:
             tuple(supplies),
             self.run.context.requirements.number(needs.requirements),
             draft.key,
+            shape=self._kit.shape,
         )
         return info, archive
 
@@ -213,6 +246,12 @@ def _without(
     """The function's own keyword arguments, and those of these names that it does not take."""
     ours = {name: kwargs[name] for name in names if name in kwargs and not takes(fn, name)}
     return {name: value for name, value in kwargs.items() if name not in ours}, ours
+
+
+def keys_of(manifest: Manifest | None) -> Keys:
+    """Keys of tasks that run in an image, or in none that is known."""
+    names: References = {SharedObject: digest_of}
+    return Keys((manifest.build_id if manifest else "") or "", names)
 
 
 def digest_of(reference: SharedObject) -> str:

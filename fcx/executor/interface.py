@@ -9,9 +9,7 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
-import itertools
 import logging
 import os
 import sys
@@ -19,7 +17,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import mapping
 
@@ -27,6 +25,8 @@ if TYPE_CHECKING:
     from ..parity.verdict import Verdict
     from ..payload.shared import SharedObject
     from .future import FirecrestFuture
+    from .intake import Intake
+    from .view import Call, ExecutorView
 
 T = TypeVar("T")
 
@@ -94,30 +94,26 @@ class FirecrestExecutor(Executor):
         PayloadError at once for what cannot be pickled, ParityError for what the remote side is
         known to lack, RuntimeError after shutdown.
         """
-        return self._submit(None, fn, args, kwargs)
+        return self._submit(self._intake, (None, fn, args, kwargs))
 
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> FirecrestFuture[T]:
         """``submit`` under a key: the same key again is the same task, also at a later start."""
-        return self._submit(key, fn, args, kwargs)
+        return self._submit(self._intake, (key, fn, args, kwargs))
 
-    def _submit(
-        self, key: str | None, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> FirecrestFuture[T]:
+    def _submit(self, intake: Intake, call: Call) -> FirecrestFuture[Any]:
+        """One of ours, or of a view's: by that one's intake."""
         self._run.refuse_if_inherited()
-        draft = self._intake.prepare(fn, args, kwargs, key)
-        self._refuse_if_broken()
+        key, fn, args, kwargs = call
+        draft = intake.prepare(fn, args, kwargs, key)
+        if intake.broken is not None:
+            raise _Broken(f"the executor is broken: {intake.broken}") from intake.broken
         self._refuse_if_shut()
-        self._intake.judge(draft.needs)  # may begin the run: what breaks it then is the future's
+        intake.judge(draft.needs)  # may begin the run: what breaks it then is the future's
         with self._lock:
             self._refuse_if_shut()
-            return cast("FirecrestFuture[T]", self._intake.submit(draft))
-
-    def _refuse_if_broken(self) -> None:
-        broken = self._run.broken
-        if broken is not None:
-            raise _Broken(f"the executor is broken: {broken}") from broken
+            return intake.submit(draft)
 
     def _refuse_if_shut(self) -> None:
         if self._shut or _exiting:
@@ -139,17 +135,32 @@ class FirecrestExecutor(Executor):
         """
         if kwargs:
             raise TypeError(f"map() does not know {', '.join(kwargs)}")
-        mapping.check(chunksize, buffersize)
-        arguments = zip(*iterables, strict=False)
-        if chunksize == 1:
-            one = functools.partial(self.submit, fn)
-            return mapping.mapped(one, arguments, timeout, buffersize)
-        from ..payload.dump import run_chunk
+        return mapping.over(self.submit, fn, iterables, timeout, chunksize, buffersize)
 
-        many = functools.partial(self.submit, functools.partial(run_chunk(), fn))
-        chunks = mapping.chunks(arguments, chunksize)
-        found: Iterator[list[T]] = mapping.mapped(many, chunks, timeout, buffersize)
-        return itertools.chain.from_iterable(found)
+    def options(
+        self,
+        *,
+        sbatch_options: Sequence[str] | None = None,
+        srun_options: Sequence[str] | None = None,
+        workers_per_node: int | None = None,
+        environment: Any = None,
+        walltime: float | None = None,
+    ) -> ExecutorView:
+        """A view: an executor whose tasks go to pilots of another shape, in the same run.
+
+        What is given takes the place of that setting, what is not stays as it is. ``walltime``:
+        seconds after which each of its tasks is ended. Raises OptionError for what cannot be.
+        """
+        from .view import ExecutorView
+
+        self._run.refuse_if_inherited()
+        return ExecutorView(self._intake, self._submit).options(
+            sbatch_options=sbatch_options,
+            srun_options=srun_options,
+            workers_per_node=workers_per_node,
+            environment=environment,
+            walltime=walltime,
+        )
 
     def put(self, value: Any, /) -> SharedObject:
         """Keep an object for tasks: it is uploaded once, and each task that is given it has a copy.

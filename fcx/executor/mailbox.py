@@ -14,7 +14,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..payload.contents import Content
-from .core.events import AnyEvent, CancelAsked, CloseAsked, Submitted, TaskInfo
+from .core.events import AnyEvent, Broke, CancelAsked, CloseAsked, Shaped, Submitted, TaskInfo
 from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
 
@@ -30,7 +30,7 @@ class NewTask:
     contents: tuple[Content, ...] = ()  # that it shares with others
 
 
-Letter = NewTask | CancelAsked | CloseAsked
+Letter = NewTask | CancelAsked | CloseAsked | Shaped | Broke
 
 
 class Mailbox:
@@ -45,6 +45,7 @@ class Mailbox:
         self._done: weakref.WeakValueDictionary[str, FirecrestFuture[Any]]
         self._done = weakref.WeakValueDictionary()  # that somebody still has
         self._broken: BaseException | None = None
+        self.broken_shapes: dict[int, BaseException] = {}  # of which no more tasks are taken: why
         self._on_found: Callable[[tuple[TaskInfo, ...]], None] | None = None
         self._left = False  # this process was forked from the one whose run it is
         left_in_children(self)
@@ -61,6 +62,12 @@ class Mailbox:
         """The future was cancelled: forget the task, here and on the cluster."""
         with self._lock:
             self._put(CancelAsked(task))
+
+    def tell(self, *events: Shaped | Broke) -> None:
+        """What the core is to know before the tasks that come next."""
+        with self._lock:
+            for event in events:
+                self._put(event)
 
     def close(self, *, abort: bool) -> None:
         """No more tasks. ``abort``: those that there are, are not wanted any more."""
@@ -155,9 +162,12 @@ class Mailbox:
                 future.task_id = to
                 self._futures[to] = future
 
-    def break_off(self, error: BaseException) -> None:
-        """No more tasks are taken."""
-        self._broken = error
+    def break_off(self, error: BaseException, shape: int | None = None) -> None:
+        """No more tasks are taken, or none of a shape."""
+        if shape is None:
+            self._broken = error
+        else:
+            self.broken_shapes[shape] = error
 
 
 def events_of(letters: list[Letter]) -> list[tuple[AnyEvent, tuple[NewTask, ...]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import time
 from collections import deque
@@ -20,6 +21,26 @@ def check(chunksize: int, buffersize: int | None) -> None:
         raise TypeError("buffersize must be an integer or None")
     if buffersize is not None and buffersize < 1:
         raise ValueError("buffersize must be None or > 0")
+
+
+def over(
+    submit: Callable[..., Future[Any]],
+    fn: Callable[..., T],
+    iterables: Sequence[Iterable[Any]],
+    timeout: float | None,
+    chunksize: int,
+    buffersize: int | None,
+) -> Iterator[T]:
+    """``map`` of an executor, by its ``submit``: see there."""
+    check(chunksize, buffersize)
+    arguments = zip(*iterables, strict=False)
+    if chunksize == 1:
+        return mapped(functools.partial(submit, fn), arguments, timeout, buffersize)
+    from ..payload.dump import run_chunk
+
+    many = functools.partial(submit, functools.partial(run_chunk(), fn))
+    found: Iterator[list[T]] = mapped(many, chunks(arguments, chunksize), timeout, buffersize)
+    return itertools.chain.from_iterable(found)
 
 
 def mapped(

@@ -99,12 +99,14 @@ class Notes:
     def _drop_bundle(self, note: DropBundle) -> None:
         self.context.store.bundles.pop(note.bundle, None)
 
-    def _forget(self, _note: Forget) -> None:
+    def _forget(self, note: Forget) -> None:
         """The journal may be slow: nobody waits for it."""
-        asyncio.get_running_loop().run_in_executor(None, self.context.gate.forget)
+        gate = self.context.kits[note.shape].gate
+        asyncio.get_running_loop().run_in_executor(None, gate.forget)
 
     def _broken(self, note: Broken) -> None:
-        self.mailbox.break_off(exception_of(note.trouble, self._original(note.trouble)))
+        error = exception_of(note.trouble, self._original(note.trouble))
+        self.mailbox.break_off(error, note.shape)
 
     def _hurry(self, _note: Hurry) -> None:
         self.context.client.hurry()

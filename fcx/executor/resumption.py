@@ -23,7 +23,7 @@ from .effects.context import Context, Identity
 from .future import FirecrestFuture
 from .intake import Intake
 from .run import Run, make_context
-from .settings import RunEnvironment, RunSettings, settle
+from .settings import RunSettings, environment_of, reshaped_before, settle
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -154,8 +154,12 @@ def attached(
     by_key: bool,
     partly: bool = False,
     epoch: int = 0,
+    shapes: Mapping[str, int] | None = None,
 ) -> Attached:
-    """What the core is told: what the journal has, what lies in the inbox, and what has begun."""
+    """What the core is told: what the journal has, what lies in the inbox, and what has begun.
+
+    ``shapes``: of pilots, by name, where they are not the executor's own.
+    """
     keys = journal.keys(run)
     sent = {
         task: (TaskInfo(task, name, 0, key=keys.get(task, "")), attempt)
@@ -165,7 +169,8 @@ def attached(
         known, before = sent.get(info.id, (None, 0))
         name = known.name if known else info.name
         key = (known.key if known else "") or info.key
-        sent[info.id] = TaskInfo(info.id, name, 0, key=key), max(attempt, before)
+        known = TaskInfo(info.id, name, 0, key=key, shape=info.shape)
+        sent[info.id] = known, max(attempt, before)
     jobs = {**dict(pilots), **{name: job for name, job in journal.pilots(run) if job}}
     jobs = {**dict.fromkeys((name for name, _ in journal.pilots(run)), ""), **jobs}
     return Attached(
@@ -175,7 +180,18 @@ def attached(
         by_key,
         partly,
         epoch,
+        tuple(sorted((shapes or {}).items())),
     )
+
+
+def shapes_of(context: Context, record: RunRecord) -> dict[str, int]:
+    """Shapes that an earlier process has recorded are known; those of pilots, by name."""
+    kits = context.kits
+    for known in record.settings.get("shapes", ()):
+        kits.take(*reshaped_before(context.settings, known), again=True)
+    marks = {kit.mark: kit.shape for kit in kits}
+    found = context.memory.journal.shapes(record.id)
+    return {pilot: marks[mark] for pilot, mark in found.items() if mark in marks}
 
 
 def queued_pilots(context: Context) -> list[tuple[str, str]]:
@@ -207,7 +223,9 @@ def open_run(
     directory = record.directory if record else ""
     run = Run(make_context(settings, gate, identity, memory, directory))
     if record is not None:
-        run.resume(attached(journal, record.id, [], [], by_key=True), record.started)
+        shapes = shapes_of(run.context, record)
+        event = attached(journal, record.id, [], [], by_key=True, shapes=shapes)
+        run.resume(event, record.started)
     return Intake(run, gate, include, again=record is not None, keyed=bool(name))
 
 
@@ -217,7 +235,6 @@ def collect(
     """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
     context = context_of(record, credentials, logger)
     gate = context.gate
-    gate.recall()
     run = Run(context)
     try:
         event = _taken_over(run, record, journal)
@@ -241,13 +258,27 @@ def collect(
 def _taken_over(run: Run, record: RunRecord, journal: Journal) -> Attached:
     """What is known of the run, which is this process's from now on."""
     context = run.context
+    shapes = shapes_of(context, record)
+    for kit in context.kits:
+        kit.gate.recall()
     found, pilots = run.look()
     known = journal.run(record.id) is not None
+    if not known:
+        shapes = run.shapes(name for name, _ in pilots)
     pilots = pilots if known else [*queued_pilots(context), *pilots]
     if not (known or found or pilots):
         LoopThread.shared().run(is_there(record, context.client))
     epoch = run.take_over()
-    event = attached(journal, record.id, found, pilots, by_key=False, partly=not known, epoch=epoch)
+    event = attached(
+        journal,
+        record.id,
+        found,
+        pilots,
+        by_key=False,
+        partly=not known,
+        epoch=epoch,
+        shapes=shapes,
+    )
     with contextlib.suppress(StateError):  # said already
         context.memory.record(partial(journal.open_run, record))
     return event
@@ -288,11 +319,7 @@ def _settings_of(
     """What the run was begun with."""
     known = record.settings
     table = ExecutorSettings.from_record(known)
-    edf = known.get("edf")
-    environment = RunEnvironment()
-    if edf:
-        option = known.get("edf_option", "--environment")
-        environment = RunEnvironment(edf[0], edf[1].encode("ascii"), option)
+    environment = environment_of(known)
     options = Options.check(table.sbatch_options, table.srun_options)
     return RunSettings(
         table,
@@ -301,4 +328,5 @@ def _settings_of(
         environment,
         table.python or "python3",
         logger or logging.getLogger("fcx"),
+        usual_account=credentials.account,
     )

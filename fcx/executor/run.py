@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections.abc import Iterable
 from functools import partial
 
 from .. import spoken
@@ -18,13 +19,14 @@ from ..state.memory import Memory
 from ..state.presence import Presence
 from .completion import Completion
 from .core import Core
-from .core.events import AnyEvent, Attached, Began, Broke, TaskInfo, Trouble
+from .core.events import AnyEvent, Attached, Began, Broke, Shaped, TaskInfo, Trouble
 from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
 from .effects.errands import record_of
 from .forks import FOREIGN, left_in_children
 from .home import Home
+from .kits import Kit, Kits
 from .mailbox import Mailbox, NewTask
 from .performer import Performer
 from .recorder import Recorder
@@ -43,15 +45,17 @@ def make_context(
     credentials = settings.credentials
     client = Client(credentials, DOOR_PATIENCE, settings.logger)
     home = Home(client, credentials, settings.table.working_dir, memory)
+    scripts, place = Scripts(settings, identity.id, identity.key), Place(directory)
     return Context(
         settings,
         identity,
-        Place(directory),
+        place,
         client,
         home,
         gate,
         memory,
-        Scripts(settings, identity.id, identity.key),
+        scripts,
+        Kits(Kit(0, settings, gate, scripts), memory, identity, place),
         Store(),
         RequirementSets(),
         Presence(identity.id),
@@ -63,14 +67,8 @@ class Run:
 
     def __init__(self, context: Context) -> None:
         settings = context.settings
-        identity = context.identity
-        limits = settings.limits(
-            identity.directory,
-            context.scripts.prefix(),
-            context.place.directory,
-            durable=bool(identity.name),
-        )
         self.context = context
+        limits = context.kits.limits(context.kits[0])
         left_in_children(context.presence)
         self.recorder = Recorder(limits)
         self.mailbox = Mailbox(self._wake)
@@ -79,6 +77,7 @@ class Run:
         self._driver = Driver(Core(limits), self.mailbox, self._performer, self.recorder)
         self._begin_lock = threading.Lock()
         self._begun = False
+        self._shaped: dict[int, Kit] = {}  # that the core has been told of
         self._earlier: Attached | None = None  # what this run goes on with
         self._started = 0.0
         if settings.table.parity == "off":
@@ -138,31 +137,60 @@ class Run:
         """Why it takes no more tasks."""
         return self.mailbox.broken
 
+    def broken_for(self, shape: int) -> BaseException | None:
+        """Why it takes no more tasks of this shape."""
+        return self.mailbox.broken or self.mailbox.broken_shapes.get(shape)
+
     def submit(self, task: NewTask) -> None:
-        """Take a task in; the first begins the run."""
-        self.begin()
+        """Take a task in, once ``begin`` was called for its shape."""
         self.mailbox.submit(task)
 
-    def begin(self) -> None:
+    def begin(self, kit: Kit) -> None:
         """Recall what is known of the remote side, in the caller's thread, and begin."""
         self.refuse_if_inherited()
         with self._begin_lock:
             if self._begun:
+                self.mailbox.tell(*self._shapes(kit))
                 return
             earlier: list[AnyEvent] = [self._earlier] if self._earlier else []
-            events = [self._began(), *earlier]
-            try:
-                self.context.gate.recall()
-                events = [self._began(), *earlier]
-            except Exception as error:  # noqa: BLE001 - it belongs to the futures, whatever it is
-                ref = self.context.store.errors.keep(error)
-                events.append(Broke(Trouble(type(error).__name__, str(error), ref)))
+            shapes = [event for each in self.context.kits for event in self._again(each)]
+            told = self._own(kit) if kit.shape == 0 else self._shapes(kit)
+            events = [self._began(), *shapes, *told, *earlier]
             self._begun = True
             self.context.presence.hold()
             self._early_threads()
             if earlier:
                 self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
             self._driver.begin(*events)
+
+    def _recalled(self, kit: Kit) -> list[Shaped | Broke]:
+        """What is known of its place counts from now on; what that breaks."""
+        try:
+            kit.gate.recall()
+        except Exception as error:  # noqa: BLE001 - it belongs to the futures, whatever it is
+            ref = self.context.store.errors.keep(error)
+            return [Broke(Trouble(type(error).__name__, str(error), ref), kit.shape)]
+        return []
+
+    def _own(self, kit: Kit) -> list[Shaped | Broke]:
+        """The executor's own shape needs no word: a run begins with it."""
+        self._shaped[kit.shape] = kit
+        return self._recalled(kit)
+
+    def _again(self, kit: Kit) -> list[Shaped | Broke]:
+        """A shape that an earlier process has recorded: its pilots and tasks may be about."""
+        return [self._told_of(kit)] if kit.again else []
+
+    def _shapes(self, kit: Kit) -> list[Shaped | Broke]:
+        """What the core is to be told of a shape that is used now."""
+        if self._shaped.get(kit.shape) is kit:
+            return []
+        broke = self._recalled(kit)
+        return [self._told_of(kit), *broke]
+
+    def _told_of(self, kit: Kit) -> Shaped:
+        self._shaped[kit.shape] = kit
+        return self.context.kits.shaped(kit)
 
     def _early_threads(self) -> None:
         if NO_LATE_THREADS:
@@ -193,7 +221,8 @@ class Run:
         self.context.presence.hold()
         self._early_threads()
         self._performer.expect_pilots(name for name, _ in event.pilots)
-        self._driver.begin(self._began(), event)
+        shapes = [event for kit in self.context.kits for event in self._again(kit)]
+        self._driver.begin(self._began(), *shapes, event)
 
     def resume(self, event: Attached, started: float) -> None:
         """Go on with what another process began then, once this one submits something."""
@@ -240,6 +269,10 @@ class Run:
             return LoopThread.shared().run(self._performer.ownership.take())
         except NoSuchPath:
             return 2  # without a directory there is nothing to fight for
+
+    def shapes(self, pilots: Iterable[str]) -> dict[str, int]:
+        """Of pilots that have begun, where that is not the executor's own."""
+        return LoopThread.shared().run(self._performer.sent.shapes(list(pilots)))
 
     def look(self) -> tuple[list[tuple[TaskInfo, int]], list[tuple[str, str]]]:
         """What another process has sent, with attempts, and its pilots that have begun.

@@ -14,12 +14,15 @@ from .settings import RunSettings
 
 
 class Scripts:
-    """Scripts of the pilots of one run."""
+    """Scripts of the pilots of one run that are of one shape."""
 
-    def __init__(self, settings: RunSettings, run: str, key: bytes) -> None:
+    def __init__(
+        self, settings: RunSettings, run: str, key: bytes, mark: str | None = None
+    ) -> None:
         self.settings = settings
         self.run = run
         self.key = key
+        self.mark = mark  # of the bundles that they take; None: of no shape of their own
 
     def shape(self, directory: str) -> Shape:
         """What the run's pilots have in common."""
@@ -67,6 +70,7 @@ class Scripts:
             probe=table.parity == "off",
             look=look.program() if look else None,
             edf=posixpath.join(directory, "edf", name) if name else None,
+            shape=self.mark,
         )
 
     def text(

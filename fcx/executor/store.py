@@ -33,7 +33,7 @@ class Payloads:
         self._tasks[task.info.id] = task.info, task.payload
         self._archives.update(task.archives)
 
-    def recall(self, item: Item, requirements: int) -> TaskInfo:
+    def recall(self, item: Item, requirements: int, shape: int) -> TaskInfo:
         """A task of an earlier process: its payload was found on the cluster."""
         archives = tuple((name, 0) for name in item.modules)
         size = max(1, len(item.payload))
@@ -42,6 +42,7 @@ class Payloads:
             *(item.task, name, size, item.function, item.walltime, archives, requirements),
             key=item.meaning.key,
             runs=item.meaning.runs,
+            shape=shape,
         )
         self._tasks[item.task] = info, item.payload
         return info

@@ -102,16 +102,17 @@ class Jobs:
         self._system = system
         self._account = account
 
-    async def submit(self, working_dir: str, script: str) -> Submitted:
+    async def submit(self, working_dir: str, script: str, account: str = "") -> Submitted:
         """Submit a job. A lost answer is followed by the same script again: it must bear that.
 
+        ``account``: the one that pays, where it is not the one that pays for all others.
         Raises JobRefused with the words of sbatch; SubmitLimit where they name what passes.
         """
         try:
             answer = await self._requests.answer(
                 "submit the job",
                 lambda api: api.submit(
-                    self._system, working_dir, script_str=script, account=self._account
+                    self._system, working_dir, script_str=script, account=account or self._account
                 ),
                 answers.read_accepted,
             )

@@ -82,7 +82,7 @@ class Head(NamedTuple):
     portions: "Tuple[Portion, ...]"
     guard: "Dict[str, Any]"  # what the place must be, before anything is unpickled
     seen: "Dict[str, float]"  # longest runs so far in seconds, by function
-    pilot: "Optional[str]"  # the only one that may claim of it
+    pilot: "Optional[str]"  # who alone may claim of it: one, or those of a shape
     relied: "Tuple[Relied, ...]" = ()  # {distribution: versions, None: absent} that tasks rely on
 
 

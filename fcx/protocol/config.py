@@ -29,6 +29,7 @@ class Config(NamedTuple):
     probe: bool = False  # tell the environment although there is a guard
     look: "Optional[str]" = None  # a program that finds what is in the image
     edf: "Optional[str]" = None  # path of the EDF
+    shape: "Optional[str]" = None  # whose bundles its agents take; None: of no shape of their own
 
     def __repr__(self) -> str:
         return "Config(%r)" % (self.pilot,)
@@ -66,6 +67,7 @@ class Config(NamedTuple):
             and isinstance(self.pilot, str)
             and isinstance(self.edf, (str, type(None)))
             and isinstance(self.look, (str, type(None)))
+            and isinstance(self.shape, (str, type(None)))
             and isinstance(self.guard, (dict, type(None)))
         )
         if not fine:

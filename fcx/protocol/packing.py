@@ -67,8 +67,11 @@ def encode(
     seen: "Optional[Mapping[str, float]]" = None,
     key: bytes = b"",
     relied: "Sequence[Relied]" = (),
+    shape: "Optional[Mapping[str, Any]]" = None,
 ) -> Bundle:
     """Tasks as a bundle, in portions of these sizes. A bundle with ``pilot`` is for that one only.
+
+    ``shape``: what its pilots are made of, for a client that knows nothing else of them.
 
     ``seen``: longest runs in seconds by function. ``key``: the inbox's. ``relied``: the sets of
     requirements that items name.
@@ -89,6 +92,8 @@ def encode(
         "pilot": pilot,
         "relied": [dict(each) for each in relied],
     }
+    if shape:
+        head["shape"] = dict(shape)
     return Bundle(name, tuple(portions), _files(head, b"".join(bodies), key))
 
 
@@ -119,6 +124,13 @@ def _files(head: "Dict[str, Any]", body: bytes, key: bytes) -> "Tuple[Tuple[str,
 def _packed(items: "Iterable[Item]") -> bytes:
     raw = b"".join(frame(item) for item in items)
     return b"z" + zlib.compress(raw, 1) if len(raw) < COMPRESS_BELOW else b"s" + raw
+
+
+def shape_of(head_file: bytes) -> "Optional[Dict[str, Any]]":
+    """What pilots of a bundle are made of, by its authentic head; None: nothing of their own."""
+    known = json.loads(head_file.split(b"\n", 1)[0].split(b" ", 2)[2].decode("ascii"))
+    found = known.get("shape")
+    return found if isinstance(found, dict) else None
 
 
 def chunks(head_file: bytes, key: bytes) -> int:

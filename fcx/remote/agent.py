@@ -77,7 +77,7 @@ class Agent:
         workers = config.workers_on(me.node)
         self.core = AgentCore(config, workers)
         self.pool = Pool(run, me, workers)
-        self.inbox = Inbox(run, str(me), config.pilot, config.inbox_key)
+        self.inbox = Inbox(run, str(me), config.pilot, config.inbox_key, config.shape)
         self.log = Log(run, me, config.pilot_key)
         left = names.time_left(me.job, incarnation().restart)
         self.clock = Clock(os.path.join(run, "locks", left))

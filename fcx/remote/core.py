@@ -49,7 +49,7 @@ class AgentCore:
     def __init__(self, config: "Config", workers: int) -> None:
         self.config = config
         self.slots = Slots(workers)
-        self.offers = Offers(config.pilot)
+        self.offers = Offers(config.pilot, config.shape)
         self.queue = Queue()
         self.clock = Clock()
         self.looks = Looks()
@@ -430,8 +430,7 @@ class AgentCore:
 
     def _on_looked(self, event: "events.Looked", now: float) -> None:
         for head in event.heads:
-            self.offers.add(head)
-            if self.gate.guard is None:
+            if self.offers.add(head) and self.gate.guard is None:
                 self.gate.guard = head.guard
         self.looks.missing(False, now)
         self._cancel(event.cancelled, now)

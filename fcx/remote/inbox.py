@@ -89,8 +89,11 @@ class Bundle:
 class Inbox:
     """Looks for what is new, and claims."""
 
-    def __init__(self, run: str, me: str, pilot: str, key: bytes) -> None:
-        self.me, self.pilot, self.key = me, pilot, key
+    def __init__(
+        self, run: str, me: str, pilot: str, key: bytes, shape: "Optional[str]" = None
+    ) -> None:
+        self.me, self.key = me, key
+        self.names = pilot, shape
         self.folder = os.path.join(run, "inbox")
         self.claims = os.path.join(run, "claims")
         self.bundles: "Dict[str, Bundle]" = {}
@@ -139,7 +142,7 @@ class Inbox:
             bundle = Bundle.read(os.path.join(self.folder, name), self.key)
             if bundle is None:
                 return []
-            mine = bundle.head.pilot in (None, self.pilot)
+            mine = bundle.head.pilot in self.names
             if mine and not bundle.whole():
                 return []
         except OSError:

@@ -29,20 +29,22 @@ class Offer:
 class Offers:
     """Bundles with portions that have not been tried: those of this pilot first, then by name."""
 
-    def __init__(self, pilot: str) -> None:
-        self.pilot = pilot
+    def __init__(self, pilot: str, shape: "Optional[str]" = None) -> None:
+        self.names = pilot, shape
         self.offers: "List[Offer]" = []
         self.longest: "Dict[str, float]" = {}  # runs in seconds, by function
         self.asked: "Optional[Choice]" = None  # a claim that is not answered yet
         self.held = False  # a claim was not answered at all: wait for the next look
 
-    def add(self, head: "Head") -> None:
-        """A bundle that is new."""
+    def add(self, head: "Head") -> bool:
+        """A bundle that is new; whether it is for this pilot."""
         for function, seconds in head.seen.items():
             self.ran(function, seconds)
-        if head.portions and head.pilot in (None, self.pilot):
-            self.offers.append(Offer(head.name, head.pilot is not None, head.portions))
+        mine = head.pilot in self.names
+        if head.portions and mine:
+            self.offers.append(Offer(head.name, head.pilot == self.names[0], head.portions))
             self.offers.sort(key=lambda offer: (not offer.mine, offer.name))
+        return mine
 
     def ran(self, function: str, seconds: float) -> None:
         """Remember the longest run of a function."""

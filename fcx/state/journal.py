@@ -61,10 +61,18 @@ class Journal:
             ("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)", keyed),
         )
 
-    def add_pilot(self, run: str, name: str, job: str) -> None:
-        """Remember a job of a run."""
-        row = (run, name, job)
-        self._database.change(("INSERT OR REPLACE INTO pilots VALUES (?, ?, ?)", [row]))
+    def add_pilot(self, run: str, name: str, job: str, shape: str = "") -> None:
+        """Remember a job of a run, and whose bundles it takes where that is a shape of its own."""
+        row, shaped = (run, name, job), [(run, name, shape)] if shape else []
+        self._database.change(
+            ("INSERT OR REPLACE INTO pilots VALUES (?, ?, ?)", [row]),
+            ("INSERT OR REPLACE INTO shapes VALUES (?, ?, ?)", shaped),
+        )
+
+    def set_settings(self, run: str, settings: Mapping[str, Any]) -> None:
+        """What a run is made with is more than it was when it began."""
+        row = (json.dumps(dict(settings)), run)
+        self._database.change(("UPDATE runs SET settings = ? WHERE id = ?", [row]))
 
     def add_cancel(self, run: str, job: str, who: str) -> None:
         """Remember which program of ours cancels a job of a run: the first that does."""
@@ -80,6 +88,7 @@ class Journal:
             ("DELETE FROM tasks WHERE run = ?", [(run,)]),
             ("DELETE FROM keys WHERE run = ?", [(run,)]),
             ("DELETE FROM pilots WHERE run = ?", [(run,)]),
+            ("DELETE FROM shapes WHERE run = ?", [(run,)]),
             ("DELETE FROM cancels WHERE run = ?", [(run,)]),
             ("DELETE FROM runs WHERE id = ?", [(run,)]),
         )
@@ -125,6 +134,10 @@ class Journal:
         """(name, job) of the pilots of a run."""
         return [(str(row[0]), str(row[1])) for row in self._database.rows(_PILOTS, (run,))]
 
+    def shapes(self, run: str) -> dict[str, str]:
+        """Whose bundles pilots of a run take, by name, where they are of a shape of their own."""
+        return {str(row[0]): str(row[1]) for row in self._database.rows(_SHAPES, (run,))}
+
     def cancels(self, run: str) -> dict[str, str]:
         """Jobs of a run that a program of ours has cancelled, and which did."""
         return {str(row[0]): str(row[1]) for row in self._database.rows(_CANCELS, (run,))}
@@ -136,6 +149,7 @@ _RUNS = "SELECT * FROM runs ORDER BY started DESC"
 _TASKS = "SELECT id, name, attempt FROM tasks WHERE run = ? ORDER BY id"
 _KEYS = "SELECT task, key FROM keys WHERE run = ?"
 _CANCELS = "SELECT job, who FROM cancels WHERE run = ?"
+_SHAPES = "SELECT pilot, shape FROM shapes WHERE run = ?"
 _PILOTS = "SELECT name, job FROM pilots WHERE run = ?"
 
 

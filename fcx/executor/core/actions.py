@@ -150,6 +150,7 @@ class RecordPilot(Errand, frozen=True):
 
     pilot: str
     job: str
+    shape: int = 0
 
 
 class RecordEnd(Errand, frozen=True):

@@ -114,6 +114,8 @@ class Adoption:
     def _read(self, _action: Any, event: InboxRead) -> None:
         """Each task lies where its last attempt was sent; the caller may have left meanwhile."""
         self.numbers.inbox.found(filled=bool(event.last))
+        for shaped in event.shapes:
+            self.earlier.lanes.register(shaped)
         if self.requests.leaving:
             if self.earlier.unknown([row[0] for row in event.tasks]):
                 self.keep()

@@ -86,6 +86,14 @@ class Crew:
 
     # -- how many ---------------------------------------------------------------------------
 
+    def wants(self, unfinished: int, mean_seconds: float | None) -> int:
+        """How many there should be for so many tasks, those that there are included."""
+        live = self.live()
+        running = sum(pilot.phase == "up" for pilot in live)
+        ramping = not live or self.requests.now - live[0].submitted < RAMP
+        demand = Demand(unfinished, self.limits.max_workers, self.each, mean_seconds)
+        return demand.pilots(running, alone=ramping or not self.gate.open)
+
     def plan(
         self,
         unfinished: int,
@@ -105,10 +113,7 @@ class Crew:
             return
         self._try_again()
         running = sum(pilot.phase == "up" for pilot in live)
-        ramping = not live or self.requests.now - live[0].submitted < RAMP
-        demand = Demand(unfinished, self.limits.max_workers, self.each, mean_seconds)
-        wanted = demand.pilots(running, alone=ramping or not self.gate.open)
-        wanted = min(wanted, self.share.most)
+        wanted = min(self.wants(unfinished, mean_seconds), self.share.most)
         more = min(wanted - len(live), self.share.room)
         if more > 0:
             if may_launch():
@@ -219,7 +224,7 @@ class Crew:
     def _recorded_first(self, pilot: Pilot) -> None:
         """Remember the pilot before there is a job that nobody knows."""
         submit = partial(self._submit_now, pilot)
-        self.requests.ask(RecordPilot, pilot.name, "", then=submit, failed=submit)
+        self.requests.ask(RecordPilot, pilot.name, "", self.shape, then=submit, failed=submit)
 
     def _submit_now(self, pilot: Pilot, _action: Any, _event: Any) -> None:
         if self.requests.leaving or self.over:
@@ -249,7 +254,9 @@ class Crew:
         if not any(phase in {"queued", "leaving"} for phase in others):
             self.fleet.states.asked()  # else each submit would put off what others do
         self.requests.say(f"Job {event.job} submitted as {pilot.name}")
-        self.requests.ask(RecordPilot, pilot.name, event.job, then=nothing, failed=nothing)
+        self.requests.ask(
+            RecordPilot, pilot.name, event.job, self.shape, then=nothing, failed=nothing
+        )
 
     def _refused(self, pilot: Pilot, before: bool, action: SubmitPilot, event: Failed) -> None:
         """A further pilot that is refused harms none that lives; what passes is waited out."""

@@ -236,7 +236,8 @@ class InboxRead(Event, frozen=True):
 
     ``last``: the highest number of a bundle or an order there. ``reserved``: (bundle, pilot), for
     bundles that only one pilot may claim from. ``attempts``: of each task, where that is known.
-    ``closed``: so it was left, and no agent serves until that word is gone.
+    ``closed``: so it was left, and no agent serves until that word is gone. ``shapes``: of tasks,
+    that were not known before.
     """
 
     action: int
@@ -246,6 +247,7 @@ class InboxRead(Event, frozen=True):
     reserved: tuple[tuple[str, str], ...] = ()
     attempts: tuple[int, ...] = ()
     closed: bool = False
+    shapes: tuple[Shaped, ...] = ()
 
 
 class Fetched(Event, frozen=True):

@@ -64,7 +64,8 @@ class Gate:
             return
         notes = f" with {event.notes} note(s): `fcx preflight` shows them" if event.notes else ""
         place, policy = f"The remote side{self.words.shape}", self.words.policy
-        self.requests.say(f"{place} passes under {policy!r}{notes}")
+        if not self.open:
+            self.requests.say(f"{place} passes under {policy!r}{notes}")
         self.open = True
         self._look_at_all()
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from .actions import Broken
 from .crew import Crew
-from .events import Trouble
+from .events import Shaped, Trouble
 from .fates import RUNS_NOTHING
 from .gate import Gate
 from .limits import Limits
@@ -30,16 +30,17 @@ class Lane:
         self.broken: Trouble | None = None  # why no more tasks come here
         self.waits_since: float | None = None  # it has tasks, and no pilot
 
-    def need(self, now: float) -> Need:
-        """What it has and wants, in this moment."""
-        live = self.crew.live()
-        tasks = 0 if self.broken else self.queue.wanted
+    def need(self, now: float, looked: float) -> Need:
+        """What it has and wants, in this moment; ``looked``: when the logs were last read."""
+        live, queue = self.crew.live(), self.queue
+        tasks = 0 if self.broken else queue.wanted
         if live or not tasks:
             self.waits_since = None
         elif self.waits_since is None:
             self.waits_since = now
         up = any(pilot.phase == "up" for pilot in live)
-        return Need(self.shape, tasks, self.crew.each, len(live), up, self.waits_since)
+        wants = self.crew.wants(tasks, queue.pace.expected(looked))
+        return Need(self.shape, tasks, self.crew.each, wants, len(live), up, self.waits_since)
 
 
 class Lanes:
@@ -60,10 +61,6 @@ class Lanes:
         """The one of this shape."""
         return self._lanes[shape]
 
-    def has(self, shape: int) -> bool:
-        """Whether there is one."""
-        return shape in self._lanes
-
     def working(self) -> list[Lane]:
         """Those that take tasks."""
         return [lane for lane in self if lane.broken is None]
@@ -83,6 +80,12 @@ class Lanes:
         crew = Crew(shape, limits, gate, numbers.inbox, numbers.fleet, give_up)
         lane = self._lanes[shape] = Lane(gate, crew, Outgoing(tasks, queue, crew, numbers))
         return lane
+
+    def register(self, event: Shaped) -> None:
+        """There is another shape, or more is known of the place of one."""
+        if event.shape not in self._lanes:
+            self.add(event.shape, event.limits, event.like)
+        self.of(event.shape).gate.begin(remembered=event.open)
 
     def give_up(self, shape: int, trouble: Trouble) -> None:
         """Pilots of this shape cannot be had, or do not serve."""
@@ -112,10 +115,11 @@ class Lanes:
             fleet.cancel(pilot)
         return sent and begun > (trouble.error in RUNS_NOTHING)
 
-    def share(self, most: int) -> None:
+    def share(self, most: int, looked: float) -> None:
         """Say to each what it may have of ``most`` workers; where there is one, that is all."""
         if len(self._lanes) == 1:
             return
-        found = shares(most, [lane.need(self.tasks.requests.now) for lane in self])
+        now = self.tasks.requests.now
+        found = shares(most, [lane.need(now, looked) for lane in self])
         for lane in self:
             lane.crew.share = found.get(lane.shape, Share())

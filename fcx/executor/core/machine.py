@@ -109,7 +109,7 @@ class Core:
     def _plan(self) -> None:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
-            self.lanes.share(self.logs.limits.max_workers)
+            self.lanes.share(self.logs.limits.max_workers, self.logs.looked)
             self.adoption.numbers.orders.plan()
             for lane in self.lanes.working():
                 lane.outgoing.plan()
@@ -143,9 +143,7 @@ class Core:
 
     def shaped(self, event: Shaped) -> None:
         """Pilots of another shape are to be had."""
-        if not self.lanes.has(event.shape):
-            self.lanes.add(event.shape, event.limits, event.like)
-        self.lanes.of(event.shape).gate.begin(remembered=event.open)
+        self.lanes.register(event)
 
     def attached(self, event: Attached) -> None:
         """It was begun by another process."""

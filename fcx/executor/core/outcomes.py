@@ -147,9 +147,16 @@ class Outcomes:
         job = cursor.incarnation.job
         task = self.tasks.current(record.task, record.attempt)
         if task is not None:
+            self._shape_shows(cursor, task)
             self.tasks.running(task, cursor.name, job, record.slot, first=record.first)
         else:
             self.tasks.ran_beside(record.task, record.attempt, job, "")
+
+    def _shape_shows(self, cursor: Cursor, task: Task) -> None:
+        """A pilot of another machine's is of the shape whose tasks it runs."""
+        pilot = self.fleet.of_agent(cursor.name)
+        if pilot is not None and pilot.name in self.fleet.earlier:
+            pilot.shape = task.info.shape
 
     def _finished(self, cursor: Cursor, record: Finished) -> None:
         """An outcome of any attempt will do: the first that comes counts."""

@@ -6,7 +6,6 @@ whose pilots have not begun keeps one of them, or two lanes would call off each 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import msgspec
@@ -20,13 +19,10 @@ class Need(msgspec.Struct, frozen=True):
     shape: int
     tasks: int  # that somebody waits for
     each: int  # workers of one pilot
+    wants: int  # pilots, those that there are included
     live: int = 0  # pilots
     up: bool = False  # one of them has begun
     since: float | None = None  # when it began to wait for a first one
-
-    def pilots(self, most: int) -> int:
-        """How many it could use."""
-        return math.ceil(min(self.tasks, most) / self.each)
 
     @property
     def turn(self) -> tuple[int, float, int]:
@@ -64,7 +60,7 @@ def _granted(most: int, needs: Sequence[Need]) -> dict[int, int]:
     """Pilots of each: one for as many as may have one, then by how many tasks there are."""
     granted = dict.fromkeys((need.shape for need in needs), 0)
     left = most
-    for need in sorted((need for need in needs if need.tasks), key=lambda need: need.turn):
+    for need in sorted((need for need in needs if need.wants), key=lambda need: need.turn):
         if left > 0:
             granted[need.shape] = 1
             left -= need.each
@@ -73,18 +69,16 @@ def _granted(most: int, needs: Sequence[Need]) -> dict[int, int]:
     rest = max(0, left)
     for need in served:
         fair = rest * need.tasks // (tasks * need.each)
-        granted[need.shape] += min(fair, need.pilots(most) - 1)
+        granted[need.shape] += min(fair, need.wants - 1)
         left -= (granted[need.shape] - 1) * need.each
-    return _rounded(most, served, granted, left)
+    return _rounded(served, granted, left)
 
 
-def _rounded(
-    most: int, served: Sequence[Need], granted: dict[int, int], left: int
-) -> dict[int, int]:
+def _rounded(served: Sequence[Need], granted: dict[int, int], left: int) -> dict[int, int]:
     """What is left goes to those that can use it, the one with most tasks first."""
     wanting = sorted(served, key=lambda need: (-need.tasks, need.shape))
     while left > 0 and wanting:
-        wanting = [need for need in wanting if granted[need.shape] < need.pilots(most)]
+        wanting = [need for need in wanting if granted[need.shape] < need.wants]
         for need in wanting:
             if left > 0:
                 granted[need.shape] += 1

@@ -14,6 +14,7 @@ from ...protocol import mac
 from ...state.memory import Memory
 from ...state.presence import Presence
 from ..home import Home
+from ..kits import Kits
 from ..scripts import Scripts
 from ..settings import RunSettings
 from ..store import RequirementSets, Store
@@ -79,6 +80,7 @@ class Context:
     gate: Gate
     memory: Memory
     scripts: Scripts
+    kits: Kits  # the executor's own settings, verdict and scripts, and those of other shapes
     store: Store
     requirements: RequirementSets
     presence: Presence

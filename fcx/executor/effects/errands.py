@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ...errors import ParityError, StateError, UsageError
-from ...parity.gate import Passed
+from ...parity.gate import Gate, Passed
 from ...protocol import packing
 from ...protocol.mac import mark as run_mark
 from ...state.journal import RunRecord
@@ -52,6 +52,7 @@ class Errands:
     def __init__(self, context: Context) -> None:
         self.context = context
         self._started = time.time()
+        self._recorded = 1  # kits that the journal has: the executor's own, with the run
         self._refused = False  # the name is another run's: nothing of ours is there to remember
         self.table: Table = {
             Prepare: self.prepare,
@@ -110,7 +111,8 @@ class Errands:
         """A pilot that is about to be submitted, or has a job now."""
         add = self.context.memory.journal.add_pilot
         run = self.context.identity.id
-        await self._remembered(self._whole, add, run, action.pilot, action.job)
+        mark = self.context.kits[action.shape].mark or ""
+        await self._remembered(self._whole, add, run, action.pilot, action.job, mark)
         return Done(action.id)
 
     async def end(self, action: RecordEnd) -> AnyEvent:
@@ -138,7 +140,11 @@ class Errands:
 
     def _whole(self, function: Callable[..., None], *arguments: Any) -> None:
         """Take something down of a run that is known, or was: the file may have been removed."""
-        self.context.memory.journal.begin_run(self._record)
+        journal, kits = self.context.memory.journal, len(self.context.kits)
+        journal.begin_run(self._record)
+        if kits > self._recorded:
+            journal.set_settings(self.context.identity.id, self._record.settings)
+            self._recorded = kits
         function(*arguments)
 
     @property
@@ -158,7 +164,8 @@ class Errands:
         runs: dict[str, list[tuple[int, str, str]]] = {}
         for task, number, job, why in action.runs:
             runs.setdefault(task, []).append((number, job, why))
-        relied = ReliedOn(self.context)
+        kit = self.context.kits[action.shape]
+        relied = ReliedOn(self.context, kit.gate)
         found = [
             store.payloads.item(task, attempt, tuple(runs.get(task, ())), relied.number(task))
             for task, attempt in action.tasks
@@ -169,11 +176,12 @@ class Errands:
             action.bundle,
             items,
             sizes,
-            self.context.gate.guard,
-            action.pilot or None,
+            kit.gate.guard,
+            action.pilot or kit.mark,
             dict(action.seen),
             self.context.inbox_key,
             relied.sets,
+            kit.settings.shape_record() if kit.mark else None,
         )
         if sum(len(item.payload) for item in items) > OFF_LOOP:
             bundle = await asyncio.to_thread(packing.encode, *make)
@@ -185,22 +193,24 @@ class Errands:
     async def learn(self, action: Learn) -> AnyEvent:
         """What was installed or removed since, beside the loop: it is no longer remembered."""
         found = self.context.store.drifts.take(action.drift)
-        await asyncio.to_thread(self.context.gate.learn, found)
+        await asyncio.to_thread(self.context.kits[action.shape].gate.learn, found)
         return Done(action.id)
 
     async def judge(self, action: Judge) -> AnyEvent:
         """What an agent found, beside the loop."""
         probe, edf = self.context.store.probes.take(action.probe)
+        gate = self.context.kits[action.shape].gate
         try:
-            judgement = await asyncio.to_thread(self.context.gate.admit, probe, edf)
+            judgement = await asyncio.to_thread(gate.admit, probe, edf)
         except ParityError as error:
             return Judged(action.id, 0, self._trouble(error))
         return Judged(action.id, judgement.verdict.notes)
 
     def judge_requirements(self, action: JudgeRequirements) -> AnyEvent:
         """What a task refers to: at once, for its payload waits for it."""
+        gate = self.context.kits[action.shape].gate
         try:
-            self.context.gate.refuse_task(self.context.requirements[action.requirements])
+            gate.refuse_task(self.context.requirements[action.requirements])
         except ParityError as error:
             return RequirementsJudged(action.id, self._trouble(error))
         return RequirementsJudged(action.id)
@@ -212,8 +222,9 @@ class Errands:
 class ReliedOn:
     """What the tasks of one bundle rely on at the remote side: each set once, numbered from 1."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, gate: Gate) -> None:
         self.context = context
+        self.gate = gate
         self.sets: list[Passed] = []
         self._numbers: dict[int, int] = {0: 0}  # by the run's number of a set of requirements
 
@@ -221,7 +232,7 @@ class ReliedOn:
         """The number of a task's set in this bundle; 0: it relies on nothing that could change."""
         known = self.context.store.payloads.requirements(task)
         if known not in self._numbers:
-            passed = self.context.gate.relied(self.context.requirements[known])
+            passed = self.gate.relied(self.context.requirements[known])
             self.sets += [passed] if passed else []
             self._numbers[known] = len(self.sets) if passed else 0
         return self._numbers[known]
@@ -238,7 +249,7 @@ def record_of(context: Context, started: float) -> RunRecord:
         context.identity.key,
         started,
         "open",
-        context.settings.to_record(),
+        {**context.settings.to_record(), "shapes": context.kits.records()},
     )
 
 

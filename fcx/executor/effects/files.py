@@ -97,11 +97,9 @@ class FileEffects:
 
     async def config(self, action: UploadConfig) -> AnyEvent:
         """What a pilot's agents are told."""
-        context = self.context
-        guard = context.gate.guard if action.open else None
-        directory = context.place.directory
-        look = context.gate.look
-        config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
+        kit, directory = self.context.kits[action.shape], self.context.place.directory
+        guard, look = kit.gate.guard if action.open else None, kit.gate.look
+        config = kit.scripts.config(directory, action.pilot, action.workers, guard, look=look)
         await self._write_file("pilots", layout.pilot_config(action.pilot), config.encode())
         return Done(action.id)
 

@@ -40,9 +40,9 @@ class JobEffects:
         """A pilot, with what its script brings along."""
         context = self.context
         store, directory = context.store, context.place.directory
-        guard = context.gate.guard if action.open else None
-        look = context.gate.look
-        config = context.scripts.config(directory, action.pilot, action.workers, guard, look=look)
+        kit = context.kits[action.shape]
+        guard, look = kit.gate.guard if action.open else None, kit.gate.look
+        config = kit.scripts.config(directory, action.pilot, action.workers, guard, look=look)
         files = [self._supply(name) for name in action.archives]
         files += [
             File(f"inbox/{name}", data)
@@ -50,8 +50,9 @@ class JobEffects:
             if bundle in store.bundles  # else it has arrived already, with a job nobody heard of
             for name, data in store.bundles[bundle].files
         ]
-        text = context.scripts.text(directory, config, files, opened=action.open)
-        made = await context.client.jobs.submit(context.settings.table.working_dir, text)
+        text = kit.scripts.text(directory, config, files, opened=action.open)
+        working_dir, account = kit.settings.table.working_dir, kit.settings.credentials.account
+        made = await context.client.jobs.submit(working_dir, text, account)
         return JobMade(action.id, made.job, made.repeated)
 
     def _supply(self, name: str) -> File:

@@ -46,8 +46,7 @@ class Keeping:
         return self.context.store.drifts.keep(found)
 
     def refusal(self, findings: list[tuple[str, Any, Any]]) -> Trouble:
-        """The trouble that a guard's findings mean; what was remembered was wrong."""
-        self.context.gate.forget()
+        """The trouble that a guard's findings mean."""
         error = guard_refusal(findings)
         return Trouble("ParityError", str(error), self.context.store.errors.keep(error))
 

@@ -5,6 +5,7 @@ A bundle does not change once it is whole: each is fetched once, however often t
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,10 +13,12 @@ from typing import NamedTuple
 from ...errors import NoSuchPath, UsageError
 from ...payload.requirements import Relied
 from ...protocol import bundle as bundles
-from ...protocol import names, packing
+from ...protocol import layout, names, packing
 from ...protocol.config import Config
 from ..core.actions import ReadInbox
 from ..core.events import AnyEvent, InboxRead, TaskInfo
+from ..kits import Kit
+from ..settings import reshaped_before
 from .context import Context
 
 PILOT = re.compile("[0-9A-Za-z-]+")  # what else lies in locks/ is no pilot's
@@ -27,6 +30,7 @@ class Sent(NamedTuple):
     tasks: tuple[tuple[TaskInfo, str, int], ...]
     attempts: tuple[int, ...]
     pilot: str | None
+    shape: int = 0
 
 
 class SentTasks:
@@ -37,6 +41,7 @@ class SentTasks:
         self.files = context.client.files
         self.expect_pilot = expect_pilot
         self._known: dict[str, Sent] = {}
+        self._told = 0  # shapes that the core has heard of
 
     async def read(self, action: ReadInbox) -> AnyEvent:
         """The bundles that lie there, with all their tasks; what was called back."""
@@ -45,6 +50,7 @@ class SentTasks:
         found = await self._bundles(sorted(name for name in entries if names.is_bundle(name)))
         await self.pilots()
         last = max(map(names.number_of, entries), default=0)
+        before, self._told = self._told, len(self.context.kits)
         cancelled = await self._cancelled(path, [name for name in entries if names.is_order(name)])
         return InboxRead(
             action.id,
@@ -54,6 +60,7 @@ class SentTasks:
             tuple((name, sent.pilot) for name, sent in found.items() if sent.pilot),
             tuple(attempt for sent in found.values() for attempt in sent.attempts),
             names.CLOSED in entries,
+            tuple(map(self.context.kits.shaped, list(self.context.kits)[max(1, before) :])),
         )
 
     async def tasks(self) -> list[tuple[TaskInfo, int]]:
@@ -106,19 +113,44 @@ class SentTasks:
             return True
         except ValueError:
             return b"\n" not in head[: bundles.LARGEST_HEAD]
-        self._take_in(bundle, known)
+        self._take_in(bundle, known, head)
         return True
 
-    def _take_in(self, bundle: packing.Bundle, head: bundles.Head) -> None:
+    def _take_in(self, bundle: packing.Bundle, head: bundles.Head, first: bytes) -> None:
         known, recall = self.context.requirements, self.context.store.payloads.recall
         sets = [Relied({name: tuple(each) for name, each in one.items()}) for one in head.relied]
         numbers = [0, *(known.number(each) for each in sets)]
+        kit = self._kit(first)
         placed = [(at, item) for at, portion in enumerate(bundle.portions) for item in portion]
         self._known[bundle.name] = Sent(
-            tuple((recall(item, numbers[item.relied]), bundle.name, at) for at, item in placed),
+            tuple(
+                (recall(item, numbers[item.relied], kit.shape), bundle.name, at)
+                for at, item in placed
+            ),
             tuple(item.attempt for _, item in placed),
-            head.pilot,
+            head.pilot if head.pilot != kit.mark else None,
+            kit.shape,
         )
+
+    def _kit(self, first: bytes) -> Kit:
+        """Of a bundle: made of what its head says, where no journal of this machine did."""
+        record, kits = packing.shape_of(first), self.context.kits
+        if record is None:
+            return kits[0]
+        return kits.take(*reshaped_before(self.context.settings, record), again=True)
+
+    async def shapes(self, pilots: list[str]) -> dict[str, int]:
+        """Of these pilots, by what their agents were told, where that is not the executor's own."""
+        marks = {kit.mark: kit.shape for kit in self.context.kits}
+        if len(marks) == 1:
+            return {}
+        found = {}
+        for pilot in pilots:
+            path = self.context.place.path("pilots", layout.pilot_config(pilot))
+            with contextlib.suppress(ValueError, NoSuchPath):
+                config = Config.decode(await self.files.download(path))
+                found[pilot] = marks.get(config.shape, 0)
+        return {pilot: shape for pilot, shape in found.items() if shape}
 
     async def _check_pilots(self) -> None:
         """Without a bundle, a pilot's configuration tells whether the key fits."""

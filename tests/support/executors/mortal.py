@@ -52,8 +52,8 @@ for name in ("begin_run", "open_run", "add_tasks", "add_pilot", "end_run"):
 
 jobs = {}
 add_pilot = Journal.add_pilot
-def noting(self, run, name, job):
-    add_pilot(self, run, name, job)
+def noting(self, run, name, job, *more):
+    add_pilot(self, run, name, job, *more)
     jobs[name] = job
 Journal.add_pilot = noting
 def jobs_are_known():  # a job of which no answer told may yet begin
