@@ -30,8 +30,9 @@ _BUILT_ON = {
 
 
 def is_standard(name: str) -> bool:
-    """Whether a dotted name belongs to the standard library."""
-    return name.partition(".")[0] in sys.stdlib_module_names
+    """Whether a dotted name belongs to the standard library, whose list leaves ``test`` out."""
+    top = name.partition(".")[0]
+    return top in sys.stdlib_module_names or top == "test"
 
 
 def part_of(name: str) -> str:

@@ -30,6 +30,11 @@ class _Need:
     optional: bool = False
 
     @property
+    def standard(self) -> bool:
+        """Whether it is the standard library's; some distribution may have a ``test``, too."""
+        return is_standard(self.module) and not self.versions
+
+    @property
     def spoken(self) -> str:
         """What is needed, as a message names it."""
         return f"import {self.module} in {self.where}" if self.where else f"module {self.module}"
@@ -91,10 +96,10 @@ def _module(judge: Judge, need: _Need) -> Iterator[Difference]:
     place = shadow(judge, top)
     if place and not _assumed(judge, need):
         name, version = next(iter(need.versions.items()), (top, ""))
-        wanted = "the standard library's" if is_standard(top) else f"{name} {version}".strip()
+        wanted = "the standard library's" if need.standard else f"{name} {version}".strip()
         fix = judge.fixes.unshadowed(top, place, judge.remote)
         yield judge.differ(f"{need.kind}-shadowed", need.spoken, wanted, f"{top} of {place}", fix)
-    elif is_standard(need.module):
+    elif need.standard:
         missing = lacking(need.module, judge.stdlib_missing)
         if missing and not need.optional:
             yield _missing_of_library(judge, need, missing)
@@ -110,7 +115,7 @@ def releases(judge: Judge, requirements: Requirements) -> dict[str, str | None]:
     """Distribution -> its remote release (None: it is absent), of all that a verdict rests on."""
     found: dict[str, str | None] = {}
     for need in _needs(requirements):
-        if not is_standard(need.module) and not _assumed(judge, need):
+        if not need.standard and not _assumed(judge, need):
             names = [other for _, other, _ in _pairs(judge, need)] or list(need.versions)
             found.update((name, release(judge.remote, name)) for name in names)
     return found

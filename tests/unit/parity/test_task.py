@@ -109,6 +109,21 @@ def test_a_split_up_standard_library():
         assert "containers/Dockerfile" in verdict.refusals[0].fix
 
 
+@pytest.mark.parametrize(
+    ("versions", "missing", "found"),
+    [
+        ({}, [], {}),
+        ({}, ["test"], {"reference-missing": "refuse"}),
+        ({"badly-packed": "1.0"}, [], {"reference-missing": "refuse"}),
+    ],
+)
+def test_the_librarys_own_tests_unless_a_distribution_has_a_test(versions, missing, found):
+    """Python's list of its modules leaves ``test`` out, and slim images have none."""
+    place = snapshot(modules=listed(missing=missing))
+    call = Requirements(frozenset({"test.support"}), installed={"test": versions})
+    assert codes(before_queue(call, place, "minor")) == found
+
+
 def test_a_module_of_another_distribution():
     """Another distribution provides it: an import passes, a reference has no known version."""
     place = snapshot({"modules": {"names": ["cv2"], "stdlib_missing": []}})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import importlib.util
 import json
 import os
 import subprocess
@@ -362,6 +363,12 @@ def test_a_python_that_was_built_without_parts(tmp_path: Path):
     missing = set(ask(sys.executable, "-c", code)["modules"]["stdlib_missing"])
     assert {"_lzma", "_sqlite3"} <= missing
     assert not {"lzma", "sqlite3", "_bz2"} & missing
+
+
+def test_the_librarys_own_tests_which_its_list_leaves_out():
+    """Slim images have none; where they are, a task may refer to them."""
+    there = importlib.util.find_spec("test") is not None
+    assert ("test" in probed({})["modules"]["stdlib_missing"]) is not there
 
 
 def test_what_no_tool_can_take_out(tmp_path: Path):
