@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -11,8 +10,11 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MAX_FILES = 20_000
 
@@ -59,18 +61,16 @@ def own_places(top: str) -> list[str]:
 def is_made_by_hand(top: str) -> bool:
     """Whether a module of that name was made in memory, so that nothing can be sent of it."""
     module = sys.modules.get(top)
-    known = (getattr(module, name, None) for name in ("__spec__", "__file__", "__path__"))
-    return module is not None and not any(known)
+    known = (_told(module, "__spec__", ModuleSpec), _told(module, "__file__", str))
+    return module is not None and not any(known) and not _told(module, "__path__", Iterable)  # type: ignore[type-abstract]
 
 
 def places_of(top: str) -> list[str]:
     """Where a top-level module is: one file, a package's folder, several of a namespace."""
     module = sys.modules.get(top)
-    spec = getattr(module, "__spec__", None)
-    if spec is None and module is None:
-        spec = _spec(top)
-    paths = spec.submodule_search_locations if spec else getattr(module, "__path__", None)
-    origin = (spec.origin if spec else None) or getattr(module, "__file__", None)
+    spec = _told(module, "__spec__", ModuleSpec) if module else _spec(top)
+    paths = spec.submodule_search_locations if spec else _told(module, "__path__", Iterable)  # type: ignore[type-abstract]
+    origin = (spec.origin if spec else None) or _told(module, "__file__", str)
     try:
         found: list[str | None] = list(paths) if paths is not None else [origin]
     except Exception:  # noqa: BLE001 - a namespace path asks the path hooks of others
@@ -78,7 +78,13 @@ def places_of(top: str) -> list[str]:
     return [os.path.abspath(place) for place in found if place and _is_there(place)]  # noqa: PTH100
 
 
-def _spec(top: str) -> importlib.machinery.ModuleSpec | None:
+def _told(module: object, name: str, kind: type[T]) -> T | None:
+    """What a module has to say of itself; some have a ``__getattr__`` that has something for all."""
+    value = getattr(module, name, None)
+    return value if isinstance(value, kind) else None
+
+
+def _spec(top: str) -> ModuleSpec | None:
     try:
         return importlib.util.find_spec(top)
     except Exception:  # noqa: BLE001 - finders of others may raise anything; then it is not there

@@ -15,7 +15,7 @@ from fcx.jobscript import programs
 from fcx.payload.contents import Contents
 from fcx.payload.dump import dump
 from fcx.payload.needs import RequirementsCache
-from fcx.payload.places import is_made_by_hand
+from fcx.payload.places import is_made_by_hand, places_of
 from fcx.payload.sharing import Sharing
 
 WORKER = """
@@ -82,6 +82,15 @@ def test_one_made_in_memory(monkeypatch, remotely):
     assert not is_made_by_hand("sys")
     assert not is_made_by_hand("fcx_nobody")
     assert remotely(module.double, 4)[0] == "8"
+
+
+def test_one_that_has_something_for_every_name(monkeypatch):
+    """As stand-ins for what is not installed have: it is none of a file's name."""
+    module = types.ModuleType("fcx_any_name")
+    module.__getattr__ = lambda name: lambda *_: name
+    monkeypatch.setitem(sys.modules, "fcx_any_name", module)
+    assert is_made_by_hand("fcx_any_name")
+    assert places_of("fcx_any_name") == []
 
 
 def test_a_script_of_a_package(tmp_path, remotely, monkeypatch):
