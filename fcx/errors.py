@@ -24,7 +24,7 @@
     │   └── ImageRefused          5  the image lacks what it must have
     └── TaskError                 1  what became of one task when its function did not end by itself
         ├── PayloadError          1  (also a PicklingError, a TypeError) the task cannot be pickled
-        ├── ResultError           1  the worker cannot pickle the result or the client not load it
+        ├── ResultError           1  (also a PicklingError) the result cannot be pickled or loaded
         ├── RemoteError           1  stands in for an exception that cannot travel
         ├── TimeLimitExceeded     1  the job's time limit cut the task off
         ├── OutOfMemory           1  (also a MemoryError) the kernel or Slurm killed it
@@ -164,7 +164,7 @@ class PayloadError(TaskError, PicklingError, TypeError):
     """The task cannot be pickled."""
 
 
-class ResultError(TaskError):
+class ResultError(TaskError, PicklingError):
     """The result cannot be pickled by the worker, or not loaded by the client; ``data`` has it."""
 
     def __init__(self, message: str, data: bytes = b"") -> None:

@@ -62,14 +62,15 @@ def is_made_by_hand(top: str) -> bool:
     """Whether a module of that name was made in memory, so that nothing can be sent of it."""
     module = sys.modules.get(top)
     known = (_told(module, "__spec__", ModuleSpec), _told(module, "__file__", str))
-    return module is not None and not any(known) and not _told(module, "__path__", Iterable)  # type: ignore[type-abstract]
+    return module is not None and not any(known) and not _told(module, "__path__", list)
 
 
 def places_of(top: str) -> list[str]:
     """Where a top-level module is: one file, a package's folder, several of a namespace."""
     module = sys.modules.get(top)
     spec = _told(module, "__spec__", ModuleSpec) if module else _spec(top)
-    paths = spec.submodule_search_locations if spec else _told(module, "__path__", Iterable)  # type: ignore[type-abstract]
+    by_hand: Iterable[str] | None = _told(module, "__path__", Iterable)  # type: ignore[type-abstract]
+    paths = spec.submodule_search_locations if spec else by_hand
     origin = (spec.origin if spec else None) or _told(module, "__file__", str)
     try:
         found: list[str | None] = list(paths) if paths is not None else [origin]
@@ -79,7 +80,7 @@ def places_of(top: str) -> list[str]:
 
 
 def _told(module: object, name: str, kind: type[T]) -> T | None:
-    """What a module has to say of itself; some have a ``__getattr__`` that has something for all."""
+    """What a module says of itself; some have a ``__getattr__`` that has something for all."""
     value = getattr(module, name, None)
     return value if isinstance(value, kind) else None
 

@@ -106,7 +106,11 @@ class Agent:
                 self._feed(events.Signalled())
             for rank in ready:
                 self._hear(rank)
+            self._see_off()
             self._feed(events.Tick())
+        while self.pool.parting:
+            time.sleep(0.01)
+            self._see_off()
         return self.code
 
     def _feed(self, event: "Event") -> None:
@@ -148,6 +152,10 @@ class Agent:
             self._feed(events.Finished(rank, meta.pop("stale", False)))
 
     def _start_worker(self, action: actions.StartWorker) -> None:
+        """Once the process before it has ended, and with it what that had of memory and GPUs."""
+        if action.rank in self.pool.parting:
+            self.pool.parting[action.rank].followed = True
+            return
         try:
             process = self.pool.start(action.rank)
         except OSError as error:
@@ -158,9 +166,22 @@ class Agent:
 
     def _stop_worker(self, action: actions.StopWorker) -> None:
         process = self.pool.pop(action.rank)
-        if process is not None:
+        if action.rank in self.pool.parting:
+            self.pool.parting[action.rank].followed = False
+        elif process is not None:
             self.selector.unregister(process.read_fd)
-            process.end()
+            if process.part():
+                self.pool.parting[action.rank] = process
+            else:
+                process.end()
+
+    def _see_off(self) -> None:
+        """Let go of those that have ended by themselves, and begin what waits for their places."""
+        for rank, process in list(self.pool.parting.items()):
+            if process.parted():
+                self.pool.parting.pop(rank).end()
+                if process.followed and self.code is None:
+                    self._start_worker(actions.StartWorker(rank))
 
     def _configure(self, action: actions.Configure) -> None:
         process = self.pool.get(action.rank)

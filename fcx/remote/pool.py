@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from ..protocol import frames
 from .events import How
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 NEAR = 0.8  # of the memory that a job may take: who is killed while holding that, is for memory
 OUTPUT_LEFT = 1 << 20  # bytes that are read of what a dead worker had written
+PARTING = 5.0  # seconds that a worker may take to end by itself: atexit handlers run then
 
 
 def shares(
@@ -134,6 +136,8 @@ class Process:
         self.oom, self.peak = oom_kills(), 0  # bytes that it held at most, once it has ended
         self.frames, self.turn = frames.Reader(), Turn()
         self.outcome: "Optional[Frame]" = None  # of its task, until it is kept
+        self.until = 0.0  # when it is killed if it has not ended by itself
+        self.followed = False  # another one begins in its place then
 
     def send(self, kind: bytes, meta: "Mapping[str, object]", data: bytes = b"") -> None:
         """Write a frame; one that has died meanwhile is seen as such elsewhere."""
@@ -200,6 +204,18 @@ class Process:
         except OSError:
             return b""
 
+    def part(self) -> bool:
+        """Have it end by itself, unless it is at a task or has ended; whether it will."""
+        if self.turn.awaited or self.dead():
+            return False
+        os.close(self.write_fd)
+        self.write_fd, self.until = -1, time.monotonic() + PARTING
+        return True
+
+    def parted(self) -> bool:
+        """Whether it has ended, or taken too long."""
+        return self.dead() or time.monotonic() >= self.until
+
     def end(self) -> None:
         """Kill the process and what it started, and let go of the pipes."""
         try:
@@ -210,8 +226,9 @@ class Process:
         self._close()
 
     def _close(self) -> None:
-        os.close(self.write_fd)
-        os.close(self.read_fd)
+        for fd in self.read_fd, self.write_fd:
+            if fd >= 0:
+                os.close(fd)
 
 
 class Pool:
@@ -220,6 +237,7 @@ class Pool:
     def __init__(self, run: str, me: "Incarnation", workers: int) -> None:
         self.command = [sys.executable, _programs()]
         self.processes: "Dict[int, Process]" = {}
+        self.parting: "Dict[int, Process]" = {}  # those that end by themselves
         base = os.path.join(run, "output", str(me))
         cpus = sorted(os.sched_getaffinity(0))
         variable, gpus = visible_gpus(os.environ)

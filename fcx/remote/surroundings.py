@@ -32,12 +32,7 @@ class Surroundings:
         self.modes = modes()
         decimal = sys.modules.get("decimal")
         self.decimals: "Optional[Context]" = decimal.getcontext().copy() if decimal else None
-        self.signals = {number: signal.getsignal(number) for number in self._handled()}
-
-    @staticmethod
-    def _handled() -> "List[int]":
-        fixed = (signal.SIGKILL, signal.SIGSTOP)
-        return [number for number in range(1, signal.NSIG) if number not in fixed]
+        self.signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
 
     def restore(self) -> None:
         """Put everything back that differs; cheap when nothing does."""
@@ -74,6 +69,7 @@ class Output:
     """File descriptors 1 and 2 lead to files; what a task wrote is what they hold after it."""
 
     def __init__(self, out: str, err: str) -> None:
+        self.former = [os.dup(fd) for fd in (1, 2)]  # of the job
         self.fds = [self._redirect(path, fd) for path, fd in ((out, 1), (err, 2))]
         self.streams = [self._stream(fd) for fd in (1, 2)]
         sys.stdout, sys.stderr = self.streams
@@ -89,6 +85,11 @@ class Output:
             if self.streams[index].closed:
                 self.streams[index] = self._stream(index + 1)
         sys.stdout, sys.stderr = self.streams
+
+    def leave(self) -> None:
+        """Lead them where the job's output goes, for what no task will fetch."""
+        self.fds = self.former
+        self.restore()
 
     @staticmethod
     def _redirect(path: str, target: int) -> int:

@@ -123,11 +123,12 @@ class Worker:
         return resident() >= self.baseline + GROWTH
 
     def serve(self) -> None:
-        """Until the agent closes the pipe."""
+        """Until the agent closes the pipe; then the interpreter ends as any does."""
         while True:
             try:
                 kind, meta, data = self.pipe.read()
             except EOFError:
+                self.output.leave()
                 return
             if kind == frames.CONFIGURE:
                 self.configure(meta, data)

@@ -33,6 +33,7 @@ class Pilot:
         self.programs = folder / f"{programs.name()}.zip"
         self.programs.write_bytes(programs.archive())
         self.process = None
+        self.stdout = subprocess.DEVNULL  # where the job's output goes
         self.me = Incarnation("7", 0, 0)
         self.segment = self.offset = 0
         self.records = []
@@ -60,7 +61,7 @@ class Pilot:
             [python, str(self.programs), "agent", str(self.run), str(self.config)],
             env=environ,
             cwd=self.run,
-            stdout=subprocess.DEVNULL,
+            stdout=self.stdout,
             start_new_session=True,
         )
 
