@@ -210,10 +210,19 @@ class Api:
                 cancelled += content
         last = max(map(number_of, self.directory.inbox.files), default=0)
         heads = [c.head for n, (c, _) in sorted(self.directory.inbox.files.items()) if n[0] == "b"]
-        reserved = tuple((head.name, head.pilot) for head in heads if head.pilot)
+        reserved = tuple(
+            (head.name, head.pilot) for head in heads if head.pilot and "shape-" not in head.pilot
+        )
         closed = "closed" in self.directory.inbox.files
         return ev.InboxRead(
-            request.id, tuple(found), tuple(cancelled), last, reserved, tuple(attempts), closed
+            request.id,
+            tuple(found),
+            tuple(cancelled),
+            last,
+            reserved,
+            tuple(attempts),
+            closed,
+            tuple(client.new_shapes(info.shape for info, *_ in found)),
         )
 
     def fetch(self, _client: Any, request: act.Fetch) -> Any:

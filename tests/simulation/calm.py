@@ -40,7 +40,11 @@ def outcomes(checks: Checks, session: Any) -> None:
         good = plan.how in {"value", "large"} or (
             plan.how == "killed" and checks.scenario.limits.task_retries
         )
-        refused = plan.requirements and plan.requirements in checks.scenario.spoilt()
+        refused = (
+            checks.scenario.refuses(plan.shape)
+            or plan.requirements
+            and plan.requirements in checks.scenario.spoilt()
+        )
         cut = any(run.cut for run in checks.runs.get(task, []))
         fits = plan.seconds + READY < NEARLY * checks.scenario.job_limit and not cut
         if good and fits and not refused and not plan.overlong:
@@ -51,7 +55,7 @@ def pilots(checks: Checks) -> None:
     """No more jobs than the work needs: those that live at a time, and renewals for want of time."""
     scenario = checks.scenario
     limits = scenario.limits
-    if len(scenario.tasks) > STREAM:
+    if len(scenario.tasks) > STREAM or scenario.kinds:
         return  # pilots may idle between the bundles of a trickle
     width = math.ceil(min(len(scenario.tasks), limits.max_workers) / sum(limits.workers()))
     waves = 1 + _pauses(checks) + _renewals(checks) + _repeats(checks)

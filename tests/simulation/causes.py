@@ -143,6 +143,8 @@ class Causes:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self.broken: ev.Trouble | None = None
+        self.lanes: dict[int, ev.Trouble] = {}  # shapes that cannot go on
+        self.lanes_broke_at: dict[int, float] = {}
         self.leaving = False
         self._refused: dict[int, None] = {}  # sets of requirements
         self._fetch_failed: dict[str, None] = {}
@@ -155,6 +157,17 @@ class Causes:
             self._fetch_failed[asked.task] = None
         elif isinstance(event, ev.CloseAsked):
             self.leaving = True
+
+    @property
+    def all_broken(self) -> list[ev.Trouble]:
+        """Why the run, or pilots of some shape, could not go on."""
+        return [*self.lanes.values(), *([self.broken] if self.broken else [])]
+
+    def lane_broke(self, shape: int, trouble: ev.Trouble) -> None:
+        """Pilots of a shape cannot go on; tasks of others have nothing to do with it."""
+        self.checks.demand(shape not in self.lanes, "broken twice", f"{shape}: {trouble}")
+        self.lanes[shape], self.lanes_broke_at[shape] = trouble, self.checks.world.now
+        self._caused(trouble, f"shape {shape}")
 
     def broke(self, trouble: ev.Trouble) -> None:
         """The run cannot go on."""
@@ -170,6 +183,8 @@ class Causes:
             return
         checks, now = self.checks, self.checks.world.now
         plan = checks.plans[note.task]
+        if self.lanes.get(plan.shape) == trouble:
+            return
         if plan.requirements in self._refused and trouble.error == "ParityError":
             return
         written = checks.written.get(note.task, {}).values()
@@ -214,7 +229,7 @@ class Causes:
         """Causes that are no faults."""
         scenario = self.checks.scenario
         found = []
-        if scenario.place != "fine":
+        if scenario.place != "fine" or any(kind.refused for kind in scenario.kinds):
             found.append("place")
         if scenario.dark:
             found.append("dark")

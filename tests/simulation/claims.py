@@ -8,6 +8,7 @@ from fcx.remote import actions as do
 from fcx.remote import events as on
 
 from .invariants import Checks
+from .parcel import mark
 
 MARGIN = 2.0  # seconds of the job's time that are not counted on
 
@@ -90,6 +91,7 @@ class Portions:
     def __init__(self, agent: Any, checks: Checks) -> None:
         self.checks = checks
         self.pilot = agent.job.script.action.pilot
+        self.mark = mark(agent.job.script.action.shape)
         self.asked: do.Claim | None = None
         self.held = False
         self.seen = False  # any bundle
@@ -99,13 +101,13 @@ class Portions:
     def looked(self, heads: tuple[Any, ...]) -> None:
         """New bundles."""
         self.held = False
-        self.seen = self.seen or bool(heads)
         for head in heads:
             for function, seconds in head.seen.items():
                 self._longest[function] = max(seconds, self._longest.get(function, 0.0))
-            if head.pilot in {None, self.pilot}:
+            if head.pilot in {self.mark, self.pilot}:
+                self.seen = True
                 for number, portion in enumerate(head.portions):
-                    self._open[head.name, number] = head.pilot, portion
+                    self._open[head.name, number] = head.pilot == self.pilot, portion
 
     def ran(self, task: str, seconds: float) -> None:
         """A task took so long."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fcx.executor.core import Core
@@ -12,6 +12,7 @@ from fcx.executor.core import events as ev
 from .api import Api
 from .cluster import Cluster
 from .invariants import Checks
+from .kinds import guard_of, shaped
 from .packages import Known
 from .parcel import Parcel, size_of
 from .session import Session
@@ -24,6 +25,8 @@ class Journal:
     def __init__(self) -> None:
         self.tasks: dict[str, int] = {}  # attempts, in the order in which they were recorded
         self.pilots: dict[str, str] = {}
+        self.shapes: dict[str, int] = {}  # of pilots
+        self.known: dict[int, None] = {}  # shapes
         self.ended: bool | None = None  # kept
 
     def attached(self, known: Callable[[str], ev.TaskInfo], *, by_key: bool) -> ev.Attached:
@@ -34,6 +37,7 @@ class Journal:
             tuple(self.pilots.items()),
             by_key,
             epoch=0,
+            shapes=tuple(self.shapes.items()),
         )
 
 
@@ -50,6 +54,7 @@ class Client:
         self.alive = True
         self.parcels: dict[str, Parcel] = {}
         self.packages = Known()
+        self.shapes: dict[int, None] = {}  # that its core was told of
         self._dropped: dict[str, None] = {}
         self._alarm = Alarm(api.world, self._tick)
         self._sleeps_until = 0.0
@@ -116,6 +121,19 @@ class Client:
         gone = [] if "directory_removed" in self.checks.struck else gone  # it had been there
         self.checks.demand(not gone, "dropped", f"{gone} of {request}")
 
+    def learn_shapes(self, shapes: Iterable[int]) -> None:
+        """Its core is told of shapes that are new."""
+        for event in self.new_shapes(shapes):
+            self.feed(event)
+
+    def new_shapes(self, shapes: Iterable[int]) -> list[ev.Shaped]:
+        """What its core is to be told of shapes that are new."""
+        new = [shape for shape in sorted(set(shapes)) if shape and shape not in self.shapes]
+        likes = [self.cluster.scenario.like(shape) for shape in new]
+        wanted = [s for s in sorted({*new, *likes}) if s and s not in self.shapes]
+        self.shapes.update(dict.fromkeys(wanted))
+        return [shaped(self.cluster.scenario, shape) for shape in wanted]
+
     def known(self, task: str) -> ev.TaskInfo:
         """A task as it lies in the inbox."""
         return self.checks.info(task)
@@ -137,7 +155,9 @@ class Client:
 
     def encode(self, errand: act.Encode) -> None:
         """Make a bundle."""
-        self.parcels[errand.bundle] = Parcel(errand, self.checks.plans, self.packages.accepted)
+        guard = guard_of(self.cluster.scenario, errand.shape)
+        known = self.checks.plans, self.packages.accepted
+        self.parcels[errand.bundle] = Parcel(errand, *known, guard)
         size = size_of([self.checks.plans[task] for task, _ in errand.tasks])
         self._errand(errand, ev.Encoded(errand.id, size))
 
@@ -145,11 +165,15 @@ class Client:
         """Into the journal."""
         if self._errand(errand, ev.Done(errand.id)):
             self.journal.tasks.update(errand.tasks)
+            self.journal.known.update(dict.fromkeys(self.shapes))
 
     def record_pilot(self, errand: act.RecordPilot) -> None:
         """Into the journal."""
         if self._errand(errand, ev.Done(errand.id)):
             self.journal.pilots[errand.pilot] = errand.job
+            self.journal.known.update(dict.fromkeys(self.shapes))
+            if errand.shape:
+                self.journal.shapes[errand.pilot] = errand.shape
 
     def record_end(self, errand: act.RecordEnd) -> None:
         """Into the journal."""
@@ -158,7 +182,7 @@ class Client:
 
     def judge(self, errand: act.Judge) -> None:
         """Of the place."""
-        refused = self.cluster.scenario.place == "refused"
+        refused = self.cluster.scenario.refuses(errand.shape)
         trouble = ev.Trouble("ParityError", "It is another place.") if refused else None
         self._errand(errand, ev.Judged(errand.id, 0, trouble))
 

@@ -219,14 +219,14 @@ class Cluster:
 
     def fails(self, job: Job, state: str) -> None:
         """Its node does: it waits again where that is allowed, and is over where it is not."""
-        if self.scenario.limits.requeue:
+        if self.scenario.limits_of(job.script.action.shape).requeue:
             self.requeue(job)
         else:
             self.end(job, state)
 
     def preempt(self, job: Job, grace: float) -> None:
         """Its nodes are taken: the same, once it has been told."""
-        if not self.scenario.limits.requeue:
+        if not self.scenario.limits_of(job.script.action.shape).requeue:
             self.stop(job, "PREEMPTED", grace)
         elif job.state == "RUNNING" and not job.doomed:
             self.world.after(grace, self._requeue_same, job, job.life)

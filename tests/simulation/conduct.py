@@ -14,7 +14,7 @@ from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
 from .claims import MARGIN, Duties, Portions
 from .habits import Glances, findings, well_formed
 from .invariants import SAME, Checks, Spin
-from .parcel import GUARD
+from .kinds import guard_of
 
 SPIN = 1000  # steps at what is the same time
 GONE = 10.0  # seconds for which a directory may be gone while tasks run
@@ -62,6 +62,7 @@ class Conduct:
         self.agent = agent
         self.checks = checks
         self.places = [Place() for _ in range(workers)]
+        self.guard = guard_of(checks.scenario, agent.job.script.action.shape)
         self.duties = Duties(agent, checks)
         self.offers = Portions(agent, checks)
         self.served = False  # it has begun a task
@@ -158,7 +159,9 @@ class Conduct:
         """What the place is."""
         self._place = event.place
         serves = self._first_hello is not None and not self._first_hello.error
-        same = all(event.place[what] == GUARD[what] for what in event.place if what in GUARD)
+        same = all(
+            event.place[what] == self.guard[what] for what in event.place if what in self.guard
+        )
         self._passed = event.place.get("implementation") == "cpython" and same and serves
 
     def on_looked(self, event: on.Looked) -> None:
@@ -350,7 +353,7 @@ class Conduct:
         self.demand(fine and wrong, "refused for nothing", f"{fields}")
         self.demand(all(wanted != found for _, wanted, found in rows), "refused", f"{fields}")
         hello = None if self._broke else self._first_hello
-        findings(self.checks, rows, self._place, hello)
+        findings(self.checks, rows, self._place, hello, self.guard)
 
     def said_failed(self, fields: dict[str, Any]) -> None:
         """Why no worker can serve."""
@@ -381,7 +384,7 @@ class Conduct:
 
     def inspect(self, action: do.Inspect) -> None:
         """Distributions are listed where the guard asks for them, which takes time."""
-        self.demand(action.distributions is (DISTRIBUTIONS in GUARD), "inspects", f"{action}")
+        self.demand(action.distributions is (DISTRIBUTIONS in self.guard), "inspects", f"{action}")
 
     def look(self, _action: do.Look) -> None:
         """It looks, in its turn, or once more before it leaves for want of work."""

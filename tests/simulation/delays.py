@@ -25,7 +25,7 @@ class Delays:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self._came: dict[str, float] = {}  # tasks that are new, and when
-        self._last = 0.0  # when any came
+        self._last: dict[int, float] = {}  # when any of a shape came
         self._could: dict[int, float] = {}  # since when some of a shape could leave
         self._over: dict[str, float] = {}  # jobs that Slurm called ended, and when it was heard
         self._claims = 0  # times that they were read
@@ -35,7 +35,7 @@ class Delays:
         now = self.checks.world.now
         if isinstance(event, ev.Submitted):
             self._came.update((info.id, now) for info in event.tasks)
-            self._last = now
+            self._last.update((info.shape, now) for info in event.tasks)
         for action in actions:
             if isinstance(action, act.RecordTasks):
                 self._together(action, now)
@@ -54,17 +54,16 @@ class Delays:
     def _together(self, action: act.RecordTasks, now: float) -> None:
         """Tasks that come together leave together: a bundle waits for what comes at once."""
         new = [self._came.pop(task) for task, _ in action.tasks if task in self._came]
-        rests = now - self._last >= GATHERS[0] - 1e-6
+        last = self._last.get(self.checks.plans[action.tasks[0][0]].shape, 0.0)
+        rests = now - last >= GATHERS[0] - 1e-6
         fine = not new or rests or now - min(new) >= GATHERS[1] - 1e-6
-        self.checks.demand(
-            fine, "leaves too soon", f"{action}: {self._last:.4f}, {min(new, default=0)}"
-        )
+        self.checks.demand(fine, "leaves too soon", f"{action}: {last:.4f}, {min(new, default=0)}")
 
     def _leaves(self, core: Any, now: float) -> None:
         """What may leave does."""
         for lane in core.lanes:
             outbox, share = lane.queue.outbox, lane.crew.share
-            held = lane.crew.holds_off() or share.yields or not (share.room or lane.crew.live())
+            held = lane.crew.holds_off() or share.yields or not (lane.crew.room or lane.crew.live())
             waits = lane.outgoing.busy or not lane.gate.open or held or lane.broken
             first = next((t for t in outbox if t.id in core.tasks.unfinished), None)
             could = not waits and first is not None and first.asked and first.info.size

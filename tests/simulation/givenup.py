@@ -18,7 +18,8 @@ def given_up(checks: Checks, core: Any, event: Any, asked: Any, actions: list[An
     pilots = core.fleet.pilots
     for note in actions:
         if isinstance(note, act.Broken):
-            up = [p.name for p in pilots if p.phase == "up" and note.trouble.error in OF_JOBS]
+            mine = [p for p in pilots if note.shape in {None, p.shape}]
+            up = [p.name for p in mine if p.phase == "up" and note.trouble.error in OF_JOBS]
             checks.demand(not up, "given up though it works", f"{note}: {up}")
             refused = isinstance(event, ev.Failed) and event.kind == "refused"
             refused = refused and isinstance(asked, HARMLESS)

@@ -10,7 +10,6 @@ from fcx.remote import core as phases
 from fcx.remote import events as on
 
 from .invariants import Checks
-from .parcel import GUARD
 
 EARLY = 1e-3  # seconds
 QUICK, GROWS = 0.02, 1.5  # seconds between looks after news; each pause is so much longer
@@ -93,7 +92,11 @@ def _is(value: Any, wanted: Any) -> bool:
 
 
 def findings(
-    checks: Checks, rows: list[Any], place: dict[str, Any], hello: on.Hello | None
+    checks: Checks,
+    rows: list[Any],
+    place: dict[str, Any],
+    hello: on.Hello | None,
+    guard: dict[str, Any],
 ) -> None:
     """What a guard found is what is there, and what it wanted is what it was given."""
     if any(what == "worker" for what, *_ in rows):
@@ -101,7 +104,7 @@ def findings(
     python, dill = (hello.python, hello.dill) if hello else (None, None)
     found = {**place, "python": f"{place.get('implementation')} {python}", "dill": dill}
     for what, wanted, there in rows:
-        fine = what in GUARD and wanted == GUARD[what]
+        fine = what in guard and wanted == guard[what]
         ended = hello is None and str(there).startswith("the worker ")
         fine = fine and (ended or there in {found[what], hello.error if hello else None})
         checks.demand(fine, "found wrongly", f"{what}: {wanted}, {there}; it is {found}")
@@ -109,5 +112,5 @@ def findings(
         errors = [there for what, _, there in rows if what == "dill" and there]
         checks.demand(bool(errors), "found wrongly", f"{rows} lack why no worker serves")
         return
-    wrong = {what for what, wanted in GUARD.items() if found.get(what) != wanted}
+    wrong = {what for what, wanted in guard.items() if found.get(what) != wanted}
     checks.demand({what for what, *_ in rows} == wrong, "found wrongly", f"{rows}, not {wrong}")

@@ -106,6 +106,7 @@ class Checks:
             archives,
             plan.requirements,
             task.partition(AGAIN)[0],
+            shape=plan.shape,
         )
 
     # -- what runs --------------------------------------------------------------------------
@@ -113,6 +114,8 @@ class Checks:
     def begins(self, agent: Any, slot: int, task: str, attempt: int) -> TaskRun:
         """A worker begins a task: no attempt is run twice, none beside another without need."""
         before = self.runs.setdefault(task, [])
+        fine = agent.job.script.action.shape == self.plans[task].shape
+        self.demand(fine, "wrong shape", f"{task} on {agent.name}")
         run = TaskRun(task, attempt, agent, slot, self.world.now)
         same = any(other.attempt == attempt for other in before)
         unknown = "client_beside" in self.struck or "client_elsewhere" in self.struck
@@ -151,7 +154,7 @@ class Checks:
 
     def _concurrency(self) -> None:
         """No more tasks run at a time than the caller allows."""
-        most = self.scenario.limits.max_workers
+        most = self.scenario.most()
         fresh = any(job.script.fresh for job in self.jobs())  # for a task that is owed its time
         fine = self.running() <= most or fresh or self.excused() or len(self.sessions) > 1
         self.demand(fine, "too many at a time", f"{self.running()}, not {most}")
@@ -178,7 +181,12 @@ class Checks:
     def _known(self, task: str) -> bool:
         """Whether the caller has an error that is the task's own, or came before the outcome."""
         first = min(run.ended for run in self.written[task].values())
-        return any(s.failed_itself(task) or s.broke_at <= first for s in self.sessions)
+        shape = self.plans[task].shape
+        return any(
+            s.failed_itself(task)
+            or min(s.broke_at, s.causes.lanes_broke_at.get(shape, s.broke_at)) <= first
+            for s in self.sessions
+        )
 
 
 MISLEADING = (

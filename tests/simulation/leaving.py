@@ -51,7 +51,8 @@ def _allowed(checks: Checks) -> float:
 def left_behind(checks: Checks) -> None:
     """Where only jobs and agents were struck, nothing stays of a run that gave all it owed."""
     session, only_jobs = checks.sessions[-1], beside_requests(checks.struck)
-    whole = session.finished is not None and session.broken is None and len(checks.sessions) == 1
+    whole = session.finished is not None and not session.causes.all_broken
+    whole = whole and len(checks.sessions) == 1
     told = not any(name in checks.struck for name in (*UNKNOWN, *NOBODY))  # who lives
     told = told and not checks.scenario.dark
     told = told and not checks.scenario.limits.durable and not _cut_short(checks)

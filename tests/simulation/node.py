@@ -20,8 +20,9 @@ from .conduct import Conduct
 from .faults import HANGS, UNFIT
 from .files import DAMAGED, Log
 from .invariants import Checks
+from .kinds import guard_of
 from .packages import Seen
-from .parcel import GUARD
+from .parcel import mark
 from .scenario import Plan
 from .world import Alarm, World
 
@@ -71,8 +72,9 @@ class Agent:
             b"",
             b"",
             max_tasks_per_child=scenario.tasks_per_child,
-            guard=GUARD if action.open else None,
+            guard=guard_of(scenario, action.shape) if action.open else None,
             probe=scenario.probe,
+            shape=mark(action.shape),
         )
 
     # -- the loop ---------------------------------------------------------------------------
@@ -179,7 +181,9 @@ class Agent:
 
     def inspect(self, _action: do.Inspect) -> None:
         """What this place is."""
-        self.feed(on.Found(PLACES.get(self.cluster.scenario.place, HERE)))
+        scenario, shape = self.cluster.scenario, self.job.script.action.shape
+        here = {**HERE, "distributions": guard_of(scenario, shape)["distributions"]}
+        self.feed(on.Found(PLACES.get(scenario.place, here)))
 
     def announce(self, action: do.Announce) -> None:
         """The first record."""

@@ -86,6 +86,7 @@ class Pace:
             stuck = self.checks.cluster.jobs[action.job].reason in STUCK
             stuck = stuck or action.job == self._waits
             fine = not looks or stuck or bool(self.checks.struck.keys() & GHOSTS)
+            fine = fine or bool(self.session.causes.lanes)  # whose pilots are ended at once
             self.checks.demand(fine, "cancelled during a look", f"{action}: {looks}")
 
     def asked(self, action: Any, event: Any, now: float) -> None:
@@ -102,6 +103,7 @@ class Pace:
         fresh = action.id not in self._awaited
         demand(known == action and fresh, "id used twice", f"{action}")
         removed = "directory_removed" in self.checks.struck  # then it may be brought once more
+        removed = removed or bool(self.checks.scenario.kinds)  # two lanes may bring it at once
         demand(removed or _what(action) not in self._done, "done already", f"{action}")
         for other in self._awaited.values():
             if _twins(other, action):

@@ -25,7 +25,9 @@ def size_of(plans: list[Plan]) -> int:
 class Parcel:
     """The content of a bundle."""
 
-    def __init__(self, made: Encode, plans: dict[str, Plan], accepted: Accepted) -> None:
+    def __init__(
+        self, made: Encode, plans: dict[str, Plan], accepted: Accepted, guard: dict[str, Any]
+    ) -> None:
         self.name = made.bundle
         self.accepted = dict(accepted)
         self.tasks = made.tasks
@@ -43,16 +45,22 @@ class Parcel:
             self.name,
             (),
             tuple(_row(p) for p in self.portions),
-            GUARD,
+            guard,
             dict(made.seen),
-            made.pilot or None,
+            made.pilot or mark(made.shape),
         )
+        self.shape = made.shape
 
     def places(self) -> Iterator[tuple[str, int, int]]:
         """Each task, its attempt and its portion."""
         for number, portion in enumerate(self.portions):
             for info in portion:
                 yield info.id, info.attempt, number
+
+
+def mark(shape: int) -> str | None:
+    """Whose bundles those of a shape are."""
+    return f"shape-{shape}" if shape else None
 
 
 def _info(task: str, attempt: int, plan: Plan) -> TaskInfo:

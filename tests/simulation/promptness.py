@@ -97,7 +97,8 @@ class Promptness:
 
     def _all_left(self, core: Any, job: str) -> None:
         """A pilot counts no more once all its agents have left, unless Slurm starts it again."""
-        limits, left = self.checks.scenario.limits, self._left[job]
+        shape = self.checks.cluster.jobs[job].script.action.shape
+        limits, left = self.checks.scenario.limits_of(shape), self._left[job]
         pilot = core.fleet.of_job(job)
         if (
             limits.requeue
@@ -131,12 +132,22 @@ class Promptness:
 
     # -- pilots that are cancelled ----------------------------------------------------------
 
+    def _wanted(self, agent: Any) -> bool:
+        """Whether it runs a task that nobody has cancelled."""
+        runs = [run for run in agent.workers.tasks if run is not None]
+        return any(run.task not in self.checks.unwanted for run in runs)
+
     def _cancel(self, core: Any, action: act.CancelJob, now: float) -> None:
         """Not while it works, nor soon after that was refused; the same request may be repeated."""
         if action.id in self._cancels:
             return
         self._cancels[action.id] = None
         up = list(self._up.get(action.job, {}))
+        job = self.checks.cluster.jobs.get(action.job)
+        if self.checks.scenario.kinds and job is not None:  # it may be idle, and others wait
+            broken = job.script.action.shape in self.checks.sessions[-1].causes.lanes
+            at_work = [agent.name for agent in job.agents if self._wanted(agent)]
+            up = [] if broken else [name for name in up if name in at_work]
         self.checks.demand(not up, "cancelled at work", f"{action}: {up}")
         script = self.checks.cluster.jobs[action.job].script
         waits = [
@@ -164,7 +175,9 @@ class Promptness:
     def _stale(self, core: Any, now: float) -> None:
         """Nobody is told for long that a task runs whose agent has ended."""
         scenario = self.checks.scenario
-        several = scenario.limits.nodes > 1  # while another agent of the pilot lives, it is no end
+        several = any(
+            scenario.limits_of(shape).nodes > 1 for shape in range(len(scenario.kinds) + 1)
+        )  # while another agent of the pilot lives, it is no end
         if scenario.lag or several or not beside_requests(self.checks.struck):
             return
         most = UNHEARD + 2 * scenario.limits.sleep_interval + 30 * scenario.latency

@@ -9,6 +9,8 @@ import msgspec
 
 from fcx.executor.core import Limits
 
+from .kinds import Kind
+
 HOWS = ("value", "large", "stale", "exits", "killed", "memory", "stubborn")
 
 
@@ -27,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True):
     walltime: float | None = None
     archive: str = ""
     requirements: int = 0
+    shape: int = 0
 
     @property
     def overlong(self) -> bool:
@@ -86,6 +89,31 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     door: float = 0.0  # seconds at most for which the door repeats a request before it gives up
     drifts: tuple[Drift, ...] = ()
     errand: float = 0.0  # seconds at most that what is done on the client's machine takes longer
+    kinds: tuple[Kind, ...] = ()  # shapes of pilots beside the first
+
+    def limits_of(self, shape: int) -> Limits:
+        """What pilots of this shape are."""
+        return self.kinds[shape - 1].limits if shape else self.limits
+
+    def like(self, shape: int) -> int:
+        """The shape whose verdict is its own."""
+        return self.kinds[shape - 1].like if shape else 0
+
+    def refuses(self, shape: int) -> bool:
+        """Whether the client refuses its place."""
+        like = self.like(shape)
+        return self.kinds[like - 1].refused if like else self.place == "refused"
+
+    def opens(self, shape: int) -> bool:
+        """Whether a verdict on its place is remembered."""
+        like = self.like(shape)
+        return self.kinds[like - 1].remembered if like else self.remembered
+
+    def most(self) -> int:
+        """Tasks that may run at the same time: the last pilot may have more workers than are left."""
+        each = [sum(kind.limits.workers()) for kind in self.kinds]
+        own = self.limits.max_workers
+        return own - 1 + max(each + [sum(self.limits.workers())]) if each else own
 
     def spoilt(self) -> set[int]:
         """Sets of requirements that do not pass, or at some time do not."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from fcx.executor.core import Limits, Words
 from fcx.executor.core.crew import INLINE_BUNDLE
 
+from .kinds import with_kinds
 from .packages import drifts
 from .parcel import HEAD
 from .scenario import HOWS, Caller, Plan, Scenario
@@ -27,9 +28,9 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     """What a seed stands for: as it is drawn, or a scene made of that."""
     scenario = drawn(seed, known)
     chance = random.Random(f"scene {seed}")
-    if chance.random() >= STAGED:
-        return timed(scenario)
-    return timed(chance.choice(SCENES)(chance, scenario))
+    if chance.random() < STAGED:
+        scenario = chance.choice(SCENES)(chance, scenario)
+    return with_kinds(timed(scenario))
 
 
 def timed(scenario: Scenario) -> Scenario:

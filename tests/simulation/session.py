@@ -68,7 +68,7 @@ class Session:
     def failed_itself(self, task: str) -> bool:
         """Whether the task's trouble is its own."""
         note = self.settled.get(task)
-        return bool(note and note.trouble and note.trouble != self.broken)
+        return bool(note and note.trouble and note.trouble not in self.causes.all_broken)
 
     def step(self, client: Any, event: Any, actions: list[Any]) -> None:
         """The core was told something, and this is what it wants done."""
@@ -88,7 +88,7 @@ class Session:
         given_up(checks, client.core, event, asked, actions)
         left_lying(checks, client.core)
         self._places(client.core, event, actions)
-        self._staffing.step(client.core, event, actions, self.letters.open)
+        self._staffing.step(client.core, event, actions, self.letters.opened(0))
         if client.core.ending.stage != "open":
             self._pace.repeats.leaves()
         self._states(client.core)
@@ -179,6 +179,7 @@ class Session:
     def say(self, note: act.Say) -> None:
         """A line for people."""
         quiet = note.level == "info" or not calm(self.checks) or self._rough()
+        quiet = quiet or any(kind.refused for kind in self.checks.scenario.kinds)
         self.checks.demand(quiet, "complains in the calm", f"{note}")
         fine = len(note.text) > 2 and ("None" not in note.text or "differs" in note.text)
         self.checks.demand(fine and ".. " not in note.text, "nothing said", f"{note}")
@@ -191,6 +192,9 @@ class Session:
 
     def broke(self, note: act.Broken) -> None:
         """The run cannot go on."""
+        if note.shape is not None:
+            self.causes.lane_broke(note.shape, note.trouble)
+            return
         if note.trouble.error == "Unreachable":
             self._pace.repeats.gives_up(note.trouble.message, self.checks.world.now)
         self.checks.demand(self.broken is None, "broken twice", f"{note}")
@@ -250,11 +254,13 @@ class Letters:
 
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
-        self.open = self._open_at_once = False
+        self._opened: dict[int, None] = {}  # shapes whose verdict has passed
+        self._open_at_once = False
         self.longest: dict[str, float] = {}  # runs of a function, as they were heard of
-        self._passed: dict[int, None] = {}  # sets of requirements
+        self._passed: dict[tuple[int, int], None] = {}  # shapes with sets of requirements
         self._tasks: dict[str, tuple[tuple[str, int], ...]] = {}  # by bundle
         self._sizes: dict[str, int] = {}
+        self._shapes: dict[str, int] = {}  # of bundles
         self._recorded: dict[Any, None] = {}  # tasks with attempts, pilots
         self._sent_before: dict[str, None] = {}  # by an earlier life
         self._refused: dict[str, float] = {}  # pilots that Slurm did not take, and when
@@ -263,14 +269,18 @@ class Letters:
     def told(self, event: Any, asked: Any) -> None:
         """A verdict, perhaps, or word that something is remembered."""
         if isinstance(event, ev.Began):
-            self.open = self._open_at_once = event.open
+            self._open_at_once = event.open
+            self._opened.update({0: None} if event.open else {})
+        elif isinstance(event, ev.Shaped) and event.open:
+            self._opened[event.like] = None
         elif isinstance(event, ev.Judged) and event.trouble is None:
-            self.open = True
+            self._opened[self.checks.scenario.like(asked.shape)] = None
         elif isinstance(event, ev.RequirementsJudged) and event.trouble is None:
-            self._passed[asked.requirements] = None
+            self._passed[self.checks.scenario.like(asked.shape), asked.requirements] = None
         elif isinstance(event, ev.Submitted):
             self._payloads.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.InboxRead):
+            self._opened.update({shaped.like: None for shaped in event.shapes if shaped.open})
             self._sent_before.update(dict.fromkeys(info.id for info, *_ in event.tasks))
             self._payloads.update(self._sent_before)
         elif isinstance(event, ev.Failed) and isinstance(asked, act.SubmitPilot):
@@ -291,11 +301,12 @@ class Letters:
     def asked(self, action: Any) -> None:
         """Something may leave."""
         if isinstance(action, act.Learn):
-            self._passed.clear()
+            like = self.checks.scenario.like(action.shape)
+            self._passed = {key: None for key in self._passed if key[0] != like}
         elif isinstance(action, act.Encode):
             self._encode(action)
         elif isinstance(action, act.UploadBundle):
-            self._leaves((action.bundle,))
+            self._leaves((action.bundle,), self._shapes[action.bundle])
         elif isinstance(action, act.SubmitPilot):
             self._submit(action)
 
@@ -319,13 +330,23 @@ class Letters:
             demand(task in self._recorded, "not remembered", f"{task} in {action.bundle}")
             demand(task[0] in self._payloads, "no payload", f"{task} in {action.bundle}")
             number = self.checks.plans[task[0]].requirements
-            passed = not number or number in self._passed
+            like = self.checks.scenario.like(action.shape)
+            passed = not number or (like, number) in self._passed
             demand(passed, "payload before its verdict", f"{task} in {action.bundle}")
-        self._leaves((action.bundle,))
+            mine = self.checks.plans[task[0]].shape == action.shape
+            demand(mine, "another shape's", f"{task} in {action.bundle}")
+        self._shapes[action.bundle] = action.shape
+        self._leaves((action.bundle,), action.shape)
 
-    def _leaves(self, bundles: tuple[str, ...]) -> None:
+    def opened(self, shape: int) -> bool:
+        """Whether payload may go to pilots of this shape."""
+        return self.checks.scenario.like(shape) in self._opened
+
+    def _leaves(self, bundles: tuple[str, ...], shape: int) -> None:
         for bundle in bundles:
-            self.checks.demand(self.open, "payload before verdict", bundle)
+            mine = self._shapes.get(bundle, shape) == shape
+            self.checks.demand(mine, "another shape's", f"{bundle}")
+            self.checks.demand(self.opened(shape), "payload before verdict", bundle)
 
     def _owed(self, action: act.Encode) -> None:
         """Who was cut short by the end of a job's time, though not as the first, goes first."""
@@ -348,9 +369,9 @@ class Letters:
         self.longest[plan.function] = max(plan.seconds, self.longest.get(plan.function, 0.0))
 
     def _submit(self, action: act.SubmitPilot) -> None:
-        demand, limits = self.checks.demand, self.checks.scenario.limits
-        self._leaves(action.bundles)
-        demand(self.open or not action.open, "opened", f"{action}")
+        demand, limits = self.checks.demand, self.checks.scenario.limits_of(action.shape)
+        self._leaves(action.bundles, action.shape)
+        demand(self.opened(action.shape) or not action.open, "opened", f"{action}")
         demand(action.workers == limits.workers(), "workers", f"{action}")
         demand(action.pilot in self._recorded, "not remembered", f"{action}")
         self._first_script(action)
@@ -369,6 +390,7 @@ class Letters:
         plans, limits = self.checks.plans.values(), self.checks.scenario.limits
         judged = any(plan.requirements for plan in plans)
         first = not self.checks.pilots and len(self.checks.sessions) == 1
+        first = first and not self.checks.scenario.kinds
         if first and self._open_at_once and limits.inline and not judged:
             sizes = list(self._sizes.values())[:1]
             small = [size for size in sizes if size + ARCHIVES < INLINE_BUNDLE]

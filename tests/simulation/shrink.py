@@ -97,6 +97,7 @@ _SIMPLE = {
     "refused": 0,
     "remembered": True,
     "drifts": (),
+    "kinds": (),
 }
 _LIMITS: dict[str, object] = {
     "nodes": 1,
@@ -115,4 +116,5 @@ _PLAN = {
     "walltime": None,
     "archive": "",
     "requirements": 0,
+    "shape": 0,
 }

@@ -131,6 +131,7 @@ class Simulation:
     def _submit(self, client: Client, names: list[str]) -> None:
         late = self.world.now > client.session.broke_at + RACE
         if client.alive and not late and not self._closed:
+            client.learn_shapes(self.checks.plans[name].shape for name in names)
             client.feed(ev.Submitted(tuple(self.checks.info(name) for name in names)))
 
     def _cancel(self, task: str) -> None:
@@ -184,6 +185,8 @@ class Simulation:
         )
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
+        self.client.learn_shapes(self.journal.known)
+        self.client.learn_shapes(info.shape for info in attached.tasks)
         self.client.feed(attached)
         if again and caller.again:
             self._run_again(self.client, life, slice(0, None, 2))
@@ -210,10 +213,22 @@ class Simulation:
             tuple(sorted(pilots.items())),
             partly=True,
             epoch=directory.clients,
+            shapes=self._seen_shapes(),
         )
 
+    def _seen_shapes(self) -> tuple[tuple[str, int], ...]:
+        """Of pilots that have begun, by what their agents were told."""
+        jobs = [self.cluster.jobs[job] for job, _ in self.cluster.directory.locks.files.values()]
+        made = [job.script.action for job in jobs]
+        return tuple((action.pilot, action.shape) for action in made if action.shape)
+
     def _recalled(self, task: str) -> ev.TaskInfo:
-        return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0])
+        """By what lies in the inbox; of what does not, the shape is not known."""
+        parcels = [c for n, (c, _) in self.cluster.directory.inbox.files.items() if n[0] == "b"]
+        there = any(each == task for parcel in parcels for each, _, _ in parcel.places())
+        there = there and not self.scenario.limits.durable
+        shape = self.checks.plans[task].shape if there else 0
+        return ev.TaskInfo(task, task, 0, key=task.partition(AGAIN)[0], shape=shape)
 
     def _resumes(self, client: Client, life: int) -> None:
         """What it does once it has attached, unless it has been left."""
@@ -233,6 +248,7 @@ class Simulation:
         plans.update((f"{name}{AGAIN}{life}", plans[name]) for name in names)
         infos = tuple(self.checks.info(f"{name}{AGAIN}{life}") for name in names)
         if infos:
+            client.learn_shapes(info.shape for info in infos)
             client.feed(ev.Submitted(infos))
 
     # -- the end ----------------------------------------------------------------------------

@@ -44,6 +44,9 @@ class Staffing:
         pilots = [pilot for pilot in core.fleet.pilots if pilot.name not in self._known]
         self._known.update((pilot.name, None) for pilot in pilots)
         new = [pilot for pilot in pilots if pilot.phase == "submitting"]
+        if self.checks.scenario.kinds:
+            self._together(core, new)
+            return
         if new:
             self._launched(core, new, now)
         self._some(core, now)
@@ -75,6 +78,18 @@ class Staffing:
             self._not_before = max(self._not_before, now + REFUSED)
 
     # -- not too many, not too soon ---------------------------------------------------------
+
+    def _together(self, core: Any, new: list[Any]) -> None:
+        """Pilots of all shapes have no more workers than may be, and a pilot's."""
+        live = core.fleet.live()
+        if not new or any(pilot.reserved for pilot in live) or len(self.checks.sessions) > 1:
+            return
+        live = [
+            pilot for pilot in live if not pilot.refused
+        ]  # it is tried again once there is room
+        workers = sum(sum(core.fleet.limits(pilot).workers()) for pilot in live)
+        most = self.checks.scenario.most()
+        self.checks.demand(workers <= most, "too many workers", f"{workers}, not {most}")
 
     def _launched(self, core: Any, new: list[Any], now: float) -> None:
         demand = self.checks.demand

@@ -83,11 +83,13 @@ class Words:
 
     def _left_open(self, core: Any, note: act.Say) -> None:
         """A run in which nothing can have run leaves nothing to collect."""
-        limits, broken = self.checks.scenario.limits, core.ending.broken
+        broken = core.ending.broken
+        all_limits = core.fleet.shapes.values()
         fetches = [w for w in core.requests.under_way.values() if isinstance(w.action, act.Fetch)]
         if broken is None or broken.error not in {"InitializerFailed", "ParityError"} or fetches:
             return
-        several = limits.nodes > 1 or limits.requeue or len(self.checks.jobs()) > 1
+        several = any(each.nodes > 1 or each.requeue for each in all_limits)
+        several = several or len(self.checks.jobs()) > 1
         up = any(pilot.phase == "up" for pilot in core.fleet.pilots)
         fine = several or (up and broken.error == "ParityError") or len(self.checks.sessions) > 1
         self.checks.demand(fine, "left open for nothing", f"{note}, {broken}")

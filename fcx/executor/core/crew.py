@@ -17,7 +17,7 @@ from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
 from .requests import nothing
-from .shares import Share
+from .shares import PLENTY, Share
 
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
 RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
@@ -76,6 +76,12 @@ class Crew:
         """Workers of one pilot."""
         return sum(self.limits.workers())
 
+    @property
+    def room(self) -> int:
+        """How many may be added to those that all lanes have now."""
+        whole = self.share.whole
+        return whole if whole == PLENTY else max(0, whole - self.fleet.workers()) // self.each
+
     def take_name(self) -> str:
         """The name of a pilot to come: each is given once."""
         return self.fleet.take_name(self.limits.words.pilots)
@@ -114,7 +120,7 @@ class Crew:
         self._try_again()
         running = sum(pilot.phase == "up" for pilot in live)
         wanted = min(self.wants(unfinished, mean_seconds), self.share.most)
-        more = min(wanted - len(live), self.share.room)
+        more = min(wanted - len(live), self.room)
         if more > 0:
             if may_launch():
                 self.launch(more, *self._not_landed())
@@ -133,6 +139,22 @@ class Crew:
         for pilot in up[:surplus] if idle else ():
             self.requests.say(f"Job {pilot.job} has nothing to do, and others wait: cancelled")
             self.fleet.cancel(pilot)
+
+    def disband(self) -> None:
+        """No more of them, and an end to those that there are, or that are just being submitted."""
+        self.over = True
+        mine = [pilot for pilot in self.fleet.pilots if pilot.shape == self.shape]
+        for pilot in mine:
+            if pilot.live and pilot.jobs():
+                self.fleet.cancel(pilot)
+            elif pilot.phase == "ended" or pilot.refused:
+                self._never(pilot)
+
+    def _never(self, pilot: Pilot) -> None:
+        """It does not come; where no other will either, nor does what its script was to bring."""
+        pilot.phase = "ended"
+        for bundle in pilot.bundles if self.over else ():
+            self.inbox.drop(bundle)
 
     def _call_off_some(self, count: int) -> None:
         """So many of those that wait."""
@@ -158,7 +180,7 @@ class Crew:
         for pilot in self.live():
             if pilot.refused and pilot.jobs():
                 pilot.held = 0.0  # an earlier try made a job, though nobody heard of it
-            elif pilot.refused and pilot.held <= self.requests.now:
+            elif pilot.refused and pilot.held <= self.requests.now and self.room:
                 pilot.held = 0.0
                 self._submit_now(pilot, None, None)
 
@@ -228,7 +250,7 @@ class Crew:
 
     def _submit_now(self, pilot: Pilot, _action: Any, _event: Any) -> None:
         if self.requests.leaving or self.over:
-            pilot.phase = "ended"
+            self._never(pilot)
             return
         pilot.submitted = self.requests.now
         before = pilot.ambiguous
@@ -250,6 +272,8 @@ class Crew:
         pilot.ambiguous = before or event.repeated or self.requests.tries(action.id) > 0
         if pilot.phase == "submitting":
             pilot.phase = "queued"
+        if self.over:
+            self.fleet.cancel(pilot)
         others = (p.phase for p in self.fleet.pilots if p is not pilot)
         if not any(phase in {"queued", "leaving"} for phase in others):
             self.fleet.states.asked()  # else each submit would put off what others do
@@ -261,8 +285,8 @@ class Crew:
     def _refused(self, pilot: Pilot, before: bool, action: SubmitPilot, event: Failed) -> None:
         """A further pilot that is refused harms none that lives; what passes is waited out."""
         others = sum(bool(other.jobs()) for other in self.live())
-        if event.kind == "passing":  # the caller leaves; the job may yet begin
-            pilot.phase = "ended"
+        if event.kind == "passing" or self.over:  # the caller leaves; the job may yet begin
+            self._never(pilot)
             return
         pilot.ambiguous = before or self.requests.tries(action.id) > 1  # each may have made a job
         if not others and event.kind != "limit":

@@ -140,6 +140,11 @@ class Fleet:
         """What this pilot is."""
         return self.shapes[pilot.shape]
 
+    def workers(self) -> int:
+        """Of all pilots that may yet run tasks."""
+        there = [pilot for pilot in self.live() if not pilot.refused]
+        return sum(sum(self.limits(pilot).workers()) for pilot in there)
+
     def named(self, name: str) -> Pilot | None:
         """The pilot of this name."""
         return next((pilot for pilot in self.pilots if pilot.name == name), None)

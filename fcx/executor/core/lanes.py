@@ -29,18 +29,26 @@ class Lane:
         self.queue = outgoing.queue
         self.broken: Trouble | None = None  # why no more tasks come here
         self.waits_since: float | None = None  # it has tasks, and no pilot
+        self.spent = False  # its pilots have had work
 
     def need(self, now: float, looked: float) -> Need:
         """What it has and wants, in this moment; ``looked``: when the logs were last read."""
-        live, queue = self.crew.live(), self.queue
+        live = [pilot for pilot in self.crew.live() if not pilot.refused]
+        queue = self.queue
         tasks = 0 if self.broken else queue.wanted
         if live or not tasks:
             self.waits_since = None
         elif self.waits_since is None:
             self.waits_since = now
         up = any(pilot.phase == "up" for pilot in live)
+        if not live:
+            self.spent = False
+        elif up and not self.spent:
+            self.spent = bool(self.outgoing.tasks.bundles(self.shape))
         wants = self.crew.wants(tasks, queue.pace.expected(looked))
-        return Need(self.shape, tasks, self.crew.each, wants, len(live), up, self.waits_since)
+        return Need(
+            self.shape, tasks, self.crew.each, wants, len(live), self.spent, self.waits_since
+        )
 
 
 class Lanes:
@@ -101,19 +109,19 @@ class Lanes:
         Others go on. Whether outcomes may lie in the run directory that nobody will have read.
         """
         tasks, fleet, requests = self.tasks, self.numbers.fleet, self.tasks.requests
-        lane.broken, lane.crew.over = trouble, True
+        lane.broken = trouble
         requests.note(Broken(trouble, lane.shape))
         said = f"Pilots{lane.limits.words.shape} run nothing more, others go on"
         requests.say(f"{said}: {trouble.message.splitlines()[0]}", "error")
         owed = [task for task in tasks.unfinished.values() if task.info.shape == lane.shape]
         pilots = [pilot for pilot in fleet.pilots if pilot.shape == lane.shape]
         sent = any(task.bundle for task in owed)
-        begun = sum(pilot.may_have_begun for pilot in pilots)
+        coming = any(task.awaits == "outcome" for task in owed)
+        about = sum(pilot.may_be_about or bool(pilot.agents) for pilot in pilots)
         for task in [task for task in owed if task.asked]:
             tasks.settle(task, trouble)
-        for pilot in lane.crew.live():
-            fleet.cancel(pilot)
-        return sent and begun > (trouble.error in RUNS_NOTHING)
+        lane.crew.disband()
+        return coming or (sent and about > (trouble.error in RUNS_NOTHING))
 
     def share(self, most: int, looked: float) -> None:
         """Say to each what it may have of ``most`` workers; where there is one, that is all."""

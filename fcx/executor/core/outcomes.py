@@ -155,7 +155,7 @@ class Outcomes:
     def _shape_shows(self, cursor: Cursor, task: Task) -> None:
         """A pilot of another machine's is of the shape whose tasks it runs."""
         pilot = self.fleet.of_agent(cursor.name)
-        if pilot is not None and pilot.name in self.fleet.earlier:
+        if pilot is not None and pilot.name in self.fleet.earlier and task.bundle:
             pilot.shape = task.info.shape
 
     def _finished(self, cursor: Cursor, record: Finished) -> None:

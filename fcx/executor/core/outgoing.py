@@ -106,7 +106,7 @@ class Outgoing:
         if self.crew.share.yields:
             return True
         alone = self.limits.inline and not self.crew.live()
-        return alone and (self.crew.holds_off() or not self.crew.share.room)
+        return alone and (self.crew.holds_off() or not self.crew.room)
 
     def _saving(self) -> bool:
         return self.requests.budget.short(self.requests.now)
@@ -202,7 +202,7 @@ class Outgoing:
         archives = self.inbox.missing(bundle.archives)
         size = bundle.size + sum(size for _, size in archives)
         rides = self.limits.inline and not self.crew.live() and not self.crew.holds_off()
-        if rides and self.crew.share.room and size < INLINE_BUNDLE:
+        if rides and self.crew.room and size < INLINE_BUNDLE:
             self.crew.launch(1, [bundle], archives)
             self._sent()
         else:

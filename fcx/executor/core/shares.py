@@ -1,7 +1,7 @@
 """How the lanes of a run share ``max_workers``: by tasks, and none waits for ever behind another.
 
 A lane that waits for its first pilot comes before those that have some, the longest wait first; one
-whose pilots have not begun keeps one of them, or two lanes would call off each other's for ever.
+whose pilots have had no work keeps one of them, or two lanes would end each other's for ever.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-PLENTY = 1 << 30  # pilots: no lane is held back
+PLENTY = 1 << 30  # pilots, or workers: no lane is held back
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -21,13 +21,13 @@ class Need(msgspec.Struct, frozen=True):
     each: int  # workers of one pilot
     wants: int  # pilots, those that there are included
     live: int = 0  # pilots
-    up: bool = False  # one of them has begun
+    spent: bool = False  # they have had work
     since: float | None = None  # when it began to wait for a first one
 
     @property
     def turn(self) -> tuple[int, float, int]:
         """When it is given its first pilot, compared with others."""
-        if self.live and not self.up:
+        if self.live and not self.spent:
             return 0, 0.0, self.shape
         return (2, 0.0, self.shape) if self.since is None else (1, self.since, self.shape)
 
@@ -36,7 +36,7 @@ class Share(msgspec.Struct, frozen=True):
     """What one lane may have."""
 
     most: int = PLENTY  # pilots
-    room: int = PLENTY  # pilots that may be added now
+    whole: int = PLENTY  # workers that all lanes may have together
     yields: bool = False  # another waits for what it has beyond its share
 
 
@@ -49,7 +49,7 @@ def shares(most: int, needs: Sequence[Need]) -> dict[int, Share]:
     return {
         need.shape: Share(
             granted[need.shape],
-            max(0, free // need.each),
+            whole,
             bool(waits) and need.live > granted[need.shape],
         )
         for need in needs

@@ -61,6 +61,13 @@ class Queue:
         self.pace = Pace()
         self.wanted = 0  # without an outcome, and somebody waits for it
 
+    def hand_over(self, task: Task, other: Queue) -> None:
+        """It is that one's, should it wait here."""
+        for mine, its in (self.outbox, other.outbox), (self.fresh, other.fresh):
+            if any(each is task for each in mine):
+                mine.remove(task)
+                its.append(task)
+
 
 class Tasks:
     """All tasks of a run that have no outcome."""
@@ -104,9 +111,13 @@ class Tasks:
     def recast(self, task: Task, info: TaskInfo) -> None:
         """More is known of it; what lies in a bundle is of that one's shape."""
         counts = task.asked and task.id in self.unfinished
-        self.queue(task).wanted -= counts
+        before = self.queue(task)
+        before.wanted -= counts
         task.info = info
-        self.queue(task).wanted += counts
+        after = self.queue(task)
+        after.wanted += counts
+        if before is not after:  # it was lost before it was known whose it is
+            before.hand_over(task, after)
 
     def add(self, infos: Iterable[TaskInfo]) -> list[Task]:
         """Take in new tasks."""

@@ -137,7 +137,7 @@ def job_memory(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.1, 0.5)
 def requeued(cluster: Any, job: Any) -> Any:
     """It is put back into the queue, where that is allowed."""
-    if not cluster.scenario.limits.requeue:
+    if not cluster.scenario.limits_of(job.script.action.shape).requeue:
         return None
     cluster.world.after(cluster.world.between(0.0, 60.0), cluster.requeue, job)
     return True
@@ -146,7 +146,7 @@ def requeued(cluster: Any, job: Any) -> Any:
 @fault("begin", 0.1, 0.5, staged=True)
 def requeued_in_order(cluster: Any, job: Any) -> Any:
     """It is put back into the queue, and all in it is told to end before."""
-    if not cluster.scenario.limits.requeue:
+    if not cluster.scenario.limits_of(job.script.action.shape).requeue:
         return None
     cluster.world.after(cluster.world.between(0.5, 60.0), cluster.put_back, job, job.life)
     return True
