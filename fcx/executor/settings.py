@@ -197,7 +197,7 @@ def _question(
         edf_digest=environment.digest,
         stale=environment.stale,
         edf_build=environment.build_id,
-        surroundings=(*options.srun, *table.setup),
+        surroundings=(*options.srun, *(f"sbatch {word}" for word in options.place), *table.setup),
     )
 
 

@@ -70,6 +70,8 @@ WHOLE = frozenset(
 """Names that are no abbreviation, though others begin with them."""
 
 ENGINE = ("--environment", "--edf")
+PLACE = (*ENGINE, "--uenv", "--view", "--repo")
+"""sbatch options that make the place where tasks run: those of its srun follow from them."""
 ONE_TASK = ("--ntasks-per-node", "--ntasks-per-socket", "--ntasks-per-core", "--ntasks-per-gpu")
 
 
@@ -87,6 +89,7 @@ class Options:
     output: str = ""
     account: str = ""
     names: tuple[str, ...] = ()  # long names of the sbatch options
+    place: tuple[str, ...] = ()  # those of them that make the place where tasks run
 
     @classmethod
     def check(cls, sbatch: Sequence[str], srun: Sequence[str]) -> Options:
@@ -110,6 +113,7 @@ class Options:
             _value(batch, "--output") or "",
             _value(batch, "--account") or "",
             tuple(dict.fromkeys(option.name for option in batch)),
+            tuple(word for option in batch if option.name in PLACE for word in option.words),
         )
 
     def gives(self, name: str) -> bool:

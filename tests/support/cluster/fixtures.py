@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from cluster import environment
+from cluster import environment, uenv
 from cluster.slurm import SlurmCluster, missing, slurm_cluster
 from fcx.local import Environment, cluster
 
@@ -17,8 +17,8 @@ def slurm() -> Iterator[SlurmCluster]:
     lack = missing()
     if lack:
         pytest.skip(lack)
-    # Its srun has --environment where the stand-in can be built; tests of that ask for it.
-    plugins = () if environment.missing() else (environment.install,)
+    # Its srun has --environment and --uenv where the stand-ins can be built; tests of those ask for it.
+    plugins = () if environment.missing() else (environment.install, uenv.install)
     with slurm_cluster(nodes=2, plugstack=plugins) as running:
         yield running
 

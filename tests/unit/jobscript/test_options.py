@@ -241,3 +241,10 @@ class TestOurs:
     def test_requeue_is_the_users_choice(self, given, requeue):
         """The last one counts."""
         assert Options.check([given], []).requeue is requeue
+
+
+def test_what_of_sbatch_makes_the_place():
+    """Plugins that sbatch and srun share: what tasks find follows from them, and so do verdicts."""
+    given = ["--time=5", "--uenv=a/1:v1", "--view", "default", "--environment=x", "-pnormal"]
+    place = ("--uenv=a/1:v1", "--view", "default", "--environment=x")
+    assert Options.check(given, ["--uenv=b/1:v1"]).place == place
