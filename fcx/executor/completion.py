@@ -41,6 +41,8 @@ class Delivery:
     outcome: Outcome | None = None
     trouble: Trouble | None = None
     original: BaseException | None = None  # the exception that the trouble names, if there is one
+    place: tuple[Any, ...] = ()  # where its value stays, if it does
+    of: str = ""  # the other task that ended so, whose value this one was to take
 
     @property
     def size(self) -> int:
@@ -153,6 +155,7 @@ def deliver(delivery: Delivery) -> bool:
     if delivery.job:
         future.job_id = delivery.job
     result, out, err = delivery.outcome.split() if delivery.outcome else (b"", b"", b"")
+    future.place = delivery.place
     value: Any = None
     error: BaseException | None
     if delivery.trouble is not None:
@@ -160,9 +163,20 @@ def deliver(delivery: Delivery) -> bool:
     else:
         assert delivery.outcome is not None
         value, error = outcomes.load(delivery.outcome.kind, result)
+    if delivery.of:
+        out = err = b""
+        error = noted(error, delivery.of) if error is not None else None
     with _callbacks(future):
         future.report_end(value, error, (out, err))
     return isinstance(error, ResultError) and bool(error.data)
+
+
+def noted(error: BaseException, name: str) -> BaseException:
+    """With a word on the task that ended so, for one that was to take its value."""
+    text = f"[fcx] This is how {name} ended, whose value this task was to take: it was not run."
+    with contextlib.suppress(Exception):  # a class may have no room for it
+        error.__notes__ = [*getattr(error, "__notes__", ()), text]  # Python 3.10 shows none
+    return error
 
 
 @contextlib.contextmanager

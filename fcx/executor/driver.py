@@ -76,10 +76,12 @@ class Driver:
         self._feed(*events)
 
     def _feed_settled(self) -> None:
-        events = []
-        while self._settled:
-            events.append(self._settled.popleft())
+        """After the letters: who takes the value of a task is to be known before that is let go."""
+        events = [self._settled.popleft() for _ in range(len(self._settled))]
+        self._collect()
         self._feed(*events)
+        for event in events:
+            self.performer.settled(event.task)
 
     def _feed(self, *events: AnyEvent) -> None:
         """Tell the core, and do what it says; its errands may have answers at once."""

@@ -7,7 +7,10 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from ..payload.origin import Origin
 
 T = TypeVar("T")
 
@@ -48,6 +51,8 @@ class FirecrestFuture(Future[T]):
         self.name = name
         self.key = key
         self.job_id: str | None = None  # of the Slurm job, once the task is known to run
+        self.origin: Origin | None = None  # of its value, for tasks that take it
+        self.place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
         self._attempts: dict[int, Attempt] = {}
@@ -56,6 +61,10 @@ class FirecrestFuture(Future[T]):
     def attempts(self) -> tuple[Attempt, ...]:
         """How often the task was begun, as far as is known: more than once after a failure."""
         return tuple(self._attempts[number] for number in sorted(self._attempts))
+
+    def belongs_to(self, run: Owner) -> bool:
+        """Whether its task is one of that run."""
+        return self._owner is run
 
     def stdout(self) -> str:
         """What the task has written to stdout: all of it once it is done, so far while it runs."""

@@ -12,8 +12,8 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from ..parity.cache import Known
 from ..parity.gate import Gate, Question
@@ -21,17 +21,20 @@ from ..parity.manifest import Manifest
 from ..parity.verdict import Verdict
 from ..payload import dump as payload
 from ..payload import shared
-from ..payload.canonical import References
+from ..payload.canonical import NoCanonicalForm, References
 from ..payload.contents import Contents
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
+from ..payload.origin import Origin, origin_of
+from ..payload.requirements import Requirements
 from ..payload.shared import SharedObject
 from ..payload.sharing import Parcel, Sharing
 from . import walltime
 from .core.events import TaskInfo
 from .future import FirecrestFuture
+from .handing import Handing, TakenFailed, end_as
 from .kits import Kit
-from .mailbox import NewTask
+from .mailbox import NOTHING, NewTask
 from .preflight import preflight
 from .run import Run
 from .settings import SHAPE, RunSettings, reshape
@@ -39,22 +42,36 @@ from .settings import SHAPE, RunSettings, reshape
 TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
 
 
+class Made(NamedTuple):
+    """What a call is made of; ``failed``: what it takes has failed, so that it cannot run."""
+
+    parcel: Parcel = NOTHING
+    data: bytes = b""
+    needs: Needs = Needs(Requirements())
+    failed: FirecrestFuture[Any] | None = None
+
+
 @dataclass(frozen=True)
 class Draft:
     """A task that is about to be submitted."""
 
     fn: Callable[..., Any]
-    parcel: Parcel
-    data: bytes
-    needs: Needs
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    made: Made
     key: str
     walltime: float | None  # seconds
     named: bool = False  # the key is the caller's
 
     @property
+    def needs(self) -> Needs:
+        """Modules, to be judged and sent."""
+        return self.made.needs
+
+    @property
     def digest(self) -> bytes:
         """Of the call."""
-        return hashlib.sha256(self.data).digest()
+        return hashlib.sha256(self.made.data).digest()
 
 
 class Intake:
@@ -73,13 +90,12 @@ class Intake:
         self._needs = RequirementsCache(tuple(include), first=self.settings.initializer)
         self._prefix = f"u{int(time.time()):08x}{secrets.token_hex(2)}-" if again else "t"
         self._numbers = itertools.count(1)
-        self._contents = Contents()
-        self._sharing = Sharing(
-            self._contents, {SharedObject: lambda each: each.supply_in(self._contents)}
-        )
+        contents = Contents()
+        self._sharing = Sharing(contents, Handing(run, contents).references)
         self._keys = keys_of(gate.question.manifest) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
+        self._last = Origin(Needs(Requirements()))
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
 
     def reshaped(self, given: Mapping[str, object]) -> Intake:
@@ -149,10 +165,17 @@ class Intake:
         seconds = walltime.checked(ours.get("walltime"))
         seconds = self._walltime if seconds is None else seconds
         seconds = walltime.of_function(fn) if seconds is None else seconds
-        parcel = payload.dump(fn, args, kwargs, self._sharing)
-        needs = self._needs.needs(fn, parcel.data, parcel.scans)
+        made = self._made(fn, args, kwargs)
         key = key if named else self._key(fn, args, kwargs)
-        return Draft(fn, parcel, parcel.payload(), needs, key, seconds, named)
+        return Draft(fn, args, kwargs, made, key, seconds, named)
+
+    def _made(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Made:
+        try:
+            parcel = payload.dump(fn, args, kwargs, self._sharing)
+        except TakenFailed as taken:
+            return Made(failed=taken.future)
+        needs = self._needs.needs(fn, parcel.data, parcel.looked)
+        return Made(parcel, parcel.payload(), needs)
 
     def put(self, value: Any) -> SharedObject:
         """Keep an object for tasks that are submitted. Raises PayloadError."""
@@ -197,14 +220,35 @@ class Intake:
         if known is not None:
             self._compare(draft)
             return known
-        info, archive = self._info(draft)
-        future: FirecrestFuture[Any] = FirecrestFuture(info.id, self.run, info.name, info.key)
+        task = f"{self._prefix}{next(self._numbers):07d}"
+        name = sys.intern(payload.name_of(draft.fn))  # of a million tasks, most have the same
+        future: FirecrestFuture[Any] = FirecrestFuture(task, self.run, name, draft.key)
+        while not self._sent(draft, future):
+            draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
         if draft.named:
             self._named[draft.key] = future
             self._calls[draft.key] = draft.digest
-        archives = ((archive, draft.needs.archive),) if archive else ()
-        self.run.submit(NewTask(info, draft.data, future, archives, draft.parcel.contents))
         return future
+
+    def _sent(self, draft: Draft, future: FirecrestFuture[Any]) -> bool:
+        """Whether it is the run's now, or cannot run; not: what it takes has ended meanwhile."""
+        parcel, data, needs, failed = draft.made
+        if failed is not None:
+            end_as(future, failed)
+            return True
+        future.origin = self._origin(draft)
+        info, archive = self._info(draft, future)
+        archives = ((archive, needs.archive),) if archive else ()
+        return self.run.submit(NewTask(info, data, future, archives, parcel))
+
+    def _origin(self, draft: Draft) -> Origin:
+        """The same for tasks of one kind."""
+        values = (*draft.args, *draft.kwargs.values())
+        origin = origin_of(draft.fn, values, draft.needs, draft.made.parcel.origins)
+        if origin.like(self._last):
+            return self._last
+        self._last = origin
+        return origin
 
     def _compare(self, draft: Draft) -> None:
         """Say once that a key was given to another call before: one of them gets no outcome."""
@@ -216,23 +260,24 @@ class Intake:
                 "run for this one: both get the first one's outcome. Give each a key of its own."
             )
 
-    def _info(self, draft: Draft) -> tuple[TaskInfo, str]:
+    def _info(self, draft: Draft, future: FirecrestFuture[Any]) -> tuple[TaskInfo, str]:
         """What decisions need of a task, and the name of the modules that travel with it."""
         fn, needs = draft.fn, draft.needs
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
         supplies = [(archive, len(needs.archive))] if archive else []
-        supplies += [(content.name, content.size) for content in draft.parcel.contents]
+        supplies += [(content.name, content.size) for content in draft.made.parcel.contents]
         info = TaskInfo(
-            f"{self._prefix}{next(self._numbers):07d}",
-            sys.intern(payload.name_of(fn)),  # of a million tasks, most have the same
-            len(draft.data),
+            future.task_id,
+            future.name,
+            len(draft.made.data),
             sys.intern(payload.function_key(fn)),
             draft.walltime,
             tuple(supplies),
             self.run.context.requirements.number(needs.requirements),
             draft.key,
             shape=self._kit.shape,
+            takes=draft.made.parcel.takes,
         )
         return info, archive
 
@@ -250,8 +295,15 @@ def _without(
 
 def keys_of(manifest: Manifest | None) -> Keys:
     """Keys of tasks that run in an image, or in none that is known."""
-    names: References = {SharedObject: digest_of}
+    names: References = {SharedObject: digest_of, FirecrestFuture: key_of}
     return Keys((manifest.build_id if manifest else "") or "", names)
+
+
+def key_of(future: FirecrestFuture[Any]) -> str:
+    """By which a task that takes its value is known. Raises NoCanonicalForm where it has no key."""
+    if not future.key:
+        raise NoCanonicalForm(f"a future without a key, of {future.name}")
+    return future.key
 
 
 def digest_of(reference: SharedObject) -> str:

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UsageError
-from ..payload.contents import Content
+from ..payload.sharing import Parcel
 from .core.events import AnyEvent, Broke, CancelAsked, CloseAsked, Shaped, Submitted, TaskInfo
 from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
+
+NOTHING = Parcel()
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class NewTask:
     payload: bytes
     future: FirecrestFuture[Any]
     archives: tuple[tuple[str, bytes], ...] = ()
-    contents: tuple[Content, ...] = ()  # that it shares with others
+    parcel: Parcel = NOTHING  # what it shares with others, and whose values it takes
 
 
 Letter = NewTask | CancelAsked | CloseAsked | Shaped | Broke
@@ -52,11 +54,17 @@ class Mailbox:
 
     # -- for everybody ----------------------------------------------------------------------
 
-    def submit(self, task: NewTask) -> None:
-        """Take a task in; it leaves with the next bundle."""
+    def submit(self, task: NewTask) -> bool:
+        """Take a task in; it leaves with the next bundle.
+
+        False for one that takes the value of a task which has ended meanwhile: it is known now.
+        """
         with self._lock:
+            if any(name not in self._futures for name in task.info.takes):
+                return False
             self._futures[task.info.id] = task.future
             self._put(task)
+            return True
 
     def cancel(self, task: str) -> None:
         """The future was cancelled: forget the task, here and on the cluster."""
@@ -149,6 +157,11 @@ class Mailbox:
             future = self._futures.pop(task, None)
             if future is not None:
                 self._done[task] = future
+
+    def called(self, task: str) -> str:
+        """A task's name for people."""
+        future = self._futures.get(task) or self._done.get(task)
+        return (future.name if future is not None else "") or task
 
     def done(self, task: str) -> FirecrestFuture[Any] | None:
         """The future of a task that has its outcome, if somebody still has it."""

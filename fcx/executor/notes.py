@@ -12,9 +12,11 @@ from .core.actions import (
     Broken,
     Discard,
     DropBundle,
+    DropValue,
     Forget,
     Found,
     Hurry,
+    KeepValue,
     Note,
     Same,
     Say,
@@ -25,7 +27,9 @@ from .core.actions import (
 from .core.events import Trouble
 from .effects.context import Context
 from .mailbox import Mailbox
+from .values import Ended
 
+GONE = "What this task was to take the value of is not known any more: submit both again"
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -47,6 +51,8 @@ class Notes:
             Broken: self._broken,
             Hurry: self._hurry,
             Same: self._same,
+            KeepValue: self._keep_value,
+            DropValue: self._drop_value,
             Found: self._found,
         }
 
@@ -71,13 +77,29 @@ class Notes:
         store = self.context.store
         store.payloads.drop(note.task)
         store.objects.drop(note.task)
-        outcome = store.outcomes.pop((note.task, note.attempt), None)
+        ended = self._ended(note)
+        store.values.add(note.task, ended)
         future = self.mailbox.future(note.task)
         if future is not None:
-            original = self._original(note.trouble)
             future.report_attempts(note.runs)
-            delivery = Delivery(note.task, future, note.job, outcome, note.trouble, original)
-            self.completion.put(delivery)
+            told = (ended.outcome, ended.trouble, ended.original, ended.place)
+            of = self.mailbox.called(ended.task) if note.like else ""
+            self.completion.put(Delivery(note.task, future, note.job, *told, of))
+
+    def _ended(self, note: Settle) -> Ended:
+        """With what the task has come to its end, or another whose value it was to take."""
+        if note.like:
+            known = self.context.store.values.get(note.like)
+            return known or Ended(note.like, trouble=Trouble("RunLost", GONE))
+        outcome = self.context.store.outcomes.pop((note.task, note.attempt), None)
+        original = self._original(note.trouble)
+        return Ended(note.task, note.attempt, outcome, note.trouble, original)
+
+    def _keep_value(self, note: KeepValue) -> None:
+        self.context.store.values.keep(note.task)
+
+    def _drop_value(self, note: DropValue) -> None:
+        self.context.store.values.drop(note.task)
 
     def _original(self, trouble: Trouble | None) -> BaseException | None:
         return self.context.store.errors.get(trouble.ref) if trouble else None
@@ -91,6 +113,7 @@ class Notes:
     def _same(self, note: Same) -> None:
         self.context.store.payloads.rename(note.task, note.earlier)
         self.context.store.objects.rename(note.task, note.earlier)
+        self.context.store.values.rename(note.task, note.earlier)
         self.mailbox.rename(note.task, note.earlier)
 
     def _found(self, note: Found) -> None:

@@ -52,6 +52,10 @@ class Performer:
             self.context.store.payloads.add(task)
             self.context.store.objects.add(task)
 
+    def settled(self, task: str) -> None:
+        """The caller has its outcome."""
+        self.context.store.values.settled(task)
+
     def expect_pilots(self, pilots: Iterable[str]) -> None:
         """Pilots of an earlier process."""
         for pilot in pilots:

@@ -141,9 +141,12 @@ class Run:
         """Why it takes no more tasks of this shape."""
         return self.mailbox.broken or self.mailbox.broken_shapes.get(shape)
 
-    def submit(self, task: NewTask) -> None:
-        """Take a task in, once ``begin`` was called for its shape."""
-        self.mailbox.submit(task)
+    def submit(self, task: NewTask) -> bool:
+        """Take a task in, once ``begin`` was called for its shape.
+
+        False: what it takes has ended meanwhile.
+        """
+        return self.mailbox.submit(task)
 
     def begin(self, kit: Kit) -> None:
         """Recall what is known of the remote side, in the caller's thread, and begin."""

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 
 from ..payload.contents import Content
 from ..payload.requirements import Relied, Requirements
+from ..payload.sharing import Parcel
 from ..protocol.bundle import Item, Meaning
 from ..protocol.packing import Bundle
 from .core.events import TaskInfo
 from .mailbox import NewTask
+from .values import Values
 from .wire import Outcome
 
 T = TypeVar("T")
@@ -24,13 +26,17 @@ OBJECTS = "objects/"  # begins the names of what is no module
 class Payloads:
     """What tasks are made of, until they are settled."""
 
-    def __init__(self) -> None:
+    def __init__(self, values: Values) -> None:
+        self._values = values
         self._tasks: dict[str, tuple[TaskInfo, bytes]] = {}
+        self._parcels: dict[str, Parcel] = {}  # of those that take values
         self._archives: dict[str, bytes] = {}
 
     def add(self, task: NewTask) -> None:
         """A task has come in."""
         self._tasks[task.info.id] = task.info, task.payload
+        if task.info.takes:
+            self._parcels[task.info.id] = task.parcel
         self._archives.update(task.archives)
 
     def recall(self, item: Item, requirements: int, shape: int) -> TaskInfo:
@@ -53,6 +59,8 @@ class Payloads:
         if known is not None:
             info, payload = known
             self._tasks[to] = replace(info, id=to), payload
+        if task in self._parcels:
+            self._parcels[to] = self._parcels.pop(task)
 
     def key(self, task: str) -> str:
         """The key by which a later process asks for a task."""
@@ -72,6 +80,8 @@ class Payloads:
         if known is None:
             return None
         info, payload = known
+        if task in self._parcels:
+            payload = self._values.payload(self._parcels[task])
         modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
         meaning = Meaning(info.name, info.key, runs)
         known_as = (task, attempt, info.function)
@@ -89,6 +99,7 @@ class Payloads:
     def drop(self, task: str) -> None:
         """It is settled."""
         self._tasks.pop(task, None)
+        self._parcels.pop(task, None)
 
 
 class Objects:
@@ -102,10 +113,11 @@ class Objects:
 
     def add(self, task: NewTask) -> None:
         """A task has come in."""
-        if not task.contents:
+        contents = task.parcel.contents
+        if not contents:
             return
-        self._of[task.info.id] = task.contents
-        for content in task.contents:
+        self._of[task.info.id] = contents
+        for content in contents:
             self._known[content.name] = content
             if content.name not in self._sent:
                 self._unsent[content.name] = content
@@ -176,7 +188,8 @@ class Store:
     """Everything that actions name."""
 
     def __init__(self) -> None:
-        self.payloads = Payloads()
+        self.values = Values()
+        self.payloads = Payloads(self.values)
         self.objects = Objects()
         self.bundles: dict[str, Bundle] = {}
         self.outcomes: dict[tuple[str, int], Outcome] = {}

@@ -141,7 +141,9 @@ class DoneLine(DataLine, frozen=True, tag="done", kw_only=True):
     def understood(self, keeper: Keeper) -> Understood:
         """With its bytes beside it."""
         outcome, whole = self.outcome(self.o)
-        return Understood(Finished(self.t, self.a, self.s, self.parts, whole), outcome)
+        return Understood(
+            Finished(self.t, self.a, self.s, self.parts, whole, self.o == "value"), outcome
+        )
 
 
 class How(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from .archive import archive, archive_name
 from .collect import Include, shippable
@@ -38,6 +38,7 @@ class Needs:
     archive: bytes = b""  # a zip whose root belongs on sys.path; empty: nothing to ship
     archive_name: str = ""
     extract: bool = False  # the zip must be unpacked: it has data files or extension modules
+    asked: Requirements = field(default_factory=Requirements)  # what is shipped included
 
 
 def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
@@ -47,6 +48,17 @@ def needed(fn: Callable[..., Any], payload: bytes) -> Requirements:
     its code nor a reference to it.
     """
     return _with_installed(Scan(fn, payload).requirements())
+
+
+class Looked(Protocol):
+    """What is known of the code in something that a task takes."""
+
+    @property
+    def key(self) -> Any:
+        """Equal for what needs the same."""
+
+    def requirements(self) -> Requirements:
+        """What that is."""
 
 
 class RequirementsCache:
@@ -69,7 +81,9 @@ class RequirementsCache:
         self._known: dict[Any, Needs] = {}
         self._archives: dict[tuple[Shipped, ...], tuple[Any, bytes]] = {}
 
-    def needs(self, fn: Callable[..., Any], payload: bytes, taken: tuple[Scan, ...] = ()) -> Needs:
+    def needs(
+        self, fn: Callable[..., Any], payload: bytes, taken: tuple[Looked, ...] = ()
+    ) -> Needs:
         """What a pickled task needs, and the objects that it takes.
 
         Raises PayloadError if its modules are too large to ship, or cannot be told.
@@ -95,7 +109,9 @@ class RequirementsCache:
             self._archives[shipped] = (_stamp(shipped), archive(shipped))
         data = self._archives[shipped][1]
         name = archive_name(data) if data else ""
-        return Needs(_beyond(requirements, shipped), shipped, data, name, needs_extraction(shipped))
+        unpacked = needs_extraction(shipped)
+        beyond = _beyond(requirements, shipped)
+        return Needs(beyond, shipped, data, name, unpacked, requirements)
 
     def _forget_edited(self) -> None:
         """Drop what was worked out from files that have changed since."""

@@ -52,12 +52,12 @@ class SharedObject:
 def put(value: Any, sharing: Sharing) -> SharedObject:
     """Keep an object for the tasks of a run. Raises PayloadError for what cannot be pickled."""
     parcel = dump_object(value, sharing)
-    if parcel.awaits:
+    if parcel.takes:
         raise PayloadError("An object that is put cannot hold futures: give these to submit")
     scan = Scan(None, parcel.data)
     scan.refuse_half()
     whole: Content = sharing.contents.keep(memoryview(parcel.payload()))
     contents = (whole, *parcel.contents)
-    supply = Supply(("o", whole.sha, whole.size), contents, (scan, *parcel.scans))
+    supply = Supply(("o", whole.sha, whole.size), contents, (scan, *parcel.looked))
     size = sum(content.size for content in contents)
     return SharedObject(sharing.contents, supply, name_of_kind(value), size)

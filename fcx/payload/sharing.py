@@ -20,13 +20,12 @@ import pickle
 import struct
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from .contents import Content, Contents
-from .scan import Scan
 
 LARGE = 1 << 20  # bytes from which a buffer or a text is shared
 NEXT_BUFFER = b"\x97"
@@ -47,16 +46,24 @@ class Supply:
 
     entry: tuple[Any, ...]
     contents: tuple[Content, ...] = ()
-    scans: tuple[Scan, ...] = ()  # of the code in it
-    awaits: str = ""  # the task whose value it is, where that is not known yet
+    looked: tuple[Any, ...] = ()  # what is known of the code in it (``needs.Looked``)
+    takes: str = ""  # the task whose value it is, where that is not known yet
+    origin: Any = None  # of a value (``origin.Origin``): what makes its classes comes before it
 
 
-@dataclass
+@dataclass(frozen=True)
+class InPlace:
+    """A value that is pickled where its reference stands."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
 class Parcel:
     """A task as it was pickled."""
 
     data: bytes = b""
-    supplies: list[Supply] = field(default_factory=list)
+    supplies: tuple[Supply, ...] = ()
 
     @property
     def contents(self) -> tuple[Content, ...]:
@@ -65,21 +72,26 @@ class Parcel:
         return tuple(found.values())
 
     @property
-    def scans(self) -> tuple[Scan, ...]:
-        """Of what it takes, each once."""
-        return tuple({scan.key: scan for one in self.supplies for scan in one.scans}.values())
+    def looked(self) -> tuple[Any, ...]:
+        """What is known of what it takes, each once."""
+        return tuple({each.key: each for one in self.supplies for each in one.looked}.values())
 
     @property
-    def awaits(self) -> tuple[str, ...]:
+    def origins(self) -> tuple[Any, ...]:
+        """Of the values that it takes."""
+        return tuple(one.origin for one in self.supplies if one.origin is not None)
+
+    @property
+    def takes(self) -> tuple[str, ...]:
         """The tasks whose values it takes, as far as these are not known."""
-        return tuple(dict.fromkeys(one.awaits for one in self.supplies if one.awaits))
+        return tuple(dict.fromkeys(one.takes for one in self.supplies if one.takes))
 
     def payload(self) -> bytes:
         """What is sent: the pickle itself, unless it takes something."""
         return wrapped(self.data, [one.entry for one in self.supplies])
 
 
-References = Mapping[type, Callable[[Any], Supply]]
+References = Mapping[type, Callable[[Any], Supply | InPlace]]
 """What stands for something else in a task, by type: how it is supplied."""
 
 
@@ -118,15 +130,18 @@ class _Sink:
     def ways(self) -> dict[type, Callable[[Any, Any], Any]]:
         """How references are pickled."""
 
-        def way(of: Callable[[Any], Supply]) -> Callable[[Any, Any], Any]:
+        def way(of: Callable[[Any], Supply | InPlace]) -> Callable[[Any, Any], Any]:
             return lambda _pickler, reference: self._refer(of(reference))
 
         return {kind: way(of) for kind, of in self._sharing.references.items()}
 
-    def _refer(self, supply: Supply) -> tuple[Any, ...]:
+    def _refer(self, supply: Supply | InPlace) -> tuple[Any, ...]:
+        if isinstance(supply, InPlace):
+            return typing.cast, (None, supply.value)
         mark = pickle.PickleBuffer(bytearray())
         self._marks[id(mark)] = supply
-        return typing.cast, (None, mark)
+        brought = supply.origin.brought() if supply.origin else None
+        return typing.cast, (brought, mark)
 
     def buffer(self, buffer: pickle.PickleBuffer) -> bool:
         """Whether a buffer stays in the pickle."""
@@ -156,7 +171,7 @@ class _Sink:
 
     def parcel(self) -> Parcel:
         """All of it."""
-        return Parcel(b"".join(self._pieces), self._supplies)
+        return Parcel(b"".join(self._pieces), tuple(self._supplies))
 
 
 def _head(before: bytes, data: bytes) -> tuple[str, int]:

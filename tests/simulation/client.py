@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from msgspec.structs import replace
+
 from fcx.executor.core import Core
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
@@ -136,7 +138,7 @@ class Client:
 
     def known(self, task: str) -> ev.TaskInfo:
         """A task as it lies in the inbox."""
-        return self.checks.info(task)
+        return replace(self.checks.info(task), takes=())  # its payload has what it takes
 
     # -- errands ----------------------------------------------------------------------------
 
@@ -232,7 +234,7 @@ DOES: dict[type, Callable[[Client, Any], None]] = {
     **dict.fromkeys(
         (
             *(act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken),
-            *(act.Hurry, act.Same, act.Found),
+            *(act.Hurry, act.Same, act.Found, act.KeepValue, act.DropValue),
         ),
         Client.nothing,
     ),

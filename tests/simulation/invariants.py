@@ -107,12 +107,17 @@ class Checks:
             plan.requirements,
             task.partition(AGAIN)[0],
             shape=plan.shape,
+            takes=tuple(f"t{number}" for number in plan.takes),
         )
 
     # -- what runs --------------------------------------------------------------------------
 
     def begins(self, agent: Any, slot: int, task: str, attempt: int) -> TaskRun:
         """A worker begins a task: no attempt is run twice, none beside another without need."""
+        for number in self.plans[task].takes:
+            of = f"t{number}"
+            fine = of in self.written and not self.plans[of].raises
+            self.demand(fine, "ran without what it takes", f"{task} takes {of}")
         before = self.runs.setdefault(task, [])
         fine = agent.job.script.action.shape == self.plans[task].shape
         self.demand(fine, "wrong shape", f"{task} on {agent.name}")

@@ -221,7 +221,9 @@ class Agent:
         parts = 2 if plan.how == "large" else 0
         if parts:
             self.cluster.directory.parts[action.task, action.attempt] = parts
-        self.papers.waiting.append(ev.Finished(action.task, action.attempt, plan.seconds, parts))
+        self.papers.waiting.append(
+            ev.Finished(action.task, action.attempt, plan.seconds, parts, value=not plan.raises)
+        )
         self.feed(on.Kept(action.rank))
 
     def start_worker(self, action: do.StartWorker) -> None:

@@ -30,6 +30,8 @@ class Plan(msgspec.Struct, frozen=True):
     archive: str = ""
     requirements: int = 0
     shape: int = 0
+    takes: tuple[int, ...] = ()  # numbers of tasks whose values it takes
+    raises: bool = False  # its outcome is no value
 
     @property
     def overlong(self) -> bool:

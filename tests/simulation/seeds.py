@@ -16,6 +16,7 @@ from .scenario import HOWS, Caller, Plan, Scenario
 from .scenes import SCENES
 
 STAGED = 0.4  # share of seeds that are a scene
+LINKED = 0.15  # share of those in which tasks take the values of others
 OVERRUN = 0.05  # share of those in which tasks take longer than they may
 SIZES = (  # that are frequent, less so, rare
     (300, 100_000, 400_000),
@@ -30,7 +31,22 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     chance = random.Random(f"scene {seed}")
     if chance.random() < STAGED:
         scenario = chance.choice(SCENES)(chance, scenario)
-    return with_kinds(timed(scenario))
+    return linked(with_kinds(timed(scenario)))
+
+
+def linked(scenario: Scenario) -> Scenario:
+    """In some worlds tasks take the values of others, and some of those have none."""
+    chance = random.Random(f"links {scenario.seed}")
+    if chance.random() >= LINKED or scenario.limits.durable:
+        return scenario
+    share, most, raises = chance.choice((0.3, 1.0)), chance.choice((1, 3)), chance.random() * 0.3
+    tasks = []
+    for number, plan in enumerate(scenario.tasks):
+        few = chance.randint(1, most) if number and chance.random() < share else 0
+        before = range(max(0, number - 5), number)
+        takes = tuple(sorted(chance.sample(before, min(few, len(before)))))
+        tasks.append(replace(plan, takes=takes, raises=chance.random() < raises))
+    return replace(scenario, tasks=tuple(tasks))
 
 
 def timed(scenario: Scenario) -> Scenario:

@@ -38,6 +38,8 @@ class Session:
         self.checks = checks
         self.expected: dict[str, None] = {}  # tasks that shall settle
         self.settled: dict[str, act.Settle] = {}
+        self.given: dict[str, bool] = {}  # what the caller has: whether it is no value
+        self.kept: dict[str, None] = {}  # tasks that were not submitted: what they take is no value
         self.finished: float | None = None  # when
         self.broke_at = float("inf")
         self.causes = Causes(checks)
@@ -109,7 +111,9 @@ class Session:
                 self.checks.unwanted.update(dict.fromkeys(self.expected, now))
         elif isinstance(event, ev.Settled):
             note = self.settled[event.task]
-            if note.trouble is None and not note.cancelled and not event.kept:
+            no_value = note.attempt < 0 or note.trouble or self.checks.plans[event.task].raises
+            self.given[event.task] = bool(no_value)
+            if note.attempt >= 0 and note.trouble is None and not event.kept:
                 self.checks.fetched[event.task] = None
         asked = self._pace.told(event, core, now)
         self.letters.told(event, asked)
@@ -133,7 +137,9 @@ class Session:
         demand(note.task in self.expected, "unknown settled", f"{note}")
         demand(note.task not in self.settled, "settled twice", f"{note}")
         self.settled[note.task] = note
-        if note.cancelled:
+        if note.like:
+            self._like(note)
+        elif note.cancelled:
             demand(note.task in checks.unwanted, "cancelled by nobody", f"{note}")
         elif note.trouble is None:
             run = checks.written.get(note.task, {}).get(note.attempt)
@@ -143,6 +149,18 @@ class Session:
             self.letters.ran(note.task)
         else:
             self.causes.settled(note, note.trouble)
+
+    def _like(self, note: act.Settle) -> None:
+        """What it was to take will not be."""
+        demand, checks = self.checks.demand, self.checks
+        other = self.settled.get(note.like)
+        taken = [f"t{number}" for number in checks.plans[note.task].takes]
+        demand(note.like in taken and other is not None, "like another", f"{note}: {other}")
+        assert other is not None
+        demand(other.cancelled == note.cancelled, "like another", f"{note}: {other}")
+        no_value = other.cancelled or other.trouble or other.like or checks.plans[note.like].raises
+        demand(bool(no_value), "not like that", f"{note}: {other}")
+        demand(note.task not in checks.runs, "ran all the same", f"{note}")
 
     def same(self, note: act.Same) -> None:
         """The caller waits for a task of an earlier life instead."""

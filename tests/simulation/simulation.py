@@ -6,6 +6,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from fcx.executor.core import events as ev
 
 from .api import Api
@@ -132,7 +134,24 @@ class Simulation:
         late = self.world.now > client.session.broke_at + RACE
         if client.alive and not late and not self._closed:
             client.learn_shapes(self.checks.plans[name].shape for name in names)
-            client.feed(ev.Submitted(tuple(self.checks.info(name) for name in names)))
+            letters = self._letters(client.session, names)
+            if letters:
+                client.feed(ev.Submitted(letters))
+
+    def _letters(self, session: Any, names: list[str]) -> tuple[ev.TaskInfo, ...]:
+        """As the mailbox lets them in: what the caller has is no task's any more that is waited for."""
+        infos: list[ev.TaskInfo] = []
+        for name in names:
+            info = self.checks.info(name)
+            ended = [of for of in info.takes if of in session.given]
+            if any(session.given[of] for of in ended) or any(
+                of in session.kept for of in info.takes
+            ):
+                session.kept[name] = None  # it ends as the other did, and no core hears of it
+                continue
+            takes = tuple(of for of in info.takes if of not in ended)
+            infos.append(replace(info, takes=takes))
+        return tuple(infos)
 
     def _cancel(self, task: str) -> None:
         session = self.client.session

@@ -110,7 +110,7 @@ class Staffing:
 
     def _width(self, core: Any) -> int:
         limits = self.checks.scenario.limits
-        tasks = min(len(core.tasks.unfinished), limits.max_workers)
+        tasks = min(_ready(core), limits.max_workers)
         return math.ceil(tasks / sum(limits.workers()))
 
     def _late(self) -> float:
@@ -148,7 +148,7 @@ class Staffing:
 
     def _left(self, core: Any, running: int) -> float:
         """Seconds until the pilots that run have done all that there is."""
-        work = len(core.tasks.unfinished) * self._seconds / max(1, self._ran)
+        work = _ready(core) * self._seconds / max(1, self._ran)
         return float(work / (running * sum(self.checks.scenario.limits.workers())))
 
     def _surplus(self, core: Any, now: float) -> None:
@@ -167,6 +167,11 @@ class Staffing:
         self._idle = now if self._idle is None else self._idle
         fine = now - self._idle <= self._late()
         self.checks.demand(fine, "surplus kept", f"{[p.name for p in waiting]}")
+
+
+def _ready(core: Any) -> int:
+    """Tasks that do not wait for the values of others."""
+    return len(core.tasks.unfinished) - len(core.tasks.waiting)
 
 
 def _leaving(core: Any) -> bool:

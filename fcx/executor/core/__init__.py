@@ -6,6 +6,7 @@
                  │
                  ├─ requests   what is under way, and what is tried again when
                  ├─ tasks      every task that has no outcome yet, and what a loss costs it
+                 ├─ dependencies whose values tasks take, and those that wait for them
                  ├─ outgoing   which tasks leave, in which bundle, by which way
                  ├─ gate       whether payload may leave, and for which requirements
                  ├─ fleet      which pilots there are, and what Slurm says of them

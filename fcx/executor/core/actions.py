@@ -59,7 +59,8 @@ class Settle(Note, frozen=True):
 
     With ``trouble``, ``attempt`` >= 0 names what the task had written before. ``runs``: how often
     it was begun, as far as is known, each with attempt, job, and why that was not the last. The
-    caller has it once ``Settled`` says so.
+    caller has it once ``Settled`` says so. ``like``: it ends as that other task did, whose value it
+    was to take.
     """
 
     task: str
@@ -68,6 +69,19 @@ class Settle(Note, frozen=True):
     trouble: Trouble | None = None
     cancelled: bool = False
     runs: tuple[tuple[int, str, str], ...] = ()
+    like: str = ""
+
+
+class KeepValue(Note, frozen=True):
+    """What comes of this task is taken by others: keep it."""
+
+    task: str
+
+
+class DropValue(Note, frozen=True):
+    """Nobody takes it any more."""
+
+    task: str
 
 
 class Same(Note, frozen=True):

@@ -6,6 +6,8 @@ or waits for the task that is under way; what only failed with the infrastructur
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from .actions import Found, Same
@@ -48,6 +50,17 @@ class Earlier:
 
     # -- submitted --------------------------------------------------------------------------
 
+    def parted(self, infos: Iterable[TaskInfo]) -> Iterator[list[TaskInfo]]:
+        """What takes the value of another comes after that, and names it as it is known by then."""
+        part: list[TaskInfo] = []
+        for info in infos:
+            if info.takes and part:
+                yield part
+                part = []
+            takes = tuple(map(self.id_of, info.takes))
+            part.append(msgspec.structs.replace(info, takes=takes) if takes else info)
+        yield part
+
     def takes(self, info: TaskInfo) -> bool:
         """Whether a task that is submitted is one of an earlier process: then that is asked for."""
         earlier = self._ids.pop(info.key, None) if info.key else None
@@ -60,6 +73,7 @@ class Earlier:
         task = held.task if held else self.tasks.unfinished[earlier]
         shape = task.info.shape if task.bundle else info.shape  # whose pilots find it there
         self.tasks.ask_for(task, msgspec.structs.replace(info, id=earlier, shape=shape))
+        self.tasks.depends(task)
         if held is not None:
             self.tasks.rejoin(task)
             if held.record is not None:
@@ -73,6 +87,7 @@ class Earlier:
     def _same(self, info: TaskInfo, earlier: str) -> None:
         self._submitted[earlier] = info
         self._names[info.id] = earlier
+        self.tasks.renamed(info.id, earlier)
         self.tasks.requests.note(Same(info.id, earlier))
 
     # -- found in the inbox -----------------------------------------------------------------
@@ -85,6 +100,7 @@ class Earlier:
         """Tasks with their attempts; what no journal had is known from now on."""
         fresh = [(info, attempt) for info, attempt in rows if info.id not in self.tasks.known]
         waiting = [task for queue in self.tasks.queues.values() for task in queue.outbox]
+        waiting += self.tasks.waiting.values()
         twins = {task.info.key: task for task in waiting if task.info.key}
         for info, attempt in fresh:
             self._note(info)
@@ -94,10 +110,11 @@ class Earlier:
             self.tasks.enter(task)
             if twin is not None and twin.id in self.tasks.unfinished:
                 self._ids.pop(info.key)
-                self.tasks.forget(twin)
-                self._same(twin.info, info.id)
                 known = msgspec.structs.replace(twin.info, id=info.id, shape=info.shape)
                 self.tasks.recast(task, known)
+                self.tasks.depends(task)
+                self.tasks.forget(twin)
+                self._same(twin.info, info.id)
             elif self.by_key:
                 self.tasks.unasked.add(task)
         gone = [task for task in twins.values() if task.id not in self.tasks.unfinished]
@@ -116,5 +133,6 @@ class Earlier:
         if info is not None:
             self._names.pop(info.id, None)
             self.tasks.requests.note(Same(task.id, info.id))
+            self.tasks.renamed(task.id, info.id)
             self.tasks.known[info.id] = None
             self.tasks.add([info])

@@ -35,6 +35,7 @@ class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
     key: str = ""  # by which a later process asks for it; empty: none does
     runs: tuple[tuple[int, str, str], ...] = ()  # that came to nothing: attempt, job, why
     shape: int = 0  # of the pilots that run it; 0: the executor's own
+    takes: tuple[str, ...] = ()  # tasks whose values it takes, which were not known before
 
 
 class Event(msgspec.Struct, frozen=True, tag=True):
@@ -289,13 +290,17 @@ class Running(Record, frozen=True):
 
 
 class Finished(Record, frozen=True):
-    """A task has an outcome, here or in ``parts`` files; ``whole``: it is what it says."""
+    """A task has an outcome, here or in ``parts`` files; ``whole``: it is what it says.
+
+    ``value``: it ended well.
+    """
 
     task: str
     attempt: int
     seconds: float
     parts: int = 0
     whole: bool = True
+    value: bool = True
 
 
 class Died(Record, frozen=True):

@@ -160,8 +160,8 @@ class Core:
         if not self.tasks.wanted:
             self.logs.hurry()
         earlier = self.adoption.earlier
-        new = [info for info in event.tasks if not earlier.takes(info)]
-        self._arrived(new)
+        for part in earlier.parted(event.tasks):
+            self._arrived([info for info in part if not earlier.takes(info)])
         if self._prepared is None:
             self._prepared = False
             self.requests.ask(Prepare, then=self._on_prepared)
@@ -173,7 +173,8 @@ class Core:
             if mine and lane.broken is not None:
                 self._refuse(tuple(mine), lane.broken)
             elif mine:
-                lane.outgoing.arrival(self.tasks.add(mine))
+                added = self.tasks.add(mine)
+                lane.outgoing.arrival([task for task in added if self.tasks.is_ready(task)])
 
     def _refuse(self, tasks: tuple[TaskInfo, ...], trouble: Trouble) -> None:
         """They were on their way while the run broke, or their lane."""

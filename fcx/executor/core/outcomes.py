@@ -187,7 +187,8 @@ class Outcomes:
         task = self.tasks.unfinished[record.task]
         task.runs[record.attempt] = cursor.incarnation.job, ""
         self.tasks.took(task, record.seconds)
-        self.tasks.settle(task, attempt=record.attempt, job=cursor.incarnation.job)
+        job = cursor.incarnation.job
+        self.tasks.settle(task, attempt=record.attempt, job=job, value=record.value)
 
     def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
         self.tasks.unfinished[record.task].awaits = "outcome"

@@ -83,7 +83,10 @@ class Outgoing:
         return self.limits.inline and (self.busy or any(task.asked for task in self.queue.outbox))
 
     def plan(self) -> None:
-        """Send what is due."""
+        """Send what is due; what has waited for values has come by now."""
+        if self.queue.released:
+            self.arrival(self.queue.released)
+            self.queue.released.clear()
         if self.busy or not self.gate.open or self._no_pilot_yet():
             return
         if self.queue.fresh and not self.crew.holds_off():

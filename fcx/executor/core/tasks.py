@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from .actions import Discard, Settle, TellPending, TellRunning
+from .dependencies import CANCELLED, FAILED, VALUE, Dependencies
 from .events import Finished, TaskInfo, Trouble
 from .fates import Fate
 from .pace import Pace
@@ -58,6 +59,7 @@ class Queue:
     def __init__(self) -> None:
         self.outbox: deque[Task] = deque()
         self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
+        self.released: list[Task] = []  # of the outbox, those that have just got what they take
         self.pace = Pace()
         self.wanted = 0  # without an outcome, and somebody waits for it
 
@@ -77,7 +79,9 @@ class Tasks:
         self.retries = retries
         self.unfinished: dict[str, Task] = {}
         self.known: dict[str, None] = {}  # by id, where an earlier process had some: those and ours
-        self.settling: dict[str, None] = {}  # handed to the caller's thread, in this order
+        self.settling: dict[str, str] = {}  # handed to the caller's thread: how they ended
+        self.waiting: dict[str, Task] = {}  # for values of others
+        self.dependencies = Dependencies(requests)
         self.queues: dict[int, Queue] = {0: Queue()}  # by shape
         self.pace = Pace()  # of all
         self._by_bundle: dict[str, dict[str, Task]] = {}
@@ -110,7 +114,7 @@ class Tasks:
 
     def recast(self, task: Task, info: TaskInfo) -> None:
         """More is known of it; what lies in a bundle is of that one's shape."""
-        counts = task.asked and task.id in self.unfinished
+        counts = task.asked and self.is_ready(task)
         before = self.queue(task)
         before.wanted -= counts
         task.info = info
@@ -126,8 +130,39 @@ class Tasks:
         added = [Task(info) for info in infos]
         for task in added:
             self.enter(task)
-            self.queue(task).outbox.append(task)
+            self.depends(task)
+            self._queue(task)
         return added
+
+    def depends(self, task: Task) -> None:
+        """It was asked for, and may take the values of others."""
+        for of in task.info.takes:
+            ended = FAILED if of not in self.unfinished else None
+            self.dependencies.add(task.id, of, self.settling.get(of, ended))
+
+    def is_ready(self, task: Task) -> bool:
+        """Whether it is owed, and waits for no value."""
+        return task.id in self.unfinished and task.id not in self.waiting
+
+    def renamed(self, of: str, to: str) -> None:
+        """A task is known under another id now, to those that take its value, too."""
+        for name in self.dependencies.rename(of, to):
+            task = self.unfinished[name]
+            takes = tuple(to if each == of else each for each in task.info.takes)
+            task.info = msgspec.structs.replace(task.info, takes=takes)
+
+    def _queue(self, task: Task, *, fresh: bool = False) -> None:
+        """It is to be sent, once there is what it takes."""
+        queue = self.queue(task)
+        if task.id not in self.unfinished:
+            return
+        if task.info.takes and self.dependencies.missing(task.info.takes):
+            self.waiting[task.id] = task
+            queue.wanted -= task.asked
+            for of in task.info.takes:
+                self._pass_on(of, self.dependencies.how(of))
+        else:
+            (queue.fresh if fresh else queue.outbox).append(task)
 
     def expect(
         self, infos: Iterable[TaskInfo], attempts: Iterable[int], *, by_key: bool = False
@@ -202,18 +237,53 @@ class Tasks:
     # -- ends -------------------------------------------------------------------------------
 
     def settle(
-        self, task: Task, trouble: Trouble | None = None, *, attempt: int = -1, job: str = ""
+        self,
+        task: Task,
+        trouble: Trouble | None = None,
+        *,
+        attempt: int = -1,
+        job: str = "",
+        value: bool = False,
     ) -> None:
-        """Its outcome is known: the caller's thread takes it from here."""
+        """Its outcome is known, and the caller's thread takes it; ``value``: it ended well."""
         job = job or task.agent.partition(".")[0]
         if not self._drop(task):
             return
         if not task.asked:
             self.unasked.hold(task, trouble=trouble)
             return
-        self.settling[task.id] = None
         runs = tuple((number, *task.runs[number]) for number in sorted(task.runs))
-        self.requests.note(Settle(task.id, attempt, job, trouble, runs=runs))
+        self._end(task, Settle(task.id, attempt, job, trouble, runs=runs), value=value)
+
+    def _end(self, task: Task, note: Settle, *, value: bool = False) -> None:
+        """It has its outcome, and so have those that wait for a value that will not come."""
+        ended = CANCELLED if note.cancelled else VALUE if value else FAILED
+        self.settling[task.id] = ended
+        self.requests.note(note)
+        self.dependencies.over(task.id, task.info.takes)
+        self._pass_on(task.id, ended)
+
+    def _pass_on(self, of: str, how: str | None) -> None:
+        """Tasks that wait for the value of this one go out, or end as it did."""
+        ends = deque([(of, how)] if how else [])
+        while ends:
+            of, how = ends.popleft()
+            for name in self.dependencies.end(of, how):
+                task = self.waiting.get(name)
+                if task is None:
+                    continue
+                if how != VALUE:
+                    self._drop(task)
+                    self.settling[name] = how
+                    cancelled = how == CANCELLED
+                    self.requests.note(Settle(name, -1, cancelled=cancelled, like=of))
+                    self.dependencies.over(name, task.info.takes)
+                    ends.append((name, how))
+                elif not self.dependencies.missing(task.info.takes):
+                    del self.waiting[name]
+                    self.queue(task).wanted += task.asked
+                    self.queue(task).outbox.append(task)
+                    self.queue(task).released.append(task)
 
     def hold(self, task: Task, cursor: Any, record: Finished) -> None:
         """An outcome that nobody has asked for."""
@@ -223,6 +293,7 @@ class Tasks:
     def forget(self, task: Task) -> None:
         """An earlier process called it back, and nobody has asked for it since."""
         self._drop(task)
+        self.dependencies.over(task.id, task.info.takes)
         self.unasked.take(task.id)
 
     def rejoin(self, task: Task) -> None:
@@ -232,8 +303,7 @@ class Tasks:
     def cancel(self, task: Task) -> None:
         """Nobody wants it any more."""
         if self._drop(task):
-            self.settling[task.id] = None
-            self.requests.note(Settle(task.id, -1, cancelled=True))
+            self._end(task, Settle(task.id, -1, cancelled=True))
 
     def discard(self, task: str, attempt: int, job: str = "") -> None:
         """An outcome came that nobody waits for; ``job``: where it ran once too often."""
@@ -242,7 +312,8 @@ class Tasks:
     def _drop(self, task: Task) -> bool:
         self._leave_bundle(task)
         known = self.unfinished.pop(task.id, None) is not None
-        self.queue(task).wanted -= known and task.asked
+        waited = self.waiting.pop(task.id, None) is not None
+        self.queue(task).wanted -= known and task.asked and not waited
         return known
 
     def _leave_bundle(self, task: Task) -> None:
@@ -265,7 +336,7 @@ class Tasks:
         """It failed with the infrastructure before somebody asked for it once more."""
         task.charged = task.returned = 0
         self._again(task)
-        self.queue(task).outbox.append(task)
+        self._queue(task)
 
     def back(self, task: Task) -> None:
         """The task goes back untouched, uncharged; called wrong once that happens too often."""
@@ -278,7 +349,7 @@ class Tasks:
             self.settle(task, Trouble("NodeFailed", text))
             return
         self._again(task)
-        self.queue(task).outbox.append(task)
+        self._queue(task)
 
     def lost(self, task: Task, why: Fate, attempt: int = -1, job: str = "") -> None:
         """A task that was claimed is lost with its agent or worker: again, or its error.
@@ -293,14 +364,14 @@ class Tasks:
         if why.kind == "time" and not task.first:
             task.returned += 1
             self._again(task)
-            self.queue(task).fresh.append(task)  # it is owed a whole time limit
+            self._queue(task, fresh=True)  # it is owed a whole time limit
         elif why.kind == "preempted":  # no fault of the task, however often it comes
             self._again(task)
-            self.queue(task).outbox.append(task)
+            self._queue(task)
         elif why.retried and task.charged < self.retries:
             task.charged += 1
             self._again(task)
-            self.queue(task).outbox.append(task)
+            self._queue(task)
         else:
             self.settle(task, why.trouble, attempt=attempt)
             return

@@ -200,7 +200,7 @@ class TestPut:
         shared = put(importlib.import_module("ofmine").Thing(), sharing)
         parcel = call(sharing, repr, shared)
         cache = RequirementsCache()
-        assert [one.name for one in cache.needs(repr, parcel.data, parcel.scans).shipped] == [
+        assert [one.name for one in cache.needs(repr, parcel.data, parcel.looked).shipped] == [
             "ofmine"
         ]
         assert not cache.needs(repr, parcel.data).shipped

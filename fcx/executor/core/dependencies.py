@@ -1,0 +1,68 @@
+"""Tasks that take the values of others: whose they are, and how those ended.
+
+::
+
+    submit(f, other) ──> waiting ── other has a value ──> outbox
+                            └────── other failed, or was cancelled ──> settled as that
+
+A task that waits is in no outbox, and no pilot is submitted for it. What another gave is kept for
+as long as a task that takes it has no outcome: it may be sent once more.
+"""
+
+from __future__ import annotations
+
+from .actions import DropValue, KeepValue
+from .requests import Requests
+
+VALUE, FAILED, CANCELLED = "value", "failed", "cancelled"
+
+
+class Dependencies:
+    """By the task whose value it is."""
+
+    def __init__(self, requests: Requests) -> None:
+        self.requests = requests
+        self._takers: dict[str, dict[str, None]] = {}  # those that have no outcome
+        self._ended: dict[str, str] = {}  # how it did, where somebody takes it
+
+    def add(self, taker: str, of: str, ended: str | None) -> None:
+        """One takes the value of another, which has ended so, or not yet."""
+        if of not in self._takers:
+            self._takers[of] = {}
+            self.requests.note(KeepValue(of))
+        self._takers[of][taker] = None
+        if ended is not None:
+            self._ended[of] = ended
+
+    def end(self, of: str, how: str) -> list[str]:
+        """It has ended: who takes its value."""
+        takers = list(self._takers.get(of, ()))
+        if takers:
+            self._ended[of] = how
+        return takers
+
+    def rename(self, of: str, to: str) -> list[str]:
+        """It is known under another id now: who takes its value."""
+        takers = self._takers.pop(of, {})
+        if takers:
+            self._takers[to] = takers
+            self.requests.note(KeepValue(to))
+        return list(takers)
+
+    def how(self, of: str) -> str | None:
+        """How it ended, if it has."""
+        return self._ended.get(of)
+
+    def missing(self, names: tuple[str, ...]) -> bool:
+        """Whether any of these has not given its value."""
+        return any(self._ended.get(of) != VALUE for of in names)
+
+    def over(self, taker: str, names: tuple[str, ...]) -> None:
+        """A task that takes these has an outcome."""
+        for of in names:
+            takers = self._takers.get(of, {})
+            takers.pop(taker, None)
+            if of in self._takers and not takers:
+                del self._takers[of]
+                self._ended.pop(of, None)
+                self.requests.note(DropValue(of))

@@ -1,0 +1,86 @@
+"""Where the value of a task comes from, for tasks that take it: the same modules, the same classes.
+
+A value refers to classes of the caller's ``__main__`` by name, as the caller has them. A task that
+takes it finds them there if what may have made them came along: the code of the other task's
+function, without what that holds, and the classes of its arguments.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+from .needs import Needs
+from .requirements import Requirements
+
+MAINS = ("__main__", "__mp_main__")
+MOST = 100  # tasks, one before the other, of which it is told
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Of one task's value."""
+
+    needs: Needs
+    code: CodeType | None = None  # of a function of the script
+    space: Any = None  # its globals
+    kinds: tuple[type, ...] = ()
+    before: tuple[Origin, ...] = ()  # of the values that it took
+
+    @property
+    def key(self) -> Needs:
+        """Equal for those that need the same."""
+        return self.needs
+
+    def requirements(self) -> Requirements:
+        """What is needed to load it."""
+        return self.needs.asked
+
+    def like(self, other: Origin) -> bool:
+        """Whether the other will do in its place."""
+        mine = (self.needs, self.code, self.kinds, self.before)
+        return mine == (other.needs, other.code, other.kinds, other.before)
+
+    def all(self) -> list[Origin]:
+        """Itself, and those before it."""
+        found: dict[int, Origin] = {}
+        todo = [self]
+        while todo and len(found) < MOST:
+            each = todo.pop()
+            if id(each) not in found:
+                found[id(each)] = each
+                todo += each.before
+        return list(found.values())
+
+    def brought(self) -> list[Any]:
+        """What makes the classes: it is pickled before the value."""
+        found: dict[Any, Any] = {}
+        for each in self.all():
+            found.update((kind, kind) for kind in each.kinds)
+            if each.code is not None and each.code not in found:
+                cells = tuple(CellType() for _ in each.code.co_freevars)
+                found[each.code] = FunctionType(each.code, each.space, None, None, cells)
+        return list(found.values())
+
+
+def origin_of(fn: Any, values: Iterable[Any], needs: Needs, before: tuple[Origin, ...]) -> Origin:
+    """That of a call's value."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    script = isinstance(fn, FunctionType) and fn.__module__ in MAINS
+    code, space = (fn.__code__, fn.__globals__) if script else (None, None)
+    kinds = tuple({kind: None for kind in _kinds(values) if kind.__module__ in MAINS})
+    return Origin(needs, code, space, kinds, before)
+
+
+def _kinds(values: Iterable[Any]) -> Iterator[type]:
+    """Of arguments, and of the first of what these hold."""
+    for value in values:
+        yield type(value)
+        if type(value) in {list, tuple} and value:
+            yield type(value[0])
+        elif type(value) is dict and value:
+            yield type(next(iter(value.values())))

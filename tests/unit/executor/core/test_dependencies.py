@@ -1,0 +1,191 @@
+"""Tasks that take the values of others: when they go out, and how they end if they cannot."""
+
+from __future__ import annotations
+
+import pytest
+from driving import Drive
+from msgspec.structs import replace
+
+from fcx.executor.core.actions import DropValue, Encode, KeepValue, Prepare, RecordTasks, Settle
+from fcx.executor.core.budget import Budget
+from fcx.executor.core.events import (
+    Attached,
+    CancelAsked,
+    InboxRead,
+    Owned,
+    Prepared,
+    Submitted,
+    TaskInfo,
+    Trouble,
+)
+from fcx.executor.core.fates import Fate
+from fcx.executor.core.requests import Requests
+from fcx.executor.core.tasks import Tasks
+
+
+def info(task, *takes, key=""):
+    """A task that takes these."""
+    return TaskInfo(task, "work", 10, takes=takes, key=key)
+
+
+class Ledger:
+    """Tasks, and what they ask for."""
+
+    def __init__(self, *infos):
+        self.requests = Requests(Budget(30.0), 900.0, pytest.fail)
+        self.tasks = Tasks(self.requests, 2)
+        self.tasks.add(infos)
+        self.notes = []
+
+    def __getitem__(self, name):
+        return self.tasks.unfinished[name]
+
+    @property
+    def ready(self):
+        """Names of those that may be sent."""
+        outbox = self.tasks.queues[0].outbox
+        return [task.id for task in outbox if task.id in self.tasks.unfinished]
+
+    def ends(self, name, *, value=True):
+        """A task has an outcome."""
+        self.tasks.settle(self[name], attempt=0, value=value)
+
+    def said(self, kind):
+        """Notes of a kind so far."""
+        self.notes += self.requests.taken()
+        return [note for note in self.notes if isinstance(note, kind)]
+
+    def settled(self):
+        """(task, as which it ended, cancelled) in order."""
+        return [(note.task, note.like, note.cancelled) for note in self.said(Settle)]
+
+
+class TestWaiting:
+    """Until there is what they take."""
+
+    def test_goes_out_with_the_last_value(self):
+        """Not before, and no pilot is wanted for it."""
+        ledger = Ledger(info("a"), info("b"), info("c", "a", "b"))
+        assert ledger.ready == ["a", "b"]
+        assert ledger.tasks.queues[0].wanted == 2
+        assert ledger.tasks.wanted == 3
+        ledger.ends("a")
+        assert ledger.ready == ["b"]
+        ledger.ends("b")
+        assert ledger.ready == ["c"]
+        assert ledger.tasks.queues[0].wanted == 1
+
+    def test_what_has_just_ended_will_do(self):
+        """The caller may not have it yet."""
+        ledger = Ledger(info("a"))
+        ledger.ends("a")
+        ledger.tasks.add([info("b", "a")])
+        assert ledger.ready == ["b"]
+
+    def test_it_is_sent_once_more_without_waiting(self):
+        """The value is kept until it has an outcome."""
+        ledger = Ledger(info("a"), info("b", "a"))
+        ledger.ends("a")
+        ledger.tasks.queues[0].outbox.clear()
+        ledger["b"].place = ("7.0.0", 0)
+        ledger.tasks.lost(ledger["b"], Fate("node", Trouble("NodeFailed", "gone")))
+        assert ledger.ready == ["b"]
+        assert not ledger.said(DropValue)
+        ledger.tasks.settle(ledger["b"], attempt=1, value=True)
+        assert [note.task for note in ledger.said(DropValue)] == ["a"]
+
+    def test_a_value_is_kept_while_anybody_takes_it(self):
+        """And let go of once."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c", "a"))
+        ledger.ends("a")
+        ledger.ends("b")
+        assert [note.task for note in ledger.said(KeepValue)] == ["a"]
+        assert not ledger.said(DropValue)
+        ledger.tasks.cancel(ledger["c"])
+        assert [note.task for note in ledger.said(DropValue)] == ["a"]
+
+    def test_one_that_waits_is_cancelled(self):
+        """Nothing of it is left."""
+        ledger = Ledger(info("a"), info("b", "a"))
+        ledger.tasks.cancel(ledger["b"])
+        ledger.ends("a")
+        assert ledger.ready == []
+        assert ledger.settled() == [("b", "", True), ("a", "", False)]
+        assert ledger.tasks.queues[0].wanted == 0
+        assert not ledger.tasks.waiting
+
+
+class TestNoValue:
+    """The other has failed, or was cancelled."""
+
+    def test_all_that_follow_end_so(self):
+        """However many there are, and none before that which it follows."""
+        names = [f"t{number}" for number in range(3000)]
+        chain = [info(name, before) for before, name in zip(names, names[1:], strict=False)]
+        ledger = Ledger(info("t0"), *chain)
+        ledger.ends("t0", value=False)
+        wanted = zip(names[1:], names, strict=False)
+        assert ledger.settled() == [("t0", "", False), *((a, b, False) for a, b in wanted)]
+        assert not ledger.tasks.unfinished
+        assert not ledger.tasks.waiting
+
+    @pytest.mark.parametrize("how", ["trouble", "cancelled"])
+    def test_by_the_cluster_or_the_caller(self, how):
+        """The same for them."""
+        ledger = Ledger(info("a"), info("b"), info("c", "a", "b"))
+        if how == "trouble":
+            ledger.tasks.settle(ledger["a"], Trouble("NodeFailed", "gone"))
+        else:
+            ledger.tasks.cancel(ledger["a"])
+        cancelled = how == "cancelled"
+        assert ledger.settled() == [("a", "", cancelled), ("c", "a", cancelled)]
+        assert ledger.ready == ["b"]
+
+    def test_what_failed_before_it_was_submitted(self):
+        """Known by then, or to nobody any more."""
+        ledger = Ledger(info("a"))
+        ledger.ends("a", value=False)
+        ledger.tasks.add([info("b", "a"), info("c", "never")])
+        assert ledger.settled()[1:] == [("b", "a", False), ("c", "never", False)]
+
+    def test_the_run_breaks(self):
+        """Each is settled once."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c", "b"))
+        trouble = Trouble("Unreachable", "gone")
+        for task in list(ledger.tasks.unfinished.values()):
+            ledger.tasks.settle(task, trouble)
+        assert sorted(name for name, _, _ in ledger.settled()) == ["a", "b", "c"]
+
+
+class TestCore:
+    """Through events."""
+
+    def test_in_one_bundle_after_the_other(self):
+        """The second leaves once the first has its outcome."""
+        drive = Drive()
+        drive.tell(Submitted((info("a"), info("b", "a"))))
+        drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
+        drive.wait(0.05)
+        assert drive.last(RecordTasks).tasks == (("a", 0),)
+        drive.tell(CancelAsked("a"))
+        assert [(note.task, note.cancelled) for note in drive.all(Settle)] == [
+            ("a", True),
+            ("b", True),
+        ]
+
+    def test_of_an_earlier_process(self):
+        """By the ids that they are known under: what was sent is not sent again."""
+        drive = Drive(durable=True)
+        known = TaskInfo("t1", "work", 0, key="ka"), TaskInfo("t2", "work", 0, key="kb")
+        drive.tell(Attached(known, (0, 0), (("fcx-001", "7"),), by_key=True, epoch=0))
+        drive.tell(Owned(drive.asked[-1].id, 2))
+        rows = tuple((replace(each, size=10), "b000001", at) for at, each in enumerate(known))
+        drive.tell(InboxRead(drive.asked[-1].id, rows, last=1, attempts=(0, 0)))
+        drive.tell(Submitted((info("u1", key="ka"), info("u2", "u1", key="kb"), info("u3", "u2"))))
+        core = drive.core
+        assert list(core.tasks.waiting) == ["u3"]
+        assert core.tasks.unfinished["t2"].info.takes == ("t1",)
+        assert core.tasks.unfinished["u3"].info.takes == ("t2",)
+        core.tasks.settle(core.tasks.unfinished["t2"], attempt=0, value=True)
+        assert not core.tasks.waiting
+        assert not drive.all(Encode)
