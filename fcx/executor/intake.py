@@ -37,7 +37,8 @@ from .kits import Kit
 from .mailbox import NOTHING, NewTask
 from .preflight import preflight
 from .run import Run
-from .settings import SHAPE, RunSettings, reshape
+from .settings import SHAPE, RunSettings
+from .shapes import reshape
 
 TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
 

@@ -75,7 +75,8 @@ class Kits:
         knew the image's manifest, this one may not have it.
         """
         with self._lock:
-            same = (kit for kit in self._kits if kit.settings.shape == settings.shape)
+            known = self._kits[1:] if again else self._kits  # its bundles have a mark, ours none
+            same = (kit for kit in known if kit.settings.shape == settings.shape)
             found = next(same, None)
             if found is not None and (again or not found.again or found.gate.judgement is not None):
                 return found

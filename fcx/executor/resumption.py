@@ -23,7 +23,8 @@ from .effects.context import Context, Identity
 from .future import FirecrestFuture
 from .intake import Intake
 from .run import Run, make_context
-from .settings import RunSettings, environment_of, reshaped_before, settle
+from .settings import RunSettings, settle
+from .shapes import environment_of, reshaped_before
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -263,8 +264,8 @@ def _taken_over(run: Run, record: RunRecord, journal: Journal) -> Attached:
         kit.gate.recall()
     found, pilots = run.look()
     known = journal.run(record.id) is not None
-    if not known:
-        shapes = run.shapes(name for name, _ in pilots)
+    ours = dict(journal.pilots(record.id))
+    shapes.update(run.shapes(name for name, _ in pilots if name not in ours))
     pilots = pilots if known else [*queued_pilots(context), *pilots]
     if not (known or found or pilots):
         LoopThread.shared().run(is_there(record, context.client))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..config import Credentials, ExecutorSettings, ParitySettings, Settings, altered, resolve
+from ..config import Credentials, ExecutorSettings, ParitySettings, Settings, resolve
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
@@ -85,6 +85,11 @@ def manifest_of(edf: str) -> tuple[Manifest | None, str]:
     return manifest, stale(manifest, path.absolute().parent.parent)
 
 
+SHAPE = ("sbatch_options", "srun_options", "workers_per_node", "environment")
+"""What pilots of one run may differ in."""
+SHAPE_RECORD = (*SHAPE, "edf", "edf_option", "python")
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """What an executor was asked for, checked."""
@@ -102,8 +107,8 @@ class RunSettings:
     @property
     def shape(self) -> tuple[Any, ...]:
         """What makes pilots alike."""
-        edf = self.environment
-        return self.options, self.table.workers_per_node, edf.name, edf.text, edf.option
+        edf, options = self.environment, replace(self.options, environment="")
+        return options, self.table.workers_per_node, edf.name, edf.text, edf.option
 
     def shape_record(self) -> dict[str, Any]:
         """What another process needs to have pilots of this shape, beside the run's settings."""
@@ -142,11 +147,6 @@ class RunSettings:
         )
 
 
-SHAPE = ("sbatch_options", "srun_options", "workers_per_node", "environment")
-"""What pilots of one run may differ in."""
-SHAPE_RECORD = (*SHAPE, "edf", "edf_option", "python")
-
-
 def settle(
     given: Mapping[str, object],
     env: Mapping[str, str | None] | None = None,
@@ -166,7 +166,7 @@ def settle(
     options = _argument_first(own, Options.check(table.sbatch_options, table.srun_options))
     environment = run_environment(table.environment, options, table.working_dir)
     place = f"{credentials.api_url} {credentials.system}"
-    question = _question(table, place, project.parity, options, environment)
+    question = question_of(table, place, project.parity, options, environment)
     settings = RunSettings(
         table,
         credentials.charging(options.account),
@@ -180,13 +180,14 @@ def settle(
     return settings, question
 
 
-def _question(
+def question_of(
     table: ExecutorSettings,
     place: str,
     rules: ParitySettings,
     options: Options,
     environment: RunEnvironment,
 ) -> Question:
+    """What the verdict on such a place is about."""
     return Question(
         table.parity,
         place,
@@ -199,87 +200,3 @@ def _question(
         edf_build=environment.build_id,
         surroundings=(*options.srun, *(f"sbatch {word}" for word in options.place), *table.setup),
     )
-
-
-def reshape(
-    base: RunSettings, own: RunSettings, rules: ParitySettings, given: Mapping[str, object]
-) -> tuple[RunSettings, Question]:
-    """Settings of pilots that differ from ``base`` in what is given, and what their verdict is on.
-
-    ``own``: the executor's. Raises OptionError for what cannot be.
-    """
-    given = {name: value for name, value in given.items() if value is not None}
-    table = altered(base.table, given)
-    options = Options.check(table.sbatch_options, table.srun_options)
-    if "srun_options" not in given:
-        options = replace(options, environment=base.options.environment)
-    environment = _environment_again(base, table, options, given)
-    place = f"{base.credentials.api_url} {base.credentials.system}"
-    question = _question(table, place, rules, options, environment)
-    settings = replace(
-        base,
-        table=table,
-        credentials=base.credentials.charging(options.account or base.usual_account),
-        options=options,
-        environment=environment,
-        python=question.interpreter,
-    )
-    return replace(settings, called=_called(settings, own)), question
-
-
-def _environment_again(
-    base: RunSettings, table: ExecutorSettings, options: Options, given: Mapping[str, object]
-) -> RunEnvironment:
-    """The EDF that is given now, as an argument or among the srun options; else the one before."""
-    named = options.environment if "srun_options" in given else ""
-    if "environment" in given:
-        asked = replace(options, environment=named)
-        return run_environment(table.environment, asked, table.working_dir)
-    if named:
-        return run_environment(None, options, table.working_dir)
-    by_option = bool(base.options.environment) and "srun_options" in given
-    return RunEnvironment() if by_option else base.environment
-
-
-def _called(settings: RunSettings, own: RunSettings) -> str:
-    """What tells such pilots from the executor's own, in words."""
-    table, usual = settings.table, own.table
-    words: list[str] = []
-    if table.sbatch_options != usual.sbatch_options:
-        words += table.sbatch_options
-    if table.srun_options != usual.srun_options:
-        words += table.srun_options
-    if table.workers_per_node != usual.workers_per_node:
-        words.append(f"workers_per_node={table.workers_per_node}")
-    if settings.environment.name != own.environment.name:
-        words.append(f"environment={settings.environment.name or 'none'}")
-    return f" with {' '.join(words)}" if words else ""
-
-
-def reshaped_before(own: RunSettings, record: Mapping[str, Any]) -> tuple[RunSettings, Question]:
-    """Settings of pilots that an earlier process has recorded, and what their verdict is on."""
-    table = ExecutorSettings.from_record({**own.table.to_record(), **record})
-    environment = environment_of(record)
-    options = Options.check(table.sbatch_options, table.srun_options)
-    settings = replace(
-        own,
-        table=table,
-        credentials=own.credentials.charging(options.account or own.usual_account),
-        options=replace(options, environment=""),
-        environment=environment,
-        python=str(record.get("python", own.python)),
-    )
-    place = f"{own.credentials.api_url} {own.credentials.system}"
-    question = _question(table, place, ParitySettings(), options, environment)
-    return replace(settings, called=_called(settings, own)), replace(
-        question, python=settings.python
-    )
-
-
-def environment_of(record: Mapping[str, Any]) -> RunEnvironment:
-    """The EDF that a run, or a shape, was begun with."""
-    edf = record.get("edf")
-    if not edf:
-        return RunEnvironment()
-    option = record.get("edf_option", "--environment")
-    return RunEnvironment(edf[0], edf[1].encode("ascii"), option)

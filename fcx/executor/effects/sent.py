@@ -18,7 +18,7 @@ from ...protocol.config import Config
 from ..core.actions import ReadInbox
 from ..core.events import AnyEvent, InboxRead, TaskInfo
 from ..kits import Kit
-from ..settings import reshaped_before
+from ..shapes import reshaped_before
 from .context import Context
 
 PILOT = re.compile("[0-9A-Za-z-]+")  # what else lies in locks/ is no pilot's

@@ -542,6 +542,36 @@ class TestClaims:
         assert case.core.phase == core.SERVING
 
 
+class TestShapes:
+    """An agent takes bundles of its shape, and those that are for its pilot alone."""
+
+    SENT = (
+        head("b000001"),
+        head("b000002", pilot="shape-1"),
+        head("b000003", pilot="shape-2"),
+        head("b000004", pilot="p"),
+    )
+
+    @pytest.mark.parametrize(
+        ("shape", "own"), [(None, "b000001"), ("shape-1", "b000002"), ("shape-2", "b000003")]
+    )
+    def test_it_leaves_those_of_others_alone(self, shape, own):
+        """Whatever lies there; its pilot's own first."""
+        case = Case(shape=shape).serving(*self.SENT)
+        case.running("t1").tell(events.Finished(0, stale=False), events.Kept(0))
+        case.running("t2").tell(events.Finished(0, stale=False), events.Kept(0))
+        assert [claim.bundle for claim in case.did(actions.Claim)] == ["b000004", own]
+
+    def test_the_guard_of_another_place_is_not_its_own(self):
+        """While it waits for its verdict, tasks of others may come and go."""
+        case = Case(shape="shape-1", guard=None)
+        hello = case.tell(events.Hello(0, "3.11.7", "0.4.1"))
+        case.settle(hello, case.first([head("b000001")], None))
+        assert case.core.phase == core.WAITING
+        case.wait(1.0, case.first([head("b000002", pilot="shape-1")], None))
+        assert case.did(actions.Inspect)
+
+
 class TestWalltimes:
     """A task that takes longer than it may loses its worker, and says why."""
 

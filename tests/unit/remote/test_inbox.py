@@ -36,6 +36,18 @@ def run(tmp_path):
     return tmp_path
 
 
+def test_a_bundle_of_another_shape_is_not_even_read(run):
+    """Its chunks may never arrive here; what is for all agents of ours is another matter."""
+    put(run, sent("b000001", items(1), pilot="shape-1"))
+    put(run, sent("b000002", items(1)))
+    ours = inbox.Inbox(str(run), "1.0.0", "p", KEY, "shape-1")
+    ours.look()
+    assert {name: bool(b.head.portions) for name, b in ours.bundles.items()} == {
+        "b000001": True,
+        "b000002": False,
+    }
+
+
 class Agent:
     """An inbox, and what the core makes of it."""
 

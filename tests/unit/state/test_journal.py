@@ -39,6 +39,22 @@ def test_a_run_and_all_that_belongs_to_it(tmp_path: Path):
     assert again.run("r2") is None
 
 
+def test_shapes_of_pilots_and_what_a_run_is_made_with_since(tmp_path: Path):
+    """They are a run's, and go with it; of pilots of no shape of their own there is nothing."""
+    journal = Journal(tmp_path)
+    journal.open_run(record())
+    journal.add_pilot("r1", "p1", "")
+    journal.add_pilot("r1", "p2", "", "shape-1")
+    journal.add_pilot("r1", "p2", "18", "shape-1")
+    journal.set_settings("r1", {"shapes": [{"workers_per_node": 2}]})
+    assert journal.shapes("r1") == {"p2": "shape-1"}
+    known = journal.run("r1")
+    assert known is not None
+    assert known.settings == {"shapes": [{"workers_per_node": 2}]}
+    journal.end_run("r1", kept=False)
+    assert journal.shapes("r1") == {}
+
+
 def test_of_two_that_begin_a_run_at_once_one_does(tmp_path: Path):
     """The other is told, and what the journal has is not touched."""
     journal = Journal(tmp_path)
