@@ -6,6 +6,7 @@ import json
 import linecache
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,11 @@ from typing import Any
 from ..errors import RemoteError, ResultError, TaskError
 
 LARGEST_SOURCE = 4 << 20  # bytes
+LAUNCHERS = ("srun", "mpiexec", "mpirun", "sbatch", "salloc", "squeue", "scancel", "scontrol")
+NO_LAUNCHER = (
+    "{0} is not on the PATH of the task. In a container there is none, unless the image or a mount "
+    "of its EDF brings it; several processes on one node need none (multiprocessing does)."
+)
 _FRAME_LINE = re.compile(r'^(\s*)File "(.+)", line (\d{1,9}), in .*$')
 
 
@@ -88,7 +94,17 @@ def _with_cause(loaded: Any) -> BaseException:
     error, text = loaded
     if not isinstance(error, BaseException) or not isinstance(text, str):
         raise TypeError("no exception with its traceback")
+    if isinstance(error, FileNotFoundError) and error.filename in LAUNCHERS:
+        text = _noted(error, text, NO_LAUNCHER.format(error.filename))
     return _caused(error, text)
+
+
+def _noted(error: BaseException, text: str, note: str) -> str:
+    """Say more below the error; Python 3.10 has no notes: there below its remote traceback."""
+    if sys.version_info >= (3, 11):
+        error.add_note(note)
+        return text
+    return f"{text.rstrip()}\n{note}\n"
 
 
 def _alien(data: bytes) -> RemoteError:

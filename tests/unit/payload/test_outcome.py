@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
 import sys
 import traceback
 
@@ -42,6 +43,17 @@ class TestLoad:
         assert isinstance(error, errors.ResultError)
         assert "Lock" in str(error)
         assert "TypeError: no" in str(error)
+
+    @pytest.mark.parametrize(("program", "told"), [("srun", True), ("my-model", False)])
+    def test_a_launcher_that_is_not_there(self, program, told):
+        """In a container there is none: the error says so below it, and stays what it is."""
+        with pytest.raises(FileNotFoundError) as raised:
+            subprocess.run([program], env={"PATH": "/nonexistent"}, check=True)
+        data = b"[]\n" + pickling.dumps((raised.value, "the traceback\n"))
+        _, error = payload.load("raise", data)
+        assert (type(error), error.filename) == (FileNotFoundError, program)
+        said = "".join(traceback.format_exception(error))
+        assert ("srun is not on the PATH of the task. In a container" in said) is told
 
     def test_an_alien(self):
         """The stand-in for an exception that could not travel."""
