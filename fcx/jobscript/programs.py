@@ -29,13 +29,14 @@ PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
 AT_HOME = ("packing.py", "layout.py", "objects.py", SELDOM)
 ALIKE = (  # what is alike lies together: compression looks back over 32 kB
-    *("actions", "events", "timers", "slots", "queue", "core", "offers", "names", "record", "mac"),
-    *("bundle", "frames", "inbox", "clock", "guard", "log", "parts", "config", "agent", "folders"),
-    *("__main__", "supplies", "turn", "pool", "installed", "surroundings", "worker", "place"),
-    *("probe", "outcome", "pickling"),
+    *("actions", "events", "timers", "slots", "queue", "core", "guard", "names", "record", "mac"),
+    *("bundle", "frames", "inbox", "clock", "offers", "log", "config", "agent", "folders"),
+    *("__main__", "parts", "supplies", "turn", "pool", "surroundings", "installed", "worker"),
+    *("place", "probe", "outcome", "pickling"),
 )
 KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
+FILE = b"PK\3\4"  # what a file begins with in a zip
 SIZES_AT, SIZES_LENGTH = 14, 12  # of checksum and sizes in what comes before each file of a zip
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
@@ -126,8 +127,25 @@ def packed() -> bytes:
 
 
 def _compressed(data: bytes) -> bytes:
-    best = zlib.compressobj(9, zlib.DEFLATED, GZIP, 9)
-    return best.compress(data) + best.flush()
+    """In blocks with codes of their own, which begin with those files where that saves most."""
+    files = [found.start() for found in re.finditer(FILE, data)][1:]
+    cuts: list[int] = []
+    best = _in_blocks(data, cuts)
+    while True:
+        tried = ([*cuts, at] for at in files if at not in cuts)
+        found = min(((_in_blocks(data, each), each) for each in tried), key=lambda one: len(one[0]))
+        if len(found[0]) >= len(best):
+            return best
+        best, cuts = found
+
+
+def _in_blocks(data: bytes, cuts: list[int]) -> bytes:
+    coder = zlib.compressobj(9, zlib.DEFLATED, GZIP, 8)
+    ends = [*sorted(cuts), len(data)]
+    parts = [data[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    return b"".join(coder.compress(part) + coder.flush(zlib.Z_BLOCK) for part in parts) + (
+        coder.flush()
+    )
 
 
 @cache

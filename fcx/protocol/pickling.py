@@ -25,6 +25,7 @@ import marshal
 import os
 import pickle
 import sys
+import tempfile
 import types
 import typing
 import weakref
@@ -65,6 +66,14 @@ class _Usual(enum.Flag):
     ONE = 1
 
 
+# What makes a ``__main__`` anew: where our programs are, what is in it.
+SCRIPT = (
+    "import sys\nsys.path.insert(0, %r)\nimport _fcx.protocol.pickling as _fcx_\ndel sys.path[0]\n"
+    "own = vars(_fcx_.Main())\nown.update((name, _fcx_.loads(data)) for name, data in %r)\n"
+    "globals().update(own)\n"
+)
+
+
 class Main(types.ModuleType):
     """What functions find as ``__main__`` on the other end; ``base`` is what a new one begins with.
 
@@ -72,6 +81,7 @@ class Main(types.ModuleType):
     """
 
     kept = frozenset()
+    scripts = {}  # noqa: RUF012 - of the process, which they last as long as: text -> file
 
     def __init__(self, base=None):
         types.ModuleType.__init__(self, "__main__")
@@ -79,6 +89,23 @@ class Main(types.ModuleType):
             vars(self).update(vars(base))
         self.__builtins__ = builtins
         sys.modules["__main__"] = self
+
+    @property
+    def __file__(self):
+        """A script that makes it anew: a process that multiprocessing starts afresh runs it."""
+        told = []
+        for name, value in vars(self).items():
+            try:
+                told.append((name, dumps(value)))
+            except Exception:  # noqa: S110 - nobody else can have it
+                pass
+        text = SCRIPT % (__file__.rsplit("/", 3)[0], told)
+        file = self.scripts.get(text)
+        if file is None:
+            file = self.scripts[text] = tempfile.NamedTemporaryFile("w", suffix=".py")
+            file.write(text)
+            file.flush()
+        return file.name
 
     def keep(self, before):
         """Note what is not as it was."""

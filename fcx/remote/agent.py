@@ -178,9 +178,9 @@ class Agent:
     def _see_off(self) -> None:
         """Let go of those that have ended by themselves, and begin what waits for their places."""
         for rank, process in list(self.pool.parting.items()):
-            if process.parted():
+            if process.dead() or time.monotonic() >= process.until:
                 self.pool.parting.pop(rank).end()
-                if process.followed and self.code is None:
+                if process.followed:
                     self._start_worker(actions.StartWorker(rank))
 
     def _configure(self, action: actions.Configure) -> None:

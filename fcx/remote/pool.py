@@ -212,10 +212,6 @@ class Process:
         self.write_fd, self.until = -1, time.monotonic() + PARTING
         return True
 
-    def parted(self) -> bool:
-        """Whether it has ended, or taken too long."""
-        return self.dead() or time.monotonic() >= self.until
-
     def end(self) -> None:
         """Kill the process and what it started, and let go of the pipes."""
         try:
