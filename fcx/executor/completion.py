@@ -25,7 +25,7 @@ from ..errors import FcxError, ResultError
 from ..payload import outcome as outcomes
 from .core.events import Trouble
 from .forks import left_in_children
-from .future import FirecrestFuture
+from .future import Ended, FirecrestFuture
 from .wire import Outcome
 
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
@@ -42,6 +42,7 @@ class Delivery:
     trouble: Trouble | None = None
     original: BaseException | None = None  # the exception that the trouble names, if there is one
     place: tuple[Any, ...] = ()  # where its value stays, if it does
+    fetch: Callable[[], Ended] | None = None  # what fetches it then, if nobody has
     of: str = ""  # the other task that ended so, whose value this one was to take
 
     @property
@@ -154,6 +155,10 @@ def deliver(delivery: Delivery) -> bool:
         return False
     if delivery.job:
         future.job_id = delivery.job
+    if delivery.fetch is not None:
+        with _callbacks(future):
+            future.report_left(delivery.place, delivery.fetch)
+        return False
     result, out, err = delivery.outcome.split() if delivery.outcome else (b"", b"", b"")
     future.place = delivery.place
     value: Any = None

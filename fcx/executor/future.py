@@ -23,8 +23,24 @@ class Owner(Protocol):
     def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far (0: stdout, 1: stderr)."""
 
+    def hand_on(self, task: str) -> None:
+        """Leave a large value where it lies."""
+
     def cancel_task(self, task: str) -> None:
         """Take a task back, or kill the worker that runs it."""
+
+
+Ended = tuple[Any, BaseException | None, tuple[bytes, bytes]]
+"""A value or an exception, and what went to stdout and stderr."""
+
+
+class RemoteValue(NamedTuple):
+    """Stands for the value of a task in a call of another one: ``future.remote()`` gives it."""
+
+    future: FirecrestFuture[Any]
+
+    def __repr__(self) -> str:
+        return f"<RemoteValue of {self.future!r}>"
 
 
 class Attempt(NamedTuple):
@@ -56,11 +72,50 @@ class FirecrestFuture(Future[T]):
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
         self._attempts: dict[int, Attempt] = {}
+        self._handed_on = False  # its value may be left where it lies
+        self._fetching = threading.Lock()
+        self._left: Callable[[], Ended] | None = None  # what fetches a value that was left there
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """How often the task was begun, as far as is known: more than once after a failure."""
         return tuple(self._attempts[number] for number in sorted(self._attempts))
+
+    def remote(self) -> RemoteValue:
+        """A reference to the value, for other tasks of the run, which does not fetch it.
+
+        A large value then stays on the cluster, until ``result()`` is called after all.
+        """
+        if not self._handed_on:
+            self._handed_on = True
+            self._owner.hand_on(self.task_id)
+        return RemoteValue(self)
+
+    def taken(self) -> None:
+        """It is the argument of a task: its value may be left where it lies."""
+        self._handed_on = True
+
+    def result(self, timeout: float | None = None) -> T:
+        """The value, once there is one; as the standard's. What was left is fetched now."""
+        value = super().result(timeout)
+        if self._left is None:
+            return value
+        self._fetch()
+        return super().result(timeout)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """The exception, if it raised one; as the standard's. What was left is fetched now."""
+        error = super().exception(timeout)
+        if self._left is None:
+            return error
+        self._fetch()
+        return super().exception(timeout)
+
+    def _fetch(self) -> None:
+        with self._fetching:
+            if self._left is not None:
+                self._result, self._exception, self._output = self._left()
+                self._left = None
 
     def belongs_to(self, run: Owner) -> bool:
         """Whether its task is one of that run."""
@@ -75,13 +130,31 @@ class FirecrestFuture(Future[T]):
         return self._stream(1)
 
     def _stream(self, which: int) -> str:
+        if self._left is not None:
+            self._fetch()
         if self._output is None and self.running():
             return self._owner.live_output(self.task_id, which).decode("utf-8", "replace")
         return self._output[which].decode("utf-8", "replace") if self._output else ""
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in an event loop: ``await executor.submit(f)``; what is cancelled is cancelled."""
-        return asyncio.wrap_future(self).__await__()
+        waited = self._awaited() if self._handed_on else asyncio.wrap_future(self)
+        return waited.__await__()
+
+    async def _awaited(self) -> T:
+        """What is fetched is fetched beside the event loop."""
+        ended: Future[None] = Future()
+
+        def end(_: Any) -> None:
+            if ended.set_running_or_notify_cancel():
+                ended.set_result(None)
+
+        self.add_done_callback(end)
+        ended.add_done_callback(lambda future: future.cancelled() and self.cancel())
+        await asyncio.wrap_future(ended)
+        if self.cancelled():
+            raise asyncio.CancelledError
+        return await asyncio.to_thread(self.result)
 
     def __repr__(self) -> str:
         job = f" in job {self.job_id}" if self.job_id else ""
@@ -136,6 +209,16 @@ class FirecrestFuture(Future[T]):
         with self._condition:
             if self._state == "RUNNING":
                 self._state = "PENDING"
+
+    def report_left(self, place: tuple[Any, ...], fetch: Callable[[], Ended]) -> bool:
+        """Settle it with a value that stays where it lies; False where it was cancelled."""
+        self.report_pending()
+        self.place, self._left = place, fetch
+        if not self.set_running_or_notify_cancel():
+            self._left = None
+            return False
+        self.set_result(None)  # type: ignore[arg-type]  # result() fetches it first
+        return True
 
     def report_end(
         self, value: T | None, error: BaseException | None, output: tuple[bytes, bytes]

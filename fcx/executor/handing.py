@@ -12,7 +12,7 @@ from ..payload.contents import Contents
 from ..payload.shared import SharedObject
 from ..payload.sharing import InPlace, References, Supply
 from .completion import noted
-from .future import FirecrestFuture
+from .future import FirecrestFuture, RemoteValue
 from .run import Run
 
 ELSEWHERE = (
@@ -47,6 +47,7 @@ class Handing:
         return {
             SharedObject: lambda shared: shared.supply_in(self.contents),
             FirecrestFuture: self._supply,
+            RemoteValue: lambda value: self._supply(value.future),
             **dict.fromkeys(foreign, _refuse),
         }
 
@@ -56,13 +57,14 @@ class Handing:
             raise PayloadError(ELSEWHERE.format(future))
         origin = future.origin
         looked = tuple(origin.all()) if origin else ()
+        future.taken()
         if not future.done():
             entry = ("w", future.task_id)
             return Supply(entry, looked=looked, takes=future.task_id, origin=origin)
-        if future.cancelled() or future.exception() is not None:
-            raise TakenFailed(future)
         if future.place:
             return Supply(future.place, looked=looked, origin=origin)
+        if future.cancelled() or future.exception() is not None:
+            raise TakenFailed(future)
         return InPlace(future.result())
 
 

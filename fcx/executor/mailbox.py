@@ -14,7 +14,16 @@ from typing import Any
 
 from ..errors import UsageError
 from ..payload.sharing import Parcel
-from .core.events import AnyEvent, Broke, CancelAsked, CloseAsked, Shaped, Submitted, TaskInfo
+from .core.events import (
+    AnyEvent,
+    Broke,
+    CancelAsked,
+    CloseAsked,
+    LeaveAsked,
+    Shaped,
+    Submitted,
+    TaskInfo,
+)
 from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
 
@@ -32,7 +41,7 @@ class NewTask:
     parcel: Parcel = NOTHING  # what it shares with others, and whose values it takes
 
 
-Letter = NewTask | CancelAsked | CloseAsked | Shaped | Broke
+Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke
 
 
 class Mailbox:
@@ -76,6 +85,11 @@ class Mailbox:
         with self._lock:
             for event in events:
                 self._put(event)
+
+    def hand_on(self, task: str) -> None:
+        """The caller does not want its value himself."""
+        with self._lock:
+            self._put(LeaveAsked(task))
 
     def close(self, *, abort: bool) -> None:
         """No more tasks. ``abort``: those that there are, are not wanted any more."""

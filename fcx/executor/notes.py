@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from ..errors import ResultError
+from ..firecrest.loop import LoopThread
 from .completion import Completion, Delivery, exception_of
 from .core.actions import (
     Broken,
@@ -26,9 +29,15 @@ from .core.actions import (
 )
 from .core.events import Trouble
 from .effects.context import Context
+from .effects.left import ValueFiles
+from .future import Ended as Result
 from .mailbox import Mailbox
 from .values import Ended
 
+LEFT = (
+    "The value of {} was handed on and stayed on the cluster: it was not fetched while the "
+    "executor was open. Call result() before it is shut down"
+)
 GONE = "What this task was to take the value of is not known any more: submit both again"
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -36,10 +45,17 @@ LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERR
 class Notes:
     """One method for each kind of note."""
 
-    def __init__(self, context: Context, mailbox: Mailbox, completion: Completion) -> None:
+    def __init__(
+        self,
+        context: Context,
+        mailbox: Mailbox,
+        completion: Completion,
+        values: ValueFiles,
+    ) -> None:
         self.context = context
         self.mailbox = mailbox
         self.completion = completion
+        self.values = values
         self._table: dict[type, Callable[[Any], None]] = {
             Say: self._say,
             TellRunning: self._running,
@@ -84,7 +100,17 @@ class Notes:
             future.report_attempts(note.runs)
             told = (ended.outcome, ended.trouble, ended.original, ended.place)
             of = self.mailbox.called(ended.task) if note.like else ""
-            self.completion.put(Delivery(note.task, future, note.job, *told, of))
+            fetch = partial(self._fetch, ended) if note.left else None
+            self.completion.put(Delivery(note.task, future, note.job, *told, fetch, of))
+
+    def _fetch(self, ended: Ended) -> Result:
+        """Called by whoever asks for a value that was left where it lies, in his thread."""
+        outcome = ended.outcome
+        assert outcome is not None
+        if self.mailbox.finished.is_set():
+            raise ResultError(LEFT.format(self.mailbox.called(ended.task)))
+        where = ended.task, ended.attempt
+        return LoopThread.shared().run(self.values.fetch(*where, outcome))
 
     def _ended(self, note: Settle) -> Ended:
         """With what the task has come to its end, or another whose value it was to take."""

@@ -14,6 +14,7 @@ from .effects.errands import Errands
 from .effects.files import FileEffects
 from .effects.jobs import JobEffects
 from .effects.keeping import Keeping
+from .effects.left import ValueFiles
 from .effects.ownership import Ownership
 from .effects.sent import SentTasks
 from .effects.table import Table
@@ -32,14 +33,16 @@ class Performer:
         self.errands = Errands(context)
         self.sent = SentTasks(context, self.files.expect_pilot)
         self.ownership = Ownership(context)
+        values = ValueFiles(context, mailbox)
         self._effects: Table = {
+            **values.table,
             **self.files.table,
             **JobEffects(context).table,
             **self.errands.table,
             ReadInbox: self.sent.read,
             TakeOver: self.ownership.take_over,
         }
-        self._notes = Notes(context, mailbox, completion)
+        self._notes = Notes(context, mailbox, completion, values)
 
     @property
     def log(self) -> logging.Logger:

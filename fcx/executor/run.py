@@ -262,6 +262,10 @@ class Run:
         """The future was cancelled: forget the task, here and on the cluster."""
         self.mailbox.cancel(task)
 
+    def hand_on(self, task: str) -> None:
+        """The caller does not want its value himself."""
+        self.mailbox.hand_on(task)
+
     def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far; waits for the cluster's answer."""
         return LoopThread.shared().run(self._driver.live_output(task, stream))

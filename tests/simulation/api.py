@@ -231,6 +231,12 @@ class Api:
             raise Missing
         return ev.Fetched(request.id, whole=True)
 
+    def fetch_left(self, _client: Any, request: act.FetchLeft) -> Any:
+        """A value that was left there."""
+        if not any(task == request.task for task, _ in self.directory.parts):
+            raise Missing
+        return ev.Done(request.id)
+
     # -- jobs -------------------------------------------------------------------------------
 
     def submit_pilot(self, client: Any, request: act.SubmitPilot) -> Any:
@@ -299,6 +305,7 @@ EFFECTS: dict[type, Callable[[Api, Any, Any], Any]] = {
     act.ReadOutput: Api.read_output,
     act.ReadInbox: Api.read_inbox,
     act.Fetch: Api.fetch,
+    act.FetchLeft: Api.fetch_left,
     act.WriteClosed: Api.write_closed,
     act.TakeOver: Api.take_over,
     act.Reopen: Api.reopen,

@@ -32,6 +32,7 @@ class Plan(msgspec.Struct, frozen=True):
     shape: int = 0
     takes: tuple[int, ...] = ()  # numbers of tasks whose values it takes
     raises: bool = False  # its outcome is no value
+    handed_on: bool = False  # the caller does not want its value himself
 
     @property
     def overlong(self) -> bool:

@@ -45,7 +45,9 @@ def linked(scenario: Scenario) -> Scenario:
         few = chance.randint(1, most) if number and chance.random() < share else 0
         before = range(max(0, number - 5), number)
         takes = tuple(sorted(chance.sample(before, min(few, len(before)))))
-        tasks.append(replace(plan, takes=takes, raises=chance.random() < raises))
+        mine = {"raises": chance.random() < raises, "handed_on": chance.random() < 0.1}
+        how = "large" if plan.how == "value" and chance.random() < 0.3 else plan.how
+        tasks.append(replace(plan, takes=takes, how=how, **mine))
     return replace(scenario, tasks=tuple(tasks))
 
 

@@ -105,6 +105,8 @@ class Session:
             self.expected.update(dict.fromkeys(info.id for info in event.tasks))
         elif isinstance(event, ev.CancelAsked):
             self.checks.unwanted.setdefault(event.task, now)
+        elif isinstance(event, ev.LeaveAsked):
+            self.checks.fetched[event.task] = None  # nobody will ask for it
         elif isinstance(event, ev.CloseAsked):
             self.closed = True
             if event.abort:
@@ -113,9 +115,11 @@ class Session:
             note = self.settled[event.task]
             no_value = note.attempt < 0 or note.trouble or self.checks.plans[event.task].raises
             self.given[event.task] = bool(no_value)
-            if note.attempt >= 0 and note.trouble is None and not event.kept:
+            if note.attempt >= 0 and note.trouble is None and not (event.kept or note.left):
                 self.checks.fetched[event.task] = None
         asked = self._pace.told(event, core, now)
+        if isinstance(asked, act.FetchLeft) and isinstance(event, ev.Done):
+            self.checks.fetched[asked.task] = None
         self.letters.told(event, asked)
         self.causes.told(event, asked)
         return asked

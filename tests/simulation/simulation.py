@@ -137,6 +137,9 @@ class Simulation:
             letters = self._letters(client.session, names)
             if letters:
                 client.feed(ev.Submitted(letters))
+            for name in names:
+                if self.checks.plans[name].handed_on:
+                    client.feed(ev.LeaveAsked(name))
 
     def _letters(self, session: Any, names: list[str]) -> tuple[ev.TaskInfo, ...]:
         """As the mailbox lets them in: what the caller has is no task's any more that is waited for."""

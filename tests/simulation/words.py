@@ -91,6 +91,7 @@ class Words:
         several = any(each.nodes > 1 or each.requeue for each in all_limits)
         several = several or len(self.checks.jobs()) > 1
         up = any(pilot.phase == "up" for pilot in core.fleet.pilots)
+        several = several or core.tasks.dependencies.unfetched  # a value that was left there
         fine = several or (up and broken.error == "ParityError") or len(self.checks.sessions) > 1
         self.checks.demand(fine, "left open for nothing", f"{note}, {broken}")
 

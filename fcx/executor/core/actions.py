@@ -70,6 +70,7 @@ class Settle(Note, frozen=True):
     cancelled: bool = False
     runs: tuple[tuple[int, str, str], ...] = ()
     like: str = ""
+    left: bool = False  # its value stays where it lies until somebody asks for it
 
 
 class KeepValue(Note, frozen=True):
@@ -311,6 +312,12 @@ class Fetch(Request, frozen=True):
     task: str
     attempt: int
     parts: int
+
+
+class FetchLeft(Request, frozen=True):
+    """A value that was left where it lies, if the caller may still ask for it. Answer: Done."""
+
+    task: str
 
 
 class WriteClosed(Request, frozen=True):

@@ -24,6 +24,9 @@ class Dependencies:
         self.requests = requests
         self._takers: dict[str, dict[str, None]] = {}  # those that have no outcome
         self._ended: dict[str, str] = {}  # how it did, where somebody takes it
+        self._handed_on: dict[str, None] = {}  # the caller does not want these himself
+        self._left: dict[str, None] = {}  # where they lie, though the caller may want them
+        self._closing = False
 
     def add(self, taker: str, of: str, ended: str | None) -> None:
         """One takes the value of another, which has ended so, or not yet."""
@@ -40,6 +43,29 @@ class Dependencies:
         if takers:
             self._ended[of] = how
         return takers
+
+    def hand_on(self, of: str) -> None:
+        """The caller does not want its value himself."""
+        self._handed_on[of] = None
+
+    def stays(self, of: str) -> bool:
+        """Whether a large value is left where it lies: it goes to other tasks from there."""
+        if of in self._handed_on:
+            return True
+        if self._closing or of not in self._takers:
+            return False
+        self._left[of] = None
+        return True
+
+    @property
+    def unfetched(self) -> bool:
+        """Whether values lie there that the caller may want yet."""
+        return bool(self._left)
+
+    def close(self) -> list[str]:
+        """The run is about to end: values that the caller may want yet."""
+        left, self._left, self._closing = list(self._left), {}, True
+        return left
 
     def rename(self, of: str, to: str) -> list[str]:
         """It is known under another id now: who takes its value."""

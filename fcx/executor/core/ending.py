@@ -81,7 +81,9 @@ class Ending:
         pilots = self.fleet.pilots
         unseen = any(p.may_be_about if outage else p.may_have_begun for p in pilots)
         began = (self.inbox.landed or unseen) and not self.inbox.taken
-        if sent and self._may_have_run(trouble):
+        if self.tasks.dependencies.unfetched and began:
+            self._leave_open()
+        elif sent and self._may_have_run(trouble):
             if began:
                 self._leave_open()
             else:

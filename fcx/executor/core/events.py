@@ -95,6 +95,12 @@ class CancelAsked(Event, frozen=True):
     task: str
 
 
+class LeaveAsked(Event, frozen=True):
+    """The caller hands the value of a task on, and does not want it himself."""
+
+    task: str
+
+
 class CloseAsked(Event, frozen=True):
     """No more tasks will come; ``abort``: those that there are, are not wanted any more."""
 
@@ -413,6 +419,7 @@ AnyEvent = (
     | Attached
     | Submitted
     | CancelAsked
+    | LeaveAsked
     | CloseAsked
     | Broke
     | Ticked

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .actions import Action, Prepare
+from .actions import Action, FetchLeft, Prepare
 from .adoption import Adoption
 from .audit import Audit
 from .budget import Budget
@@ -22,6 +22,8 @@ from .events import (
     Broke,
     CancelAsked,
     CloseAsked,
+    Failed,
+    LeaveAsked,
     Prepared,
     Settled,
     Shaped,
@@ -38,7 +40,7 @@ from .limits import Limits
 from .logs import Logs
 from .numbers import Numbers
 from .outcomes import Outcomes
-from .requests import Requests
+from .requests import Requests, nothing
 from .tasks import Tasks
 
 
@@ -196,8 +198,20 @@ class Core:
             self.tasks.cancel(task)
 
     def close_asked(self, event: CloseAsked) -> None:
-        """No more tasks will come."""
+        """No more tasks will come, and what was left where it lies is fetched while it is there."""
+        if not event.abort:
+            for task in self.tasks.dependencies.close():
+                self.requests.ask(FetchLeft, task, then=nothing, failed=self._not_fetched)
         self.ending.close(abort=event.abort)
+
+    def _not_fetched(self, _action: Any, event: Failed) -> None:
+        """It may be wanted yet."""
+        if event.kind != "missing":
+            self.ending.keep_directory()
+
+    def leave_asked(self, event: LeaveAsked) -> None:
+        """A value that is handed on stays where it lies."""
+        self.tasks.dependencies.hand_on(self.adoption.earlier.id_of(event.task))
 
     def broke(self, event: Broke) -> None:
         """The run cannot go on, or pilots of a shape cannot."""
@@ -244,6 +258,7 @@ _MEANINGS: dict[type, Callable[[Core, Any], None]] = {
     Attached: Core.attached,
     Submitted: Core.submitted,
     CancelAsked: Core.cancel_asked,
+    LeaveAsked: Core.leave_asked,
     CloseAsked: Core.close_asked,
     Broke: Core.broke,
     Settled: Core.settled,

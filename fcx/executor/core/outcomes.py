@@ -169,6 +169,8 @@ class Outcomes:
             self.tasks.hold(task, cursor, record)
         elif not record.whole:
             self._not_whole(task.info.name, record.task, record.attempt)
+        elif record.parts and record.value and self.tasks.dependencies.stays(record.task):
+            self._settle(cursor, record, left=True)
         elif record.parts:
             self._fetch(cursor, record, partial(self._fetched, FETCHES - 1))
         else:
@@ -183,12 +185,12 @@ class Outcomes:
         if task in self.strays:
             self.on_record(*self.strays.pop(task))
 
-    def _settle(self, cursor: Cursor, record: Finished) -> None:
+    def _settle(self, cursor: Cursor, record: Finished, *, left: bool = False) -> None:
         task = self.tasks.unfinished[record.task]
         task.runs[record.attempt] = cursor.incarnation.job, ""
         self.tasks.took(task, record.seconds)
         job = cursor.incarnation.job
-        self.tasks.settle(task, attempt=record.attempt, job=job, value=record.value)
+        self.tasks.settle(task, attempt=record.attempt, job=job, value=record.value, left=left)
 
     def _fetch(self, cursor: Cursor, record: Finished | Died, then: Any) -> None:
         self.tasks.unfinished[record.task].awaits = "outcome"

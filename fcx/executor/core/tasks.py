@@ -244,6 +244,7 @@ class Tasks:
         attempt: int = -1,
         job: str = "",
         value: bool = False,
+        left: bool = False,
     ) -> None:
         """Its outcome is known, and the caller's thread takes it; ``value``: it ended well."""
         job = job or task.agent.partition(".")[0]
@@ -253,7 +254,7 @@ class Tasks:
             self.unasked.hold(task, trouble=trouble)
             return
         runs = tuple((number, *task.runs[number]) for number in sorted(task.runs))
-        self._end(task, Settle(task.id, attempt, job, trouble, runs=runs), value=value)
+        self._end(task, Settle(task.id, attempt, job, trouble, runs=runs, left=left), value=value)
 
     def _end(self, task: Task, note: Settle, *, value: bool = False) -> None:
         """It has its outcome, and so have those that wait for a value that will not come."""

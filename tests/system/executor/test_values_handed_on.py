@@ -6,15 +6,17 @@ import asyncio
 import functools
 import importlib
 import time
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, as_completed
 from pathlib import Path
 
 import numpy as np
 import pytest
-from executors.deadline import WAIT
+from executors.deadline import WAIT, eventually
 from executors.script import run_script
 
 from fcx import errors
+from fcx.executor.effects.files import FileEffects
+from fcx.executor.effects.left import ValueFiles
 
 
 def add(a, b=1):
@@ -187,6 +189,124 @@ class TestEnds:
 
         with pytest.raises(errors.PayloadError, match="a future of this process"):
             asyncio.run(within())
+
+
+class TestRemote:
+    """What is handed on stays where it lies until somebody asks for it."""
+
+    def test_a_large_one_is_not_fetched(self, make, monkeypatch):
+        """By nobody; the tasks that take it have it."""
+        fetched = fetches(monkeypatch)
+        executor = make()
+        large = executor.submit(array, 200_000)
+        value = large.remote()
+        assert "RemoteValue of <FirecrestFuture" in repr(value)
+        ends = [
+            executor.submit(lambda a, n: float(a[n]), given, n)
+            for n, given in enumerate([value, large, [value][0]])
+        ]
+        assert [task.result(WAIT) for task in ends] == [0.0, 1.0, 2.0]
+        assert large.done()
+        assert not fetched
+        assert float(large.result(WAIT)[-1]) == 199_999.0
+        assert len(fetched) == 1
+        assert large.result(WAIT) is large.result(WAIT)
+        assert len(fetched) == 1
+
+    def test_what_it_printed_too(self, make):
+        """Comes with it."""
+
+        def speaks():
+            print("a word")
+            return bytes(500_000)
+
+        executor = make()
+        task = executor.submit(speaks)
+        length = executor.submit(len, task.remote())
+        assert length.result(WAIT) == 500_000
+        assert task.stdout() == "a word\n"
+        assert task.exception() is None
+
+    def test_small_ones_come_as_ever(self, make, monkeypatch):
+        """They are in the log."""
+        fetched = fetches(monkeypatch)
+        task = make().submit(add, 1)
+        task.remote()
+        assert task.result(WAIT) == 2
+        assert not fetched
+
+    def test_an_exception_comes_as_ever(self, make):
+        """It is no value."""
+        task = make().submit(fail, "x" * 400_000)
+        task.remote()
+        assert isinstance(task.exception(WAIT), ValueError)
+
+    def test_callbacks_and_as_completed(self, make):
+        """When it has ended; they may ask for it."""
+        executor, heard = make(), []
+        task = executor.submit(array, 200_000)
+        task.remote()
+        task.add_done_callback(lambda future: heard.append(len(future.result())))
+        assert list(as_completed([task], WAIT)) == [task]
+        eventually(lambda: heard == [200_000])
+
+    def test_awaited(self, make):
+        """Beside the event loop; and cancelled."""
+        executor = make(max_workers=1)
+
+        async def main():
+            task = executor.submit(array, 200_000)
+            task.remote()
+            found = len(await task)
+            slow = executor.submit(time.sleep, 60)
+            slow.remote()
+            waits = asyncio.ensure_future(_wait(slow))
+            await asyncio.sleep(0.1)
+            waits.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await waits
+            return found, slow.cancelled()
+
+        assert asyncio.run(main()) == (200_000, True)
+
+    def test_an_argument_is_there_after_the_end(self, make):
+        """It was never said that nobody wants it."""
+        with make() as executor:
+            large = executor.submit(array, 200_000)
+            task = executor.submit(len, large)
+        assert task.result() == 200_000
+        assert len(large.result()) == 200_000
+
+    def test_what_was_left_is_gone_after_the_end(self, make):
+        """In words."""
+        with make() as executor:
+            large = executor.submit(array, 200_000)
+            task = executor.submit(len, large.remote())
+        assert task.result() == 200_000
+        with pytest.raises(errors.ResultError, match="Call result\\(\\) before it is shut down"):
+            large.result()
+
+
+async def _wait(task):
+    return await task
+
+
+def fetches(monkeypatch):
+    """Outcomes that are fetched from now on."""
+    found = []
+    fetch, later = FileEffects.fetch, ValueFiles.fetch
+
+    async def at_once(self, action):
+        found.append(action.task)
+        return await fetch(self, action)
+
+    async def asked(self, task, *rest):
+        found.append(task)
+        return await later(self, task, *rest)
+
+    monkeypatch.setattr(FileEffects, "fetch", at_once)
+    monkeypatch.setattr(ValueFiles, "fetch", asked)
+    return found
 
 
 def test_no_pilot_for_what_waits(make):

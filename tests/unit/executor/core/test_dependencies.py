@@ -6,17 +6,32 @@ import pytest
 from driving import Drive
 from msgspec.structs import replace
 
-from fcx.executor.core.actions import DropValue, Encode, KeepValue, Prepare, RecordTasks, Settle
+from fcx.executor.core.actions import (
+    DropValue,
+    Encode,
+    Fetch,
+    FetchLeft,
+    KeepValue,
+    Prepare,
+    ReadLog,
+    RecordTasks,
+    Settle,
+)
 from fcx.executor.core.budget import Budget
 from fcx.executor.core.events import (
     Attached,
     CancelAsked,
+    CloseAsked,
+    Finished,
     InboxRead,
+    LeaveAsked,
+    LogRead,
     Owned,
     Prepared,
     Submitted,
     TaskInfo,
     Trouble,
+    Up,
 )
 from fcx.executor.core.fates import Fate
 from fcx.executor.core.requests import Requests
@@ -155,6 +170,51 @@ class TestNoValue:
         for task in list(ledger.tasks.unfinished.values()):
             ledger.tasks.settle(task, trouble)
         assert sorted(name for name, _, _ in ledger.settled()) == ["a", "b", "c"]
+
+
+class TestLeft:
+    """Large values that go to other tasks."""
+
+    def test_stays_where_it_is_handed_on(self):
+        """Until the run is about to end, if the caller may want it."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c"))
+        dependencies = ledger.tasks.dependencies
+        assert dependencies.stays("a")
+        assert not dependencies.stays("c")
+        dependencies.hand_on("c")
+        assert dependencies.stays("c")
+        assert dependencies.unfetched
+        assert dependencies.close() == ["a"]
+        assert not dependencies.stays("a")
+        assert dependencies.stays("c")
+        assert not dependencies.unfetched
+
+    def test_is_fetched_at_the_end(self):
+        """What was never said to be unwanted; where that fails, it stays."""
+        drive = Drive()
+        drive.serve("a", "c")
+        drive.tell(LeaveAsked("c"))
+        drive.tell(Submitted((info("b", "a"),)))
+        drive.wait(0.1)
+        ends = Finished("a", 0, 0.1, parts=2), Finished("c", 0, 0.1, parts=2)
+        drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), *ends), 300))
+        assert [(note.task, note.left) for note in drive.all(Settle)] == [("a", True), ("c", True)]
+        assert not drive.all(Fetch)
+        drive.tell(CloseAsked(abort=False))
+        assert [request.task for request in drive.all(FetchLeft)] == ["a"]
+        assert not drive.core.ending.keep
+        drive.fails(drive.last(FetchLeft), "refused")
+        assert drive.core.ending.keep
+
+    def test_a_failure_is_fetched(self):
+        """It is no value."""
+        drive = Drive()
+        drive.serve("a")
+        drive.tell(LeaveAsked("a"))
+        drive.wait(0.1)
+        end = Finished("a", 0, 0.1, parts=2, value=False)
+        drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), end), 300))
+        assert [request.task for request in drive.all(Fetch)] == ["a"]
 
 
 class TestCore:
