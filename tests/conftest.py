@@ -11,11 +11,10 @@ import os
 import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import built, engine
-from executors.fixtures import ample_requests, ex, make, site, state_folder
+from executors.fixtures import ex, make, site, state_folder
 from hypothesis import settings
 
 __all__ = [  # fixtures that every test may ask for
-    "ample_requests",
     "built",
     "engine",
     "environment_slurm",

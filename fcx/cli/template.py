@@ -49,6 +49,7 @@ policy = "minor"                         # strict | minor | off
 # sleep_interval = 30.0                  # seconds, the longest pause between two looks
 # idle_timeout = 30.0                    # seconds after which a pilot without work ends
 # gate_timeout = 300.0                   # seconds for which a pilot waits for the verdict
+# requests_per_minute = 60               # where your centre states a quota; else it is found out
 """
 
 

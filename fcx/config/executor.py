@@ -25,6 +25,7 @@ Options = Annotated[tuple[str, ...], Meta(description="a list, and its items mus
 Count = Annotated[int, Meta(ge=1, description="greater than 0, and a whole number")]
 Retries = Annotated[int, Meta(ge=0, description="0 or more, and a whole number")]
 Seconds = Annotated[float, Meta(ge=0, description="a number of seconds, 0 or more")]
+PerMinute = Annotated[float, Meta(gt=0, description="greater than 0, and a number")]
 
 
 def usual_workers() -> int:
@@ -50,6 +51,7 @@ class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     sleep_interval: Seconds = 30.0  # the longest pause between two looks
     idle_timeout: Seconds = 30.0  # after which a pilot without work ends
     gate_timeout: Seconds = 300.0  # for which a pilot waits for the go
+    requests_per_minute: PerMinute | None = None  # that the centre allows; None: found out
 
     def to_record(self) -> dict[str, Any]:
         """What another process needs to carry the run on; no secrets, and no EDF object."""

@@ -88,6 +88,9 @@ class Driver:
         self._events.extend(events)
         if self._busy:
             return
+        allowed = self.performer.usage.news()
+        if allowed is not None:
+            self._events.append(allowed)
         self._busy = True
         try:
             while self._events:

@@ -70,6 +70,7 @@ class FirecrestExecutor(Executor):
         setup: Sequence[str] = (),
         python: str | None = None,
         run: str | None = None,
+        requests_per_minute: float | None = None,
     ) -> None:
         given = dict(locals())  # each setting of the table is an argument of the same name
         from ..payload.dump import dump_initializer

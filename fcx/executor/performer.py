@@ -18,6 +18,7 @@ from .effects.left import ValueFiles
 from .effects.ownership import Ownership
 from .effects.sent import SentTasks
 from .effects.table import Table
+from .effects.usage import Usage
 from .mailbox import Mailbox, NewTask
 from .notes import Notes
 
@@ -34,6 +35,7 @@ class Performer:
         self.sent = SentTasks(context, self.files.expect_pilot)
         self.ownership = Ownership(context)
         values = ValueFiles(context, mailbox)
+        self.usage = Usage(context)
         self._effects: Table = {
             **values.table,
             **self.files.table,
@@ -90,5 +92,7 @@ class Performer:
         """Let go of threads and connections."""
         self.completion.close()
         self.context.presence.release()
+        with contextlib.suppress(RuntimeError):  # the interpreter ends, and takes no more work
+            await self.usage.keep()
         with contextlib.suppress(Exception):
             await self.context.client.close()

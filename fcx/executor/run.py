@@ -74,6 +74,7 @@ class Run:
         self.mailbox = Mailbox(self._wake)
         self._completion = Completion(self._settled)
         self._performer = Performer(context, self.mailbox, self._completion)
+        left_in_children(self._performer.usage.sharing)
         self._driver = Driver(Core(limits), self.mailbox, self._performer, self.recorder)
         self._begin_lock = threading.Lock()
         self._begun = False
@@ -160,7 +161,7 @@ class Run:
             told = self._own(kit) if kit.shape == 0 else self._shapes(kit)
             events = [self._began(), *shapes, *told, *earlier]
             self._begun = True
-            self.context.presence.hold()
+            self._join()
             self._early_threads()
             if earlier:
                 self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
@@ -195,6 +196,11 @@ class Run:
         self._shaped[kit.shape] = kit
         return self.context.kits.shaped(kit)
 
+    def _join(self) -> None:
+        """Be seen by other processes of this machine, and know what they have found."""
+        self.context.presence.hold()
+        self._performer.usage.recall()
+
     def _early_threads(self) -> None:
         if NO_LATE_THREADS:
             self._completion.prepare()
@@ -221,7 +227,7 @@ class Run:
         """Take over what another process began."""
         with self._begin_lock:
             self._begun = True
-        self.context.presence.hold()
+        self._join()
         self._early_threads()
         self._performer.expect_pilots(name for name, _ in event.pilots)
         shapes = [event for kit in self.context.kits for event in self._again(kit)]

@@ -10,6 +10,7 @@ from . import answers
 from .connection import Connection
 from .files import Files
 from .jobs import Jobs
+from .quota import Quota
 from .retries import Requests
 
 PATIENCE = 900.0  # seconds awake for which a request is repeated
@@ -46,6 +47,11 @@ class Client:
     def reached(self) -> bool:
         """Whether any request ever succeeded."""
         return self.requests.reached
+
+    @property
+    def quota(self) -> Quota:
+        """What the server lets this application ask, of all runs together; only in a loop."""
+        return self._connection.quota
 
     async def open(self) -> None:
         """Make ready for requests; the first one does it too."""

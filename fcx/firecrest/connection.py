@@ -10,8 +10,9 @@ from typing import Any
 
 from ..config import Credentials
 from . import network, quiet
-from .failures import failure
+from .failures import failure, retry_after
 from .loop import slots
+from .quota import Quota, quota
 from .token import ClientToken
 
 MOST_PER_READ = 5_242_879  # bytes of text in one answer
@@ -49,6 +50,11 @@ class Connection:
         """Of the server."""
         return self._credentials.api_url
 
+    @property
+    def quota(self) -> Quota:
+        """What the server lets this application ask; only in a loop."""
+        return quota(self.url, self._credentials.client_id)
+
     async def open(self) -> None:
         """Make pyfirecrest's client."""
         async with self._opening:
@@ -74,7 +80,7 @@ class Connection:
 
         verify = network.trusted()
         self._token = ClientToken(self._credentials, verify)
-        api = Api(self.url, self._token, session(verify, noted=_note), verify)
+        api = Api(self.url, self._token, session(verify, noted=self._note), verify)
         api.timeout = TIMEOUT
         api.num_retries_rate_limit = 0
         api.disable_client_logging = True
@@ -104,6 +110,9 @@ class Connection:
                 _came.reset(noting)
             return Came(answer, asyncio.get_running_loop().time() - began)
 
-
-async def _note(response: Any) -> None:
-    _came.get().append(response)
+    async def _note(self, response: Any) -> None:
+        """An answer has come."""
+        _came.get().append(response)
+        after = retry_after(response) if response.status_code == 429 else 0.0
+        now = asyncio.get_running_loop().time()
+        self.quota.answered(response.status_code, response.headers, after, now)

@@ -18,6 +18,8 @@ Effects that take a value, for each request until they are cleared:
 latency   seconds more that the answer takes, drawn between half and one and a half of it
 status    this status is answered instead, and nothing is done
 rate      429, with Retry-After of so many seconds
+quota     so many requests in each ten seconds, and 429 beyond; each answer has RateLimit headers
+unsaid    the same, but that nothing tells of it until it is used up
 hang      seconds that the command behind it takes: past the limit (5 s) it fails as a hung one does
 appears   (submit) the answer is a crash, and the job appears so many seconds later
 pending   (submit) seconds that the job waits before it may start
@@ -40,7 +42,10 @@ from typing import Any
 
 COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half", "limit"})
 VALUED = frozenset(
-    {"latency", "status", "rate", "hang", "appears", "pending", "missing", "bogus", "lag"}
+    {
+        *("latency", "status", "rate", "quota", "unsaid"),
+        *("hang", "appears", "pending", "missing", "bogus", "lag"),
+    }
 )
 RUN_EFFECTS = frozenset({"node_fail", "preempt", "requeue", "oom"})
 TOKEN_EFFECTS = frozenset({"lifetime", "refuse"})

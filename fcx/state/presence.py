@@ -1,4 +1,4 @@
-"""Whether processes that serve a run are alive: each holds a lock that dies with it.
+"""Whether processes that serve a run, or share something, are alive: by locks that die with them.
 
 The kernel lets go of it when the process ends, however that ends. A forked child must ``leave``.
 """
@@ -16,9 +16,11 @@ from ..files import state_folder
 class Presence:
     """The locks of one run; only processes of this machine see them."""
 
-    def __init__(self, run: str, folder: Path | None = None) -> None:
+    def __init__(self, run: str, folder: Path | None = None, who: str = "") -> None:
+        """``who``: one of several in a process."""
         self._run = run
         self._folder = folder
+        self._who = who or str(os.getpid())
         self._fd = -1
 
     @property
@@ -30,7 +32,7 @@ class Presence:
         """Take one while this process serves the run; do without where there is no place."""
         with contextlib.suppress(OSError):
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._fd = os.open(self.path / str(os.getpid()), os.O_CREAT | os.O_RDWR, 0o600)
+            self._fd = os.open(self.path / self._who, os.O_CREAT | os.O_RDWR, 0o600)
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
@@ -38,7 +40,7 @@ class Presence:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             with contextlib.suppress(OSError):
-                (self.path / str(os.getpid())).unlink()
+                (self.path / self._who).unlink()
             os.close(fd)
 
     def leave(self) -> None:
@@ -46,6 +48,12 @@ class Presence:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
+
+    def count(self) -> int:
+        """How many hold one."""
+        with contextlib.suppress(OSError):
+            return sum(_is_locked(path) for path in self.path.iterdir())
+        return 0
 
     def holder(self) -> int:
         """A process that serves the run; 0 where none of this machine does."""

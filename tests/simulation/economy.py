@@ -29,26 +29,45 @@ COMPLAINTS = 30.0  # seconds between two words about requests that fail
 
 
 class Allowance:
-    """The budget of requests: what recurs is charged, one a second is earned."""
+    """The budget of requests: what recurs is charged, and earned again at the rate that is allowed."""
 
     def __init__(self) -> None:
+        self._rate, self._burst, self._rest = 1.0, BURST, 0.0
         self._level = BURST
         self._at = 0.0
+
+    def told(self, event: ev.Allowed, now: float) -> None:
+        """The server allows another rate."""
+        self._level = min(event.burst, self._now(now))
+        self._rate, self._burst, self._rest, self._at = (
+            event.rate,
+            event.burst,
+            now + event.rest,
+            now,
+        )
+
+    def _now(self, now: float) -> float:
+        return min(self._burst, self._level + (now - self._at) * self._rate)
 
     def spend(self, action: Any, now: float) -> None:
         """A request is made."""
         cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
         if cost:
-            self._level = max(-DEBT, min(BURST, self._level + now - self._at) - cost)
+            debt = min(DEBT, max(0.0, OWN_SHARE * self._rate - 1.0))
+            self._level = max(-debt, self._now(now) - cost)
             self._at = now
 
-    def owed(self) -> float:
-        """Seconds from the last look that the next has to wait for it."""
-        return max(0.0, 1.0 - self._level)
-
     def paid(self) -> float:
-        """When it is earned."""
-        return self._at + self.owed()
+        """When the next look is earned, and no rest is asked for."""
+        return max(self._rest, self._at + max(0.0, 1.0 - self._level) / self._rate)
+
+    def longest(self) -> float:
+        """Seconds from one look to the next, however much is owed."""
+        return max(OWN_SHARE, 1.0 / self._rate)
+
+    def rests(self, now: float) -> float:
+        """Seconds for which the server wants to be left alone."""
+        return max(0.0, self._rest - now)
 
 
 class Rhythm:
@@ -78,8 +97,8 @@ class Rhythm:
         if isinstance(event, ev.LogRead) and event.used:
             self._brought = True
 
-    def asked(self, action: Any, event: Any, now: float, owed: float) -> None:
-        """A look begins, or goes on."""
+    def asked(self, action: Any, event: Any, now: float, paid: float) -> None:
+        """A look begins, or goes on; ``paid``: when it is earned."""
         if not is_look(action):
             return
         if self._ended and isinstance(action, act.ListFolder):
@@ -89,7 +108,7 @@ class Rhythm:
             least = self.pause()
             fine = since >= least - ROUNDING
             self.checks.demand(fine, "looks too soon", f"after {since:.3f} s, not {least:.3f}")
-            early = owed - since
+            early = paid - now
             self.checks.demand(early <= ROUNDING, "looks on credit", f"{early:.2f} s too early")
         self._open[action.id] = action
 
@@ -112,8 +131,9 @@ class Rhythm:
         if counts and not self._counts:
             self._looked, self._first = now, True
         elif counts and not self._open and not excused:
-            paid = max(self._looked + allowance.owed(), allowance.paid())
-            due = max(self._looked + self.pause(), min(paid, self._looked + OWN_SHARE))
+            own = self._looked + allowance.longest()
+            due = max(self._looked + self.pause(), min(allowance.paid(), own))
+            due = max(due, now + allowance.rests(now))
             text = f"{now - self._looked:.2f} s after the last, not {due - self._looked:.2f}"
             self.checks.demand(now <= due + LATE, "looks late", text)
         self._counts = counts

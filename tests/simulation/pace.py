@@ -40,6 +40,8 @@ class Pace:
 
     def told(self, event: Any, core: Any, now: float) -> Any:
         """An answer, perhaps: the action that it answers."""
+        if isinstance(event, ev.Allowed):
+            self._allowance.told(event, now)
         if not isinstance(event, ev.Answer):
             self._rhythm.told(event, None, core)
             return None
@@ -113,7 +115,7 @@ class Pace:
         self.repeats.asked(action, now, leaving)
         ends = self.session.broken is not None or not self.session.open
         self._listings.asked(action, event, now, ends=ends)
-        self._rhythm.asked(action, event, now, self._allowance.owed())
+        self._rhythm.asked(action, event, now, self._allowance.paid())
         self._allowance.spend(action, now)
 
     def after(self, core: Any, now: float) -> None:

@@ -66,6 +66,15 @@ class Drift(msgspec.Struct, frozen=True):
     version: str
 
 
+class Allowance(msgspec.Struct, frozen=True):
+    """What the server lets the client ask from a time in seconds on."""
+
+    at: float
+    rate: float  # requests a second
+    burst: float  # at once
+    rest: float = 0.0  # seconds for which it wants to be left alone
+
+
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """One little world."""
 
@@ -91,6 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     probe: bool = False  # agents tell what they found although there is a guard
     door: float = 0.0  # seconds at most for which the door repeats a request before it gives up
     drifts: tuple[Drift, ...] = ()
+    allowed: tuple[Allowance, ...] = ()
     errand: float = 0.0  # seconds at most that what is done on the client's machine takes longer
     kinds: tuple[Kind, ...] = ()  # shapes of pilots beside the first
 

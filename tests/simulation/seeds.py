@@ -12,7 +12,7 @@ from fcx.executor.core.crew import INLINE_BUNDLE
 from .kinds import with_kinds
 from .packages import drifts
 from .parcel import HEAD
-from .scenario import HOWS, Caller, Plan, Scenario
+from .scenario import HOWS, Allowance, Caller, Plan, Scenario
 from .scenes import SCENES
 
 STAGED = 0.4  # share of seeds that are a scene
@@ -94,9 +94,26 @@ def drawn(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
         probe=chance.random() < 0.2,
     )
     scenario = replace(scenario, drifts=drifts(random.Random(-1 - seed), scenario.tasks))
+    scenario = replace(scenario, allowed=_allowed(random.Random(f"allowed {seed}")))
     if scenario.caller.dies is None or seed % 2:
         return scenario
     return replace(scenario, limits=replace(scenario.limits, durable=True))
+
+
+def _allowed(chance: random.Random) -> tuple[Allowance, ...]:
+    """What the server lets the client ask: in most worlds nothing is known of it."""
+    if chance.random() < 0.6:
+        return ()
+    times = sorted(chance.uniform(0.0, 60.0) for _ in range(chance.choice((0, 1, 3))))
+    return tuple(
+        Allowance(
+            at,
+            chance.choice((0.1, 0.5, 1.0, 5.0, 60.0)),
+            chance.choice((1.0, 5.0, 60.0)),
+            chance.choice((0.0, 0.0, 3.0, 40.0)),
+        )
+        for at in (0.0, *times)
+    )
 
 
 def _limits(chance: random.Random) -> Limits:

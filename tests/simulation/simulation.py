@@ -92,6 +92,7 @@ class Simulation:
     def _begin(self) -> None:
         self._client()
         self.client.feed(ev.Began(self.scenario.seed, self.scenario.remembered))
+        self._allowances()
         groups: dict[float, list[str]] = {}
         for number, plan in enumerate(self.scenario.tasks):
             groups.setdefault(plan.at, []).append(f"t{number}")
@@ -109,6 +110,12 @@ class Simulation:
             self.world.at(caller.dies, self._dies, self.client)
         self.client.cluster.drifts()
         self.world.after(HOUR, self._hour)
+
+    def _allowances(self) -> None:
+        """What the server lets this client ask: as its own door finds it out."""
+        for one in self.scenario.allowed:
+            told = ev.Allowed(one.rate, one.burst, one.rest)
+            self.world.at(max(self.world.now, one.at), self.client.feed, told)
 
     def _client(self) -> None:
         self.client = Client(self.api, self.checks, self.journal, Session(self.checks))
@@ -209,6 +216,7 @@ class Simulation:
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
         self.client.learn_shapes(self.journal.known)
         self.client.learn_shapes(info.shape for info in attached.tasks)
+        self._allowances()
         self.client.feed(attached)
         if again and caller.again:
             self._run_again(self.client, life, slice(0, None, 2))

@@ -92,6 +92,7 @@ class Words:
         several = several or len(self.checks.jobs()) > 1
         up = any(pilot.phase == "up" for pilot in core.fleet.pilots)
         several = several or core.tasks.dependencies.unfetched  # a value that was left there
+        several = several or "fetch_spoilt" in self.checks.struck  # a result that may yet be read
         fine = several or (up and broken.error == "ParityError") or len(self.checks.sessions) > 1
         self.checks.demand(fine, "left open for nothing", f"{note}, {broken}")
 

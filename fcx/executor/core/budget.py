@@ -10,7 +10,8 @@ PATIENT = 1.5  # at first; and after so many seconds
 PATIENT_SHARE = 0.333  # this share of it
 STREAM = 0.5  # seconds: while results stream in, no look is sooner than that
 DEBT = 4.0  # requests that may be owed: looks have their share, whatever is uploaded
-BURST = 60.0  # requests that may be made at once
+SHARE_WAITS = 5.0  # seconds that the debt may hold up a look, where so much is earned in them
+BURST = 60.0  # requests that may be made at once, while nothing is known of what is allowed
 RATE = 1.0  # requests per second that are earned meanwhile
 
 CHARGED = (SubmitPilot, ListJobs, ListFolder, ReadLog, UploadBundle)
@@ -30,8 +31,17 @@ class Budget:
         self.longest = max(QUICKEST, longest)
         self._news = 0.0
         self._streak = 0
+        self._rate, self._burst, self._rest = RATE, BURST, 0.0
         self._tokens = BURST
         self._earned = 0.0
+
+    def allow(self, rate: float, burst: float, rest: float, now: float) -> None:
+        """So much may be asked from now on, and nothing recurring for ``rest`` seconds."""
+        self._tokens = min(burst, self._level(now))
+        self._rate, self._burst, self._rest, self._earned = rate, burst, now + rest, now
+
+    def _level(self, now: float) -> float:
+        return min(self._burst, self._tokens + (now - self._earned) * self._rate)
 
     def news(self, now: float) -> None:
         """Something has happened: look again soon, less so if it happens all the time."""
@@ -50,13 +60,13 @@ class Budget:
     def spend(self, requests: float, now: float) -> None:
         """Note requests that are made."""
         if requests:
-            earned = min(BURST, self._tokens + (now - self._earned) * RATE)
-            self._tokens = max(-DEBT, earned - requests)
+            debt = min(DEBT, max(0.0, SHARE_WAITS * self._rate - 1.0))
+            self._tokens = max(-debt, self._level(now) - requests)
             self._earned = now
 
     def short(self, now: float) -> bool:
         """Whether requests must be saved: what can travel together then waits for the other."""
-        return self._tokens + (now - self._earned) * RATE < 1.0
+        return self._level(now) < 1.0
 
     def pause(self, looked: float) -> float:
         """Seconds from the last look to the next."""
@@ -64,5 +74,5 @@ class Budget:
         streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
         share = SHARE if waited < PATIENT else PATIENT_SHARE
         wished = min(self.longest, max(QUICKEST, streaming, share * waited))
-        owed = (1.0 - self._tokens) / RATE if self._tokens < 1.0 else 0.0
-        return max(wished, owed)
+        earned = self._earned + max(0.0, 1.0 - self._tokens) / self._rate
+        return max(wished, earned - looked, self._rest - looked)

@@ -104,7 +104,8 @@ class Ending:
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
-        if any(task.awaits == "outcome" for task in self.tasks.unfinished.values()):
+        unfinished = self.tasks.unfinished.values()
+        if any(task.awaits == "outcome" or task.spoilt for task in unfinished):
             return True
         if trouble.error not in fates.RUNS_NOTHING:
             return trouble.error != "RunLost"

@@ -42,6 +42,17 @@ class Event(msgspec.Struct, frozen=True, tag=True):
     """Something that has happened."""
 
 
+# -- from the server ------------------------------------------------------------------------
+
+
+class Allowed(Event, frozen=True):
+    """Requests that the run may make: a second, at once, and after so many seconds of none."""
+
+    rate: float
+    burst: float
+    rest: float = 0.0
+
+
 # -- from the caller ------------------------------------------------------------------------
 
 
@@ -415,6 +426,7 @@ Answer = (
 )
 AnyEvent = (
     Began
+    | Allowed
     | Shaped
     | Attached
     | Submitted

@@ -15,6 +15,7 @@ from .doubts import Doubts
 from .earlier import Earlier
 from .ending import Ending
 from .events import (
+    Allowed,
     Answer,
     AnyEvent,
     Attached,
@@ -147,6 +148,11 @@ class Core:
         """Pilots of another shape are to be had."""
         self.lanes.register(event)
 
+    def allowed(self, event: Allowed) -> None:
+        """What the server lets us ask is known, or is another."""
+        now = self.requests.now
+        self.requests.budget.allow(event.rate, event.burst, event.rest, now)
+
     def attached(self, event: Attached) -> None:
         """It was begun by another process."""
         self.logs.attach()
@@ -254,6 +260,7 @@ OF_THE_RUN = ("NoSuchPath", "RunLost", "RunTaken", "Unreachable")
 
 _MEANINGS: dict[type, Callable[[Core, Any], None]] = {
     Began: Core.began,
+    Allowed: Core.allowed,
     Shaped: Core.shaped,
     Attached: Core.attached,
     Submitted: Core.submitted,

@@ -228,6 +228,7 @@ class Outcomes:
                 "this run: it was not loaded"
             )
             why = Fate("failed", Trouble("ResultError", text))
+            task.spoilt = True
             self.tasks.lost(task, why, job=cursor.incarnation.job)
 
     def _not_whole(self, name: str, task: str, attempt: int) -> None:

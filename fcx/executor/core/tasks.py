@@ -38,6 +38,7 @@ class Task(msgspec.Struct):
     place: tuple[str, int] = ("", 0)  # the incarnation that runs it, and its slot there
     first: bool = False  # it is its worker's first in that pilot
     awaits: str = ""  # its "outcome", which is on its way, or the "reason" why its worker ended
+    spoilt: bool = False  # an outcome of it lies there, and could not be read as what it is
     asked: bool = True  # somebody waits for it in this process
     sought: bool = False  # an earlier process has sent it, and where it lies is not known yet
     runs: dict[int, tuple[str, str]] = {}  # by attempt: its job, and why it was not the last

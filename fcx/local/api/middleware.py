@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ApiError
 from .kinds import kind_of
 from .site import Site
+from .window import Window
 
 VERSION = "2.x.x"
 TIMED_OUT = "Command execution timeout limit exceeded."
@@ -32,6 +33,7 @@ class Middleware:
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self.app = app
         self.site = site
+        self.window = Window()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, unless a fault says otherwise."""
@@ -48,7 +50,8 @@ class Middleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 ledger.statuses[message["status"]] += 1
-                message["headers"] = [*message.get("headers", []), *_headers(scope)]
+                told = self.window.headers(time.monotonic()) if "quota" in faults else {}
+                message["headers"] = [*message.get("headers", []), *_headers(scope, told)]
             await send(message)
 
         if not faults:
@@ -76,9 +79,10 @@ class Middleware:
 
     async def _failure(self, kind: str, faults: dict[str, float]) -> ApiError | None:
         """The error that a fault puts in the answer's place; a hanging command takes its time."""
-        if "rate" in faults:
-            wait = {"retry-after": str(int(faults["rate"]))}
-            return ApiError("API rate limit exceeded", status=429, headers=wait)
+        wait = self._until_allowed(faults)
+        if wait is not None:
+            told = {"retry-after": wait}
+            return ApiError("API rate limit exceeded", status=429, headers=told)
         if "status" in faults:
             return ApiError("Injected fault", status=int(faults["status"]))
         if "hang" in faults:
@@ -88,6 +92,15 @@ class Middleware:
                 status, words, cause = HANG_WORDS.get(kind, (408, TIMED_OUT, None))
                 return ApiError(words, status=status, caused_by=None if cause is None else [cause])
         return ApiError("('Connection lost',)", crash=True) if "crash" in faults else None
+
+    def _until_allowed(self, faults: dict[str, float]) -> str | None:
+        """Seconds that whoever asks must wait; None where they need not."""
+        if "rate" in faults:
+            return str(int(faults["rate"]))
+        most, now = faults.get("quota", faults.get("unsaid")), time.monotonic()
+        if most is None or self.window.take(most, now):
+            return None
+        return self.window.reset(now)
 
     async def _through(
         self, faults: dict[str, float], scope: Scope, receive: Receive, send: Send, answer: Send
@@ -110,8 +123,9 @@ async def _into_the_void(message: Message) -> None:
     """An answer that nobody gets."""
 
 
-def _headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+def _headers(scope: Scope, told: dict[str, str]) -> list[tuple[bytes, bytes]]:
     headers = [
+        *((name.encode(), value.encode()) for name, value in told.items()),
         (b"f7t-timestamp", str(time.time()).encode()),
         (b"f7t-appversion", VERSION.encode()),
     ]

@@ -16,7 +16,6 @@ import pytest
 
 from executors.deadline import WAIT, within
 from fcx import FirecrestExecutor
-from fcx.executor.core import budget
 from fcx.local import Environment, cluster
 
 TIME = "--time=00:05:00"
@@ -29,14 +28,6 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FCX_STATE_DIR", str(folder))
         yield folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def ample_requests() -> Iterator[None]:
-    """Tasks of many tests share one executor: its budget of requests is not what they test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(budget, "RATE", 50.0)
-        yield
 
 
 @pytest.fixture(scope="session")

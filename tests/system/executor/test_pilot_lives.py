@@ -77,7 +77,7 @@ def patient():
 def quick_again():
     """Tries a refused pilot again sooner than one would on a real site."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fcx.executor.core.fleet.REFUSED_PAUSE", 3.0)
+        patch.setattr("fcx.executor.core.crew.REFUSED_PAUSE", 3.0)
         yield
 
 

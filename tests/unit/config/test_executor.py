@@ -32,6 +32,7 @@ OTHER = {
     "sleep_interval": 2.0,
     "idle_timeout": 4.5,
     "gate_timeout": 6.0,
+    "requests_per_minute": 90.0,
 }
 """A value for each setting that is not its default."""
 
@@ -74,7 +75,7 @@ def test_an_argument_comes_before_the_file(tmp_path: Path, name: str):
     """None is no argument; False, 0 and "" are."""
     settings = written(tmp_path, OTHER)
     usual = getattr(ExecutorSettings("/w", environment="mine", python=""), name)
-    given = {"max_tasks_per_child": 9}.get(name, usual)
+    given = {"max_tasks_per_child": 9, "requests_per_minute": 30.0}.get(name, usual)
     assert getattr(resolve({name: given}, settings), name) == given
     assert getattr(resolve({name: None}, settings), name) == OTHER[name]
 
