@@ -124,7 +124,7 @@ class Agent:
 
     def _hear(self, rank: int) -> None:
         """What a worker has said, and whether it has ended; each event may end it, too."""
-        process = self.pool.get(rank)
+        process = self.pool.processes.get(rank)
         if process is None:
             return
         dead = process.dead()  # asked first: what it said before is in the pipe by now
@@ -135,9 +135,9 @@ class Agent:
             self._feed(events.Died(rank, how))
             return
         for frame in said:
-            if self.pool.get(rank) is process:
+            if self.pool.processes.get(rank) is process:
                 self._heard(rank, process, frame)
-        if dead and self.pool.get(rank) is process:
+        if dead and self.pool.processes.get(rank) is process:
             self._feed(events.Died(rank, process.how()))
 
     def _heard(self, rank: int, process: "Process", frame: "Frame") -> None:
@@ -165,7 +165,7 @@ class Agent:
             self.selector.register(process.read_fd, selectors.EVENT_READ, action.rank)
 
     def _stop_worker(self, action: actions.StopWorker) -> None:
-        process = self.pool.pop(action.rank)
+        process = self.pool.processes.pop(action.rank, None)
         if action.rank in self.pool.parting:
             self.pool.parting[action.rank].followed = False
         elif process is not None:
@@ -184,7 +184,7 @@ class Agent:
                     self._start_worker(actions.StartWorker(rank))
 
     def _configure(self, action: actions.Configure) -> None:
-        process = self.pool.get(action.rank)
+        process = self.pool.processes.get(action.rank)
         try:
             paths = [self.supplies.module(name) for name in action.modules]
             initializer = self.supplies.initializer()
@@ -196,7 +196,7 @@ class Agent:
         process.send(frames.CONFIGURE, meta, initializer)
 
     def _run(self, action: actions.Run) -> None:
-        process, installed = self.pool.get(action.rank), self.installed
+        process, installed = self.pool.processes.get(action.rank), self.installed
         task = action.task, action.attempt
         payload, relied = self.payloads[task]
         changed = bool(relied) and installed.look([relied])
@@ -216,7 +216,7 @@ class Agent:
     # -- outcomes ---------------------------------------------------------------------------
 
     def _keep(self, action: actions.Keep) -> None:
-        process = self.pool.get(action.rank)
+        process = self.pool.processes.get(action.rank)
         assert process is not None
         assert process.outcome is not None
         (_, meta, data), process.outcome = process.outcome, None
@@ -242,7 +242,7 @@ class Agent:
                     pass  # a full disk must not cost the result
 
     def _keep_death(self, action: actions.KeepDeath) -> None:
-        process = self.pool.get(action.rank)
+        process = self.pool.processes.get(action.rank)
         out, err = process.output() if process else (b"", b"")
         try:
             fields = self.log.store(action.task, action.attempt, out + err)

@@ -208,8 +208,8 @@ class Process:
         """Have it end by itself, unless it is at a task or has ended; whether it will."""
         if self.turn.awaited or self.dead():
             return False
-        os.close(self.write_fd)
-        self.write_fd, self.until = -1, time.monotonic() + PARTING
+        os.dup2(self.read_fd, self.write_fd, False)  # so what it reads ends
+        self.until = time.monotonic() + PARTING
         return True
 
     def end(self) -> None:
@@ -222,9 +222,8 @@ class Process:
         self._close()
 
     def _close(self) -> None:
-        for fd in self.read_fd, self.write_fd:
-            if fd >= 0:
-                os.close(fd)
+        os.close(self.write_fd)
+        os.close(self.read_fd)
 
 
 class Pool:
@@ -248,16 +247,8 @@ class Pool:
         process = self.processes[rank] = Process(self.command, self.shares[rank])
         return process
 
-    def pop(self, rank: int) -> "Optional[Process]":
-        """The process of that rank, which is the caller's to end."""
-        return self.processes.pop(rank, None)
-
-    def get(self, rank: int) -> "Optional[Process]":
-        """The process of that rank."""
-        return self.processes.get(rank)
-
 
 def _programs() -> str:
     """What to run for a worker: the script beside this package, or the zip that both are in."""
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    folder = __file__.rsplit("/", 3)[0]
     return os.path.join(folder, "__main__.py") if os.path.isdir(folder) else folder
