@@ -304,6 +304,9 @@ class AgentCore:
         self._do(actions.Drop(tuple((task.id, task.attempt) for task in tasks)))
 
     def _cancel(self, names: "Iterable[str]", now: float) -> None:
+        """Tasks that nobody wants; under the pilot's own name, that it is to leave."""
+        if self.config.pilot in names:
+            self._leave("time", now)
         dropped = self.queue.cancel(names)
         if dropped:
             self._do(actions.Drop(tuple((task.id, task.attempt) for task in dropped)))

@@ -36,6 +36,11 @@ class Duties:
                 return tuple(self._infos[task].modules)
         return None
 
+    @property
+    def names(self) -> dict[str, None]:
+        """What orders have called back: tasks, and pilots."""
+        return self._cancelled
+
     def unwanted(self, task: tuple[str, int]) -> bool:
         """Whether it was cancelled."""
         return task[0] in self._cancelled

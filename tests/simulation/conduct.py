@@ -379,7 +379,8 @@ class Conduct:
         elif why == "signal":
             self.demand(self._signalled, "left for nothing", why)
         elif why == "time":
-            left_alone = self.duties.went_back or self.offers.unfit(self._left())
+            told = self.agent.job.script.action.pilot in self.duties.names
+            left_alone = told or self.duties.went_back or self.offers.unfit(self._left())
             self.demand(left_alone, "left for nothing", f"{why}, {self._left():.1f} s left")
 
     def inspect(self, action: do.Inspect) -> None:

@@ -62,8 +62,8 @@ class Delays:
     def _leaves(self, core: Any, now: float) -> None:
         """What may leave does."""
         for lane in core.lanes:
-            outbox, share = lane.queue.outbox, lane.crew.share
-            held = lane.crew.holds_off() or share.yields or not (lane.crew.room or lane.crew.live())
+            outbox = lane.queue.outbox
+            held = lane.crew.holds_off() or not (lane.crew.room or lane.crew.live())
             waits = lane.outgoing.busy or not lane.gate.open or held or lane.broken
             first = next((t for t in outbox if t.id in core.tasks.unfinished), None)
             could = not waits and first is not None and first.asked and first.info.size

@@ -108,7 +108,8 @@ class Promptness:
             there = not self.checks.cluster.jobs[job].ended
             fine = pilot is None or pilot.phase != "ended" or not there
             self.checks.demand(fine, "may come again", f"job {job}, whose agents had to leave")
-        if limits.requeue or len(left) < limits.nodes:
+        unknown = pilot is not None and pilot.shape != shape  # no journal has it
+        if limits.requeue or len(left) < limits.nodes or unknown:
             return
         fine = pilot is None or not pilot.live
         self.checks.demand(fine, "counts on", f"job {job}, whose agents have left: {left}")
@@ -132,11 +133,6 @@ class Promptness:
 
     # -- pilots that are cancelled ----------------------------------------------------------
 
-    def _wanted(self, agent: Any) -> bool:
-        """Whether it runs a task that nobody has cancelled."""
-        runs = [run for run in agent.workers.tasks if run is not None]
-        return any(run.task not in self.checks.unwanted for run in runs)
-
     def _cancel(self, core: Any, action: act.CancelJob, now: float) -> None:
         """Not while it works, nor soon after that was refused; the same request may be repeated."""
         if action.id in self._cancels:
@@ -144,10 +140,8 @@ class Promptness:
         self._cancels[action.id] = None
         up = list(self._up.get(action.job, {}))
         job = self.checks.cluster.jobs.get(action.job)
-        if self.checks.scenario.kinds and job is not None:  # it may be idle, and others wait
-            broken = job.script.action.shape in self.checks.sessions[-1].causes.lanes
-            at_work = [agent.name for agent in job.agents if self._wanted(agent)]
-            up = [] if broken else [name for name in up if name in at_work]
+        broken = self.checks.sessions[-1].causes.lanes  # their pilots end at once
+        up = [] if job is not None and job.script.action.shape in broken else up
         self.checks.demand(not up, "cancelled at work", f"{action}: {up}")
         script = self.checks.cluster.jobs[action.job].script
         waits = [

@@ -128,7 +128,8 @@ class Reactions:
         now = self.checks.world.now
         for action in actions:
             if isinstance(action, act.UploadOrder):
-                for task in action.cancel:
+                pilots = {pilot.name for pilot in core.fleet.pilots if pilot.retires}
+                for task in [name for name in action.cancel if name not in pilots]:
                     wanted = task not in self.checks.unwanted
                     self.checks.demand(not wanted, "ordered for nothing", f"{action}")
                     self._unordered.pop(task, None)
@@ -150,7 +151,9 @@ class Reactions:
             self._ambiguous = True
         if isinstance(asked, act.CancelJob) and core.ending.stage != "open":
             self._uncancelled.pop(asked.job, None)
-            if isinstance(event, ev.Failed):
+            pilot = core.fleet.of_job(asked.job)
+            serves = self.checks.scenario.kinds and pilot is not None and pilot.phase == "up"
+            if isinstance(event, ev.Failed) and not serves:  # of a lane that broke: it is not late
                 self._uncancelled[asked.job] = None
         if isinstance(event, ev.Attached):
             self.sent.update(

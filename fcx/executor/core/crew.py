@@ -16,6 +16,7 @@ from .fleet import Fleet, Pilot
 from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
+from .numbers import Orders
 from .requests import nothing
 from .shares import PLENTY, Share
 
@@ -127,18 +128,16 @@ class Crew:
         elif running and wanted < len(live) and not looking:
             self._call_off_some(len(live) - wanted)
 
-    def give_way(self, *, idle: bool) -> None:
-        """To others that wait for what is beyond our share: pilots that wait, or are ``idle``."""
+    def give_way(self, orders: Orders) -> None:
+        """To others that wait for what is beyond our share: at once, or once what runs is over."""
         surplus = len(self.live()) - self.share.most
         self._call_off_some(surplus)
-        up = [
-            pilot
-            for pilot in self.live()
-            if pilot.phase == "up" and pilot.held <= self.requests.now
-        ]
-        for pilot in up[:surplus] if idle else ():
-            self.requests.say(f"Job {pilot.job} has nothing to do, and others wait: cancelled")
-            self.fleet.cancel(pilot)
+        up = [pilot for pilot in self.live() if pilot.phase == "up"]
+        more = surplus - sum(pilot.retires for pilot in up)
+        for pilot in [pilot for pilot in up if not pilot.retires][: max(0, more)]:
+            pilot.retires = True
+            self.requests.say(f"Job {pilot.job} makes room for others once what it runs has ended")
+            orders.cancel(pilot.name)
 
     def disband(self) -> None:
         """No more of them, and an end to those that there are, or that are just being submitted."""

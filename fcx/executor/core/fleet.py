@@ -79,6 +79,7 @@ class Pilot(msgspec.Struct):
     heard: Heard = msgspec.field(default_factory=Heard)
     held: float = 0.0  # until when its submit, or its cancel as surplus, is left alone
     shape: int = 0
+    retires: bool = False  # it was told to leave once what it runs has ended
 
     @property
     def live(self) -> bool:

@@ -9,12 +9,15 @@ from .actions import Broken
 from .crew import Crew
 from .events import Shaped, Trouble
 from .fates import RUNS_NOTHING
+from .fleet import Pilot
 from .gate import Gate
 from .limits import Limits
 from .numbers import Numbers
 from .outgoing import Outgoing
 from .shares import Need, Share, shares
-from .tasks import Tasks
+from .tasks import Task, Tasks
+
+TURN = 60.0  # seconds for which a lane has its first pilot, though another waits for one
 
 
 class Lane:
@@ -29,7 +32,11 @@ class Lane:
         self.queue = outgoing.queue
         self.broken: Trouble | None = None  # why no more tasks come here
         self.waits_since: float | None = None  # it has tasks, and no pilot
-        self.spent = False  # its pilots have had work
+        self.works_since: float | None = None  # its pilots have
+
+    def turn_ends(self) -> float | None:
+        """When it may have to make room for one that waits."""
+        return None if self.works_since is None else self.works_since + TURN
 
     def need(self, now: float, looked: float) -> Need:
         """What it has and wants, in this moment; ``looked``: when the logs were last read."""
@@ -42,13 +49,12 @@ class Lane:
             self.waits_since = now
         up = any(pilot.phase == "up" for pilot in live)
         if not live:
-            self.spent = False
-        elif up and not self.spent:
-            self.spent = bool(self.outgoing.tasks.bundles(self.shape))
+            self.works_since = None
+        elif up and self.works_since is None and self.outgoing.tasks.bundles(self.shape):
+            self.works_since = now
+        spent = self.works_since is not None and now >= self.works_since + TURN
         wants = self.crew.wants(tasks, queue.pace.expected(looked))
-        return Need(
-            self.shape, tasks, self.crew.each, wants, len(live), self.spent, self.waits_since
-        )
+        return Need(self.shape, tasks, self.crew.each, wants, len(live), spent, self.waits_since)
 
 
 class Lanes:
@@ -115,13 +121,11 @@ class Lanes:
         requests.say(f"{said}: {trouble.message.splitlines()[0]}", "error")
         owed = [task for task in tasks.unfinished.values() if task.info.shape == lane.shape]
         pilots = [pilot for pilot in fleet.pilots if pilot.shape == lane.shape]
-        sent = any(task.bundle for task in owed)
-        coming = any(task.awaits == "outcome" for task in owed)
-        about = sum(pilot.may_be_about or bool(pilot.agents) for pilot in pilots)
+        unread = _may_be_unread(lane.limits, owed, pilots, trouble)
         for task in [task for task in owed if task.asked]:
             tasks.settle(task, trouble)
         lane.crew.disband()
-        return coming or (sent and about > (trouble.error in RUNS_NOTHING))
+        return unread
 
     def share(self, most: int, looked: float) -> None:
         """Say to each what it may have of ``most`` workers; where there is one, that is all."""
@@ -131,3 +135,14 @@ class Lanes:
         found = shares(most, [lane.need(now, looked) for lane in self])
         for lane in self:
             lane.crew.share = found.get(lane.shape, Share())
+
+
+def _may_be_unread(limits: Limits, owed: list[Task], pilots: list[Pilot], trouble: Trouble) -> bool:
+    """Whether pilots that are given up may have left outcomes of these tasks."""
+    if any(task.awaits == "outcome" for task in owed):
+        return True
+    serving = trouble.error == "ParityError" and any(pilot.phase == "up" for pilot in pilots)
+    several = limits.nodes > 1 or limits.requeue
+    nothing = trouble.error in RUNS_NOTHING and not (several or serving)
+    about = sum(pilot.may_be_about or bool(pilot.agents) for pilot in pilots)
+    return about > nothing and any(task.bundle for task in owed)

@@ -107,19 +107,21 @@ class Core:
     def _ramps_due(self) -> list[float]:
         crews = [lane.crew for lane in self.lanes.working()]
         when = [time for crew in crews for time in (crew.ramp_ends(), crew.barren.until)]
+        if len(crews) > 1:
+            when += [lane.turn_ends() for lane in self.lanes]
         return [time for time in when if time is not None and time > self.requests.now]
 
     def _plan(self) -> None:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
             self.lanes.share(self.logs.limits.max_workers, self.logs.looked)
-            self.adoption.numbers.orders.plan()
             for lane in self.lanes.working():
                 lane.outgoing.plan()
             self.adoption.plan()
             if not self.adoption.waiting():
                 for lane in self.lanes.working():
                     self._plan_pilots(lane)
+            self.adoption.numbers.orders.plan()
             if self.tasks.wanted or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
@@ -135,7 +137,7 @@ class Core:
         unsent = lane.outgoing.unsent
         lane.crew.plan(queue.wanted, seconds, passed, unsent=unsent, looking=looking)
         if lane.crew.share.yields and not looking:
-            lane.crew.give_way(idle=not self.tasks.bundles(lane.shape))
+            lane.crew.give_way(self.adoption.numbers.orders)
 
     # -- events -----------------------------------------------------------------------------
 

@@ -50,9 +50,9 @@ class Orders:
         self._waiting: list[str] = []
         self._busy = False
 
-    def cancel(self, task: str) -> None:
-        """Tell the agents that nobody wants this task any more."""
-        self._waiting.append(task)
+    def cancel(self, name: str) -> None:
+        """Tell the agents that nobody wants a task; or, by its name, that a pilot is to leave."""
+        self._waiting.append(name)
 
     def plan(self) -> None:
         """Before there is an inbox, tasks ride in a script: the agents will hear of it then."""

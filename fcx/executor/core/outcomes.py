@@ -300,18 +300,19 @@ class Outcomes:
             return Fate("failed", Trouble("WorkerDied", text))
         return Fate("own", Trouble("WorkerDied", told))
 
-    def _handed_back(self, _cursor: Cursor, record: HandedBack) -> None:
-        self._back(record.tasks)
+    def _handed_back(self, cursor: Cursor, record: HandedBack) -> None:
+        pilot = self.fleet.of_agent(cursor.name)
+        self._back(record.tasks, counts=pilot is None or not pilot.retires)
 
     def _drifted(self, cursor: Cursor, record: Drifted) -> None:
         """They are judged anew; one that passes goes out again."""
         if self._back(record.tasks):
             self._lane(cursor).gate.drifted(record.drift)
 
-    def _back(self, tasks: tuple[tuple[str, int], ...]) -> bool:
+    def _back(self, tasks: tuple[tuple[str, int], ...], *, counts: bool = True) -> bool:
         """They have not begun; whether any of them is still owed."""
         found = [self.tasks.current(name, attempt) for name, attempt in tasks]
         owed = [task for task in found if task is not None]
         for task in owed:
-            self.tasks.back(task)
+            self.tasks.back(task, counts=counts)
         return bool(owed)

@@ -105,9 +105,7 @@ class Outgoing:
         return self.window.end(saving=self._saving())
 
     def _no_pilot_yet(self) -> bool:
-        """Whether the next bundle waits: for the pilot that brings it, or since others do."""
-        if self.crew.share.yields:
-            return True
+        """Whether the next bundle would ride with a pilot that must wait for its turn."""
         alone = self.limits.inline and not self.crew.live()
         return alone and (self.crew.holds_off() or not self.crew.room)
 

@@ -21,7 +21,7 @@ class Need(msgspec.Struct, frozen=True):
     each: int  # workers of one pilot
     wants: int  # pilots, those that there are included
     live: int = 0  # pilots
-    spent: bool = False  # they have had work
+    spent: bool = False  # they have had work for long enough
     since: float | None = None  # when it began to wait for a first one
 
     @property

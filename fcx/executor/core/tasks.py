@@ -340,9 +340,12 @@ class Tasks:
         self._again(task)
         self._queue(task)
 
-    def back(self, task: Task) -> None:
-        """The task goes back untouched, uncharged; called wrong once that happens too often."""
-        task.returned += 1
+    def back(self, task: Task, *, counts: bool = True) -> None:
+        """The task goes back untouched, uncharged; called wrong once that happens too often.
+
+        ``counts``: nobody has asked for it.
+        """
+        task.returned += counts
         if task.returned > MOST_RETURNS:
             text = (
                 f"{task.info.name} went back to the queue {MOST_RETURNS} times without running: "

@@ -113,6 +113,18 @@ class TestOneRun:
             assert "walltime of 1 s" in str(error)
             assert view.submit(rests, 2, walltime=30).result(WAIT) == 2
 
+    def test_a_shape_is_given_room_while_another_has_work_for_long(self, make, caplog):
+        """A pilot is told to leave, ends what it runs and hands back the rest: nothing runs twice."""
+        with make(max_workers=2) as executor:
+            long = [executor.submit(rests, 1.5) for _ in range(24)]
+            long[0].result(WAIT)
+            other = executor.options(sbatch_options=["--time=00:04:00"])
+            assert other.submit(rests, 0.1).result(WAIT) == 0.1
+            assert not all(future.done() for future in long)
+            assert [future.result(WAIT) for future in long] == [1.5] * 24
+            assert {len(future.attempts) for future in long} == {1}
+        assert "makes room for others" in caplog.text
+
 
 class TestVerdicts:
     """A shape with another environment has a verdict of its own, and harms no other."""

@@ -562,6 +562,18 @@ class TestShapes:
         case.running("t2").tell(events.Finished(0, stale=False), events.Kept(0))
         assert [claim.bundle for claim in case.did(actions.Claim)] == ["b000004", own]
 
+    def test_a_pilot_that_is_called_by_its_name_leaves_when_what_it_runs_has_ended(self):
+        """What it has not begun goes back: others wait for its place."""
+        case = Case(shape="shape-1").serving(head("b000001", pilot="shape-1"))
+        case.running("t1", "t2")
+        done = case.wait(1.0, {actions.Look: events.Looked((), ("p",), closed=False)})
+        assert not any(isinstance(action, actions.StopWorker) for action in done)
+        assert case.records("back") == [{"t": [["t2", 0]]}]
+        case.tell(events.Finished(0, stale=False))
+        case.settle(case.tell(events.Kept(0)))
+        assert case.records("end") == [{"why": "time"}]
+        assert case.did(actions.Exit) == [actions.Exit(0)]
+
     def test_the_guard_of_another_place_is_not_its_own(self):
         """While it waits for its verdict, tasks of others may come and go."""
         case = Case(shape="shape-1", guard=None)

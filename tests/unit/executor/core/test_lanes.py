@@ -15,13 +15,16 @@ from fcx.executor.core.actions import (
     RecordTasks,
     Settle,
     SubmitPilot,
+    UploadOrder,
 )
 from fcx.executor.core.events import (
     Broke,
     Done,
     Encoded,
+    HandedBack,
     JobMade,
     Judged,
+    Left,
     Prepared,
     Shaped,
     Submitted,
@@ -29,6 +32,10 @@ from fcx.executor.core.events import (
     Trouble,
     Up,
 )
+from fcx.executor.core.fleet import Pilot
+from fcx.executor.core.lanes import TURN
+from fcx.executor.core.logs import Cursor
+from fcx.protocol.names import Incarnation
 
 WIDE = Limits(max_workers=4, workers_per_node=2, words=Words(pilots="wide", shape=" with --wide"))
 REFUSED = Trouble("ParityError", "It is another place.")
@@ -89,10 +96,7 @@ def test_payload_waits_for_the_verdict_of_its_own_lane():
     assert [encode.shape for encode in drive.all(Encode)] == [0, 1]
 
 
-def _cursor(job: str):
-    from fcx.executor.core.logs import Cursor
-    from fcx.protocol.names import Incarnation
-
+def _cursor(job: str) -> Cursor:
     return Cursor(Incarnation(job, 0, 0))
 
 
@@ -151,8 +155,17 @@ def test_a_job_that_is_made_after_its_lane_broke_is_cancelled():
     assert [cancel.job for cancel in drive.all(CancelJob)] == ["7"]
 
 
-def test_idle_pilots_of_one_lane_make_room_for_the_tasks_of_another():
-    """max_workers counts for all of them."""
+def up(drive: Drive) -> tuple[Pilot, Cursor]:
+    """The only pilot there is has come up."""
+    (pilot,) = drive.core.fleet.pilots
+    cursor = _cursor(pilot.job)
+    drive.core.logs.cursors[cursor.incarnation] = cursor
+    drive.core.outcomes.on_record(cursor, Up("n", pilot.name))
+    return pilot, cursor
+
+
+def test_pilots_of_one_lane_make_room_for_the_tasks_of_another():
+    """max_workers counts for all of them: one is told to leave, which costs no task anything."""
     drive = Drive(max_workers=1)
     drive.tell(Shaped(1, Limits(max_workers=1), 1, open=True))
     submit(drive, ("t0", 0))
@@ -160,13 +173,36 @@ def test_idle_pilots_of_one_lane_make_room_for_the_tasks_of_another():
     submit(drive, ("t1", 1))
     go_on(drive)
     assert [pilot.shape for pilot in drive.all(SubmitPilot)] == [0]
-    (pilot,) = drive.core.fleet.pilots
-    cursor = _cursor(pilot.job)
-    drive.core.outcomes.on_record(cursor, Up("n", pilot.name))
+    pilot, cursor = up(drive)
     drive.wait(0.1)
     drive.core.tasks.settle(drive.core.tasks.unfinished["t0"], attempt=0)
     drive.core.logs.look.end()
     drive.wait(0.1)
-    assert [cancel.job for cancel in drive.all(CancelJob)] == [pilot.job]
+    assert drive.last(UploadOrder).cancel == (pilot.name,)
+    assert not drive.all(CancelJob)
+    cursor.ended = "time"
+    drive.core.outcomes.on_record(cursor, Left("time"))
+    drive.wait(0.1)
     go_on(drive)
     assert [each.shape for each in drive.all(SubmitPilot)] == [0, 1]
+
+
+def test_a_lane_that_works_has_a_turn_before_it_makes_room():
+    """Or pilots would come for one task each; what goes back for it is not counted."""
+    drive = Drive(max_workers=1)
+    drive.tell(Shaped(1, Limits(max_workers=1), 1, open=True))
+    submit(drive, ("t0", 0), ("t1", 0))
+    go_on(drive)
+    pilot, cursor = up(drive)
+    drive.core.logs.look.end()
+    submit(drive, ("t2", 1))
+    drive.wait(TURN - 1.0)
+    drive.core.logs.look.end()
+    drive.wait(0.1)
+    assert not drive.all(UploadOrder)
+    drive.wait(2.0)
+    drive.core.logs.look.end()
+    drive.wait(0.1)
+    assert drive.last(UploadOrder).cancel == (pilot.name,)
+    drive.core.outcomes.on_record(cursor, HandedBack((("t1", 0),)))
+    assert drive.core.tasks.unfinished["t1"].returned == 0
