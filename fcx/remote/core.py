@@ -84,7 +84,7 @@ class AgentCore:
         if self.phase in (WAITING, SERVING, LEAVING):
             times += [self.looks.due(), self.log.beat_at]
             times += self.slots.next_told()
-            times += [until for until, slot in self.slots.deadlines()]
+            times += [slot.until for slot in self.slots.timed()]
         if self.phase == SERVING:
             times += self.slots.next_try()
             if not self._working() and not self.looks.under_way:
@@ -200,8 +200,8 @@ class AgentCore:
         if now >= self.log.beat_at:
             self.log.beat_at = now + HEARTBEAT
             self._do(actions.Beat())
-        for until, slot in self.slots.deadlines():
-            if now >= until:
+        for slot in self.slots.timed():
+            if now >= slot.until:
                 how, task = events.How(NO_HELLO, outside=True), slot.task
                 if task:
                     how = events.How(OVERLONG % task.walltime, late=True)

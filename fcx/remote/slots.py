@@ -1,5 +1,7 @@
 """The places for worker processes, as the core sees them: a rank stays, its process may change."""
 
+from ..protocol.bundle import LONGEST
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Iterator, List, Optional, Tuple
@@ -30,7 +32,8 @@ class Slot:
         self.served = 0  # by this process
         self.modules: "Optional[Tuple[str, ...]]" = None  # that it was configured with
         self.task: "Optional[TaskInfo]" = None
-        self.began = 0.0  # the process, then its task
+        self.began = 0.0  # its task
+        self.until = 0.0  # when its process must have started, or be done with its task
         self.told = False  # the client knows that this task runs
         self.stale = False  # a fresh process shall run the next task
         self.tries = 0  # processes that ended before they were ready, one after the other
@@ -47,21 +50,13 @@ class Slot:
         """Whether its task is the first, and had nearly all of the job's time."""
         return self.turn == FIRST
 
-    def until(self) -> float:
-        """When its process must be done with what it is at; 0: it may take its time."""
-        if self.state == STARTING:
-            return self.began + HELLO_TIMEOUT
-        if self.state == BUSY and self.task and self.task.walltime:
-            return self.began + self.task.walltime
-        return 0
-
     def start(self, now: float) -> None:
         """A fresh process."""
         self.state = STARTING
         self.served = 0
         self.modules = None
         self.stale = False
-        self.began = now
+        self.until = now + HELLO_TIMEOUT
 
     def end(self) -> None:
         """No process any more."""
@@ -94,6 +89,7 @@ class Slot:
         self.state = BUSY
         self.task = task
         self.began = now
+        self.until = now + (task.walltime or LONGEST)
         self.told = False
         self.turn = FIRST if whole and self.fresh else LATER
         self.served += 1
@@ -143,9 +139,9 @@ class Slots:
         """Those whose task has run for long enough to be told of."""
         return [s for s in self.all if s.state == BUSY and not s.told and now >= s.began + TELL]
 
-    def deadlines(self) -> "List[Tuple[float, Slot]]":
-        """Until when processes may take for what they are at."""
-        return [(slot.until(), slot) for slot in self.all if slot.until()]
+    def timed(self) -> "List[Slot]":
+        """Those whose process may take only so long for what it is at."""
+        return [slot for slot in self.all if slot.state in (STARTING, BUSY)]
 
     def next_told(self) -> "List[float]":
         """When running tasks will be told of."""
