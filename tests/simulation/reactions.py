@@ -96,7 +96,8 @@ class Reactions:
             last = event.text.rstrip().rpartition("\n")[2]
             told = any(last in getattr(a, "text", "") for a in actions)
             broken = any(isinstance(a, act.Broken) and last in a.trouble.message for a in actions)
-            self.checks.demand(told or broken, "not told", event.text)
+            known = bool(self.checks.sessions[-1].causes.lanes)  # and why, already
+            self.checks.demand(told or broken or known, "not told", event.text)
         elif isinstance(event, ev.JobMade):
             made = [a for a in actions if isinstance(a, act.RecordPilot) and a.job == event.job]
             self.checks.demand(bool(made), "job not remembered", f"{event}")

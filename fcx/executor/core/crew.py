@@ -152,8 +152,10 @@ class Crew:
     def _never(self, pilot: Pilot) -> None:
         """It does not come; where no other will either, nor does what its script was to bring."""
         pilot.phase = "ended"
+        others = {name for other in self.live() for name in other.bundles}
         for bundle in pilot.bundles if self.over else ():
-            self.inbox.drop(bundle)
+            if bundle not in others:  # nor is being submitted with another
+                self.inbox.drop(bundle)
 
     def _call_off_some(self, count: int) -> None:
         """So many of those that wait."""

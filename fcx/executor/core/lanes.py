@@ -127,6 +127,14 @@ class Lanes:
         lane.crew.disband()
         return unread
 
+    def end_what_came_late(self) -> None:
+        """Tasks of which it turned out after a lane broke that they are its: asked for, or lost."""
+        for lane in [lane for lane in self if lane.broken and lane.queue.wanted]:
+            for task in list(self.tasks.unfinished.values()):
+                mine = task.info.shape == lane.shape and task.asked
+                if mine and task.awaits != "outcome":
+                    self.tasks.settle(task, lane.broken)
+
     def share(self, most: int, looked: float) -> None:
         """Say to each what it may have of ``most`` workers; where there is one, that is all."""
         if len(self._lanes) == 1:

@@ -114,6 +114,7 @@ class Core:
     def _plan(self) -> None:
         self.requests.retry()
         if self._works() and not self.ending.aborting:
+            self.lanes.end_what_came_late()
             self.lanes.share(self.logs.limits.max_workers, self.logs.looked)
             for lane in self.lanes.working():
                 lane.outgoing.plan()

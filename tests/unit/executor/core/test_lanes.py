@@ -11,6 +11,7 @@ from fcx.executor.core.actions import (
     Encode,
     Judge,
     Prepare,
+    ReadInbox,
     RecordPilot,
     RecordTasks,
     Settle,
@@ -18,10 +19,12 @@ from fcx.executor.core.actions import (
     UploadOrder,
 )
 from fcx.executor.core.events import (
+    Attached,
     Broke,
     Done,
     Encoded,
     HandedBack,
+    InboxRead,
     JobMade,
     Judged,
     Left,
@@ -206,3 +209,32 @@ def test_a_lane_that_works_has_a_turn_before_it_makes_room():
     assert drive.last(UploadOrder).cancel == (pilot.name,)
     drive.core.outcomes.on_record(cursor, HandedBack((("t1", 0),)))
     assert drive.core.tasks.unfinished["t1"].returned == 0
+
+
+def test_a_task_that_turns_out_to_be_of_a_lane_that_broke_ends_with_it():
+    """The journal did not say whose it is; the inbox does, later."""
+    drive = Drive()
+    drive.tell(Shaped(1, WIDE, 1, open=True))
+    drive.tell(Attached((TaskInfo("t1", "work", 0),), (0,), (("wide-001", "7"),)))
+    drive.tell(Broke(REFUSED, 1))
+    assert not drive.all(Settle)
+    row = TaskInfo("t1", "work", 10, shape=1), "b000001", 0
+    drive.tell(InboxRead(drive.last(ReadInbox).id, (row,), last=1, attempts=(0,)))
+    drive.wait(0.1)
+    assert [(settle.task, settle.trouble) for settle in drive.all(Settle)] == [("t1", REFUSED)]
+
+
+def test_a_task_that_was_lost_before_it_was_known_whose_it_is_goes_where_it_belongs():
+    """It waits in the queue of its shape then."""
+    drive = Drive()
+    drive.tell(Shaped(1, WIDE, 1, open=True))
+    drive.tell(Attached((TaskInfo("t1", "work", 0),), (0,), ()))
+    task = drive.core.tasks.unfinished["t1"]
+    drive.core.tasks.back(task)
+    row = TaskInfo("t1", "work", 10, shape=1), "b000001", 0
+    drive.tell(InboxRead(drive.last(ReadInbox).id, (row,), last=1, attempts=(0,)))
+    own, wide = (drive.core.tasks.queues[shape] for shape in (0, 1))
+    assert (list(own.outbox), own.wanted) == ([], 0)
+    assert wide.wanted == 1
+    go_on(drive)
+    assert [encode.shape for encode in drive.all(Encode)] == [1]
