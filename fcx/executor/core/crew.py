@@ -12,7 +12,7 @@ import msgspec
 from . import fates
 from .actions import AskJob, RecordPilot, SubmitPilot, UploadConfig
 from .events import Failed, JobAnswered, JobMade, Trouble
-from .fleet import Fleet, Pilot
+from .fleet import FOREVER, Brings, Fleet, Pilot
 from .gate import Gate
 from .inbox import Archives, Bundle, Inbox
 from .limits import Limits
@@ -135,7 +135,7 @@ class Crew:
         up = [pilot for pilot in self.live() if pilot.phase == "up"]
         more = surplus - sum(pilot.retires for pilot in up)
         for pilot in [pilot for pilot in up if not pilot.retires][: max(0, more)]:
-            pilot.retires = True
+            pilot.held = FOREVER
             self.requests.say(f"Job {pilot.job} makes room for others once what it runs has ended")
             orders.cancel(pilot.name)
 
@@ -199,7 +199,7 @@ class Crew:
         names = dict.fromkeys(name for pilot in waiting for name in pilot.bundles)
         kept = [self.inbox.kept[name] for name in names if name in self.inbox.kept]
         bundles = [bundle for bundle in kept if not bundle.pilot]
-        archives = dict(archive for pilot in waiting for archive in pilot.archives)
+        archives = dict(archive for pilot in waiting for archive in pilot.brings.archives)
         return bundles, self.inbox.missing(tuple(archives.items())) if bundles else ()
 
     # -- submitting -------------------------------------------------------------------------
@@ -219,10 +219,9 @@ class Crew:
         pilot = Pilot(
             name,
             self.requests.now,
-            opened=self.gate.open,
+            brings=Brings(self.gate.open, archives if carried else ()),
             reserved=next((bundle.name for bundle in bundles if bundle.pilot), ""),
             bundles=tuple(bundle.name for bundle in carried),
-            archives=archives if carried else (),
             shape=self.shape,
         )
         self.fleet.pilots.append(pilot)
@@ -241,7 +240,7 @@ class Crew:
         steps: list[tuple[Any, ...]] = []
         if not self.limits.inline:
             steps = self.inbox.making()
-            steps.append((UploadConfig, pilot.name, workers, pilot.opened, self.shape))
+            steps.append((UploadConfig, pilot.name, workers, pilot.brings.opened, self.shape))
         self.requests.chain(steps, partial(self._recorded_first, pilot))
 
     def _recorded_first(self, pilot: Pilot) -> None:
@@ -261,8 +260,8 @@ class Crew:
             pilot.name,
             self.limits.workers(),
             pilot.bundles,
-            tuple(name for name, _ in pilot.archives),
-            pilot.opened,
+            tuple(name for name, _ in pilot.brings.archives),
+            pilot.brings.opened,
             self.shape,
             then=partial(self._submitted, pilot, before),
             failed=partial(self._refused, pilot, before),

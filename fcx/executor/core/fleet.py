@@ -20,6 +20,7 @@ from .waits import Waits
 ORDINAL = re.compile(r"[0-9]{1,9}")  # of a pilot, at the end of its name
 GRACE_SECONDS = 30.0  # how long a job may be unknown to the server before it counts as gone
 GRACE_ANSWERS = 3  # and in how many answers
+FOREVER = float("inf")
 HELD = 60.0  # seconds for which a pilot is left alone whose cancel was refused
 STUCK = 10.0  # seconds for which Slurm must say that a job never runs: it may think again
 SHORTEST_STATES_PAUSE, LONGEST_STATES_PAUSE = 2.0, 30.0  # seconds between listings of jobs,
@@ -60,6 +61,13 @@ class Heard(msgspec.Struct):
             self.ended = now
 
 
+class Brings(msgspec.Struct, frozen=True):
+    """What the script of a pilot has for its agents."""
+
+    opened: bool = False  # payload was allowed when it was submitted
+    archives: Archives = ()
+
+
 class Pilot(msgspec.Struct):
     """One pilot as the client knows it.
 
@@ -70,16 +78,19 @@ class Pilot(msgspec.Struct):
     submitted: float
     phase: str = "submitting"
     job: str = ""  # as the submit answered
-    opened: bool = False  # payload was allowed when it was submitted
+    brings: Brings = Brings()
     reserved: str = ""  # a bundle that this pilot alone may claim from
     bundles: tuple[str, ...] = ()  # that its script brings
-    archives: Archives = ()
     agents: dict[str, None] = {}  # incarnations that came up
     ambiguous: bool = False  # the submit was repeated: it may run as another job
     heard: Heard = msgspec.field(default_factory=Heard)
     held: float = 0.0  # until when its submit, or its cancel as surplus, is left alone
     shape: int = 0
-    retires: bool = False  # it was told to leave once what it runs has ended
+
+    @property
+    def retires(self) -> bool:
+        """Whether it was told to leave once what it runs has ended."""
+        return self.held == FOREVER
 
     @property
     def live(self) -> bool:

@@ -161,7 +161,9 @@ class Inquest:
         for cursor in silent:
             if cursor.name in claims.values():  # it did come up, though its log cannot be read
                 pilot.agents[cursor.name] = None
-                self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
+                self.inbox.agent_up(
+                    pilot.bundles, pilot.brings.archives, opened=pilot.brings.opened
+                )
             for task in self._claimed(cursor, claims):
                 if pilot.phase == "leaving":
                     self.tasks.back(task)  # we cancelled it: that is not to be charged to the task
@@ -189,7 +191,7 @@ class Inquest:
         judge = fates.of_job if begun or unread else fates.not_begun
         why = judge(pilot.job, pilot.heard.state, told)
         self.requests.note(Forget("verdict", pilot.shape))
-        if begun and not pilot.opened and fates.complains(why, pilot.heard.state, told):
+        if begun and not pilot.brings.opened and fates.complains(why, pilot.heard.state, told):
             pilot.phase = "ended"
             python = lane.limits.words.python
             self.lanes.give_up(pilot.shape, fates.not_started(pilot.job, python, told))
@@ -215,7 +217,7 @@ class Inquest:
         there = dict(event.files) if isinstance(event, FilesListed) else {}
         arrived = [name for name in pilot.bundles if name in there]
         if arrived:
-            self.inbox.agent_up(arrived, pilot.archives, opened=pilot.opened)
+            self.inbox.agent_up(arrived, pilot.brings.archives, opened=pilot.brings.opened)
         self.over(pilot)
 
     def _hopeless(self, lane: Lane, why: fates.Fate) -> bool:

@@ -110,7 +110,7 @@ class Outcomes:
         if pilot.live:
             pilot.phase = "up"
         self.lanes.of(pilot.shape).crew.barren.over()
-        self.inbox.agent_up(pilot.bundles, pilot.archives, opened=pilot.opened)
+        self.inbox.agent_up(pilot.bundles, pilot.brings.archives, opened=pilot.brings.opened)
 
     def _refused(self, cursor: Cursor, record: Refused) -> None:
         """Its workers have unpickled nothing; it may not even have come to say that it is up."""
