@@ -17,6 +17,7 @@ KEEPING = "keeping"  # its task is over, the outcome is on its way to the log
 
 HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file system
 TELL = 0.05  # seconds from which a running task is told of
+OLD = ("",)  # modules of a process that no task suits any more
 FRESH, FIRST, LATER = "fresh", "first", "later"
 RETRY = 0.5  # seconds until a configuration that could not be read is tried again
 PATIENCE = 90.0  # seconds for which it is: a directory's listing may be cached for 60
@@ -35,7 +36,6 @@ class Slot:
         self.began = 0.0  # its task
         self.until = 0.0  # when its process must have started, or be done with its task
         self.told = False  # the client knows that this task runs
-        self.stale = False  # a fresh process shall run the next task
         self.tries = 0  # processes that ended before they were ready, one after the other
         self.held = 0.0  # until when nothing is tried again
         self.troubled: "Optional[float]" = None  # since when it cannot be configured
@@ -55,7 +55,6 @@ class Slot:
         self.state = STARTING
         self.served = 0
         self.modules = None
-        self.stale = False
         self.until = now + HELLO_TIMEOUT
 
     def end(self) -> None:
@@ -78,7 +77,8 @@ class Slot:
     def not_configured(self, now: float) -> bool:
         """It could not be told; whether that has gone on for too long."""
         self.state = IDLE
-        self.modules = None
+        if self.modules != OLD:
+            self.modules = None
         self.held = now + RETRY
         if self.troubled is None:
             self.troubled = now
@@ -101,9 +101,10 @@ class Slot:
         self.turn = FRESH if self.first else LATER
 
     def finish(self, stale: bool) -> None:
-        """Its task is over."""
+        """Its task is over; ``stale``: a fresh process shall run the next."""
         self.state = KEEPING
-        self.stale = self.stale or stale
+        if stale:
+            self.modules = OLD
 
     def kept(self) -> None:
         """The outcome is in the log."""
@@ -112,7 +113,7 @@ class Slot:
 
     def suits(self, modules: "Tuple[str, ...]") -> bool:
         """Whether this process can run a task with these modules, or be configured for it."""
-        return not self.stale and (self.modules is None or self.modules == modules)
+        return self.modules in (None, modules)
 
 
 class Slots:
@@ -154,7 +155,7 @@ class Slots:
     def outdated(self) -> None:
         """What processes have imported, or would, is installed no longer: they are replaced."""
         for slot in self.all:
-            slot.stale = True
+            slot.modules = OLD
 
     def wake(self, now: float) -> None:
         """Those that were held for long enough may try again."""
