@@ -112,9 +112,11 @@ class Inbox:
         steps = self.making()
         if not self.initializer and bundles:
             steps.append((UploadInitializer,))
-        steps += [(UploadArchive, name) for name in names]
-        steps += [(UploadBundle, bundle.name) for bundle in bundles]
-        self.requests.chain(steps, partial(self._arrived, bundles, names, then))
+        before: list[tuple[Any, ...]] = [(UploadArchive, name) for name in names]
+        last: list[tuple[Any, ...]] = [(UploadBundle, bundle.name) for bundle in bundles]
+        arrived = partial(self._arrived, bundles, names, then)
+        send = partial(self.requests.chain, last, arrived)
+        self.requests.chain(steps, partial(self.requests.together, before, send))
 
     def _arrived(
         self, bundles: list[Bundle], archives: list[str], then: Callable[[], None]

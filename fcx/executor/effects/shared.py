@@ -22,14 +22,16 @@ class ObjectFiles:
     async def upload(self, content: Content) -> None:
         """One content; a large one in pieces side by side: who takes it knows how many."""
         if content.size <= LARGEST_FILE:
-            await self._write(content.sha, content.piece(0, content.size))
+            await self._piece(content, 0, content.sha)
             return
         starts = range(0, content.size, LARGEST_FILE)
-        await asyncio.gather(*(self._piece(content, at, n) for n, at in enumerate(starts)))
+        await asyncio.gather(
+            *(self._piece(content, at, f"{content.sha}.{n}") for n, at in enumerate(starts))
+        )
 
-    async def _piece(self, content: Content, at: int, number: int) -> None:
+    async def _piece(self, content: Content, at: int, name: str) -> None:
         async with self._gate:
-            await self._write(f"{content.sha}.{number}", content.piece(at, LARGEST_FILE))
+            await self._write(name, content.piece(at, LARGEST_FILE))
 
     async def _write(self, name: str, data: bytes) -> None:
         """The folder is made where no pilot has made it yet."""
