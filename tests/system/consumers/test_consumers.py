@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from consumers import CONSUMERS, notebooks
+from consumers import notebooks
+from consumers.everything import CONSUMERS
 from executors.fixtures import making
 
 pytestmark = pytest.mark.slow
