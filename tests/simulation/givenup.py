@@ -39,7 +39,9 @@ def left_lying(checks: Checks, core: Any) -> None:
     if not core._works() or core.ending.broken is not None or core.ending.aborting:
         return
     ended = [pilot for pilot in core.fleet.pilots if pilot.phase == "ended"]
-    live = {name for pilot in core.fleet.live() for name in pilot.bundles}
+    leaving = [pilot for pilot in core.fleet.pilots if pilot.phase == "leaving"]
+    leaving = leaving if checks.scenario.kinds else []  # of a lane that broke: they are not over
+    live = {name for pilot in [*core.fleet.live(), *leaving] for name in pilot.bundles}
     for pilot in ended:
         left = [task.id for task in core.tasks.in_bundle(pilot.reserved) if pilot.reserved]
         checks.demand(not left, "left lying", f"{left} for {pilot.name} alone")
