@@ -112,6 +112,8 @@ class Cluster:
         if job.life == life and job.state == "PENDING":
             self._waiting.append(job)
             self._begin_what_fits()
+            if job.state == "PENDING" and job.reason == "Priority":
+                job.reason = "Resources"
 
     def _begin_what_fits(self) -> None:
         while self._waiting and self._running < self.scenario.capacity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -18,6 +19,8 @@ from .shares import Need, Share, shares
 from .tasks import Task, Tasks
 
 TURN = 60.0  # seconds for which a lane has its first pilot, though another waits for one
+OURS_TO_GIVE = re.compile("Resources|Max|Grp|Limit")
+"""Why a pilot waits, where what idle ones of ours hold may be what it waits for."""
 
 
 class Lane:
@@ -37,6 +40,13 @@ class Lane:
     def turn_ends(self) -> float | None:
         """When it may have to make room for one that waits."""
         return None if self.works_since is None else self.works_since + TURN
+
+    def held_up(self) -> bool:
+        """Whether it has tasks and no pilot that has begun, for want of what others may hold."""
+        live = self.crew.live()
+        if not self.queue.wanted or any(pilot.works for pilot in live):
+            return False
+        return any(OURS_TO_GIVE.search(pilot.heard.reason) for pilot in live)
 
     def need(self, now: float, looked: float) -> Need:
         """What it has and wants, in this moment; ``looked``: when the logs were last read."""
@@ -141,8 +151,11 @@ class Lanes:
             return
         now = self.tasks.requests.now
         found = shares(most, [lane.need(now, looked) for lane in self])
+        waits = any(lane.held_up() for lane in self)
         for lane in self:
-            lane.crew.share = found.get(lane.shape, Share())
+            share = found.get(lane.shape, Share())
+            idle = waits and not lane.queue.wanted  # what others wait for may be its nodes
+            lane.crew.share = Share(0, share.whole, yields=True) if idle else share
 
 
 def _may_be_unread(limits: Limits, owed: list[Task], pilots: list[Pilot], trouble: Trouble) -> bool:

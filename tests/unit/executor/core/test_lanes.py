@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from driving import Drive
 
 from fcx.executor.core import Limits, Words
@@ -188,6 +189,27 @@ def test_pilots_of_one_lane_make_room_for_the_tasks_of_another():
     drive.wait(0.1)
     go_on(drive)
     assert [each.shape for each in drive.all(SubmitPilot)] == [0, 1]
+
+
+@pytest.mark.parametrize(("reason", "leaves"), [("Resources", True), ("Priority", False)])
+def test_idle_pilots_make_room_where_they_may_hold_what_another_lane_waits_for(reason, leaves):
+    """Though max_workers would allow both: Slurm has no node for the other."""
+    drive = Drive(max_workers=4)
+    drive.tell(Shaped(1, Limits(max_workers=4), 1, open=True))
+    submit(drive, ("t0", 0))
+    go_on(drive)
+    pilot, _ = up(drive)
+    drive.core.tasks.settle(drive.core.tasks.unfinished["t0"], attempt=0)
+    drive.wait(0.1)
+    submit(drive, ("t1", 1))
+    go_on(drive)
+    other = drive.core.fleet.pilots[-1]
+    assert other.shape == 1
+    assert not pilot.retires
+    other.heard.reason = reason
+    drive.core.logs.look.end()
+    drive.wait(0.1)
+    assert pilot.retires is leaves
 
 
 def test_a_lane_that_works_has_a_turn_before_it_makes_room():
