@@ -89,6 +89,9 @@ class Rhythm:
         """An answer to a look, or new work where there was none."""
         if isinstance(event, ev.Submitted | ev.Attached) and not self._works:
             self._news, self._streak = self.checks.world.now, 0
+        alone = isinstance(asked, act.UploadBundle) and core.tasks.bundles() == [asked.bundle]
+        if alone and not isinstance(event, ev.Failed):
+            self._news, self._streak = self.checks.world.now, 0  # nothing else is under way
         if asked is None or not is_look(asked):
             return
         if not (isinstance(event, ev.Failed) and event.kind == "passing" and core_repeats(core)):
