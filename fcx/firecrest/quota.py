@@ -19,7 +19,8 @@ from typing import NamedTuple
 BEGINS = 5.0  # requests a second, while nothing tells of a limit
 GROWS = 0.5  # more of them after each answer
 MOST = 60.0
-LEAST = 0.1  # after refusals
+USUAL = 1.0  # after the first refusal, however little was asked: others may have used it up
+LEAST = 0.1  # after more of them
 SLOWEST = 0.01  # whatever is stated or left
 BURST = 60.0  # requests that may be made at once
 DOUBLES = 120.0  # seconds in which the rate doubles once a limit was met
@@ -93,9 +94,12 @@ class Quota:
 
     def _refused(self, after: float, now: float) -> None:
         """What was made is what was allowed from then until the server allows more."""
-        if now >= self._rest and self._made:  # else it is another of those that were under way
-            seconds = min(MINUTE, max(1.0, now - self._made[0] + after))
-            self._rate = max(LEAST, min(self._rate, len(self._made) / seconds) / 2)
+        if now >= self._rest:  # else it is another of those that were under way
+            first = self._made[0] if self._made else now
+            seconds = min(MINUTE, max(1.0, now - first + after))
+            found = max(USUAL, len(self._made) / seconds / 2)
+            half = max(LEAST, self._rate / 2)
+            self._rate = half if self._met else min(self._rate, found)
         self._met, self._grown, self._rest = True, now, max(self._rest, now + after)
 
     def _grow(self, now: float) -> None:

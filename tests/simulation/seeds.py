@@ -12,7 +12,7 @@ from fcx.executor.core.crew import INLINE_BUNDLE
 from .kinds import with_kinds
 from .packages import drifts
 from .parcel import HEAD
-from .scenario import HOWS, Allowance, Caller, Plan, Scenario
+from .scenario import HOWS, SPOILT, Allowance, Caller, Drift, Plan, Scenario
 from .scenes import SCENES
 
 STAGED = 0.4  # share of seeds that are a scene
@@ -31,6 +31,7 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     chance = random.Random(f"scene {seed}")
     if chance.random() < STAGED:
         scenario = chance.choice(SCENES)(chance, scenario)
+    scenario = _drifting(random.Random(f"drifting {seed}"), scenario)
     return linked(with_kinds(timed(scenario)))
 
 
@@ -98,6 +99,19 @@ def drawn(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     if scenario.caller.dies is None or seed % 2:
         return scenario
     return replace(scenario, limits=replace(scenario.limits, durable=True))
+
+
+def _drifting(chance: random.Random, scenario: Scenario) -> Scenario:
+    """In a few worlds what all tasks rely on changes while one worker has claimed several of them."""
+    if chance.random() > 0.01:
+        return scenario
+    count = chance.randint(16, 40)
+    tasks = tuple(Plan(0.0, chance.uniform(0.5, 3.0), requirements=1) for _ in range(count))
+    change = Drift(chance.uniform(1.0, 2.0 * count), 1, chance.choice((SPOILT, "1.1")))
+    limits = replace(scenario.limits, max_workers=1)
+    caller = Caller(close=1.0)
+    more = {"tasks": tasks, "limits": limits, "caller": caller, "refused": 0, "place": "fine"}
+    return replace(scenario, drifts=(change,), **more)
 
 
 def _allowed(chance: random.Random) -> tuple[Allowance, ...]:

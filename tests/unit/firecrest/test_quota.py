@@ -111,3 +111,14 @@ def test_it_is_shared():
     quota = Quota()
     whole, part = quota.allowed(0.0), quota.allowed(0.0, shares=4)
     assert (part.rate, part.burst) == (whole.rate / 4, whole.burst / 4)
+
+
+def test_a_lone_refusal_is_others_doing():
+    """Who has hardly asked waits as he is told, and goes on; refused again, he asks less."""
+    quota = Quota()
+    quota.answered(200, {}, 0.0, 0.0)
+    rates = []
+    for now in (1.0, 30.0, 60.0):
+        quota.answered(429, {}, 18.0, now)
+        rates.append(quota.allowed(now).rate)
+    assert rates == [1.0, 0.5, 0.25]
