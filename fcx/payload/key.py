@@ -64,12 +64,16 @@ def check_key(key: Any) -> str:
 
 
 def takes(fn: Callable[..., Any], argument: str) -> bool:
-    """Whether this is an argument of the function itself; of what cannot be told, yes."""
+    """Whether this is an argument of the function itself.
+
+    Of Python's own functions some have no signature to look at: they may take a ``key``, as max
+    does, and no ``walltime``.
+    """
     import inspect
 
     try:
         parameters = inspect.signature(fn).parameters.values()
     except (TypeError, ValueError):
-        return True
+        return argument == "key"
     named = (p.name == argument and p.kind is not p.POSITIONAL_ONLY for p in parameters)
     return any(itertools.chain(named, (p.kind is p.VAR_KEYWORD for p in parameters)))

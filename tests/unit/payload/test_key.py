@@ -265,6 +265,7 @@ class TestGiven:
         """Nothing of the user's is taken away."""
         assert takes(sorted, "key")
         assert takes(max, "key")  # it has no signature to look at
+        assert not takes(max, "walltime")
         assert takes(lambda **more: more, "key")
         assert not takes(lambda x: x, "key")
 
