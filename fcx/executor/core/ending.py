@@ -104,8 +104,7 @@ class Ending:
 
     def _may_have_run(self, trouble: Trouble) -> bool:
         """Whether outcomes may lie unfetched in the run directory."""
-        unfinished = self.tasks.unfinished.values()
-        if any(task.awaits == "outcome" or task.spoilt for task in unfinished):
+        if any(task.unread for task in self.tasks.unfinished.values()):
             return True
         if trouble.error not in fates.RUNS_NOTHING:
             return trouble.error != "RunLost"

@@ -160,7 +160,7 @@ class Lanes:
 
 def _may_be_unread(limits: Limits, owed: list[Task], pilots: list[Pilot], trouble: Trouble) -> bool:
     """Whether pilots that are given up may have left outcomes of these tasks."""
-    if any(task.awaits == "outcome" for task in owed):
+    if any(task.unread for task in owed):
         return True
     serving = trouble.error == "ParityError" and any(pilot.phase == "up" for pilot in pilots)
     several = limits.nodes > 1 or limits.requeue

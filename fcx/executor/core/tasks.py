@@ -49,6 +49,11 @@ class Task(msgspec.Struct):
         return self.info.id
 
     @property
+    def unread(self) -> bool:
+        """Whether an outcome of it may lie there that nobody has read."""
+        return self.awaits == "outcome" or self.spoilt
+
+    @property
     def agent(self) -> str:
         """The incarnation that runs it, empty where none is known to."""
         return self.place[0]
