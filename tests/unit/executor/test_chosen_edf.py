@@ -23,13 +23,7 @@ def environment(folder: Path, own: dict[str, object], **given: object) -> RunEnv
     return settings.environment
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two EDFs."""
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.toml").write_text(f'image = "{name}"\n')
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("project")
 
 
 IN_FILE = [

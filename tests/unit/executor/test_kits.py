@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -35,13 +34,7 @@ class Nothing:
         """Nothing is lost."""
 
 
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two EDFs, and no fcx.toml."""
-    for name in ("one", "two"):
-        (tmp_path / f"{name}.toml").write_text(f'image = "{name}"\n')
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("project")
 
 
 def settled(**given):
