@@ -34,12 +34,14 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("__main__", "parts", "supplies", "turn", "pool", "surroundings", "installed", "worker"),
     *("place", "probe", "outcome", "pickling"),
 )
+KNOWN = ("pickling.py", "objects.py", SELDOM)  # by names in pickles, or sent later
 KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
 FILE = b"PK\3\4"  # what a file begins with in a zip
 SIZES_AT, SIZES_LENGTH = 14, 12  # of checksum and sizes in what comes before each file of a zip
 NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
 
+_WORD = re.compile(r"\w+")
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
 _COMMENT = re.compile(r"(?:^[ ]*|[ ]{2})#[ !].*$", re.MULTILINE)
 _RETURNS = re.compile(r"\) -> .*:$", re.MULTILINE)
@@ -65,7 +67,7 @@ def _zip(found: Mapping[str, str]) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target:
         sources = sorted(found.items(), key=_rank)
-        short = shorten(bare(text) for _, text in sources)
+        short = shorten([bare(text) for _, text in sources], _known(found))
         for (name, _), text in zip(sources, short, strict=True):
             entry = zipfile.ZipInfo(name, NEVER)
             entry.external_attr = 0o600 << 16
@@ -76,6 +78,13 @@ def _zip(found: Mapping[str, str]) -> bytes:
         at = entry.header_offset + SIZES_AT
         whole[at : at + SIZES_LENGTH] = bytes(SIZES_LENGTH)
     return bytes(whole)
+
+
+def _known(found: Mapping[str, str]) -> set[str]:
+    """Words for more than these programs: of files, and of those that others know or may bring."""
+    room = resources.files("fcx") / "protocol"
+    others = [bare((room / name).read_text("utf-8")) for name in KNOWN]
+    return {word for text in [*found, *others] for word in _WORD.findall(text)}
 
 
 def _sources() -> dict[str, str]:

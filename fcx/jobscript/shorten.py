@@ -1,36 +1,49 @@
 """Names that only their function, or only our programs know -> short ones: half of a source.
 
 Instructions and lines stay as they are. A name is left alone where it could be met from outside: it
-is a module's or Python's own, it belongs to a class, or some call gives an argument by it. Of what
-belongs to a module or a class, names with an underscore are ours alone.
+stands in a text, some call gives an argument by it, it is a field of a tuple, or what Python brings
+along has one like it.
 """
 
 from __future__ import annotations
 
 import ast
 import builtins
+import importlib
+import inspect
 import itertools
 import keyword
+import re
 import string
+import sys
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
+from types import ModuleType
+from typing import TypeVar
 
+T = TypeVar("T", bound=ast.AST)
 Edit = tuple[int, int, str, str]  # line, column, name, shorter
 
-PYTHONS = {"_asdict", "_field_defaults", "_fields", "_make", "_replace"}  # of named tuples
+SHORTEST = len("_x")
+
+_WORD = re.compile(r"\w+")
+_OF_OBJECTS = re.compile(r"self\.(\w+)")
 
 
-def shorten(sources: Iterable[str]) -> list[str]:
-    """Sources that call each other, with short names."""
+def shorten(sources: Iterable[str], known: Iterable[str] = ()) -> list[str]:
+    """Sources that call each other, with short names; what is ``known`` to others stays."""
     texts = list(sources)
     trees = [ast.parse(text) for text in texts]
-    nodes = [each for tree in trees for each in ast.walk(tree)]
-    given = {each.arg for each in nodes if isinstance(each, ast.keyword) and each.arg}
-    private = _private(nodes, given)
+    given = {each.arg for tree in trees for each in _nodes(tree, ast.keyword) if each.arg}
+    shared = _shared(trees, {*known, *given})
     return [
-        _written(text, {*_local(tree, given, private), *_marked(tree, private)})
+        _written(text, {*_local(tree, given, shared), *_marked(tree, shared)})
         for text, tree in zip(texts, trees, strict=True)
     ]
+
+
+def _nodes(tree: ast.AST, kind: type[T]) -> Iterator[T]:
+    return (each for each in ast.walk(tree) if isinstance(each, kind))
 
 
 def _written(text: str, edits: Iterable[Edit]) -> str:
@@ -50,37 +63,72 @@ def _short(taken: Collection[str], start: str = "") -> Iterator[str]:
                 yield name
 
 
-# -- names with an underscore -----------------------------------------------------------------
+# -- names that the sources share --------------------------------------------------------------
 
 
-def _private(nodes: list[ast.AST], given: set[str]) -> dict[str, str]:
+def _shared(trees: list[ast.Module], known: set[str]) -> dict[str, str]:
     """Of those that the sources define: name -> shorter, the most frequent ones first."""
-    places = [place for each in nodes for place in _place(each)]
-    defined = {each.name for each in nodes if isinstance(each, (ast.FunctionDef, ast.ClassDef))}
-    defined |= {
-        each.attr
-        for each in nodes
-        if isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store)
-    }
-    defined -= {each.name for each in nodes if isinstance(each, ast.alias)} | given | PYTHONS
-    defined -= set(_of_modules(nodes))
-    count = Counter(name for _, _, name in places if name in defined and _is_private(name))
-    free = _short({name for _, _, name in places}, "_")
+    nodes = [each for tree in trees for each in ast.walk(tree)]
+    names = [name for each in nodes for *_, name in _place(each)]
+    ours = {name for each in nodes for name in _defined(each)} - known - set(_pythons(nodes))
+    ours -= {name for each in nodes for name in _elsewhere(each)}
+    count = Counter(name for name in names if name in ours and len(name) > SHORTEST)
+    free = _short(set(names), "_")
     return {name: next(free) for name, _ in count.most_common()}
 
 
-def _of_modules(nodes: list[ast.AST]) -> Iterator[str]:
-    """What Python's own modules have: ``_exit`` of ``os``."""
-    imports = (node for node in nodes if isinstance(node, ast.Import))
-    modules = {each.asname or each.name for node in imports for each in node.names}
-    attributes = (node for node in nodes if isinstance(node, ast.Attribute))
-    for each in attributes:
-        if isinstance(each.value, ast.Name) and each.value.id in modules:
-            yield each.attr
+def _defined(node: ast.AST) -> Iterator[str]:
+    """Functions, classes, attributes, and what a module or a class has under a name."""
+    if isinstance(node, ast.FunctionDef):
+        yield node.name
+    elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+        yield node.attr
+    elif isinstance(node, (ast.Module, ast.ClassDef)):
+        for part in node.body:
+            if isinstance(part, ast.ClassDef):
+                yield part.name
+            elif isinstance(part, (ast.Assign, ast.AnnAssign)):
+                yield from (name for each in ast.walk(part) for name in _own(each))
 
 
-def _is_private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__") and len(name) > len("_x")
+def _elsewhere(node: ast.AST) -> Iterator[str]:
+    """Names that are also met where ``_place`` does not find them."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield from _WORD.findall(node.value)
+    elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+        if not node.target.id.startswith("_"):
+            yield node.target.id  # a tuple tells its fields in texts, too
+    elif isinstance(node, (ast.Global, ast.Nonlocal)):
+        yield from node.names
+    elif isinstance(node, ast.ExceptHandler) and node.name:
+        yield node.name
+    elif isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level):
+        yield from (each.asname or each.name for each in node.names)
+
+
+def _pythons(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    """What builtins have, and modules of Python that are imported, their classes and objects."""
+    names = {name for each in nodes for name in _imported(each)}
+    modules = [builtins, *map(importlib.import_module, sorted(names & sys.stdlib_module_names))]
+    for module in modules:
+        yield from dir(module)
+        for each in vars(module).values():
+            yield from dir(each) if isinstance(each, type) else ()
+        yield from _OF_OBJECTS.findall(_source(module))
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (each.name for each in node.names)
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        yield node.module or ""
+
+
+def _source(module: ModuleType) -> str:
+    try:
+        return inspect.getsource(module)
+    except (OSError, TypeError):  # in C
+        return ""
 
 
 def _place(node: ast.AST) -> Iterator[tuple[int, int, str]]:
@@ -95,22 +143,26 @@ def _place(node: ast.AST) -> Iterator[tuple[int, int, str]]:
         yield node.lineno, node.col_offset + len("def "), node.name
     elif isinstance(node, ast.ClassDef):
         yield node.lineno, node.col_offset + len("class "), node.name
+    elif isinstance(node, ast.alias):
+        yield node.lineno, node.col_offset, node.name
+        if node.asname:
+            yield node.end_lineno or 0, (node.end_col_offset or 0) - len(node.asname), node.asname
 
 
-def _marked(tree: ast.AST, private: dict[str, str]) -> Iterator[Edit]:
+def _marked(tree: ast.AST, shared: dict[str, str]) -> Iterator[Edit]:
     for each in ast.walk(tree):
         for line, column, name in _place(each):
-            if name in private:
-                yield line, column, name, private[name]
+            if name in shared:
+                yield line, column, name, shared[name]
 
 
 # -- names within functions -------------------------------------------------------------------
 
 
-def _local(tree: ast.Module, given: set[str], private: Collection[str]) -> Iterator[Edit]:
-    known = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)} | set(_bound(tree))
+def _local(tree: ast.Module, given: set[str], shared: Collection[str]) -> Iterator[Edit]:
+    known = {each.id for each in _nodes(tree, ast.Name)} | set(_bound(tree))
     for function in _outermost(tree):
-        yield from _edits(function, {*given, *private}, known)
+        yield from _edits(function, {*given, *shared}, known)
 
 
 def _outermost(node: ast.AST) -> Iterator[ast.FunctionDef]:

@@ -79,26 +79,27 @@ def named(tree):
 def identifier(node):
     for kind, field in (
         (ast.Name, "id"), (ast.arg, "arg"), (ast.Attribute, "attr"), (ast.FunctionDef, "name"),
+        (ast.alias, "name"), (ast.alias, "asname"),
     ):  # fmt: skip
-        if isinstance(node, kind):
+        if isinstance(node, kind) and getattr(node, field):
             yield field, getattr(node, field)
 
 
 def with_names_of(full, travelling):
     """The second, with the first's names where they are one for one, and no other's."""
-    private, taken = {}, {name for *_, name in named(full)}
+    shared, taken = {}, {name for *_, name in named(full)}
     functions = {}
     for before, after in zip(named(full), named(travelling), strict=True):
         old, new = before[-1], after[-1]
-        hidden = old.startswith("_") and new.startswith("_")
+        hidden = new.startswith("_")
         within = isinstance(after[2], (ast.Name, ast.arg)) and not hidden
         assert hidden or within or old == new
-        known = functions.setdefault(before[:2], {}) if within else private
+        known = functions.setdefault(before[:2], {}) if within else shared
         assert known.setdefault(old, new) == new
         setattr(after[2], after[3], old)
-    for known in (private, *functions.values()):
+    for known in (shared, *functions.values()):
         assert len(set(known.values())) == len(known), "two names have become one"
-    assert not taken & {new for old, new in private.items() if old != new}
+    assert not taken & {new for old, new in shared.items() if old != new}
     return travelling
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import textwrap
+from types import ModuleType
 
 import pytest
 
@@ -44,7 +47,7 @@ SOURCE = textwrap.dedent(
 
 def test_what_it_does_stays():
     """Names of arguments that are given, of classes, of globals, of handlers; lines."""
-    (short,) = shorten([SOURCE])
+    (short,) = shorten([SOURCE], {"RESULT"})
     results = []
     for text in (SOURCE, short):
         space = {}
@@ -52,7 +55,7 @@ def test_what_it_does_stays():
         results.append(space["RESULT"])
     assert results[0] == results[1]
     assert short.count("\n") == SOURCE.count("\n")
-    for gone in ("number,by", "index", "value", "_hidden", "_grow", "_more"):
+    for gone in ("number", "index", "value", "_hidden", "_grow", "_more", "told", "outer"):
         assert gone not in short
     assert "by_name" in short
 
@@ -65,7 +68,50 @@ def test_sources_agree_on_names(line):
     name = one.rpartition("def ")[2].partition("(")[0]
     assert name != "_grow"
     assert f".{name}=" in two.replace(" ", "")
-    assert "._at" in two
+    assert ("._at" in two) == ("_at" not in line or "_at" in one)
+
+
+def test_one_imports_what_another_has_under_a_shorter_name():
+    """Functions, classes and constants; modules of ours are called as their files are."""
+    source = (
+        "LIMIT = 3\nclass Thing:\n def grow(self): self.grown = LIMIT\ndef made(): return Thing()"
+    )
+    user = (
+        "from .one import LIMIT as MOST, made\nfrom . import one\n"
+        "def f():\n it = made()\n it.grow()\n return it.grown, MOST, one.LIMIT, one.Thing"
+    )
+    texts = shorten([source, user], {"one", "f"})
+    space = {"__package__": "own"}
+    with pytest.MonkeyPatch.context() as patched:
+        package, one = ModuleType("own"), ModuleType("own.one")
+        package.one = one
+        patched.setitem(sys.modules, "own", package)
+        patched.setitem(sys.modules, "own.one", one)
+        exec(texts[0], vars(one))
+        exec(texts[1], space)
+    assert space["f"]()[:3] == (3, 3, 3)
+    for gone in ("LIMIT", "Thing", "grow", "grown", "made"):
+        assert not re.search(rf"\b{gone}\b", "\n".join(texts))
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("def known(): pass", "known"),
+        ("class A:\n def asked(self): return getattr(self, 'asked')", "asked"),
+        ("def f(a): return f\ndef given(): pass\nf(given=1)", "given"),
+        ("class A:\n field: int = 0", "field"),
+        ("class A:\n def append(self): pass", "append"),
+        ("import subprocess\nclass A:\n def __init__(self): self.returncode = 0", "returncode"),
+        ("import selectors\ndef register(): pass", "register"),
+        ("def _f(): pass\ndef g():\n try: pass\n except OSError as _f: pass", "_f"),
+        ("long = 1\ndef g():\n global long\n long = 2", "long"),
+    ],
+)
+def test_what_may_be_met_from_outside_keeps_its_name(line, name):
+    """It is known, in a text, given, a field; a builtin, a module or an object has it, too."""
+    (short,) = shorten([line], {"known"})
+    assert len(re.findall(rf"\b{name}\b", short)) == len(re.findall(rf"\b{name}\b", line))
 
 
 def test_what_a_module_of_pythons_has_keeps_its_name():
