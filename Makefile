@@ -55,9 +55,8 @@ parity: $(VENV)/.ready ## Try pairs of environments that must pass and that must
 soak: $(VENV)/.ready ## Five calls a second for half an hour: what grows? ARGS="--minutes 30 --rate 5"
 	@$(BIN)/python tests/bench/soak.py $(ARGS)
 
-bench: $(VENV)/.ready ## Measure against firecrest-executor and a hand-written floor, on both back ends
-	$(BIN)/python tests/bench/commands.py
-	$(BIN)/python tests/bench/run.py $(ARGS)
+bench: $(VENV)/.ready ## Measure against others and a floor by hand; rows that got worse are red: ARGS="--quick"
+	@PYTHONPATH=tests:tests/support $(BIN)/python -m bench.run $(ARGS)
 
 hooks: $(VENV)/.ready ## Check style, types and layers before each commit
 	$(BIN)/pre-commit install

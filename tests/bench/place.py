@@ -1,0 +1,76 @@
+"""Where it is measured: a Slurm of 8 slots behind a local FirecREST server, or processes alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.slurm import missing, slurm_cluster
+
+from fcx.local import Environment, cluster
+
+from .rows import SITES, WORKERS
+
+REST = 1.0  # seconds for what ends after a job
+LONGEST = 120.0  # seconds until the last job of a contestant has gone
+
+
+@dataclass(frozen=True)
+class Site:
+    """A cluster that runs."""
+
+    env: Environment
+    scheduler: str
+    folder: Path
+
+    @contextmanager
+    def like(self, site: str) -> Iterator[None]:
+        """Requests take what they take at such a site."""
+        if SITES[site]:
+            self.env.faults.set("*", **SITES[site])
+        try:
+            yield
+        finally:
+            self.env.faults.clear()
+
+    def settle(self) -> None:
+        """Wait until nothing runs: what one contestant left must not cost the next."""
+        until = time.monotonic() + LONGEST
+        while self.scheduler == "slurm" and _jobs() and time.monotonic() < until:
+            time.sleep(0.2)
+        if self.scheduler == "slurm" and _jobs():
+            subprocess.run(["scancel", "--user", str(os.getuid())], check=True)
+        time.sleep(REST)
+
+    def room(self) -> Path:
+        """A new folder that jobs may write in."""
+        made = Path(tempfile.mkdtemp(dir=self.folder))
+        made.chmod(0o755)
+        return made
+
+
+def _jobs() -> str:
+    found = subprocess.run(["squeue", "-h"], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
+
+
+@contextmanager
+def site(scheduler: str) -> Iterator[Site]:
+    """Start it; ``slurm`` where that can be had, unless ``process`` is asked for."""
+    if scheduler == "slurm" and missing():
+        raise SystemExit(f"{missing()}\nor measure without Slurm: --scheduler process")
+    with ExitStack() as stack:
+        if scheduler == "slurm":
+            os.environ.update(stack.enter_context(slurm_cluster(cpus=WORKERS)).env)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-bench-"))
+        Path(folder).chmod(0o755)
+        for name in ("FCX_STATE_DIR", "FCX_LOCAL_HOME"):  # nothing of the user's, nothing left
+            os.environ[name] = stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-bench-"))
+        env = stack.enter_context(cluster(scheduler=scheduler, cpus_per_node=WORKERS))
+        yield Site(env, scheduler, Path(folder))
