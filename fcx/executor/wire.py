@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 
 import msgspec
 
-from ..protocol import layout
+from ..payload.received import Pickled, Received
 from ..protocol import parts as pieces
 from ..protocol import record as lines
 from ..protocol.bundle import LONGEST
@@ -46,11 +46,16 @@ class Outcome(msgspec.Struct):
     lengths: Lengths
     sha: str
     size: int
-    data: bytes | None  # None: it lies in parts
+    data: bytes | Received | None  # None: it lies in parts
+    coming: Received | None = None  # of these some have come
 
-    def split(self) -> tuple[bytes, bytes, bytes]:
-        """Result, stdout, stderr."""
+    def split(self) -> tuple[bytes | Pickled, bytes, bytes]:
+        """Result, stdout, stderr; a large value can be loaded once."""
         data, (first, second, _) = self.data or b"", self.lengths
+        if isinstance(data, Received):
+            value = self.kind == "value"
+            result = Pickled(data, first) if value else data.copy(0, first)
+            return result, data.copy(first, first + second), data.copy(first + second, len(data))
         return data[:first], data[first : first + second], data[first + second :]
 
 
@@ -295,12 +300,3 @@ def _read(data: bytes, key: bytes) -> Stretch:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             strange += 1
     return Stretch(records, found.used, found.spoilt, strange)
-
-
-def assemble(outcome: Outcome, texts: list[bytes]) -> bool:
-    """Put an outcome together from its parts; False where they are not what its record says."""
-    try:
-        outcome.data = layout.decoded(texts, outcome.size, outcome.sha)
-    except ValueError:
-        return False
-    return True

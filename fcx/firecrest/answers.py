@@ -191,9 +191,9 @@ def read_text(answer: Any) -> bytes:
     return plain_text(text or "").encode()
 
 
-def read_content(content: Any, size: int) -> bytes:
-    """A file's bytes: of its size, for a page can stand in their place."""
-    if not isinstance(content, bytes) or len(content) != size:
+def read_content(content: Any, size: int | None) -> bytes:
+    """A file's bytes: of its size, where that is known, for a page can stand in their place."""
+    if not isinstance(content, bytes) or len(content) != (len(content) if size is None else size):
         raise Odd(f"what came is not the file, which has {size} bytes")
     return content
 

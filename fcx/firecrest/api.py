@@ -18,6 +18,13 @@ class Api(AsyncFirecrest):  # type: ignore[misc]  # pyfirecrest has no types
             super().__init__(url, authorization, verify)
         self._session = session
 
+    async def put(self, system: str, folder: str, name: str, data: bytes) -> None:
+        """Write a file: half of ``upload``, which reads it from a disk."""
+        endpoint = f"/filesystem/{system}/ops/upload"
+        params, files = {"path": folder}, {"file": (name, data)}
+        answer = await self._post_request(endpoint=endpoint, params=params, files=files)
+        self._check_response(answer, 204)
+
     async def content(self, system: str, path: str) -> bytes:
         """What a file holds: half of ``download``, which asks for its size but compares nothing."""
         endpoint = f"/filesystem/{system}/ops/download"

@@ -87,14 +87,14 @@ class Connection:
         api.MAX_DIRECT_UPLOAD_SIZE = MOST_PER_READ
         return api
 
-    async def once(self, what: str, ask: Ask) -> Came:
+    async def once(self, what: str, ask: Ask, *, large: bool = False) -> Came:
         """One request. Raises what ``failures.failure`` makes of an exception.
 
         Whether an answer had come tells pyfirecrest's stumbling over it from a fault of ours. What
         is raised has its words: a chain of tracebacks would only bury them.
         """
         await self.open()
-        async with slots(self.url):
+        async with slots(self.url).place(large=large):
             came: list[Any] = []
             noting = _came.set(came)
             began = asyncio.get_running_loop().time()

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import posixpath
-import shutil
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import NoSuchPath, RequestRefused
 from . import answers
 from .answers import FileStat
 from .retries import Requests
+
+LARGE = 256 << 10  # bytes from which a file takes a place that leaves room for small requests
 
 
 @dataclass(frozen=True)
@@ -23,19 +21,6 @@ class Entry:
     name: str
     size: int
     target: str = ""
-
-
-@contextlib.contextmanager
-def _scratch() -> Iterator[Path]:
-    """A folder of this machine for the length of a block.
-
-    Not a TemporaryDirectory: those of the parent are removed by a forked child when it exits.
-    """
-    folder = tempfile.mkdtemp(prefix="fcx-")
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Files:
@@ -79,14 +64,28 @@ class Files:
 
     async def download(self, path: str) -> bytes:
         """The bytes of a file of up to 3.9 MB, in two requests. Raises NoSuchPath."""
-        what = f"download {path}"
         found = await self._requests.make(
-            what, lambda api: api.stat(self._system, path), answers.read_stat
+            f"download {path}", lambda api: api.stat(self._system, path), answers.read_stat
         )
+        return await self._content(path, found.size)
+
+    async def part(self, path: str, size: int) -> bytes:
+        """A file of known size, up to 3.9 MB, in one request. Raises NoSuchPath.
+
+        Where something else comes, a request more tells whether it is what the file holds, and so
+        is what there is, or a page that stands in its place.
+        """
+        content = await self._content(path, None)
+        if len(content) == size or (await self.stat(path)).size != size:
+            return content
+        return await self._content(path, size)
+
+    async def _content(self, path: str, size: int | None) -> bytes:
         return await self._requests.make(
-            what,
+            f"download {path}",
             lambda api: api.content(self._system, path),
-            lambda content: answers.read_content(content, found.size),
+            lambda content: answers.read_content(content, size),
+            large=size is None or size >= LARGE,
         )
 
     async def stat(self, path: str) -> FileStat:
@@ -97,14 +96,12 @@ class Files:
 
     async def write(self, folder: str, name: str, data: bytes) -> None:
         """Upload a file of up to 5 MB, not empty; an existing one is overwritten. Not atomic."""
-        with _scratch() as scratch:
-            path = scratch / "upload"
-            path.write_bytes(data)
-            await self._requests.make(
-                f"write {posixpath.join(folder, name)}",
-                lambda api: api.upload(self._system, path, folder, name, account=self._account),
-                answers.read_nothing,
-            )
+        await self._requests.make(
+            f"write {posixpath.join(folder, name)}",
+            lambda api: api.put(self._system, folder, name, data),
+            answers.read_nothing,
+            large=memoryview(data).nbytes >= LARGE,
+        )
 
     async def make_folder(self, path: str, *, parents: bool = True) -> None:
         """Make a directory; with ``parents`` one that exists is fine."""

@@ -7,13 +7,15 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 AT_ONCE = 4  # requests per process and server: behind it stands an sshd whose MaxSessions is 10
+LARGE = 3  # of these may carry megabytes: what is small finds a place beside them
 
 
 NO_LATE_THREADS = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 2)
@@ -74,12 +76,30 @@ class LoopThread:
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=LoopThread._forked)  # noqa: SLF001 - the class's own matter
 
-_slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = (
+
+class Slots:
+    """The places for requests to one server.
+
+    What is large takes turns for its share of them, and only then stands in line with what is
+    small: so neither has to wait for all that there is of the other.
+    """
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(AT_ONCE)
+        self._large = asyncio.Semaphore(LARGE)
+
+    @asynccontextmanager
+    async def place(self, *, large: bool = False) -> AsyncIterator[None]:
+        """One of them for the length of a block."""
+        async with self._large if large else nullcontext(), self._all:
+            yield
+
+
+_slots: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Slots]] = (
     weakref.WeakKeyDictionary()
 )
 
 
-def slots(url: str) -> asyncio.Semaphore:
+def slots(url: str) -> Slots:
     """The places for requests to a server that all clients of the running loop share."""
-    servers = _slots.setdefault(asyncio.get_running_loop(), {})
-    return servers.setdefault(url, asyncio.Semaphore(AT_ONCE))
+    return _slots.setdefault(asyncio.get_running_loop(), {}).setdefault(url, Slots())

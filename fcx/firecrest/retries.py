@@ -31,8 +31,8 @@ class Line(Protocol):
     def url(self) -> str:
         """Of the server."""
 
-    async def once(self, what: str, ask: Ask) -> Came:
-        """One request."""
+    async def once(self, what: str, ask: Ask, *, large: bool = False) -> Came:
+        """One request; ``large``: it carries megabytes, one way or the other."""
 
     def forget_token(self) -> None:
         """The API did not take it."""
@@ -96,16 +96,20 @@ class Requests:
         """Whether any request ever succeeded."""
         return self._circuit.reached
 
-    async def make(self, what: str, ask: Ask, read: Callable[[object], T]) -> T:
+    async def make(
+        self, what: str, ask: Ask, read: Callable[[object], T], *, large: bool = False
+    ) -> T:
         """The answer to a request, made a record by ``read``; ``what`` is said in errors."""
-        return (await self.answer(what, ask, read)).value
+        return (await self.answer(what, ask, read, large=large)).value
 
-    async def answer(self, what: str, ask: Ask, read: Callable[[object], T]) -> Answer[T]:
+    async def answer(
+        self, what: str, ask: Ask, read: Callable[[object], T], *, large: bool = False
+    ) -> Answer[T]:
         """The same, with what is known of its way."""
         so_far = Attempts(self._now())
         while True:
             try:
-                came = await self._line.once(what, ask)
+                came = await self._line.once(what, ask, large=large)
                 value = read(came.answer)
             except StaleToken as error:
                 self._line.forget_token()

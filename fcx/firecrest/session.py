@@ -21,6 +21,7 @@ from .network import Proxy, proxy_for, unusable
 
 MOST = 16 << 20  # bytes of one answer, packed or not: a page of text is up to 5 MB
 MOST_VALUES = 1_000_000  # values in one answer in JSON: each costs some 60 bytes
+CONTENTS = "/ops/download"  # ends the way to a file's bytes, which are no JSON
 BEGINS = 60.0  # seconds for an answer to begin; and for all of it, beside what its size allows
 CONNECTS = 20.0  # seconds for a connection
 RATE = 16 << 10  # bytes a second that a line must carry at least
@@ -151,7 +152,8 @@ class Bounded(httpx.AsyncBaseTransport):
             async for packed in response.stream:
                 allowance.came(len(packed))
                 unpack.feed(packed)
-            return _with_few_values(unpack.whole())
+            whole = unpack.whole()
+            return whole if request.url.path.endswith(CONTENTS) else _with_few_values(whole)
         except (Unfit, zlib.error) as error:
             raise httpx.DecodingError(str(error), request=request) from error
 

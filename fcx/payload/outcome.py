@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import linecache
+import pickle
 import re
 import stat
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RemoteError, ResultError, TaskError
+from .received import Pickled
 
 LARGEST_SOURCE = 4 << 20  # bytes
 LAUNCHERS = ("srun", "mpiexec", "mpirun", "sbatch", "salloc", "squeue", "scancel", "scontrol")
@@ -64,18 +66,20 @@ def _source_line(path: str, number: int) -> str:
     return linecache.getline(path, number).strip()
 
 
-def load(kind: str, data: bytes) -> tuple[Any, BaseException | None]:
+def load(kind: str, data: bytes | Pickled) -> tuple[Any, BaseException | None]:
     """An authenticated outcome as (value, None) or (None, exception). Raises nothing."""
     try:
-        return (_loads(data), None) if kind == "value" else (None, _ENDS[kind](data))
+        if kind == "value" or not isinstance(data, bytes):
+            return _loads(data), None
+        return None, _ENDS[kind](data)
     except BaseException as error:  # noqa: BLE001 - whatever the user's classes raise
         return None, _not_loadable(error, data)
 
 
-def _loads(data: bytes) -> Any:
-    from ..protocol import pickling
+def _loads(data: bytes | Pickled) -> Any:
+    from ..protocol import pickling  # what pickles name is there once this is
 
-    return pickling.loads(data)
+    return pickling.loads(data) if isinstance(data, bytes) else pickle.load(data.buffered())
 
 
 def _raised(data: bytes) -> BaseException:
@@ -148,18 +152,23 @@ def _caused(error: BaseException, text: str) -> BaseException:
     return error
 
 
-def _not_loadable(error: BaseException, data: bytes) -> TaskError:
+def _not_loadable(error: BaseException, data: bytes | Pickled) -> TaskError:
     missing = (
         f"the module {error.name!r} is missing on the client"
         if isinstance(error, ImportError)
         else ""
     )
     told = missing or f"{type(error).__name__}: {_text_of(error)}"
+    found = data if isinstance(data, bytes) else data.whole()
+    kept = (
+        "Its bytes are kept in the error's .data; once that is put right, "
+        "fcx.load_result(error.data) gives the result."
+    )
+    if found is None:
+        kept = "Its bytes could not be fetched once more."
     refused = ResultError(
-        f"The task ended, but what came back cannot be loaded by the client: {told}. Its bytes are "
-        "kept in the error's .data; once that is put right, fcx.load_result(error.data) gives the "
-        "result.",
-        data,
+        f"The task ended, but what came back cannot be loaded by the client: {told}. {kept}",
+        found or b"",
     )
     refused.__cause__ = error
     return refused

@@ -3,7 +3,6 @@
 Agents have no use for it, so it does not travel with them.
 """
 
-import base64
 import hashlib
 import json
 import re
@@ -14,7 +13,7 @@ from .parts import INDEX, LARGEST_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterable, List, Optional, Tuple
+    from typing import List, Optional, Tuple
 
 FOLDERS = (
     "pilots",
@@ -67,17 +66,6 @@ def parse_claim(name: str) -> "Optional[Tuple[str, int]]":
 def pilot_config(pilot: str) -> str:
     """What a pilot's agents are told, in ``pilots/``."""
     return "%s.json" % pilot
-
-
-def decoded(texts: "Iterable[bytes]", size: int, sha: str) -> bytes:
-    """An outcome from its parts. Raises ValueError where they are not what the record says."""
-    try:
-        data = b"".join(base64.b64decode(text, validate=True) for text in texts)
-    except ValueError as error:
-        raise ValueError("a part is not whole: %s" % error) from None
-    if len(data) != size or hashlib.sha256(data).hexdigest() != sha:
-        raise ValueError("the parts are not what their record says")
-    return data
 
 
 def split(name: str, data: bytes) -> "List[Tuple[str, bytes]]":

@@ -17,7 +17,7 @@
         claims/       <bundle>.<portion> -> <job>.<restart>.<node>
         logs/         <job>.<restart>.<node>.<segment>, .beat, .exit       agents -> client
                       client-<epoch>: as in clients/, where an older client sees it
-        parts/        <task>.<attempt>.<n>: data too large for a record, in base64
+        parts/        <task>.<attempt>.<n>: data too large for a record
         output/       <job>.<restart>.<node>.<worker>.out, .err: what running tasks have written
 """
 

@@ -13,7 +13,6 @@ The payload is authentic, and so are the digests in it: nothing else is unpickle
 lies in parts, as other files of the client's do. Every task has its own of what it takes.
 """
 
-import base64
 import hashlib
 import itertools
 import os
@@ -22,9 +21,8 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterator, List, Tuple
+    from typing import Any, Callable, Dict, List, Tuple
 
-LARGEST = 64 << 20  # bytes that any file of ours has at most
 PATIENCE = 10.0  # seconds for which a file may be late, or half of one that is written once more
 GONE = (
     "%s of this run is not there any more (%s). Something has cleaned up in the run directory: "
@@ -48,7 +46,7 @@ def take(task: bytes, supplies: "List[Tuple[Any, ...]]") -> "Any":
 def as_array(run: str, digest: str, size: int) -> bytearray:
     """Bytes that may be changed."""
     path = os.path.join(run, "objects", digest)
-    return read("the object " + digest, digest, size, lambda: pieces(path))
+    return read("the object " + digest, digest, size, path)
 
 
 def as_bytes(run: str, digest: str, size: int) -> bytes:
@@ -69,7 +67,7 @@ def as_object(run: str, digest: str, size: int) -> "Any":
 def as_value(run: str, digest: str, size: int, name: str, length: int) -> "Any":
     """What came of another task: after it stands what that has printed."""
     path = os.path.join(run, "parts", name)
-    data = read("the value of task " + name, digest, size, lambda: decoded(path))
+    data = read("the value of task " + name, digest, size, path)
     with memoryview(data) as view:
         return pickle.loads(view[:length])
 
@@ -79,37 +77,31 @@ def inline(_run: str, data: bytes) -> "Any":
     return pickle.loads(data)
 
 
-def pieces(path: str) -> "Iterator[bytes]":
-    """The bytes of a file, which may lie in parts."""
+def fill(view: memoryview, path: str) -> int:
+    """Read a file, which may lie in parts, to its place; how many bytes there were."""
     whole = os.path.exists(path)
+    at = 0
     for number in itertools.count():
         with open(path if whole else "%s.%d" % (path, number), "rb") as file:
-            yield file.read(LARGEST)
-        if whole:
-            return
+            came = file.readinto(view[at:])
+        at += came
+        if whole or not came or at == len(view):
+            break
+    return at
 
 
-def decoded(path: str) -> "Iterator[bytes]":
-    """The bytes of an outcome, which lies in parts that can be read as text."""
-    for number in itertools.count():
-        with open("%s.%d" % (path, number), "rb") as file:
-            yield base64.b64decode(file.read(LARGEST))
-
-
-def read(what: str, digest: str, size: int, found: "Callable[[], Iterator[bytes]]") -> bytearray:
-    """So many bytes of what is found, if that is what the digest says."""
+def read(what: str, digest: str, size: int, path: str) -> bytearray:
+    """So many bytes of what lies there, if that is what the digest says."""
     until = time.time() + PATIENCE
+    data = bytearray(size)
     while True:
-        data = bytearray()
         try:
-            for piece in found():
-                data += piece
-                if len(data) >= size or not piece:
-                    break
+            with memoryview(data) as view:
+                came = fill(view, path)
         except FileNotFoundError as error:
             trouble: Exception = FileNotFoundError(GONE % (what, error.filename))
         else:
-            if hashlib.sha256(data).hexdigest() == digest:
+            if came == size and hashlib.sha256(data).hexdigest() == digest:
                 return data
             trouble = ValueError(CHANGED % what)
         if time.time() > until:

@@ -1,11 +1,10 @@
 """What is too large for one file or one record, in several files.
 
-An outcome goes to the client in parts of base64 (``parts/<task>.<attempt>.<n>``), which one request
-can read as text; their number and digest stand in its record. A file of the user's goes to
-the cluster in raw parts (``<name>.<n>``) and an index, ``<name>.parts``, which comes last.
+An outcome goes to the client in parts (``parts/<task>.<attempt>.<n>``), each of which one request
+downloads; their number and digest stand in its record. A file of the user's goes to the
+cluster in parts (``<name>.<n>``) and an index, ``<name>.parts``, which comes last.
 """
 
-import base64
 import hashlib
 import json
 from typing import NamedTuple
@@ -14,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, Iterator
 
-PART = 3600000  # bytes of an outcome in a part; in base64 they stay under what a request may read
+PART = 3900000  # bytes of an outcome in a part: a direct download brings at most 3,932,157
 LARGEST_FILE = 5000000  # bytes of one upload: under the server's 5 MiB, with its form around it
 MOST = 1 << 16  # parts of one file
 INDEX = ".parts"
@@ -28,12 +27,6 @@ def count(size: int) -> int:
 def fields(data: bytes) -> "Dict[str, Any]":
     """The fields of a record whose data lies in parts."""
     return {"parts": count(len(data)), "size": len(data), "sha": hashlib.sha256(data).hexdigest()}
-
-
-def encoded(data: bytes) -> "Iterator[bytes]":
-    """The content of each part of an outcome."""
-    for at in range(0, len(data), PART):
-        yield base64.b64encode(data[at : at + PART])
 
 
 class Index(NamedTuple):

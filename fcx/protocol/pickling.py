@@ -478,7 +478,8 @@ class Pickler(pickle.Pickler):
     """
 
     def __init__(self, file, home, names, own, chains=True, *options):
-        pickle.Pickler.__init__(self, file, *options or (PROTOCOL,))
+        newest = PROTOCOL if home else -1  # only the client reads what comes back
+        pickle.Pickler.__init__(self, file, *options or (newest,))
         self._home, self._chains = home, chains
         self._own = own or (lambda _name: home)
         self._names = names  # that code mentions

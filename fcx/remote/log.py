@@ -88,9 +88,9 @@ class Log:
             for number in range(fields["parts"])
         ]
         try:
-            for path, text in zip(paths, parts.encoded(data)):
+            for number, path in enumerate(paths):
                 with open(path + "~", "wb") as file:
-                    file.write(text)
+                    file.write(data[number * parts.PART : (number + 1) * parts.PART])
                 os.rename(path + "~", path)
         except OSError:
             for path in paths:  # a full disk: leave room for the record that says so

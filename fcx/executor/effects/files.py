@@ -24,9 +24,10 @@ from ..core.actions import (
     WriteClosed,
 )
 from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, LogRead
-from ..wire import Stretch, assemble, read
+from ..wire import Stretch, read
 from .context import Context
 from .keeping import Keeping
+from .parts import OutcomeParts
 from .shared import ObjectFiles
 from .table import Table
 
@@ -42,6 +43,7 @@ class FileEffects:
         self.keeping = keeping
         self.files = context.client.files
         self.objects = ObjectFiles(context)
+        self.parts = OutcomeParts(context)
         self._pilots: dict[str, bytes] = {}  # keys, by name
         self._logs: dict[str, bytes] = {}  # keys, by agent
         self.table: Table = {
@@ -167,13 +169,7 @@ class FileEffects:
         """The parts of an outcome, side by side; first those that wait are let go of."""
         outcome = self.context.store.outcomes[action.task, action.attempt]
         await self.keeping.room(outcome.size, MOST_WAITING)
-        paths = [
-            self.context.place.path("parts", names.part(action.task, action.attempt, number))
-            for number in range(action.parts)
-        ]
-        texts = await asyncio.gather(*(self.files.read_from(path, 0) for path in paths))
-        whole = await asyncio.to_thread(assemble, outcome, texts)
-        return Fetched(action.id, whole)
+        return Fetched(action.id, await self.parts.bring(action.task, action.attempt, outcome))
 
     async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
         """What a running task has written so far (0: stdout, 1: stderr)."""

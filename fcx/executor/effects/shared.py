@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 from ...errors import NoSuchPath, RequestRefused
+from ...firecrest.loop import LARGE
 from ...payload.contents import Content
 from ...protocol.parts import LARGEST_FILE
 from .context import Context
-
-AT_ONCE = 4  # pieces that are in memory: as many as the door lets through
+from .parts import together
 
 
 class ObjectFiles:
@@ -17,17 +18,20 @@ class ObjectFiles:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._gate = asyncio.Semaphore(LARGE)  # pieces that are in memory
 
     async def upload(self, content: Content) -> None:
         """One content; a large one in pieces side by side: who takes it knows how many."""
         if content.size <= LARGEST_FILE:
             await self._piece(content, 0, content.sha)
             return
-        starts = range(0, content.size, LARGEST_FILE)
-        await asyncio.gather(
-            *(self._piece(content, at, f"{content.sha}.{n}") for n, at in enumerate(starts))
-        )
+        starts = iter(range(0, content.size, LARGEST_FILE))
+        await together(self._pieces(content, starts) for _ in range(LARGE))
+
+    async def _pieces(self, content: Content, starts: Iterator[int]) -> None:
+        """A few at a time, so that another content need not wait for all of this one."""
+        for at in starts:
+            await self._piece(content, at, f"{content.sha}.{at // LARGEST_FILE}")
 
     async def _piece(self, content: Content, at: int, name: str) -> None:
         async with self._gate:

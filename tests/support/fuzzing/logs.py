@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import pickle
@@ -13,7 +12,9 @@ from fcx.executor.completion import Delivery, deliver
 from fcx.executor.core.events import Trouble
 from fcx.executor.future import FirecrestFuture
 from fcx.parity.gate import guard_refusal
+from fcx.payload.received import Received
 from fcx.protocol import layout, mac, names, parts, record
+from fcx.protocol.parts import PART
 from fuzzing.entry import Entry, lenient
 
 KEY = mac.pilot_key(b"k" * 32, "fcx-001")
@@ -77,8 +78,11 @@ def read_parts(data: bytes) -> None:
     if isinstance(known, list) and len(known) == 3 and isinstance(known[2], list):
         size, sha, texts = known
         texts = [text.encode("utf-8", "replace") for text in texts if isinstance(text, str)]
-        if type(size) is int and isinstance(sha, str):
-            wire.assemble(wire.Outcome("value", (0, 0, 0), sha, size, None), texts)
+        if type(size) is int and isinstance(sha, str) and 0 < size <= PART * len(texts):
+            found = Received(size, PART)
+            for at, text in zip(range(0, size, PART), texts, strict=False):
+                found.put(at, text)
+            found.is_what(sha)
 
 
 def read_index(data: bytes) -> None:
@@ -150,14 +154,14 @@ def read_outcome(data: bytes) -> None:
     future.stderr()
 
 
-_TEXT = base64.b64encode(b"part").decode()
+_TEXT = "part"
 ENTRIES = (
     Entry("log.bytes", understand, (b"".join(record.line(one, KEY) for one in RECORDS),)),
     Entry("log.record", read_signed, RECORDS),
     Entry(
         "log.parts",
         read_parts,
-        ([8, hashlib.sha256(b"partpart").hexdigest(), [_TEXT, _TEXT]],),
+        ([4, hashlib.sha256(b"part").hexdigest(), [_TEXT]],),
     ),
     Entry(
         "log.index",

@@ -37,7 +37,7 @@ class Asked:
 
     def file(self, folder: str) -> bool:
         """Whether it reads a file in this folder."""
-        return self.kind == "tail" and f"/{folder}/" in self.path
+        return self.kind in ("tail", "download") and f"/{folder}/" in self.path
 
 
 def anything(asked: Asked) -> bool:
@@ -187,6 +187,12 @@ def _odd(rng: random.Random, jobs: list[Any]) -> list[Any]:
     return jobs
 
 
+def _reversed(rng: random.Random, real: Answer) -> Answer:
+    if real.status >= 300:
+        return real
+    return Answer(real.status, real.kind, real.body[::-1], real.headers)
+
+
 def _text(change: Callable[[str], str]) -> Callable[..., Answer]:
     def changed(rng: random.Random, real: Answer) -> Answer:
         if real.status >= 300:
@@ -210,6 +216,6 @@ AFTER = {
     "half_read": After(reads_log, _text(lambda text: text[: len(text) // 2])),
     "spoilt_read": After(reads_log, _text(lambda text: "\0" * len(text))),
     "claims_unread": After(links, lambda rng, real: worded(424, "ls: Permission denied")),
-    "fetch_spoilt": After(reads_part, _text(lambda text: text[::-1])),
+    "fetch_spoilt": After(reads_part, _reversed),
     "fetch_refused": After(reads_part, lambda rng, real: worded(404, "No such file or directory")),
 }

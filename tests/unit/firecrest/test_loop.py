@@ -53,10 +53,52 @@ def test_places_are_shared_per_server_and_loop():
     async def take():
         assert slots("http://a") is slots("http://a")
         assert slots("http://a") is not slots("http://b")
-        gate = slots("http://a")
-        for _ in range(AT_ONCE):
-            await gate.acquire()
-        assert gate.locked()
-        return gate
+        return slots("http://a")
 
     assert asyncio.run(take()) is not asyncio.run(take())
+
+
+def crowd(*larges):
+    """Who has a place at first, and in which order the others get one as each of them leaves."""
+
+    async def all_of_them():
+        gate, inside, let = slots("http://crowd"), [], {}
+
+        async def one(number, large):
+            async with gate.place(large=large):
+                inside.append(number)
+                await let.setdefault(number, asyncio.Event()).wait()
+
+        tasks = [asyncio.ensure_future(one(n, large)) for n, large in enumerate(larges)]
+        for _ in range(9):
+            await asyncio.sleep(0)
+        first = list(inside)
+        for at in range(len(larges)):
+            let[inside[at]].set()
+            for _ in range(9):
+                await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
+        return first, inside[len(first) :]
+
+    return asyncio.run(asyncio.wait_for(all_of_them(), 60))
+
+
+def test_so_many_at_once():
+    """Behind the server stands an sshd that takes ten."""
+    first, later = crowd(*[False] * 9)
+    assert first == list(range(AT_ONCE))
+    assert later == [4, 5, 6, 7, 8]
+
+
+def test_what_is_large_leaves_room():
+    """A small one that comes late has a place at once, however much waits that is large."""
+    first, later = crowd(*[True] * 9, False)
+    assert first == [0, 1, 2, 9]
+    assert sorted(later) == [3, 4, 5, 6, 7, 8]
+
+
+def test_what_is_large_has_its_turn():
+    """It waits for the small ones that were there before it, not for those that come after."""
+    first, later = crowd(*[False] * 6, True, *[False] * 9)
+    assert first == [0, 1, 2, 3]
+    assert later[:3] == [4, 5, 6]

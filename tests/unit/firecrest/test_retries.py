@@ -40,7 +40,7 @@ class Script:
         self.times = []
         self.forgotten = 0
 
-    async def once(self, what, ask):
+    async def once(self, what, ask, *, large=False):
         """The next end."""
         self.times.append(asyncio.get_running_loop().time())
         end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
@@ -390,9 +390,9 @@ class TestComplaints:
         """One line in half a minute, with the reason, whatever number of requests fail."""
 
         class Every(Script):
-            async def once(self, what, ask):
+            async def once(self, what, ask, *, large=False):
                 await asyncio.sleep(1)
-                return await super().once(what, ask)
+                return await super().once(what, ask, large=large)
 
         line = Every(*[Passing("HTTP 503"), "well"] * 200)
 

@@ -12,39 +12,6 @@ from fcx.protocol.parts import Index
 DATA = random.Random(1).randbytes(9 << 20)
 
 
-class TestOutcomes:
-    """From an agent to the client, in base64."""
-
-    @pytest.mark.parametrize("size", [0, 1, parts.PART, parts.PART + 1, len(DATA)])
-    def test_there_and_back(self, size):
-        """In as many parts as its record says."""
-        data = DATA[:size]
-        known = parts.fields(data)
-        texts = list(parts.encoded(data))
-        assert len(texts) == known["parts"] == parts.count(size)
-        assert layout.decoded(texts, known["size"], known["sha"]) == data
-
-    def test_each_can_be_read_in_one_request(self):
-        """ASCII, under the 5 MiB of text that one answer holds."""
-        texts = list(parts.encoded(DATA))
-        assert len(texts) == 3
-        assert all(len(text) < 5_242_879 and text.isascii() for text in texts)
-
-    @pytest.mark.parametrize(
-        "spoil",
-        [
-            lambda texts: texts[:-1], lambda texts: texts[::-1], lambda texts: [*texts, b"AAAA"],
-            lambda texts: [b"\0" * len(texts[0]), *texts[1:]], lambda texts: [texts[0][:-4], *texts[1:]],
-            lambda texts: [texts[0][:-1], *texts[1:]], lambda texts: [b"\xff", *texts[1:]],
-        ],
-    )  # fmt: skip
-    def test_nothing_may_differ(self, spoil):
-        """A part that is missing, exchanged, added, unwritten or cut."""
-        known = parts.fields(DATA)
-        with pytest.raises(ValueError, match="part"):
-            layout.decoded(spoil(list(parts.encoded(DATA))), known["size"], known["sha"])
-
-
 class TestFiles:
     """From the client to the agents."""
 
