@@ -22,6 +22,7 @@ from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
 from .core.events import AnyEvent, Failed, Settled, Ticked, Trouble
 from .effects.errands import JournalLost
+from .gathered import Gathered
 from .mailbox import Mailbox, events_of
 from .performer import Performer
 from .recorder import Recorder, keep
@@ -40,7 +41,7 @@ class Driver:
         self.performer = performer
         self.recorder = recorder
         self._events: deque[AnyEvent] = deque()
-        self._settled: deque[Settled] = deque()  # put in by the completion's thread
+        self._settled = Gathered[Settled]()  # put in by the completion's threads
         self._busy = False  # the core is being fed: what comes meanwhile is fed afterwards
         self._timer: asyncio.TimerHandle | None = None
         self._relief: asyncio.TimerHandle | None = None
@@ -61,9 +62,7 @@ class Driver:
         if self.mailbox.left:
             return  # a callback has forked, and returns in the child
         self.mailbox.settled(task)
-        first = not self._settled
-        self._settled.append(Settled(task, kept))
-        if first:  # those that follow are fed with it
+        if self._settled.put(Settled(task, kept)):  # those that follow are fed with it
             LoopThread.shared().loop.call_soon_threadsafe(self._feed_settled)
 
     # -- in the loop ------------------------------------------------------------------------
@@ -77,7 +76,7 @@ class Driver:
 
     def _feed_settled(self) -> None:
         """After the letters: who takes the value of a task is to be known before that is let go."""
-        events = [self._settled.popleft() for _ in range(len(self._settled))]
+        events = self._settled.take()
         self._collect()
         self._feed(*events)
         for event in events:
