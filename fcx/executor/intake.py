@@ -26,7 +26,9 @@ from ..payload.contents import Contents
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
 from ..payload.origin import Origin, origin_of
+from ..payload.repeated import Repeated
 from ..payload.requirements import Requirements
+from ..payload.scan import Scan
 from ..payload.shared import SharedObject
 from ..payload.sharing import Parcel, Sharing
 from . import walltime
@@ -49,6 +51,8 @@ class Made(NamedTuple):
     parcel: Parcel = NOTHING
     data: bytes = b""
     needs: Needs = Needs(Requirements())
+    name: str = ""  # its function's, for people
+    function: str = ""  # tells functions apart whose running times are remembered
     failed: FirecrestFuture[Any] | None = None
 
 
@@ -93,6 +97,7 @@ class Intake:
         self._numbers = itertools.count(1)
         contents = Contents()
         self._sharing = Sharing(contents, Handing(run, contents).references)
+        self._repeated = Repeated(self._sharing)
         self._keys = keys_of(gate.question.manifest) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
@@ -172,11 +177,16 @@ class Intake:
 
     def _made(self, fn: Callable[..., Any], args: Any, kwargs: Any) -> Made:
         try:
-            parcel = payload.dump(fn, args, kwargs, self._sharing)
+            parcel, kept, plain = self._repeated.dump(fn, args, kwargs)
         except TakenFailed as taken:
-            return Made(failed=taken.future)
-        needs = self._needs.needs(fn, parcel.data, parcel.looked)
-        return Made(parcel, parcel.payload(), needs)
+            return Made(failed=taken.future, name=payload.name_of(fn))
+        if kept is None:
+            needs = self._needs.needs(fn, parcel.data, parcel.looked)
+            named = payload.name_of(fn), payload.function_key(fn)
+            return Made(parcel, parcel.payload(), needs, *named)
+        scan = kept.scan if plain else Scan(fn, parcel.data)
+        needs = self._needs.of(scan, parcel.looked)
+        return Made(parcel, parcel.payload(), needs, kept.name, kept.key)
 
     def put(self, value: Any) -> SharedObject:
         """Keep an object for tasks that are submitted. Raises PayloadError."""
@@ -222,7 +232,7 @@ class Intake:
             self._compare(draft)
             return known
         task = f"{self._prefix}{next(self._numbers):07d}"
-        name = sys.intern(payload.name_of(draft.fn))  # of a million tasks, most have the same
+        name = sys.intern(draft.made.name)  # of a million tasks, most have the same
         future: FirecrestFuture[Any] = FirecrestFuture(task, self.run, name, draft.key)
         while not self._sent(draft, future):
             draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
@@ -233,14 +243,14 @@ class Intake:
 
     def _sent(self, draft: Draft, future: FirecrestFuture[Any]) -> bool:
         """Whether it is the run's now, or cannot run; not: what it takes has ended meanwhile."""
-        parcel, data, needs, failed = draft.made
-        if failed is not None:
-            end_as(future, failed)
+        made = draft.made
+        if made.failed is not None:
+            end_as(future, made.failed)
             return True
         future.origin = self._origin(draft)
         info, archive = self._info(draft, future)
-        archives = ((archive, needs.archive),) if archive else ()
-        return self.run.submit(NewTask(info, data, future, archives, parcel))
+        archives = ((archive, made.needs.archive),) if archive else ()
+        return self.run.submit(NewTask(info, made.data, future, archives, made.parcel))
 
     def _origin(self, draft: Draft) -> Origin:
         """The same for tasks of one kind."""
@@ -263,7 +273,7 @@ class Intake:
 
     def _info(self, draft: Draft, future: FirecrestFuture[Any]) -> tuple[TaskInfo, str]:
         """What decisions need of a task, and the name of the modules that travel with it."""
-        fn, needs = draft.fn, draft.needs
+        needs = draft.needs
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
         supplies = [(archive, len(needs.archive))] if archive else []
@@ -272,7 +282,7 @@ class Intake:
             future.task_id,
             future.name,
             len(draft.made.data),
-            sys.intern(payload.function_key(fn)),
+            sys.intern(draft.made.function),
             draft.walltime,
             tuple(supplies),
             self.run.context.requirements.number(needs.requirements),

@@ -41,7 +41,7 @@ def dump_object(value: Any, sharing: Sharing) -> Parcel:
 
 
 def _parcel(value: Any, sharing: Sharing | None) -> Parcel:
-    return sharing.dump(value, _is_own) if sharing else Parcel(_dumps(value))
+    return sharing.dump(value, is_own) if sharing else Parcel(_dumps(value))
 
 
 def _why(error: Exception) -> str:
@@ -79,10 +79,11 @@ def _dumps(value: Any) -> bytes:
     """What is installed is on the other end, too; the user's own may have been changed since."""
     from ..protocol import pickling
 
-    return bytes(pickling.dumps(value, own=_is_own))
+    return bytes(pickling.dumps(value, own=is_own))
 
 
-def _is_own(module: str) -> bool:
+def is_own(module: str) -> bool:
+    """Whether a module is the user's own, so that its functions take their globals along."""
     return is_users_own(module.partition(".")[0])
 
 

@@ -88,7 +88,10 @@ class RequirementsCache:
 
         Raises PayloadError if its modules are too large to ship, or cannot be told.
         """
-        scan = Scan(fn, payload)
+        return self.of(Scan(fn, payload), taken)
+
+    def of(self, scan: Scan, taken: tuple[Looked, ...] = ()) -> Needs:
+        """The same for a task that was looked at."""
         scan.refuse_half()
         key = (scan.key, *(each.key for each in taken)) if taken else scan.key
         known = self._known.get(key)

@@ -116,10 +116,10 @@ class Scan:
         self._references = frozenset(scanner.references)
         self._codes = tuple(scanner.codes)
         self._packages = tuple(sorted(scanner.packages))
-        self._live: tuple[CodeType, ...] = ()
+        self.live: tuple[CodeType, ...] = ()  # that was found outside of the pickle
         if not self._codes and not self._refers_to(fn):
-            self._live = tuple(_codes_behind([fn]))
-        self.key = (self._references, self._codes, self._packages, self._live)
+            self.live = tuple(_codes_behind([fn]))
+        self.key = (self._references, self._codes, self._packages, self.live)
 
     def refuse_half(self) -> None:
         """Raise PayloadError where only a part could be looked at: the rest would go unjudged."""
@@ -135,7 +135,7 @@ class Scan:
         """The modules that the task refers to and imports."""
         own = [code for each in self._codes if (code := _loaded(each)) is not None]
         behind = _codes_behind(_resolved(self._references, _names_in(own)))
-        codes = [*own, *self._live, *behind]
+        codes = [*own, *self.live, *behind]
         modules = {*(module for module, _ in self._references), *self._relative(own)}
         imports = imports_of(*followed(codes))
         return Requirements(

@@ -94,6 +94,8 @@ class Parcel:
 References = Mapping[type, Callable[[Any], Supply | InPlace]]
 """What stands for something else in a task, by type: how it is supplied."""
 
+Ways = Mapping[type, Callable[[Any, Any], Any]]
+
 
 class Sharing:
     """How the tasks of one run are pickled."""
@@ -101,24 +103,40 @@ class Sharing:
     def __init__(self, contents: Contents, references: References) -> None:
         self.contents = contents
         self.references = references
+        self._ways: Ways = {}
 
     def dump(self, value: Any, own: Callable[[str], bool]) -> Parcel:
         """Pickle something. Raises whatever the pickling of what is in it raises."""
+        return self.dumped(value, own)[0]
+
+    def dumped(self, value: Any, own: Callable[[str], bool]) -> tuple[Parcel, Any]:
+        """Pickle something; with the pickler, to go on with, where there was need of one."""
         from ..protocol import pickling
+        from .pickler import TaskPickler
 
-        last: list[_Sink] = []
+        last: list[TaskPickler] = []
 
-        def make(_file: Any, *rest: Any) -> Any:
-            last[:] = [_Sink(self)]
-            pickler = pickling.Pickler(last[0], *rest, 5, True, last[0].buffer)
-            pickler.ways = {**pickling.Pickler.ways, **last[0].ways()}
-            return pickler
+        def make(_file: Any, *rest: Any) -> TaskPickler:
+            last[:] = [TaskPickler(Sink(self), self.ways(), *rest)]
+            return last[0]
 
         data = pickling.dumps(value, own=own, make=make)
-        return last[0].parcel() if last else Parcel(data)
+        return (last[0].sink.parcel(), last[0]) if last else (Parcel(data), None)
+
+    def ways(self) -> Ways:
+        """How references are pickled, and what has ways of its own anyway."""
+        from ..protocol import pickling
+
+        def way(of: Callable[[Any], Supply | InPlace]) -> Callable[[Any, Any], Any]:
+            return lambda pickler, reference: pickler.sink.refer(of(reference))
+
+        if not self._ways:
+            mine = {kind: way(of) for kind, of in self.references.items()}
+            self._ways = {**pickling.Pickler.ways, **mine}
+        return self._ways
 
 
-class _Sink:
+class Sink:
     """The file of one pickler, and what hears of its buffers."""
 
     def __init__(self, sharing: Sharing) -> None:
@@ -127,15 +145,8 @@ class _Sink:
         self._supplies: list[Supply] = []
         self._marks: dict[int, Supply] = {}  # by the id of a buffer that stands for it
 
-    def ways(self) -> dict[type, Callable[[Any, Any], Any]]:
-        """How references are pickled."""
-
-        def way(of: Callable[[Any], Supply | InPlace]) -> Callable[[Any, Any], Any]:
-            return lambda _pickler, reference: self._refer(of(reference))
-
-        return {kind: way(of) for kind, of in self._sharing.references.items()}
-
-    def _refer(self, supply: Supply | InPlace) -> tuple[Any, ...]:
+    def refer(self, supply: Supply | InPlace) -> tuple[Any, ...]:
+        """What a reference is pickled as."""
         if isinstance(supply, InPlace):
             return typing.cast, (None, supply.value)
         mark = pickle.PickleBuffer(bytearray())
