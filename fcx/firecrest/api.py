@@ -24,10 +24,18 @@ class Api(AsyncFirecrest):  # type: ignore[misc]  # pyfirecrest has no types
         params, files = {"path": folder}, {"file": (name, data)}
         answer = await self._post_request(endpoint=endpoint, params=params, files=files)
         self._check_response(answer, 204)
+        _let_go(answer)
 
     async def content(self, system: str, path: str) -> bytes:
         """What a file holds: half of ``download``, which asks for its size but compares nothing."""
         endpoint = f"/filesystem/{system}/ops/download"
         answer = await self._get_request(endpoint=endpoint, params={"path": path})
         self._check_response(answer, 200, return_json=False)
-        return bytes(answer.content)
+        content = bytes(answer.content)
+        _let_go(answer)
+        return content
+
+
+def _let_go(answer: Any) -> None:
+    """Answer and stream hold each other, and with them megabytes, until the collector comes."""
+    answer.stream = None

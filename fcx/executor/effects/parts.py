@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from ...errors import ResultError, Unreachable
+from ...errors import NoSuchPath, ResultError, Unreachable
 from ...firecrest.loop import LARGE, LoopThread
 from ...payload.received import Received
 from ...protocol import names
 from ...protocol.parts import PART
 from ..wire import Outcome
 from .context import Context
+
+LOOKS, PAUSE = 4, 1.5  # at a part that is not there, and seconds between two
 
 
 async def together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -61,15 +64,24 @@ class OutcomeParts:
 
     async def _take(self, task: str, attempt: int, coming: Received) -> None:
         """Fetch parts while any is missing."""
-        files, place = self.context.client.files, self.context.place
+        place = self.context.place
         while coming.missing:
             at = coming.missing.pop()
             path = place.path("parts", names.part(task, attempt, at // PART))
             try:
-                coming.put(at, await files.part(path, coming.size_at(at)))
+                coming.put(at, await self._part(path, coming.size_at(at)))
             except BaseException:
                 coming.missing.append(at)
                 raise
+
+    async def _part(self, path: str, size: int) -> bytes:
+        """One of them, for which another machine may have to wait a while. Raises NoSuchPath."""
+        files = self.context.client.files
+        for _ in range(LOOKS - 1):
+            with suppress(NoSuchPath):
+                return await files.part(path, size)
+            await asyncio.sleep(PAUSE)
+        return await files.part(path, size)
 
     def _again(self, task: str, attempt: int, outcome: Outcome) -> Received:
         """Once more, for what cannot be loaded; in the thread that has tried. Raises FcxError."""
