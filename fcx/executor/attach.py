@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from .future import FirecrestFuture
 from .intake import Intake
 from .resumption import collect, find, given
 from .run import Run
+from .view import Call, ExecutorView
 
 T = TypeVar("T")
 
@@ -59,27 +60,44 @@ class AttachedRun:
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """As an executor's: a new task of this run, or the one that has the same ``key=``."""
-        return self._submit(None, fn, args, kwargs)
+        return self._submit(self._intake, (None, fn, args, kwargs))
 
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> FirecrestFuture[T]:
         """``submit`` under a key, also for a function with an argument of that name."""
-        return self._submit(key, fn, args, kwargs)
+        return self._submit(self._intake, (key, fn, args, kwargs))
+
+    def options(
+        self,
+        *,
+        sbatch_options: Sequence[str] | None = None,
+        srun_options: Sequence[str] | None = None,
+        workers_per_node: int | None = None,
+        environment: Any = None,
+        walltime: float | None = None,
+    ) -> ExecutorView:
+        """As an executor's: a view whose tasks go to pilots of another shape, in the same run."""
+        return ExecutorView(self._intake, self._submit).options(
+            sbatch_options=sbatch_options,
+            srun_options=srun_options,
+            workers_per_node=workers_per_node,
+            environment=environment,
+            walltime=walltime,
+        )
 
     def put(self, value: Any, /) -> SharedObject:
         """As an executor's: an object for tasks that are submitted."""
         return self._intake.put(value)
 
-    def _submit(
-        self, key: str | None, fn: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> FirecrestFuture[T]:
-        draft = self._intake.prepare(fn, args, kwargs, key)
+    def _submit(self, intake: Intake, call: Call) -> FirecrestFuture[Any]:
+        key, fn, args, kwargs = call
+        draft = intake.prepare(fn, args, kwargs, key)
         self._refuse()
-        self._intake.judge(draft.needs)
+        intake.judge(draft.needs)
         with self._lock:
             self._refuse()
-            future = self._intake.submit(draft)
+            future = intake.submit(draft)
             self.futures[future.task_id] = future
             return future
 

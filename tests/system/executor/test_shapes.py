@@ -201,6 +201,19 @@ def mortal(tmp_path, site):
     return Mortal(tmp_path, site)
 
 
+MORE = """
+import fcx, json, os
+with fcx.attach(fcx.runs()[0].id) as run:
+    view = run.options(sbatch_options=["--time=00:03:00", "--cpus-per-task=2"], walltime=60)
+    futures = [view.submit(os.getenv, "SLURM_CPUS_PER_TASK"), run.submit(os.getenv, "NOTHING_SO")]
+    found = [future.result() for future in futures]
+    five = view.submit(abs, -5).result()
+try:
+    view.submit(abs, 1)
+except RuntimeError:
+    print(json.dumps([found, five, "closed"]))
+"""
+
 EXPECTED = [[0, None], [1, "3"], [2, None], [3, "3"]]
 
 
@@ -248,6 +261,14 @@ class TestAnotherProcess:
         found, _ = json.loads(done.stdout.splitlines()[-1])
         assert found == EXPECTED
         assert set(mortal.ran().values()) == {2}
+
+    @pytest.mark.slow
+    def test_more_of_a_shape_that_is_new(self, mortal):
+        """Who collects a run has views, too; their tasks are the run's."""
+        self.die(mortal)
+        (mortal.folder / "work" / "go").touch()
+        done = mortal.run(MORE, prelude=False)
+        assert json.loads(done.stdout.splitlines()[-1]) == [["2", None], 5, "closed"]
 
 
 @pytest.mark.slow
