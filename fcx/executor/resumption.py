@@ -170,7 +170,7 @@ def attached(
         known, before = sent.get(info.id, (None, 0))
         name = known.name if known else info.name
         key = (known.key if known else "") or info.key
-        known = TaskInfo(info.id, name, 0, key=key, shape=info.shape)
+        known = TaskInfo(info.id, name, 0, key=key, shape=info.shape, takes=info.takes)
         sent[info.id] = known, max(attempt, before)
     jobs = {**dict(pilots), **{name: job for name, job in journal.pilots(run) if job}}
     jobs = {**dict.fromkeys((name for name, _ in journal.pilots(run)), ""), **jobs}

@@ -49,6 +49,7 @@ class Payloads:
             key=item.meaning.key,
             runs=item.meaning.runs,
             shape=shape,
+            takes=item.takes,
         )
         self._tasks[item.task] = info, item.payload
         return info
@@ -73,19 +74,31 @@ class Payloads:
         return known[0].requirements if known else 0
 
     def item(
-        self, task: str, attempt: int, runs: tuple[tuple[int, str, str], ...] = (), relied: int = 0
+        self,
+        task: str,
+        attempt: int,
+        runs: tuple[tuple[int, str, str], ...] = (),
+        relied: int = 0,
+        lacks: tuple[str, ...] = (),
     ) -> Item | None:
-        """A task as it travels, with its runs so far; None for one that was settled meanwhile."""
+        """A task as it travels, with its runs so far; None for one that was settled meanwhile.
+
+        ``lacks``: tasks whose values it waits for there. What an earlier process has sent waits for
+        what it did then, which may be known here by now.
+        """
         known = self._tasks.get(task)
         if known is None:
             return None
         info, payload = known
+        takes = lacks
         if task in self._parcels:
-            payload = self._values.payload(self._parcels[task])
+            payload = self._values.payload(self._parcels[task], lacks)
+        else:
+            takes = info.takes
         modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
         meaning = Meaning(info.name, info.key, runs)
         known_as = (task, attempt, info.function)
-        return Item(*known_as, payload, info.walltime, modules, meaning, relied)
+        return Item(*known_as, payload, info.walltime, modules, meaning, relied, takes)
 
     def name(self, task: str) -> str:
         """A task's name for people."""

@@ -15,6 +15,8 @@ from ..protocol.record import INLINE
 from .core.events import Trouble
 from .wire import Outcome
 
+AWAITED = "w"  # a value that agents wait for, as ``protocol/objects.py`` calls it
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -80,10 +82,14 @@ class Values:
             self._names[name] = to
         self._names[task] = to
 
-    def payload(self, parcel: Parcel) -> bytes:
-        """What is sent of a task that takes values, all of which are known."""
+    def payload(self, parcel: Parcel, lacks: tuple[str, ...]) -> bytes:
+        """What is sent of a task that takes values, all but those of ``lacks`` known."""
         entries = []
         for supply in parcel.supplies:
-            ended = self.get(supply.takes) if supply.takes else None
-            entries.append(ended.entry if ended else supply.entry)
+            of = self._names.get(supply.takes, supply.takes)
+            ended = self._ended.get(of) if of else None
+            if of in lacks:
+                entries.append((AWAITED, of))
+            else:
+                entries.append(ended.entry if ended else supply.entry)
         return wrapped(parcel.data, entries)

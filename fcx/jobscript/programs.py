@@ -30,7 +30,18 @@ SELDOM = "content.py"  # which only a pilot that must prove its image brings alo
 AT_HOME = ("packing.py", "layout.py", "objects.py", SELDOM)
 ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("actions", "events", "timers", "slots", "queue", "core", "guard", "names", "record", "mac"),
-    *("bundle", "frames", "inbox", "clock", "offers", "log", "config", "agent", "folders"),
+    *(
+        "bundle",
+        "frames",
+        "values",
+        "inbox",
+        "clock",
+        "offers",
+        "log",
+        "config",
+        "agent",
+        "folders",
+    ),
     *("__main__", "parts", "supplies", "turn", "pool", "surroundings", "installed", "worker"),
     *("place", "probe", "outcome", "pickling"),
 )

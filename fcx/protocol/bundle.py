@@ -5,8 +5,9 @@ A bundle ``b000007`` is a body in chunks, each a file: ``b000007`` has the head 
 inbox's key; it names the length and the digest of each chunk, so that all of the bundle is
 authentic once it is whole. It also has the sets of requirements that tasks refer to, each once. The
 body is made of portions, which agents claim one by one: a letter, then frames ``>IQ`` (length of
-meta, of payload; meta as JSON: t, a, f, w, m, q, and for the client n, k, r), as they are (``s``)
-or as a zlib stream (``z``).
+meta, of payload; meta as JSON: t, a, f, w, m, q, and for the client n, k, r, v), as they are
+(``s``) or as a zlib stream (``z``). A portion that takes the values of other tasks names them in
+the head: it is on offer once those are there.
 
 An order ``o000002`` is one line, ``<MAC> <JSON>``: {"cancel": [task, ...]}.
 
@@ -55,6 +56,7 @@ class Item(NamedTuple):
     modules: "Tuple[str, ...]" = ()
     meaning: Meaning = Meaning()
     relied: int = 0  # number of its set of requirements in the head, from 1 on; 0: it has none
+    takes: "Tuple[str, ...]" = ()  # tasks whose values were not known when it was sent
 
 
 class Portion(NamedTuple):
@@ -65,6 +67,7 @@ class Portion(NamedTuple):
     tasks: int
     functions: "Tuple[str, ...]"
     walltime: float
+    takes: "Tuple[str, ...]" = ()
 
 
 class Chunk(NamedTuple):
@@ -139,10 +142,9 @@ def _seconds(value: "Any") -> float:
 
 
 def _portion(row: "Any") -> Portion:
-    offset, length, tasks, functions, walltime = _row(row, (int, int, int, list, (int, float)))
-    return Portion(
-        offset, length, tasks, tuple(_typed(name, str) for name in functions), _seconds(walltime)
-    )
+    known, takes = _typed(row, list)[:5], _names(row[5:])
+    offset, length, tasks, functions, walltime = _row(known, (int, int, int, list, (int, float)))
+    return Portion(offset, length, tasks, _names(functions), _seconds(walltime), takes)
 
 
 def read_portion(data: bytes, sets: int = 0) -> "Tuple[Item, ...]":
@@ -186,9 +188,10 @@ def _item(meta: bytes, payload: bytes) -> Item:
         _typed(known.get("f"), str),
         payload,
         None if walltime is None else _seconds(walltime),
-        tuple(_typed(name, str) for name in _typed(known.get("m", []), list)),
+        _names(known.get("m", [])),
         _meaning(known),
         _typed(known.get("q", 0), int),
+        _names(known.get("v", [])),
     )
 
 
@@ -213,6 +216,10 @@ def _object(text: bytes) -> "Dict[str, Any]":
     except RecursionError:
         raise ValueError("JSON that is nested too deeply") from None
     return _typed(known, dict)  # type: ignore[no-any-return]  # as its second argument says
+
+
+def _names(found: "Any") -> "Tuple[str, ...]":
+    return tuple(_typed(name, str) for name in _typed(found, list))
 
 
 def _row(row: "Any", kinds: "Sequence[Any]") -> "List[Any]":

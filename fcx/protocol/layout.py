@@ -24,6 +24,7 @@ FOLDERS = (
     "clients",
     "inbox",
     "claims",
+    "values",
     "logs",
     "parts",
     "output",

@@ -15,6 +15,7 @@
         clients/      <epoch> -> who serves the run since; the highest counts
         inbox/        b<n>[.<chunk>] bundles, o<n> orders, closed          client -> agents
         claims/       <bundle>.<portion> -> <job>.<restart>.<node>
+        values/       <task> -> <log>:<offset>:<length>:<sha256>, the record that has its value
         logs/         <job>.<restart>.<node>.<segment>, .beat, .exit       agents -> client
                       client-<epoch>: as in clients/, where an older client sees it
         parts/        <task>.<attempt>.<n>: data too large for a record

@@ -8,13 +8,16 @@ thing that it takes, in this order::
     o         (kind, digest, size)                 what is pickled in objects/<digest>
     v         (kind, digest, size, name, length)   the value of a task, in parts/<name>.<n>
     i         (kind, pickle)                       a value that is small
+    w         (kind, task)                         the value of a task, wherever it stands
 
 The payload is authentic, and so are the digests in it: nothing else is unpickled. A large object
 lies in parts, as other files of the client's do. Every task has its own of what it takes.
 """
 
+import base64
 import hashlib
 import itertools
+import json
 import os
 import pickle
 import time
@@ -72,17 +75,36 @@ def as_value(run: str, digest: str, size: int, name: str, length: int) -> "Any":
         return pickle.loads(view[:length])
 
 
+def as_awaited(run: str, task: str) -> "Any":
+    """What came of a task that had not ended when this one was sent.
+
+    The agent has linked the record, once that agreed with the MAC of its log.
+    """
+    log, offset, length, digest = os.readlink(os.path.join(run, "values", task)).split(":")
+    path = os.path.join(run, "logs", log)
+    what = "the value of task " + task
+    found = json.loads(read(what, digest, int(length), path, int(offset)).decode())
+    own = found["n"][0]
+    if "d" in found:
+        return pickle.loads(base64.b64decode(found["d"])[:own])
+    return as_value(run, found["sha"], found["size"], "%s.%d" % (task, found["a"]), own)
+
+
 def inline(_run: str, data: bytes) -> "Any":
     """A value that came along."""
     return pickle.loads(data)
 
 
-def fill(view: memoryview, path: str) -> int:
-    """Read a file, which may lie in parts, to its place; how many bytes there were."""
+def fill(view: memoryview, path: str, offset: int) -> int:
+    """Read a file, which may lie in parts, to its place; how many bytes there were.
+
+    ``offset``: where to begin, in one that does not.
+    """
     whole = os.path.exists(path)
     at = 0
     for number in itertools.count():
         with open(path if whole else "%s.%d" % (path, number), "rb") as file:
+            file.seek(offset)
             came = file.readinto(view[at:])
         at += came
         if whole or not came or at == len(view):
@@ -90,14 +112,14 @@ def fill(view: memoryview, path: str) -> int:
     return at
 
 
-def read(what: str, digest: str, size: int, path: str) -> bytearray:
+def read(what: str, digest: str, size: int, path: str, offset: int = 0) -> bytearray:
     """So many bytes of what lies there, if that is what the digest says."""
     until = time.time() + PATIENCE
     data = bytearray(size)
     while True:
         try:
             with memoryview(data) as view:
-                came = fill(view, path)
+                came = fill(view, path, offset)
         except FileNotFoundError as error:
             trouble: Exception = FileNotFoundError(GONE % (what, error.filename))
         else:
@@ -116,4 +138,5 @@ KINDS: "Dict[str, Callable[..., Any]]" = {
     "o": as_object,
     "v": as_value,
     "i": inline,
+    "w": as_awaited,
 }

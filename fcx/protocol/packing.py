@@ -103,7 +103,8 @@ def _table(portions: "Iterable[Sequence[Item]]", bodies: "Iterable[bytes]") -> "
     for portion, body in zip(portions, bodies):
         functions = sorted({item.function for item in portion})
         walltime = max([item.walltime or 0.0 for item in portion] or [0.0])
-        table.append([offset, len(body), len(portion), functions, walltime])
+        takes = dict.fromkeys(name for item in portion for name in item.takes)
+        table.append([offset, len(body), len(portion), functions, walltime, *takes])
         offset += len(body)
     return table
 
@@ -164,6 +165,8 @@ def frame(item: Item) -> bytes:
         meta["m"] = list(item.modules)
     if item.relied:
         meta["q"] = item.relied
+    if item.takes:
+        meta["v"] = list(item.takes)
     if item.meaning.name:
         meta["n"] = item.meaning.name
     if item.meaning.key:

@@ -89,7 +89,9 @@ class AskTime(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is new in the inbox? Looked or LookFailed."""
+    """What is new in the inbox, and which of these values is there? Looked or LookFailed."""
+
+    values: "Tuple[str, ...]" = ()
 
 
 class Claim(NamedTuple):

@@ -26,6 +26,7 @@ from .installed import Installed
 from .log import Log
 from .pool import Pool
 from .supplies import Supplies
+from .values import Values
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Agent:
         left = names.time_left(me.job, incarnation().restart)
         self.clock = Clock(os.path.join(run, "locks", left))
         self.supplies = Supplies(run, str(me))
+        self.values = Values(run)
         self.installed = Installed()
         # Claimed, not begun: with what each relies on.
         self.payloads: "Dict[Tuple[str, int], Tuple[bytes, Relied]]" = {}
@@ -294,10 +296,11 @@ class Agent:
     def _look(self, action: actions.Look) -> None:
         try:
             heads, cancelled, closed = self.inbox.look()
+            values = self.values.found(action.values)
         except OSError:
             self.events.append(events.LookFailed(self.inbox.gone()))
         else:
-            self.events.append(events.Looked(tuple(heads), tuple(cancelled), closed))
+            self.events.append(events.Looked(tuple(heads), tuple(cancelled), closed, values))
 
     def _claim(self, action: actions.Claim) -> None:
         sets = self.inbox.relied(action.bundle)

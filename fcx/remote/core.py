@@ -218,7 +218,7 @@ class AgentCore:
         if not self.clock.known:
             self._do(actions.AskTime())
         self.looks.under_way = True
-        self._do(actions.Look())
+        self._do(actions.Look(self.offers.awaited()))
 
     def _working(self) -> bool:
         return bool(self.queue) or self.slots.busy() or self.offers.asked is not None
@@ -435,9 +435,10 @@ class AgentCore:
         for head in event.heads:
             if self.offers.add(head) and self.gate.guard is None:
                 self.gate.guard = head.guard
+        self.offers.found(event.values)
         self.looks.missing(False, now)
         self._cancel(event.cancelled, now)
-        self._looked(bool(event.heads or event.cancelled), now)
+        self._looked(bool(event.heads or event.cancelled or event.values), now)
         if event.closed:
             self._leave("closed", now)
 
@@ -457,7 +458,8 @@ class AgentCore:
         if self.phase == WAITING:
             self.looks.done(now, news or now < self.since + PROMPT, LONGEST_LOOK)
         elif self.phase == SERVING:
-            self.looks.done(now, news, LONGEST_LOOK if self.slots.busy() else SLOW)
+            awaits = self.slots.busy() or self.offers.waiting
+            self.looks.done(now, news, LONGEST_LOOK if awaits else SLOW)
         else:
             self.looks.done(now, False, HEARTBEAT)
 
@@ -490,7 +492,10 @@ class AgentCore:
             self._enter(SERVING, now)
 
     def _on_flushed(self, event: "Event", now: float) -> None:
+        """What was written may be a value that is waited for."""
         self.log.done(now)
+        if self.offers.waiting:
+            self.looks.at = now
 
     def _on_flush_failed(self, event: "events.FlushFailed", now: float) -> None:
         if self._is_gone(event.gone, now):

@@ -115,11 +115,12 @@ class NotKept(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What is new in the inbox."""
+    """What is new in the inbox; ``values``: of tasks, that are there."""
 
     heads: "Tuple[Head, ...]"
     cancelled: "Tuple[str, ...]"
     closed: bool
+    values: "Tuple[str, ...]" = ()
 
 
 class LookFailed(NamedTuple):

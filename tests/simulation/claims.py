@@ -101,10 +101,12 @@ class Portions:
         self.held = False
         self.seen = False  # any bundle
         self._open: dict[tuple[str, int], Any] = {}  # (pilot or None, portion)
+        self.waiting: dict[tuple[str, int], Any] = {}  # for values
+        self._values: dict[str, None] = {}
         self._longest: dict[str, float] = {}
 
-    def looked(self, heads: tuple[Any, ...]) -> None:
-        """New bundles."""
+    def looked(self, heads: tuple[Any, ...], values: tuple[str, ...]) -> None:
+        """New bundles, and values that are there."""
         self.held = False
         for head in heads:
             for function, seconds in head.seen.items():
@@ -112,7 +114,17 @@ class Portions:
             if head.pilot in {self.mark, self.pilot}:
                 self.seen = True
                 for number, portion in enumerate(head.portions):
-                    self._open[head.name, number] = head.pilot == self.pilot, portion
+                    self.waiting[head.name, number] = head.pilot == self.pilot, portion
+        self._values.update(dict.fromkeys(values))
+        for key, (pilot, portion) in list(self.waiting.items()):
+            if all(of in self._values for of in portion.takes):
+                self._open[key] = pilot, portion
+                del self.waiting[key]
+
+    def awaited(self) -> dict[str, None]:
+        """Values that are not there."""
+        names = (of for _, portion in self.waiting.values() for of in portion.takes)
+        return {of: None for of in names if of not in self._values}
 
     def ran(self, task: str, seconds: float) -> None:
         """A task took so long."""

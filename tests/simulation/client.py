@@ -56,6 +56,7 @@ class Client:
         self.alive = True
         self.parcels: dict[str, Parcel] = {}
         self.packages = Known()
+        self.recalled: dict[str, tuple[str, ...]] = {}  # what tasks wait for that others have sent
         self.shapes: dict[int, None] = {}  # that its core was told of
         self._dropped: dict[str, None] = {}
         self._alarm = Alarm(api.world, self._tick)
@@ -137,8 +138,11 @@ class Client:
         return [shaped(self.cluster.scenario, shape) for shape in wanted]
 
     def known(self, task: str) -> ev.TaskInfo:
-        """A task as it lies in the inbox."""
-        return replace(self.checks.info(task), takes=())  # its payload has what it takes
+        """A task as it lies in the inbox: its payload has what it takes, or waits for it there."""
+        parcels = (c for n, (c, _) in self.cluster.directory.inbox.files.items() if n[0] == "b")
+        lacks = [parcel.lacks.get(task, ()) for parcel in parcels if task in dict(parcel.tasks)]
+        self.recalled[task] = lacks[-1] if lacks else ()
+        return replace(self.checks.info(task), takes=self.recalled[task])
 
     # -- errands ----------------------------------------------------------------------------
 
@@ -159,6 +163,8 @@ class Client:
         """Make a bundle."""
         guard = guard_of(self.cluster.scenario, errand.shape)
         known = self.checks.plans, self.packages.accepted
+        waits = {task: self.recalled[task] for task, _ in errand.tasks if self.recalled.get(task)}
+        errand = replace(errand, lacks=tuple({**waits, **dict(errand.lacks)}.items()))
         self.parcels[errand.bundle] = Parcel(errand, *known, guard)
         size = size_of([self.checks.plans[task] for task, _ in errand.tasks])
         self._errand(errand, ev.Encoded(errand.id, size))
@@ -208,6 +214,10 @@ class Client:
         later = self.cluster.faults.strike("callback", self) or self.world.between(0.0, 0.01)
         self.world.after(later, self.feed, ev.Settled(note.task, kept))
 
+    def same(self, note: act.Same) -> None:
+        """Its caller has a task of an earlier life again."""
+        self.recalled.pop(note.earlier, None)
+
     def drop_bundle(self, note: act.DropBundle) -> None:
         """Its bytes go."""
         self._dropped[note.bundle] = None
@@ -230,11 +240,12 @@ DOES: dict[type, Callable[[Client, Any], None]] = {
     act.JudgeRequirements: Client.judge_requirements,
     act.Settle: Client.settle,
     act.DropBundle: Client.drop_bundle,
+    act.Same: Client.same,
     act.Finish: Client.finish,
     **dict.fromkeys(
         (
             *(act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken),
-            *(act.Hurry, act.Same, act.Found, act.KeepValue, act.DropValue),
+            *(act.Hurry, act.Found, act.KeepValue, act.DropValue),
         ),
         Client.nothing,
     ),

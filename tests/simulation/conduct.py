@@ -166,11 +166,11 @@ class Conduct:
 
     def on_looked(self, event: on.Looked) -> None:
         """What is new."""
-        self._answered(bool(event.heads or event.cancelled))
+        self.offers.looked(event.heads, event.values)
+        self._answered(bool(event.heads or event.cancelled or event.values))
         self._closed = self._closed or event.closed
         self._last.gone = None
         self.duties.cancelled(event.cancelled)
-        self.offers.looked(event.heads)
 
     def on_look_failed(self, event: on.LookFailed) -> None:
         """It could not look."""
@@ -188,7 +188,7 @@ class Conduct:
     def _answered(self, news: bool) -> None:
         now = self.checks.world.now
         self._last.looked = now
-        busy = any(place.run for place in self.places)
+        busy = any(place.run for place in self.places) or bool(self.offers.waiting)
         self._glances.answered(news, now - self._waits_since, busy=busy)
 
     def on_claimed(self, event: on.Claimed) -> None:
@@ -221,6 +221,11 @@ class Conduct:
     def on_claim_failed(self, _event: on.ClaimFailed) -> None:
         """Nobody knows."""
         self.offers.asked, self.offers.held = None, True
+
+    def on_flushed(self, _event: on.Flushed) -> None:
+        """What others wait for may be there now."""
+        if self.offers.waiting:
+            self._glances.wrote()
 
     def on_flush_failed(self, event: on.FlushFailed) -> None:
         """There may be nobody to write for."""
@@ -387,8 +392,10 @@ class Conduct:
         """Distributions are listed where the guard asks for them, which takes time."""
         self.demand(action.distributions is (DISTRIBUTIONS in self.guard), "inspects", f"{action}")
 
-    def look(self, _action: do.Look) -> None:
+    def look(self, action: do.Look) -> None:
         """It looks, in its turn, or once more before it leaves for want of work."""
+        awaited = self.offers.awaited()
+        self.demand(set(action.values) == set(awaited), "looks for others", f"{action}")
         idle = self.checks.world.now - self._last.busy
         self._glances.asked(in_turn=idle < self.checks.scenario.idle_timeout - SAME)
 
@@ -512,6 +519,7 @@ HEARD: dict[type, Callable[[Conduct, Any], None]] = {
     on.Drifted: Conduct.on_drifted,
     on.Lost: Conduct.on_lost,
     on.ClaimFailed: Conduct.on_claim_failed,
+    on.Flushed: Conduct.on_flushed,
     on.FlushFailed: Conduct.on_flush_failed,
     on.Signalled: Conduct.on_signalled,
 }

@@ -61,9 +61,17 @@ class Delays:
 
     def _leaves(self, core: Any, now: float) -> None:
         """What may leave does."""
+        for task in core.tasks.held.values():
+            others = [core.tasks.unfinished[of] for of in core.tasks.lacks(task)]
+            there = all(other.bundle for other in others)
+            self.checks.demand(not there, "held for nothing", task.id)
         for lane in core.lanes:
             outbox = lane.queue.outbox
-            held = lane.crew.holds_off() or not (lane.crew.room or lane.crew.live())
+            live, tasks = lane.crew.live(), core.tasks
+            held = lane.crew.holds_off() or not (lane.crew.room or live)
+            mine = [task for task in tasks.unfinished.values() if task.info.shape == lane.shape]
+            needless = all(task.id in tasks.waiting or not task.asked for task in mine)
+            held = held or (needless and not live and lane.crew.limits.inline)
             waits = lane.outgoing.busy or not lane.gate.open or held or lane.broken
             first = next((t for t in outbox if t.id in core.tasks.unfinished), None)
             could = not waits and first is not None and first.asked and first.info.size

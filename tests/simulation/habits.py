@@ -26,31 +26,36 @@ class Glances:
         self.agent = agent
         self._open = False
         self._pause = QUICK
-        self._answered: float | None = None
+        self._due: float | None = None  # when the next one is
 
     def asked(self, *, in_turn: bool) -> None:
         """It looks; ``in_turn``: not because it is about to leave."""
         now = self.checks.world.now
         self._demand(not self._open, "two looks", "one is not answered")
         self._open = True
-        if self._answered is not None and in_turn and self.agent.core.phase != phases.LEAVING:
-            since = now - self._answered
-            self._demand(since >= self._pause - EARLY, "looks too soon", f"after {since:.3f} s")
+        if self._due is not None and in_turn and self.agent.core.phase != phases.LEAVING:
+            early = self._due - now
+            self._demand(early <= EARLY, "looks too soon", f"by {early:.3f} s")
+
+    def wrote(self) -> None:
+        """What is written now may be a value that is waited for."""
+        self._due = self.checks.world.now
 
     def answered(self, news: bool, since: float, *, busy: bool) -> None:
         """What is new; ``since``: for how long it has been in its phase."""
         phase = self.agent.core.phase
-        self._open, self._answered = False, self.checks.world.now
+        self._open = False
         if phase == phases.WAITING:
             news = news or since < PROMPT
         longest = AT_WORK if busy or phase == phases.WAITING else IDLE
         self._pause = QUICK if news else min(self._pause * GROWS, longest)
+        self._due = self.checks.world.now + self._pause
 
     def after(self) -> None:
         """While it waits or serves, the next look is not late."""
-        if self._answered is None or self._open or not self._looks():
+        if self._due is None or self._open or not self._looks():
             return
-        late = self.checks.world.now - self._answered - self._pause
+        late = self.checks.world.now - self._due
         self._demand(late <= EARLY, "looks late", f"by {late:.3f} s")
 
     def _looks(self) -> bool:

@@ -150,15 +150,15 @@ class Agent:
         self.conduct.told = self.job.times.ends, self.job.times.ends - self.world.now
         self.feed(on.TimeLeft(True, self.job.times.ends - self.world.now))
 
-    def look(self, _action: do.Look) -> None:
-        """What is new in the inbox."""
+    def look(self, action: do.Look) -> None:
+        """What is new in the inbox, and which values are there."""
         failed = self.cluster.faults.strike("look", self)
         if self.papers.gone() or failed == "gone":
             self.feed(on.LookFailed(True))
         elif failed:
             self.feed(on.LookFailed(False))
         else:
-            self.feed(self.papers.look())
+            self.feed(self.papers.look(action.values))
 
     def claim(self, action: do.Claim) -> None:
         """By a link that only one can make."""
@@ -317,8 +317,8 @@ class Papers:
         """Word that it has ended."""
         self.directory.notes.put(f"{self.name}.exit", 1, self._seen())
 
-    def look(self) -> on.Looked:
-        """What is new."""
+    def look(self, wanted: tuple[str, ...]) -> on.Looked:
+        """What is new, and which of these values stand in a log."""
         heads: list[Any] = []
         cancelled: list[str] = []
         oldest = self._epoch
@@ -333,7 +333,15 @@ class Papers:
                 elif name.startswith("o"):
                     cancelled += content
         closed = "closed" in self._known
-        return on.Looked(tuple(heads), tuple(cancelled), closed)
+        return on.Looked(tuple(heads), tuple(cancelled), closed, self._values(wanted))
+
+    def _values(self, wanted: tuple[str, ...]) -> tuple[str, ...]:
+        there: dict[str, None] = {}
+        for log in self.directory.logs.values() if wanted else ():
+            for record in log.records[: log.visible(self.cluster.world.now)]:
+                if isinstance(record, ev.Finished) and record.value:
+                    there[record.task] = None
+        return tuple(name for name in wanted if name in there)
 
     def claim(self, bundle: str, portion: int) -> tuple[on.TaskInfo, ...] | None:
         """The tasks, or None if another was first."""

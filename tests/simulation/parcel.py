@@ -31,6 +31,7 @@ class Parcel:
         self.name = made.bundle
         self.accepted = dict(accepted)
         self.tasks = made.tasks
+        self.lacks = dict(made.lacks)
         self.portions: list[tuple[TaskInfo, ...]] = []
         at = 0
         for size in made.sizes:
@@ -44,12 +45,18 @@ class Parcel:
         self.head = Head(
             self.name,
             (),
-            tuple(_row(p) for p in self.portions),
+            tuple(self._row(p) for p in self.portions),
             guard,
             dict(made.seen),
             made.pilot or mark(made.shape),
         )
         self.shape = made.shape
+
+    def _row(self, portion: tuple[TaskInfo, ...]) -> Portion:
+        functions = tuple(sorted({info.function for info in portion}))
+        walltime = max(info.walltime or 0.0 for info in portion)
+        takes = dict.fromkeys(of for info in portion for of in self.lacks.get(info.id, ()))
+        return Portion(0, 1, len(portion), functions, walltime, tuple(takes))
 
     def places(self) -> Iterator[tuple[str, int, int]]:
         """Each task, its attempt and its portion."""
@@ -66,9 +73,3 @@ def mark(shape: int) -> str | None:
 def _info(task: str, attempt: int, plan: Plan) -> TaskInfo:
     modules = (plan.archive,) if plan.archive else ()
     return TaskInfo(task, attempt, plan.function, plan.walltime, modules)
-
-
-def _row(portion: tuple[Any, ...]) -> Portion:
-    functions = tuple(sorted({info.function for info in portion}))
-    walltime = max(info.walltime or 0.0 for info in portion)
-    return Portion(0, 1, len(portion), functions, walltime)

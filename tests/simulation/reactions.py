@@ -47,6 +47,9 @@ class Reactions:
                 self._readable(core, action)
         if isinstance(event, ev.CancelAsked) and event.task in self.sent:
             self._unordered.setdefault(event.task, self.checks.world.now)
+        for action in actions:
+            if isinstance(action, act.Settle) and action.cancelled and action.task in self.sent:
+                self._unordered.setdefault(action.task, self.checks.world.now)
         if core.ending.broken is None and not core.ending.aborting:
             self._follows(event, actions, before)
             self._ordered(core, actions)
@@ -131,8 +134,9 @@ class Reactions:
             if isinstance(action, act.UploadOrder):
                 pilots = {pilot.name for pilot in core.fleet.pilots if pilot.retires}
                 for task in [name for name in action.cancel if name not in pilots]:
-                    wanted = task not in self.checks.unwanted
-                    self.checks.demand(not wanted, "ordered for nothing", f"{action}")
+                    ended = self.settled.get(task)  # as another did, whose value it was to take
+                    fine = task in self.checks.unwanted or (ended is not None and ended.cancelled)
+                    self.checks.demand(fine, "ordered for nothing", f"{action}")
                     self._unordered.pop(task, None)
         ready = core._works() and self._landed and not self.checks.struck
         for task, since in self._unordered.items() if ready else ():

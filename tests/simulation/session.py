@@ -68,9 +68,10 @@ class Session:
         return not self.closed or any(task not in self.settled for task in self.expected)
 
     def failed_itself(self, task: str) -> bool:
-        """Whether the task's trouble is its own."""
+        """Whether the task's trouble is its own, or that of another whose value it takes."""
         note = self.settled.get(task)
-        return bool(note and note.trouble and note.trouble not in self.causes.all_broken)
+        own = note and note.trouble and note.trouble not in self.causes.all_broken
+        return bool(own or (note and note.like))
 
     def step(self, client: Any, event: Any, actions: list[Any]) -> None:
         """The core was told something, and this is what it wants done."""
@@ -164,7 +165,8 @@ class Session:
         demand(other.cancelled == note.cancelled, "like another", f"{note}: {other}")
         no_value = other.cancelled or other.trouble or other.like or checks.plans[note.like].raises
         demand(bool(no_value), "not like that", f"{note}: {other}")
-        demand(note.task not in checks.runs, "ran all the same", f"{note}")
+        if note.cancelled:
+            checks.unwanted.setdefault(note.task, checks.world.now)
 
     def same(self, note: act.Same) -> None:
         """The caller waits for a task of an earlier life instead."""

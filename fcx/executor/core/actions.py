@@ -142,7 +142,7 @@ class Encode(Errand, frozen=True):
 
     ``tasks`` are (id, attempt); ``runs``: what came to nothing before, as (id, attempt, job, why):
     a later process learns it from the bundle. ``pilot``: only that one may claim from it;
-    ``seen``: longest runs in seconds by function.
+    ``seen``: longest runs in seconds by function; ``lacks``: what tasks wait for, by their ids.
     """
 
     bundle: str
@@ -152,6 +152,7 @@ class Encode(Errand, frozen=True):
     seen: tuple[tuple[str, float], ...] = ()
     runs: tuple[tuple[str, int, str, str], ...] = ()
     shape: int = 0
+    lacks: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class RecordTasks(Errand, frozen=True):

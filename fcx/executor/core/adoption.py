@@ -148,7 +148,10 @@ class Adoption:
             if task.id in latest:
                 info, bundle, portion, attempt = latest[task.id]
                 known = task.info if task.info.size else info
+                told = bool(task.info.takes)
                 self.tasks.recast(task, replace(known, shape=info.shape))
+                if task.asked and not told:
+                    self.tasks.depends(task)
                 task.attempt = max(task.attempt, attempt)
                 task.runs = {**{n: (job, why) for n, job, why in info.runs}, **task.runs}
                 self.tasks.placed(task, bundle, portion)

@@ -2,10 +2,12 @@
 
 ::
 
-    submit(f, other) ──> waiting ── other has a value ──> outbox
-                            └────── other failed, or was cancelled ──> settled as that
+    submit(f, other) ──> held ── other leaves ──> inbox ── other has a value ──> claimed
+                           └────── other failed, or was cancelled ──> settled as that
 
-A task that waits is in no outbox, and no pilot is submitted for it. What another gave is kept for
+A task that waits does so in the inbox, where it is claimed once the value stands in a log: whether
+the client lives by then or not. It does not leave before the other, as a client that died in
+between would have left it alone there. No pilot is submitted for it. What another gave is kept for
 as long as a task that takes it has no outcome: it may be sent once more.
 """
 
@@ -37,9 +39,13 @@ class Dependencies:
         if ended is not None:
             self._ended[of] = ended
 
+    def takers(self, of: str) -> list[str]:
+        """Who takes its value."""
+        return list(self._takers.get(of, ()))
+
     def end(self, of: str, how: str) -> list[str]:
         """It has ended: who takes its value."""
-        takers = list(self._takers.get(of, ()))
+        takers = self.takers(of)
         if takers:
             self._ended[of] = how
         return takers
@@ -79,9 +85,9 @@ class Dependencies:
         """How it ended, if it has."""
         return self._ended.get(of)
 
-    def missing(self, names: tuple[str, ...]) -> bool:
-        """Whether any of these has not given its value."""
-        return any(self._ended.get(of) != VALUE for of in names)
+    def lacking(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these that have not given their values."""
+        return tuple(of for of in names if self._ended.get(of) != VALUE)
 
     def over(self, taker: str, names: tuple[str, ...]) -> None:
         """A task that takes these has an outcome."""

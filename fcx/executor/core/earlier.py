@@ -117,6 +117,8 @@ class Earlier:
                 self._same(twin.info, info.id)
             elif self.by_key:
                 self.tasks.unasked.add(task)
+            else:
+                self.tasks.depends(task)
         gone = [task for task in twins.values() if task.id not in self.tasks.unfinished]
         self.tasks.unqueue(gone)
         if fresh and not self.by_key:

@@ -122,6 +122,8 @@ class Core:
             if not self.adoption.waiting():
                 for lane in self.lanes.working():
                     self._plan_pilots(lane)
+            self.adoption.numbers.orders.cancel(*self.tasks.called_back)
+            self.tasks.called_back.clear()
             self.adoption.numbers.orders.plan()
             if self.tasks.wanted or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
@@ -185,7 +187,7 @@ class Core:
                 self._refuse(tuple(mine), lane.broken)
             elif mine:
                 added = self.tasks.add(mine)
-                lane.outgoing.arrival([task for task in added if self.tasks.is_ready(task)])
+                lane.outgoing.arrival([task for task in added if self.tasks.leaves(task)])
 
     def _refuse(self, tasks: tuple[TaskInfo, ...], trouble: Trouble) -> None:
         """They were on their way while the run broke, or their lane."""

@@ -50,9 +50,9 @@ class Orders:
         self._waiting: list[str] = []
         self._busy = False
 
-    def cancel(self, name: str) -> None:
-        """Tell the agents that nobody wants a task; or, by its name, that a pilot is to leave."""
-        self._waiting.append(name)
+    def cancel(self, *names: str) -> None:
+        """Tell the agents that nobody wants tasks; or, by its name, that a pilot is to leave."""
+        self._waiting += names
 
     def plan(self) -> None:
         """Before there is an inbox, tasks ride in a script: the agents will hear of it then."""

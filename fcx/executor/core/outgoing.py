@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from ...protocol.packing import portion_sizes
@@ -83,7 +83,7 @@ class Outgoing:
         return self.limits.inline and (self.busy or any(task.asked for task in self.queue.outbox))
 
     def plan(self) -> None:
-        """Send what is due; what has waited for values has come by now."""
+        """Send what is due; some of it may have been held until now."""
         if self.queue.released:
             self.arrival(self.queue.released)
             self.queue.released.clear()
@@ -105,9 +105,9 @@ class Outgoing:
         return self.window.end(saving=self._saving())
 
     def _no_pilot_yet(self) -> bool:
-        """Whether the next bundle would ride with a pilot that must wait for its turn."""
+        """Whether the next bundle would ride with a pilot that must wait, or is not needed yet."""
         alone = self.limits.inline and not self.crew.live()
-        return alone and (self.crew.holds_off() or not self.crew.room)
+        return alone and (self.crew.holds_off() or not self.crew.room or not self.queue.wanted)
 
     def _saving(self) -> bool:
         return self.requests.budget.short(self.requests.now)
@@ -129,7 +129,7 @@ class Outgoing:
                 self.gate.look_at(task)
                 held.append(task)
         outbox.extendleft(reversed(held))
-        return taken
+        return self.tasks.parted(taken)
 
     def _take_fresh(self) -> list[Task]:
         """As many as one pilot has workers."""
@@ -160,7 +160,7 @@ class Outgoing:
 
     def _encode(self, tasks: list[Task], pilot: str, _action: Any, _event: Any) -> None:
         wanted = [task for task in tasks if task.id in self.tasks.unfinished]
-        tasks = [task for task in wanted if self.gate.lets_out(task)]
+        tasks = self.tasks.parted(task for task in wanted if self.gate.lets_out(task))
         drifted = [task for task in wanted if not self.gate.lets_out(task)]
         queue = self.queue.fresh if pilot else self.queue.outbox
         queue.extendleft(reversed(drifted))
@@ -169,7 +169,7 @@ class Outgoing:
             return
         archives = dict(archive for task in tasks for archive in task.info.archives)
         bundle = Bundle(self.numbers.bundle(), tuple(archives.items()), pilot=pilot)
-        sizes = [1] * len(tasks) if pilot else portion_sizes(len(tasks), self.limits.max_workers)
+        tasks, sizes = self._portions(tasks, alone=bool(pilot))
         self._place(tasks, bundle, sizes)
         self.inbox.keep(bundle)
         self.requests.ask(
@@ -181,8 +181,22 @@ class Outgoing:
             tuple(self.tasks.pace.longest.items()),
             _runs_of(tasks),
             self.crew.shape,
+            tuple((task.id, lacks) for task in tasks if (lacks := self.tasks.lacks(task))),
             then=partial(self._encoded, bundle),
         )
+
+    def _portions(self, tasks: list[Task], *, alone: bool) -> tuple[list[Task], list[int]]:
+        """In their order in the bundle, and the sizes of its portions.
+
+        What waits is in portions of its own, with what waits for the same: a portion with what it
+        waits for in it would never be claimed.
+        """
+        if alone:
+            return tasks, [1] * len(tasks)
+        tasks = sorted(tasks, key=lambda task: bool(self.tasks.lacks(task)))
+        groups = [len(list(each)) for _, each in groupby(tasks, self.tasks.lacks)]
+        most = self.limits.max_workers
+        return tasks, [size for count in groups for size in portion_sizes(count, most)]
 
     def _place(self, tasks: list[Task], bundle: Bundle, sizes: list[int]) -> None:
         at = 0

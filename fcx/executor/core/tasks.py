@@ -65,9 +65,9 @@ class Queue:
     def __init__(self) -> None:
         self.outbox: deque[Task] = deque()
         self.fresh: deque[Task] = deque()  # owed a whole time limit: first in a fresh pilot
-        self.released: list[Task] = []  # of the outbox, those that have just got what they take
+        self.released: list[Task] = []  # of the outbox, those that were held until now
         self.pace = Pace()
-        self.wanted = 0  # without an outcome, and somebody waits for it
+        self.wanted = 0  # without an outcome, could run, and somebody waits for it
 
     def hand_over(self, task: Task, other: Queue) -> None:
         """It is that one's, should it wait here."""
@@ -86,8 +86,10 @@ class Tasks:
         self.unfinished: dict[str, Task] = {}
         self.known: dict[str, None] = {}  # by id, where an earlier process had some: those and ours
         self.settling: dict[str, str] = {}  # handed to the caller's thread: how they ended
-        self.waiting: dict[str, Task] = {}  # for values of others
+        self.waiting: dict[str, Task] = {}  # for values of others, here or in the inbox
+        self.held: dict[str, Task] = {}  # of these, those that may not leave yet
         self.dependencies = Dependencies(requests)
+        self.called_back: list[str] = []  # lie in the inbox, and wait for what was cancelled
         self.queues: dict[int, Queue] = {0: Queue()}  # by shape
         self.pace = Pace()  # of all
         self._by_bundle: dict[str, dict[str, Task]] = {}
@@ -141,10 +143,28 @@ class Tasks:
         return added
 
     def depends(self, task: Task) -> None:
-        """It was asked for, and may take the values of others."""
+        """It may take the values of others: until these are known, it is not counted on."""
         for of in task.info.takes:
-            ended = FAILED if of not in self.unfinished else None
+            gone = VALUE if task.sought else FAILED  # where it was sent from, it was not so
+            ended = None if of in self.unfinished else gone
             self.dependencies.add(task.id, of, self.settling.get(of, ended))
+        self._await(task)
+
+    def _await(self, task: Task) -> None:
+        """It may have to wait; or ends, where what it takes will never be."""
+        if self.is_ready(task) and self.lacks(task):
+            self.waiting[task.id] = task
+            self.queue(task).wanted -= task.asked
+        for of in task.info.takes:
+            self._pass_on(of, self.dependencies.how(of))
+
+    def leaves(self, task: Task) -> bool:
+        """Whether it is owed, and not held."""
+        return task.id in self.unfinished and task.id not in self.held
+
+    def lacks(self, task: Task) -> tuple[str, ...]:
+        """Tasks whose values it takes, and which have not given them."""
+        return self.dependencies.lacking(task.info.takes)
 
     def is_ready(self, task: Task) -> bool:
         """Whether it is owed, and waits for no value."""
@@ -156,30 +176,65 @@ class Tasks:
             task = self.unfinished[name]
             takes = tuple(to if each == of else each for each in task.info.takes)
             task.info = msgspec.structs.replace(task.info, takes=takes)
+            if task.bundle and not task.sought:  # what it waits for there will never come
+                self._again(task)
+                self._queue(task)
 
     def _queue(self, task: Task, *, fresh: bool = False) -> None:
-        """It is to be sent, once there is what it takes."""
-        queue = self.queue(task)
+        """It is to be sent, unless what it takes will never be."""
+        self._await(task)
         if task.id not in self.unfinished:
             return
-        if task.info.takes and self.dependencies.missing(task.info.takes):
-            self.waiting[task.id] = task
-            queue.wanted -= task.asked
-            for of in task.info.takes:
-                self._pass_on(of, self.dependencies.how(of))
-        else:
+        queue = self.queue(task)
+        unsent = [of for of in self.lacks(task) if not self._lies_there(of)]
+        beside = all(self._leaves_beside(of, task) for of in unsent)
+        if fresh or beside:
             (queue.fresh if fresh else queue.outbox).append(task)
+        else:
+            self.held[task.id] = task
+
+    def _lies_there(self, of: str) -> bool:
+        """Whether it was sent: what becomes of it stands in a log, even if this client dies."""
+        task = self.unfinished.get(of)
+        return task is not None and (task.sought or bool(task.bundle))
+
+    def _leaves_beside(self, of: str, taker: Task) -> bool:
+        task = self.unfinished.get(of)
+        same = task is not None and task.info.shape == taker.info.shape
+        return same and of not in self.held
+
+    def parted(self, tasks: Iterable[Task]) -> list[Task]:
+        """Those that may leave together; what lacks another that does not is held."""
+        leave: dict[str, Task] = {}
+        for task in tasks:
+            if all(of in leave or self._lies_there(of) for of in self.lacks(task)):
+                leave[task.id] = task
+            else:
+                self.held[task.id] = task
+        return list(leave.values())
+
+    def _release(self, of: str) -> None:
+        """It was sent, or has given its value: what was held for it may leave."""
+        for name in self.dependencies.takers(of):
+            task = self.held.get(name)
+            if task is not None and all(map(self._lies_there, self.lacks(task))):
+                del self.held[name]
+                self.queue(task).outbox.append(task)
+                self.queue(task).released.append(task)
 
     def expect(
         self, infos: Iterable[TaskInfo], attempts: Iterable[int], *, by_key: bool = False
     ) -> None:
         """Tasks that an earlier process has sent; ``by_key``: nobody has asked for them yet."""
         self.pace.begin(self.requests.now)
-        for info, attempt in zip(infos, attempts, strict=True):
-            task = Task(info, attempt, sought=True, asked=not by_key)
+        sent = zip(infos, attempts, strict=True)
+        tasks = [Task(info, attempt, sought=True, asked=not by_key) for info, attempt in sent]
+        for task in tasks:
             self.enter(task)
             if by_key:
                 self.unasked.add(task)
+        for task in tasks if not by_key else ():
+            self.depends(task)
 
     @property
     def wanted(self) -> int:
@@ -198,6 +253,7 @@ class Tasks:
         self._leave_bundle(task)
         task.bundle, task.portion, task.sought = bundle, portion, False
         self._by_bundle.setdefault(bundle, {})[task.id] = task
+        self._release(task.id)
 
     def in_bundle(self, bundle: str) -> list[Task]:
         """Tasks of a bundle of which nothing has come."""
@@ -280,17 +336,17 @@ class Tasks:
                 if task is None:
                     continue
                 if how != VALUE:
+                    cancelled = how == CANCELLED
+                    self.called_back += [name] if task.bundle and cancelled else []
                     self._drop(task)
                     self.settling[name] = how
-                    cancelled = how == CANCELLED
                     self.requests.note(Settle(name, -1, cancelled=cancelled, like=of))
                     self.dependencies.over(name, task.info.takes)
                     ends.append((name, how))
-                elif not self.dependencies.missing(task.info.takes):
+                elif not self.lacks(task):
                     del self.waiting[name]
                     self.queue(task).wanted += task.asked
-                    self.queue(task).outbox.append(task)
-                    self.queue(task).released.append(task)
+            self._release(of)
 
     def hold(self, task: Task, cursor: Any, record: Finished) -> None:
         """An outcome that nobody has asked for."""
@@ -320,6 +376,7 @@ class Tasks:
         self._leave_bundle(task)
         known = self.unfinished.pop(task.id, None) is not None
         waited = self.waiting.pop(task.id, None) is not None
+        self.held.pop(task.id, None)
         self.queue(task).wanted -= known and task.asked and not waited
         return known
 

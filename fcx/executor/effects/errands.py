@@ -166,8 +166,12 @@ class Errands:
             runs.setdefault(task, []).append((number, job, why))
         kit = self.context.kits[action.shape]
         relied = ReliedOn(self.context, kit.gate)
+        lacks = dict(action.lacks)
         found = [
-            store.payloads.item(task, attempt, tuple(runs.get(task, ())), relied.number(task))
+            store.payloads.item(
+                *(task, attempt, tuple(runs.get(task, ())), relied.number(task)),
+                lacks.get(task, ()),
+            )
             for task, attempt in action.tasks
         ]
         items = [item for item in found if item is not None]

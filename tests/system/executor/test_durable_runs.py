@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from executors.deadline import WAIT
+from executors.deadline import WAIT, eventually
 from executors.mortal import Mortal
 
 SETTINGS = """["--time=00:05:00"], max_workers=4, sleep_interval=1, idle_timeout=3, parity="off\""""
@@ -425,3 +425,39 @@ def test_on_a_real_slurm(tmp_path, slurm_firecrest):
     assert told["values"] == [n * n for n in range(60) if n != 7]
     assert told["errors"] == ["seven"]
     assert set(mortal.ran().values()) == {1}
+
+
+CHAIN = f"""
+import json, time
+from fcx import FirecrestExecutor
+def follow(folder, number, value):
+    work(folder, number)
+    return value + 1
+with FirecrestExecutor(FOLDER, {SETTINGS}, run="chain") as executor:
+    task = executor.submit(work, FOLDER, 2, 1.0)
+    futures = [task]
+    for number in 3, 4, 5:
+        task = executor.submit(follow, FOLDER, number, task)
+        futures.append(task)
+    while DIES and not os.path.exists(FOLDER + "/ran-2"):
+        time.sleep(0.02)
+    if DIES:
+        os.kill(os.getpid(), signal.SIGKILL)
+    print(json.dumps([future.result() for future in futures]))
+"""
+
+
+class TestWithoutAClient:
+    """What takes the values of others waits for them on the cluster."""
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("then", ["attached", "again"])
+    def test_a_chain_goes_on(self, mortal, then):
+        """To its end, while nobody is there; and each task runs once."""
+        mortal.run("DIES = True\n" + CHAIN, 1_000_000)
+        eventually(lambda: sorted(mortal.ran()) == [2, 3, 4, 5])
+        if then == "attached":
+            assert last(mortal.run(ATTACH, prelude=False))["values"] == [4, 5, 6, 7]
+        else:
+            assert last(mortal.run("DIES = False\n" + CHAIN)) == [4, 5, 6, 7]
+        assert set(mortal.ran().values()) == {1}

@@ -912,3 +912,51 @@ class TestAnything:
     def test_is_the_same_each_time(self, seed):
         """The same events, the same actions."""
         assert repr(World(seed, 2).run().trace) == repr(World(seed, 2).run().trace)
+
+
+class TestValues:
+    """What tasks in the inbox wait for."""
+
+    waiting = Head(
+        *("b000001", ()),
+        (Portion(0, 0, 1, ("f",), 0.0, ("a",)), Portion(0, 0, 1, ("f",), 0.0)),
+        *({}, {}, None),
+    )
+
+    def test_is_looked_for_and_then_claimed(self):
+        """The other portion meanwhile; the number is that in the bundle."""
+        case = Case().serving(self.waiting)
+        assert case.did(actions.Claim) == [actions.Claim("b000001", 1)]
+        case.running("t1")
+        done = case.wait(1.0)
+        assert {action for action in done if isinstance(action, actions.Look)} == {
+            actions.Look(("a",))
+        }
+        case.tell(events.Finished(0, stale=False))
+        found = {actions.Look: events.Looked((), (), closed=False, values=("a",))}
+        done = case.settle(case.tell(events.Kept(0)), found)
+        assert actions.Claim("b000001", 0) in done
+
+    def test_is_looked_for_once_something_is_written(self):
+        """It may be just that."""
+        case = Case().serving(self.waiting)
+        case.running("t1")
+        case.wait(5.0)
+        case.tell(events.Finished(0, stale=False))
+        done = case.tell(events.Kept(0))
+        assert kinds(done) == ["Flush"]
+        assert actions.Look(("a",)) in case.tell(events.Flushed())
+
+    def test_is_looked_for_often(self):
+        """As while workers are busy."""
+        case = Case().serving(self.waiting)
+        case.tell(events.Lost())
+        looks = [action for action in case.wait(10.0) if isinstance(action, actions.Look)]
+        assert len(looks) > 10.0 / timers.LONGEST_LOOK - 3
+
+    def test_nobody_stays_for_it(self):
+        """A node is not held for what may take hours."""
+        case = Case(idle_timeout=3.0).serving(self.waiting)
+        case.tell(events.Lost())
+        case.wait(4.0)
+        assert case.records("end") == [{"why": "idle"}]

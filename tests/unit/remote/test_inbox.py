@@ -256,3 +256,67 @@ class TestClients:
         put(run, sent("b000009", items(1)))
         put(run, sent("b100000001", items(1)))
         assert len(Agent(run).inbox.look()[0]) == 2
+
+
+class TestWaitingPortions:
+    """Those that take the values of other tasks are on offer once these are there."""
+
+    def sent(self, run):
+        """Two that wait, and two that do not, in four portions."""
+        given = items(4)
+        given[1] = given[1]._replace(takes=("a", "b"))
+        given[2] = given[2]._replace(takes=("b",))
+        put(run, packing.encode("b000001", given, [1] * 4, {}, key=KEY))
+        agent = Agent(run)
+        agent.look()
+        return given, agent
+
+    def test_the_others_are_claimed_meanwhile(self, run):
+        """In their order."""
+        given, agent = self.sent(run)
+        assert agent.offers.awaited() == ("a", "b")
+        assert [agent.claim()[0] for _ in range(3)] == [(given[0],), (given[3],), None]
+
+    def test_with_the_last_value(self, run):
+        """Each with its own; what it takes is told to the agent and comes back to a client."""
+        given, agent = self.sent(run)
+        while agent.claim()[0]:
+            pass
+        agent.offers.found(("b",))
+        assert agent.offers.awaited() == ("a",)
+        assert agent.claim()[0] == (given[2],)
+        assert agent.claim()[0] is None
+        agent.offers.found(("a",))
+        assert agent.offers.awaited() == ()
+        assert agent.claim()[0] == (given[1],)
+
+    def test_a_value_that_was_found_before(self, run):
+        """Later bundles need not wait for it."""
+        given, agent = self.sent(run)
+        agent.offers.found(("b", "a"))
+        put(run, packing.encode("b000002", [given[1]], [1], {}, key=KEY))
+        agent.look()
+        assert agent.offers.awaited() == ()
+        claimed = [agent.claim()[0] for _ in range(5)]
+        assert claimed == [(given[number],) for number in (0, 1, 2, 3, 1)]
+
+    def test_another_is_quicker(self, run):
+        """As with any portion."""
+        _, agent = self.sent(run)
+        other = Agent(run, "2.0.0")
+        other.look()
+        for each in agent, other:
+            each.offers.found(("a", "b"))
+        assert [len(one.claim()[0]) for one in (agent, other, agent, other)] == [1] * 4
+        assert agent.claim()[0] is None
+        assert other.claim()[0] is None
+
+    def test_those_of_the_pilot_come_first(self, run):
+        """Also when they had to wait."""
+        given = items(1)[0]._replace(takes=("a",))
+        put(run, packing.encode("b000001", items(1), [1], {}, key=KEY))
+        put(run, packing.encode("b000002", [given], [1], {}, "p", key=KEY))
+        agent = Agent(run)
+        agent.look()
+        agent.offers.found(("a",))
+        assert agent.claim()[0] == (given,)

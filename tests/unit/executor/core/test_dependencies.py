@@ -22,6 +22,7 @@ from fcx.executor.core.events import (
     Attached,
     CancelAsked,
     CloseAsked,
+    Done,
     Finished,
     InboxRead,
     LeaveAsked,
@@ -76,19 +77,65 @@ class Ledger:
 
 
 class TestWaiting:
-    """Until there is what they take."""
+    """Until there is what they take: in the inbox, if they can."""
 
-    def test_goes_out_with_the_last_value(self):
-        """Not before, and no pilot is wanted for it."""
+    def test_counts_with_the_last_value(self):
+        """No pilot is wanted for it before."""
         ledger = Ledger(info("a"), info("b"), info("c", "a", "b"))
-        assert ledger.ready == ["a", "b"]
         assert ledger.tasks.queues[0].wanted == 2
         assert ledger.tasks.wanted == 3
         ledger.ends("a")
-        assert ledger.ready == ["b"]
-        ledger.ends("b")
-        assert ledger.ready == ["c"]
+        assert ledger.tasks.lacks(ledger["c"]) == ("b",)
         assert ledger.tasks.queues[0].wanted == 1
+        ledger.ends("b")
+        assert not ledger.tasks.lacks(ledger["c"])
+        assert ledger.tasks.queues[0].wanted == 1
+
+    def test_leaves_with_what_it_takes(self):
+        """All at once, where pilots of one shape run them."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c", "b"))
+        assert ledger.ready == ["a", "b", "c"]
+
+    def test_leaves_after_what_others_run(self):
+        """A client that died in between would leave it alone in the inbox."""
+        ledger = Ledger(info("a"))
+        ledger.tasks.add_queue(1)
+        ledger.tasks.add([replace(info("b", "a"), shape=1), info("c", "b")])
+        assert list(ledger.tasks.held) == ["b", "c"]
+        ledger.tasks.placed(ledger["a"], "b000001", 0)
+        assert list(ledger.tasks.held) == ["c"]
+        assert [task.id for task in ledger.tasks.queues[1].released] == ["b"]
+        ledger.tasks.placed(ledger["b"], "b000002", 0)
+        assert not ledger.tasks.held
+        assert [task.id for task in ledger.tasks.queues[0].released] == ["c"]
+
+    def test_leaves_with_the_value_of_what_was_held_up(self):
+        """However that came about."""
+        ledger = Ledger(info("a"))
+        ledger.tasks.add_queue(1)
+        ledger.tasks.add([replace(info("b", "a"), shape=1)])
+        ledger.ends("a")
+        assert not ledger.tasks.held
+        assert [task.id for task in ledger.tasks.queues[1].outbox] == ["b"]
+
+    def test_stays_behind_with_what_it_takes(self):
+        """What does not leave keeps others back."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c"))
+        leave = ledger.tasks.parted([ledger["b"], ledger["c"]])
+        assert [task.id for task in leave] == ["c"]
+        assert list(ledger.tasks.held) == ["b"]
+
+    def test_is_sent_anew_where_it_waits_for_another(self):
+        """An earlier process has called that one back; what is submitted instead has a new name."""
+        ledger = Ledger(info("a"), info("b", "a"))
+        ledger.tasks.placed(ledger["a"], "b000001", 0)
+        ledger.tasks.placed(ledger["b"], "b000001", 1)
+        ledger.tasks.queues[0].outbox.clear()
+        ledger.tasks.add([info("n")])
+        ledger.tasks.renamed("a", "n")
+        assert ledger["b"].info.takes == ("n",)
+        assert (ledger["b"].attempt, ledger["b"].bundle) == (1, "")
+        assert ledger.ready == ["n", "b"]
 
     def test_what_has_just_ended_will_do(self):
         """The caller may not have it yet."""
@@ -96,6 +143,7 @@ class TestWaiting:
         ledger.ends("a")
         ledger.tasks.add([info("b", "a")])
         assert ledger.ready == ["b"]
+        assert not ledger.tasks.waiting
 
     def test_it_is_sent_once_more_without_waiting(self):
         """The value is kept until it has an outcome."""
@@ -155,6 +203,16 @@ class TestNoValue:
         cancelled = how == "cancelled"
         assert ledger.settled() == [("a", "", cancelled), ("c", "a", cancelled)]
         assert ledger.ready == ["b"]
+        assert not ledger.tasks.called_back
+
+    def test_agents_hear_of_those_that_were_called_back(self):
+        """As of the one that they were to follow; what has failed gives no value anyway."""
+        ledger = Ledger(info("a"), info("b", "a"), info("c"), info("d", "c"))
+        for at, name in enumerate("abcd"):
+            ledger.tasks.placed(ledger[name], "b000001", at)
+        ledger.tasks.cancel(ledger["a"])
+        ledger.ends("c", value=False)
+        assert ledger.tasks.called_back == ["b"]
 
     def test_what_failed_before_it_was_submitted(self):
         """Known by then, or to nobody any more."""
@@ -220,17 +278,21 @@ class TestLeft:
 class TestCore:
     """Through events."""
 
-    def test_in_one_bundle_after_the_other(self):
-        """The second leaves once the first has its outcome."""
+    def test_in_one_bundle(self):
+        """What waits is in portions of its own, behind the others."""
         drive = Drive()
-        drive.tell(Submitted((info("a"), info("b", "a"))))
+        tasks = info("a"), info("b", "a"), info("c"), info("d", "a"), info("e", "b")
+        drive.tell(Submitted(tasks))
         drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
         drive.wait(0.05)
-        assert drive.last(RecordTasks).tasks == (("a", 0),)
+        drive.tell(Done(drive.last(RecordTasks).id))
+        sent = drive.last(Encode)
+        assert [task for task, _ in sent.tasks] == ["a", "c", "b", "d", "e"]
+        assert sent.lacks == (("b", ("a",)), ("d", ("a",)), ("e", ("b",)))
+        assert sum(sent.sizes[:2]) == 2
         drive.tell(CancelAsked("a"))
         assert [(note.task, note.cancelled) for note in drive.all(Settle)] == [
-            ("a", True),
-            ("b", True),
+            *(("a", True), ("b", True), ("d", True), ("e", True)),
         ]
 
     def test_of_an_earlier_process(self):
@@ -243,7 +305,7 @@ class TestCore:
         drive.tell(InboxRead(drive.asked[-1].id, rows, last=1, attempts=(0, 0)))
         drive.tell(Submitted((info("u1", key="ka"), info("u2", "u1", key="kb"), info("u3", "u2"))))
         core = drive.core
-        assert list(core.tasks.waiting) == ["u3"]
+        assert list(core.tasks.waiting) == ["t2", "u3"]
         assert core.tasks.unfinished["t2"].info.takes == ("t1",)
         assert core.tasks.unfinished["u3"].info.takes == ("t2",)
         core.tasks.settle(core.tasks.unfinished["t2"], attempt=0, value=True)
