@@ -81,6 +81,7 @@ class FirecrestExecutor(Executor):
         initial = dump_initializer(*first) if first else b""
         self._intake = open_run(given, env, self._logger, initial, include, run)
         self._run = self._intake.run
+        self._run.context.client.begin()
         self._lock = threading.Lock()
         self._shut = False
         self._finalizer = weakref.finalize(self, self._run.close, abort=False)

@@ -53,6 +53,10 @@ class Client:
         """What the server lets this application ask, of all runs together; only in a loop."""
         return self._connection.quota
 
+    def begin(self) -> None:
+        """Do beside the caller what the first request would have to wait for; from any thread."""
+        self._connection.begin()
+
     async def open(self) -> None:
         """Make ready for requests; the first one does it too."""
         await self._connection.open()

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import Credentials
 from . import network, quiet
+from .early import Early
 from .failures import failure, retry_after
 from .loop import slots
 from .quota import Quota, quota
@@ -44,6 +45,7 @@ class Connection:
         self._opening = asyncio.Lock()
         self._api: Any = None
         self._token: ClientToken | None = None
+        self._early: Early | None = None
 
     @property
     def url(self) -> str:
@@ -54,6 +56,10 @@ class Connection:
     def quota(self) -> Quota:
         """What the server lets this application ask; only in a loop."""
         return quota(self.url, self._credentials.client_id)
+
+    def begin(self) -> None:
+        """Do beside the caller what the first request would have to wait for; from any thread."""
+        self._early = Early(self._credentials)
 
     async def open(self) -> None:
         """Make pyfirecrest's client."""
@@ -78,8 +84,9 @@ class Connection:
         from .api import Api
         from .session import TIMEOUT, session
 
-        verify = network.trusted()
-        self._token = ClientToken(self._credentials, verify)
+        ready = self._early.ready() if self._early else None
+        verify = ready.verify if ready else network.trusted()
+        self._token = ready.token if ready else ClientToken(self._credentials, verify)
         api = Api(self.url, self._token, session(verify, noted=self._note), verify)
         api.timeout = TIMEOUT
         api.num_retries_rate_limit = 0

@@ -1,0 +1,80 @@
+"""What can be done before anything is asked: pyfirecrest is imported, and a token fetched.
+
+In a thread that ends with it, while the caller is still busy with other things. What fails is not
+said: the first request meets it again. A token that nobody comes to use is asked for once, and not
+renewed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+import weakref
+from contextlib import suppress
+from typing import NamedTuple
+
+from ..config import Credentials
+from . import network, quiet
+from .token import ClientToken
+
+LONGEST = 5.0  # seconds for which somebody waits for it
+
+
+class Ready(NamedTuple):
+    """Whom to trust, and a token, if one has come."""
+
+    verify: ssl.SSLContext
+    token: ClientToken
+
+
+class Early:
+    """Begins at once. A process that forks waits until nothing is half imported."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self.imported = threading.Event()
+        self._credentials = credentials
+        self._ready: Ready | None = None
+        self._thread = threading.Thread(target=self._run, name="fcx-early", daemon=True)
+        _under_way.add(self)
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread starts any more: it is done later, then
+            self.imported.set()
+
+    def _run(self) -> None:
+        with suppress(Exception):
+            try:
+                load()
+            finally:
+                self.imported.set()
+            verify = network.trusted()
+            token = ClientToken(self._credentials, verify)
+            with quiet.ours():
+                asyncio.run(token.auth_headers())
+            self._ready = Ready(verify, token)
+
+    def ready(self) -> Ready | None:
+        """What there is of it, once it has ended; None where it failed or takes too long."""
+        if self._thread.is_alive():
+            self._thread.join(LONGEST)
+        return self._ready
+
+
+def load() -> None:
+    """Import what requests need."""
+    from . import api, session  # noqa: F401 - they are heavy: whoever needs them finds them there
+
+
+_under_way: weakref.WeakSet[Early] = weakref.WeakSet()
+
+
+def _wait_for_imports() -> None:
+    """In a child, the thread that imports a module would be gone, and the module never whole."""
+    for early in list(_under_way):
+        early.imported.wait(LONGEST)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(before=_wait_for_imports)
