@@ -18,7 +18,7 @@ LATE = 0.5  # seconds that a look may be late
 ROUNDING = 1e-6
 QUICKEST = 0.03  # seconds between two looks
 FIRST_SHARE, LATER_SHARE, LATER = 0.136, 0.333, 1.5  # of the time from news to the last look
-STREAM = 0.5  # seconds between looks while results stream in, at most
+STREAM = 0.5  # seconds between looks while results stream in, at most; and while none are expected
 BURST = 60.0  # requests that may be made at once; one a second is earned
 DEBT = 4.0  # that may be owed
 OWN_SHARE = 5.0  # seconds after which a look is due whatever is owed: uploads must not starve it
@@ -76,7 +76,7 @@ class Rhythm:
     def __init__(self, checks: Checks) -> None:
         self.checks = checks
         self.longest = max(QUICKEST, checks.scenario.limits.sleep_interval)
-        self._news = self._looked = 0.0
+        self._news = self._looked = self._sent = 0.0
         self._streak = 0
         self._open: dict[int, Any] = {}  # requests of the look that is under way
         self._brought = False  # news
@@ -84,14 +84,16 @@ class Rhythm:
         self._counts = False  # the core looks: there is work, and the run is open
         self._works = False  # there is work
         self._first = True  # the last look was not seen from here
+        self._up = False  # an agent was: from then on, what tasks take tells when to look
 
     def told(self, event: Any, asked: Any, core: Any) -> None:
         """An answer to a look, or new work where there was none."""
         if isinstance(event, ev.Submitted | ev.Attached) and not self._works:
             self._news, self._streak = self.checks.world.now, 0
         alone = isinstance(asked, act.UploadBundle) and core.tasks.bundles() == [asked.bundle]
-        if alone and not isinstance(event, ev.Failed):
-            self._news, self._streak = self.checks.world.now, 0  # nothing else is under way
+        if alone and self._up and not isinstance(event, ev.Failed):
+            self._news = self._sent = self.checks.world.now  # nothing else is under way
+            self._streak = 0
         if asked is None or not is_look(asked):
             return
         if not (isinstance(event, ev.Failed) and event.kind == "passing" and core_repeats(core)):
@@ -108,7 +110,7 @@ class Rhythm:
             self.over(now)  # another follows at once
         if not self._open and not self._first and isinstance(event, ev.Ticked):
             since = now - self._looked
-            least = self.pause()
+            least = QUICKEST if self._up else self.pause()
             fine = since >= least - ROUNDING
             self.checks.demand(fine, "looks too soon", f"after {since:.3f} s, not {least:.3f}")
             early = paid - now
@@ -122,6 +124,11 @@ class Rhythm:
         streaming = min(STREAM, QUICKEST * 1.5**self._streak) if self._streak > 1 else 0.0
         return min(self.longest, max(QUICKEST, share * waited, streaming))
 
+    def longest_pause(self) -> float:
+        """An outcome is expected some time, but tasks may fail: as long again as was waited."""
+        waited = max(0.0, self._looked - self._news)
+        return min(self.longest, max(STREAM, waited)) if self._up else self.pause()
+
     def after(self, core: Any, now: float, allowance: Allowance, *, excused: bool) -> None:
         """Whether a look is over, and whether the next is late, which may be excused."""
         jobs = any(pilot.job for pilot in core.fleet.pilots) or core.logs.listed_only
@@ -131,11 +138,13 @@ class Rhythm:
             self.over(now)
         self._ended = False
         self._works = bool(core.tasks.wanted)
+        self._up = self._up or any(pilot.phase == "up" for pilot in core.fleet.pilots)
         if counts and not self._counts:
             self._looked, self._first = now, True
         elif counts and not self._open and not excused:
             own = self._looked + allowance.longest()
-            due = max(self._looked + self.pause(), min(allowance.paid(), own))
+            since = max(self._looked, self._sent)
+            due = max(since + self.longest_pause(), min(allowance.paid(), own))
             due = max(due, now + allowance.rests(now))
             text = f"{now - self._looked:.2f} s after the last, not {due - self._looked:.2f}"
             self.checks.demand(now <= due + LATE, "looks late", text)

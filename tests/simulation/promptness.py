@@ -111,7 +111,9 @@ class Promptness:
         unknown = pilot is not None and pilot.shape != shape  # no journal has it
         if limits.requeue or len(left) < limits.nodes or unknown:
             return
-        fine = pilot is None or not pilot.live
+        jobs = pilot.jobs() if pilot is not None else []  # of a submit that was repeated
+        twin = any(self._up.get(other) for other in jobs if other != job)
+        fine = twin or pilot is None or not pilot.live
         self.checks.demand(fine, "counts on", f"job {job}, whose agents have left: {left}")
 
     def _failed_at_once(self, core: Any, event: ev.JobsListed) -> None:

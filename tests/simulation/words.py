@@ -135,7 +135,8 @@ class Words:
         if self._states.get(seen.job) != seen.state:
             fine = (f"Job {seen.job}: {seen.state}" in texts) is not past
             self.checks.demand(fine, "not said", f"{seen}: {texts}")
-        if seen.state != "PENDING" or seen.reason in {*NEVER, "None", ""}:
+        called_off = pilot is not None and not pilot.live  # what another said ended its lane
+        if called_off or seen.state != "PENDING" or seen.reason in {*NEVER, "None", ""}:
             return
         before = self._reasons.get(seen.job)
         since = self.checks.world.now - self._said.get(seen.reason, float("-inf"))

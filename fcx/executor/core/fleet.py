@@ -157,6 +157,10 @@ class Fleet:
         there = [pilot for pilot in self.live() if not pilot.refused]
         return sum(sum(self.limits(pilot).workers()) for pilot in there)
 
+    def workers_up(self) -> int:
+        """Of all pilots of which an agent has come up."""
+        return sum(sum(self.limits(p).workers()) for p in self.pilots if p.phase == "up")
+
     def named(self, name: str) -> Pilot | None:
         """The pilot of this name."""
         return next((pilot for pilot in self.pilots if pilot.name == name), None)

@@ -15,13 +15,13 @@ import msgspec
 from ...protocol.layout import LogFile
 from ...protocol.names import Incarnation
 from .actions import ListFolder, ReadLog
-from .budget import Budget
 from .events import AnyRecord, Continued, Failed, FilesListed, Left, LogRead, Record, Told, Up
 from .fates import run_lost, run_taken
 from .fleet import Fleet
 from .inbox import Inbox
 from .limits import Limits
 from .requests import Requests
+from .rhythm import Rhythm
 
 LISTED_AFTER = 60.0  # seconds without a listing, which would tell of another client
 LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
@@ -87,10 +87,10 @@ class Logs:
     """All logs of a run."""
 
     def __init__(
-        self, requests: Requests, budget: Budget, limits: Limits, inbox: Inbox, fleet: Fleet
+        self, requests: Requests, rhythm: Rhythm, limits: Limits, inbox: Inbox, fleet: Fleet
     ) -> None:
         self.requests = requests
-        self.budget = budget
+        self.rhythm = rhythm
         self.limits = limits
         self.inbox = inbox
         self.fleet = fleet
@@ -108,12 +108,12 @@ class Logs:
 
     def hurry(self) -> None:
         """There is work again: look soon."""
-        self.budget.hurry(self.requests.now)
+        self.rhythm.hurry(self.requests.now)
         self.looked = self.requests.now
 
     def due(self) -> float:
         """When to look again."""
-        return self.looked + self.budget.pause(self.looked)
+        return self.looked + self.rhythm.pause(self.looked)
 
     def followed(self, cursor: Cursor) -> bool:
         """Whether its job was put back into the queue, and has begun again."""
@@ -128,6 +128,8 @@ class Logs:
 
     def plan(self, sink: Sink) -> None:
         """Look, if it is time."""
+        if self.rhythm.follow(self.requests.now):
+            self.looked = self.requests.now
         if self.look.busy or self.requests.now < self.due():
             return
         if not self.listed_only and not any(pilot.job for pilot in self.fleet.pilots):
@@ -135,10 +137,10 @@ class Logs:
             return
         cursor = self._only_log()
         seldom = self.requests.now - self.listed_at >= LISTED_AFTER
-        if cursor is None or seldom or self.budget.pause(self.looked) >= LISTED_FROM:
+        if cursor is None or seldom or self.rhythm.pause(self.looked) >= LISTED_FROM:
             self.look_at_all(sink)
         else:
-            self.look.begin(None)
+            self.look.begin(None, self.requests.now)
             self._read(sink, cursor)
 
     def look_at_all(self, sink: Sink, then: Callable[[], None] | None = None) -> None:
@@ -151,7 +153,7 @@ class Logs:
             if then is not None:
                 self.look.afterwards.append(then)
             return
-        self.look.begin(then)
+        self.look.begin(then, self.requests.now)
         self.requests.ask(
             ListFolder,
             "logs",
@@ -267,11 +269,8 @@ class Logs:
     def _maybe_over(self, sink: Sink) -> None:
         if self.look.reads:
             return
-        if self.look.news:
-            self.budget.news(self.requests.now)
-        else:
-            self.budget.quiet()
         self.looked = self.requests.now
+        self.rhythm.over(self.look.began, self.looked, news=self.look.news)
         then, afterwards = self.look.end()
         self._see_ends(sink)
         for follow in then:
@@ -295,14 +294,16 @@ class Look:
 
     def __init__(self) -> None:
         self.busy = False
+        self.began = 0.0
         self.reads = 0  # under way
         self.news = False
         self.afterwards: list[Callable[[], None]] = []  # wait for another look after this one
         self._then: list[Callable[[], None]] = []
 
-    def begin(self, then: Callable[[], None] | None) -> None:
+    def begin(self, then: Callable[[], None] | None, now: float) -> None:
         """A look begins."""
         self.busy, self.reads, self.news = True, 0, False
+        self.began = now
         self._then = [then] if then else []
 
     def end(self) -> tuple[list[Callable[[], None]], list[Callable[[], None]]]:

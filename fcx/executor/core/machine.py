@@ -34,6 +34,7 @@ from .events import (
 )
 from .fates import run_lost
 from .fleet import Fleet
+from .forecast import Forecast
 from .inbox import Inbox
 from .inquest import Inquest
 from .lanes import Lane, Lanes
@@ -42,6 +43,7 @@ from .logs import Logs
 from .numbers import Numbers
 from .outcomes import Outcomes
 from .requests import Requests, nothing
+from .rhythm import Rhythm
 from .tasks import Tasks
 
 
@@ -49,7 +51,7 @@ class Core:
     """The decisions of one run. Not thread-safe; one event at a time."""
 
     def __init__(self, limits: Limits) -> None:
-        budget = Budget(limits.sleep_interval)
+        budget = Budget()
         self.requests = Requests(budget, limits.patience, self._give_up)
         self.tasks = Tasks(self.requests, limits.task_retries)
         inbox = Inbox(self.requests, limits)
@@ -57,7 +59,8 @@ class Core:
         numbers = Numbers(self.requests, inbox, self.fleet)
         self.lanes = Lanes(self.tasks, numbers, self._lanes_give_up)
         self.lanes.add(0, limits, 0)
-        self.logs = Logs(self.requests, budget, limits, inbox, self.fleet)
+        rhythm = Rhythm(limits.sleep_interval, budget, Forecast(self.tasks, self.fleet, inbox))
+        self.logs = Logs(self.requests, rhythm, limits, inbox, self.fleet)
         audit = Audit(self.requests, self.tasks, self.fleet, inbox, self.logs)
         inquest = Inquest(self.requests, limits, self.tasks, inbox, self.lanes, self.logs)
         cuts = Cuts(self.requests, self.tasks, self.logs)

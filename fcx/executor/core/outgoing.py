@@ -221,13 +221,7 @@ class Outgoing:
             self.crew.launch(1, [bundle], archives)
             self._sent()
         else:
-            self.inbox.upload([bundle], archives, partial(self._uploaded, bundle))
-
-    def _uploaded(self, bundle: Bundle) -> None:
-        """Where nothing else is under way, its outcome is what somebody waits for."""
-        if self.tasks.bundles() == [bundle.name]:
-            self.requests.budget.hurry(self.requests.now)
-        self._sent()
+            self.inbox.upload([bundle], archives, self._sent)
 
     def _sent(self) -> None:
         self.busy = False

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from .fates import SHORT_WORK
+
+NEWEST = 0.3  # weight of the newest of several times
+SPREAD = 2.0  # mean deviations by which most of them differ from their mean, at most
+
+
+class Span(msgspec.Struct):
+    """How long one function takes of late."""
+
+    mean: float
+    deviation: float
+
+    def note(self, seconds: float) -> None:
+        """Once more."""
+        self.deviation += (abs(seconds - self.mean) - self.deviation) * NEWEST
+        self.mean += (seconds - self.mean) * NEWEST
+
+    @property
+    def low(self) -> float:
+        """Seconds that it hardly ever takes less than."""
+        return max(0.0, self.mean - SPREAD * self.deviation)
+
+    @property
+    def high(self) -> float:
+        """Seconds that it hardly ever takes more than."""
+        return self.mean + SPREAD * self.deviation
 
 
 class Pace:
@@ -10,6 +37,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.longest: dict[str, float] = {}  # seconds, by function
+        self.spans: dict[str, Span] = {}  # likewise
         self.ran = 0  # tasks
         self.progress = 0.0  # when a task last gave an outcome, or the first of many came
         self._outcome = 0.0  # when one last gave an outcome
@@ -25,6 +53,10 @@ class Pace:
         self.progress = self._outcome = now
         self._seconds += seconds
         self.longest[function] = max(seconds, self.longest.get(function, 0.0))
+        if function in self.spans:
+            self.spans[function].note(seconds)
+        else:
+            self.spans[function] = Span(seconds, seconds / SPREAD)
 
     def quiet(self, now: float) -> float:
         """Seconds since a task has given an outcome."""

@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 import msgspec
@@ -266,6 +266,11 @@ class Tasks:
             for bundle, tasks in self._by_bundle.items()
             if shape is None or next(iter(tasks.values())).info.shape == shape
         ]
+
+    def sent(self, kept: Container[str]) -> int:
+        """How many lie in bundles that have left: all but those that are still ``kept``."""
+        left = (tasks for bundle, tasks in self._by_bundle.items() if bundle not in kept)
+        return sum(map(len, left))
 
     def in_portions(self, portions: Iterable[tuple[str, int]]) -> list[Task]:
         """Tasks in the given (bundle, portion) pairs of which nothing has come."""

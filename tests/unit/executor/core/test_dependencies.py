@@ -48,7 +48,7 @@ class Ledger:
     """Tasks, and what they ask for."""
 
     def __init__(self, *infos):
-        self.requests = Requests(Budget(30.0), 900.0, pytest.fail)
+        self.requests = Requests(Budget(), 900.0, pytest.fail)
         self.tasks = Tasks(self.requests, 2)
         self.tasks.add(infos)
         self.notes = []

@@ -28,7 +28,7 @@ class Ledger:
     """Tasks, with what they ask for."""
 
     def __init__(self, retries=2):
-        self.requests = Requests(Budget(30.0), 900.0, self.broken)
+        self.requests = Requests(Budget(), 900.0, self.broken)
         self.tasks = Tasks(self.requests, retries)
 
     def broken(self, trouble):
