@@ -20,6 +20,7 @@ from .core.events import (
     CancelAsked,
     CloseAsked,
     LeaveAsked,
+    Recalled,
     Shaped,
     Submitted,
     TaskInfo,
@@ -41,7 +42,7 @@ class NewTask:
     parcel: Parcel = NOTHING  # what it shares with others, and whose values it takes
 
 
-Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke
+Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke | Recalled
 
 
 class Mailbox:
@@ -80,7 +81,7 @@ class Mailbox:
         with self._lock:
             self._put(CancelAsked(task))
 
-    def tell(self, *events: Shaped | Broke) -> None:
+    def tell(self, *events: Shaped | Broke | Recalled) -> None:
         """What the core is to know before the tasks that come next."""
         with self._lock:
             for event in events:

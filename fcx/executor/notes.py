@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 from ..errors import ResultError
 from ..firecrest.loop import LoopThread
+from . import experience
 from .completion import Completion, Delivery, exception_of
 from .core.actions import (
     Broken,
@@ -21,6 +23,7 @@ from .core.actions import (
     Hurry,
     KeepValue,
     Note,
+    Remember,
     Same,
     Say,
     Settle,
@@ -64,6 +67,7 @@ class Notes:
             Discard: self._discard,
             DropBundle: self._drop_bundle,
             Forget: self._forget,
+            Remember: self._remember,
             Broken: self._broken,
             Hurry: self._hurry,
             Same: self._same,
@@ -152,6 +156,12 @@ class Notes:
         """The journal may be slow: nobody waits for it."""
         gate = self.context.kits[note.shape].gate
         asyncio.get_running_loop().run_in_executor(None, gate.forget)
+
+    def _remember(self, note: Remember) -> None:
+        """The interpreter may be about to end, and take no more work."""
+        with contextlib.suppress(RuntimeError):
+            told = self.context.memory, self.context.kits[note.shape], note
+            asyncio.get_running_loop().run_in_executor(None, experience.remember, *told)
 
     def _broken(self, note: Broken) -> None:
         error = exception_of(note.trouble, self._original(note.trouble))

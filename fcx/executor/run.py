@@ -17,9 +17,10 @@ from ..firecrest.loop import NO_LATE_THREADS, LoopThread
 from ..parity.gate import Gate
 from ..state.memory import Memory
 from ..state.presence import Presence
+from . import experience
 from .completion import Completion
 from .core import Core
-from .core.events import AnyEvent, Attached, Began, Broke, Shaped, TaskInfo, Trouble
+from .core.events import AnyEvent, Attached, Began, Broke, Recalled, Shaped, TaskInfo, Trouble
 from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
@@ -35,6 +36,7 @@ from .settings import RunSettings
 from .store import RequirementSets, Store
 from .weight import weigh
 
+Told = Shaped | Broke | Recalled
 DOOR_PATIENCE = 15.0  # seconds for which the door itself repeats a request; then the core decides
 
 
@@ -167,30 +169,30 @@ class Run:
                 self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
             self._driver.begin(*events)
 
-    def _recalled(self, kit: Kit) -> list[Shaped | Broke]:
+    def _recalled(self, kit: Kit) -> list[Told]:
         """What is known of its place counts from now on; what that breaks."""
         try:
             kit.gate.recall()
         except Exception as error:  # noqa: BLE001 - it belongs to the futures, whatever it is
             ref = self.context.store.errors.keep(error)
             return [Broke(Trouble(type(error).__name__, str(error), ref), kit.shape)]
-        return []
+        return [*experience.recall(self.context.memory, kit)]
 
-    def _own(self, kit: Kit) -> list[Shaped | Broke]:
+    def _own(self, kit: Kit) -> list[Told]:
         """The executor's own shape needs no word: a run begins with it."""
         self._shaped[kit.shape] = kit
         return self._recalled(kit)
 
-    def _again(self, kit: Kit) -> list[Shaped | Broke]:
+    def _again(self, kit: Kit) -> list[Told]:
         """A shape that an earlier process has recorded: its pilots and tasks may be about."""
         return [self._told_of(kit)] if kit.again else []
 
-    def _shapes(self, kit: Kit) -> list[Shaped | Broke]:
+    def _shapes(self, kit: Kit) -> list[Told]:
         """What the core is to be told of a shape that is used now."""
         if self._shaped.get(kit.shape) is kit:
             return []
-        broke = self._recalled(kit)
-        return [self._told_of(kit), *broke]
+        recalled = self._recalled(kit)
+        return [self._told_of(kit), *recalled]
 
     def _told_of(self, kit: Kit) -> Shaped:
         self._shaped[kit.shape] = kit

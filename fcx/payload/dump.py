@@ -12,6 +12,8 @@ from ..errors import PayloadError
 from .places import is_users_own
 from .sharing import Parcel, Sharing
 
+CELL = "ipykernel_"  # in the name of the file that a notebook says a cell is
+
 
 def dump(
     fn: Callable[..., Any],
@@ -115,9 +117,13 @@ def name_of_kind(value: Any) -> str:
 
 def function_key(fn: Any) -> str:
     """Tells functions apart whose running times are remembered; short, the same in each process."""
-    code = getattr(getattr(fn, "func", fn), "__code__", None)
-    place = f"{code.co_filename}:{code.co_firstlineno}" if isinstance(code, CodeType) else ""
-    return hashlib.sha256(f"{name_of(fn)}@{place}".encode()).hexdigest()[:10]
+    code, name = getattr(getattr(fn, "func", fn), "__code__", None), name_of(fn)
+    place = ""
+    if isinstance(code, CodeType):
+        # A file has one of that name, wherever it is edited; that of a cell is another each time.
+        file, line = code.co_filename, code.co_firstlineno if "<" in name else 0
+        place = f"{'' if '<' in file or CELL in file else file}:{line}"
+    return hashlib.sha256(f"{name}@{place}".encode()).hexdigest()[:10]
 
 
 def run_chunk() -> Callable[..., list[Any]]:

@@ -245,7 +245,7 @@ DOES: dict[type, Callable[[Client, Any], None]] = {
     **dict.fromkeys(
         (
             *(act.Say, act.TellRunning, act.TellPending, act.Discard, act.Forget, act.Broken),
-            *(act.Hurry, act.Found, act.KeepValue, act.DropValue),
+            *(act.Remember, act.Hurry, act.Found, act.KeepValue, act.DropValue),
         ),
         Client.nothing,
     ),

@@ -101,6 +101,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     door: float = 0.0  # seconds at most for which the door repeats a request before it gives up
     drifts: tuple[Drift, ...] = ()
     allowed: tuple[Allowance, ...] = ()
+    recalled: tuple[tuple[str, float], ...] = ()  # seconds of tasks, as earlier runs have learnt
+    starts: tuple[float, ...] = ()  # seconds that pilots took to begin, as they have
     errand: float = 0.0  # seconds at most that what is done on the client's machine takes longer
     kinds: tuple[Kind, ...] = ()  # shapes of pilots beside the first
 

@@ -16,6 +16,7 @@ from .scenario import HOWS, SPOILT, Allowance, Caller, Drift, Plan, Scenario
 from .scenes import SCENES
 
 STAGED = 0.4  # share of seeds that are a scene
+EXPERIENCED = 0.4  # share of those in which something was learnt by earlier runs
 LINKED = 0.15  # share of those in which tasks take the values of others
 OVERRUN = 0.05  # share of those in which tasks take longer than they may
 SIZES = (  # that are frequent, less so, rare
@@ -32,7 +33,21 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     if chance.random() < STAGED:
         scenario = chance.choice(SCENES)(chance, scenario)
     scenario = _drifting(random.Random(f"drifting {seed}"), scenario)
-    return linked(with_kinds(timed(scenario)))
+    return _experienced(linked(with_kinds(timed(scenario))))
+
+
+def _experienced(scenario: Scenario) -> Scenario:
+    """In some worlds earlier runs have learnt how long tasks take: rightly, or not at all so."""
+    chance = random.Random(f"experience {scenario.seed}")
+    if chance.random() >= EXPERIENCED:
+        return scenario
+    times = chance.choice((1.0, 1.0, 0.01, 100.0))
+    of = {
+        function: [t.seconds for t in scenario.tasks if t.function == function] for function in "fg"
+    }
+    known = tuple((name, times * sum(took) / len(took)) for name, took in of.items() if took)
+    starts = tuple(chance.uniform(*scenario.queue) for _ in range(chance.choice((0, 1, 8))))
+    return replace(scenario, recalled=known[: chance.choice((1, 2))], starts=starts)
 
 
 def linked(scenario: Scenario) -> Scenario:

@@ -97,6 +97,8 @@ _SIMPLE = {
     "refused": 0,
     "remembered": True,
     "drifts": (),
+    "recalled": (),
+    "starts": (),
     "kinds": (),
 }
 _LIMITS: dict[str, object] = {

@@ -92,6 +92,7 @@ class Simulation:
     def _begin(self) -> None:
         self._client()
         self.client.feed(ev.Began(self.scenario.seed, self.scenario.remembered))
+        self._told()
         self._allowances()
         groups: dict[float, list[str]] = {}
         for number, plan in enumerate(self.scenario.tasks):
@@ -110,6 +111,12 @@ class Simulation:
             self.world.at(caller.dies, self._dies, self.client)
         self.client.cluster.drifts()
         self.world.after(HOUR, self._hour)
+
+    def _told(self) -> None:
+        """What earlier runs have learnt."""
+        scenario = self.scenario
+        if scenario.recalled or scenario.starts:
+            self.client.feed(ev.Recalled(0, scenario.recalled, scenario.starts))
 
     def _allowances(self) -> None:
         """What the server lets this client ask: as its own door finds it out."""
@@ -214,6 +221,7 @@ class Simulation:
         )
         self._client()
         self.client.feed(ev.Began(self.scenario.seed + life, self.scenario.remembered))
+        self._told()
         self.client.learn_shapes(self.journal.known)
         self.client.learn_shapes(info.shape for info in attached.tasks)
         self._allowances()

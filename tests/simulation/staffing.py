@@ -12,7 +12,7 @@ from .calm import calm
 from .faults import beside_requests
 from .invariants import Checks
 
-RAMP = 0.5  # seconds for which the first pilot stays alone
+RAMP, LONGEST_RAMP = 0.5, 2.0  # seconds for which the first pilot stays alone: at least, at most
 SHORT_WORK = 2.0  # seconds of work that are not worth another pilot
 LATE = 1.5  # seconds that there may be too few pilots, or too many that wait
 REFUSED = 60.0  # seconds without a further pilot after one was refused
@@ -34,6 +34,7 @@ class Staffing:
         self._idle: float | None = None  # since when some wait for nothing
         self._seconds = 0.0  # that tasks took
         self._ran = 0
+        self._took: dict[str, tuple[int, float]] = {}  # how many, and seconds, by function
         self._known: dict[str, None] = {}  # pilots
         self._none: float | None = None  # since when there is none, though tasks wait
 
@@ -68,6 +69,9 @@ class Staffing:
                 if isinstance(record, ev.Finished):
                     self._seconds += record.seconds
                     self._ran += 1
+                    function = self.checks.info(record.task).function
+                    ran, seconds = self._took.get(function, (0, 0.0))
+                    self._took[function] = ran + 1, seconds + record.seconds
         if any(isinstance(a, act.Forget) and a.what == "verdict" for a in actions):
             self._barren += 1
             self._held = now
@@ -104,7 +108,7 @@ class Staffing:
         demand(len(live) <= max(1, width), "too many pilots", f"{len(live)} live, not {width}")
         if len(live) == len(new):
             self._first = now
-        else:
+        elif not self._known_tasks(core):
             fine = now - self._first >= RAMP - ROUNDING
             demand(fine, "second pilot too soon", f"{now - self._first:.3f} s after the first")
 
@@ -136,19 +140,50 @@ class Staffing:
     def _enough(self, core: Any, now: float, open_gate: bool) -> None:
         """While nothing tells that tasks are short, there are as many pilots as there may be."""
         live = core.fleet.live()
-        running = sum(pilot.phase == "up" for pilot in live)
-        long = not self._ran or not running or self._left(core, running) > 2 * SHORT_WORK
-        due = live and open_gate and long and not _leaving(core) and now >= self._first + RAMP
-        if not due or len(live) >= self._width(core):
+        due = live and open_gate and not _leaving(core) and now >= self._first + LONGEST_RAMP
+        wanted = self._wanted(core, sum(pilot.phase == "up" for pilot in live), now)
+        if not due or len(live) >= wanted:
             self._short = None
             return
         self._short = now if self._short is None else self._short
         fine = now - self._short <= self._late()
-        self.checks.demand(fine, "too few pilots", f"{len(live)} live, not {self._width(core)}")
+        self.checks.demand(fine, "too few pilots", f"{len(live)} live, not {wanted}")
+
+    def _wanted(self, core: Any, running: int, now: float) -> int:
+        """Pilots, at least: what is remembered counts until it is proven wrong."""
+        width, mean = self._width(core), self._mean(core)
+        silent = running and now - core.lanes.of(0).queue.pace.progress > SHORT_WORK + self._late()
+        if mean is None or silent:
+            return width
+        work = _ready(core) * mean / sum(self.checks.scenario.limits.workers())
+        if not running:
+            return max(1, min(width, math.floor(work / SHORT_WORK)))
+        start = min(core.lanes.of(0).crew.starts, default=0.0)
+        return width if work / running > 2 * max(SHORT_WORK, start) else 1
+
+    def _mean(self, core: Any) -> float | None:
+        """Seconds of a task that is owed, as far as can be known; None where nothing tells."""
+        known = dict(self.checks.scenario.recalled)
+        tasks = [
+            task for task in core.tasks.unfinished.values() if task.id not in core.tasks.waiting
+        ]
+        found = [self._of(task.info.function, known) for task in tasks]
+        sure = [seconds for seconds in found if seconds is not None]
+        return sum(sure) / len(sure) if sure and len(sure) == len(found) else None
+
+    def _of(self, function: str, known: dict[str, float]) -> float | None:
+        ran, seconds = self._took.get(function, (0, 0.0))
+        if ran:
+            return seconds / ran
+        return known.get(function, self._seconds / self._ran if self._ran else None)
+
+    def _known_tasks(self, core: Any) -> bool:
+        """Whether something tells how long those take that wait."""
+        return self._mean(core) is not None
 
     def _left(self, core: Any, running: int) -> float:
         """Seconds until the pilots that run have done all that there is."""
-        work = _ready(core) * self._seconds / max(1, self._ran)
+        work = _ready(core) * (self._mean(core) or 0.0)
         return float(work / (running * sum(self.checks.scenario.limits.workers())))
 
     def _surplus(self, core: Any, now: float) -> None:

@@ -119,6 +119,14 @@ class Forget(Note, frozen=True):
     shape: int = 0
 
 
+class Remember(Note, frozen=True):
+    """What later runs may know: mean seconds of tasks, by function, and until pilots began."""
+
+    shape: int
+    seconds: tuple[tuple[str, float], ...]
+    starts: tuple[float, ...]
+
+
 class Broken(Note, frozen=True):
     """The run takes no more tasks, for this reason; or it takes none of a ``shape``."""
 

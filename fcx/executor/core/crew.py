@@ -21,7 +21,11 @@ from .requests import nothing
 from .shares import PLENTY, Share
 
 INLINE_BUNDLE = 192 << 10  # bytes of a bundle that may ride in a job script
-RAMP = 0.5  # seconds for which the first pilot stays alone: bursts of small tasks need no other
+LEAST_RAMP, RAMP, MOST_RAMP = 0.5, 0.9, 2.0
+"""Seconds for which the first pilot stays alone while nothing is known of its tasks: bursts of
+small ones need no other, and are over soon after it has begun."""
+SETTLED = 0.5  # seconds from its beginning by which it shows what they are
+STARTS = 8  # pilots of which it is remembered how long they took to begin
 REFUSED_PAUSE = 60.0  # seconds until a pilot is tried again that Slurm does not take for now
 
 
@@ -31,17 +35,26 @@ class Demand(msgspec.Struct, frozen=True):
     unfinished: int
     max_workers: int
     per_pilot: int  # workers of one pilot
-    mean_seconds: float | None  # of a task, as seen so far
+    mean_seconds: float | None  # of a task, as far as anything tells
+    start: float = 0.0  # seconds until a pilot begins that is submitted now
 
-    def pilots(self, running: int, *, alone: bool) -> int:
-        """How many pilots there should be, the ``running`` included; ``alone``: no second yet."""
+    def pilots(self, running: int, waiting: int = 0, *, alone: bool) -> int:
+        """How many pilots there should be, those that are ``running`` and ``waiting`` included.
+
+        ``alone``: no second yet.
+        """
         wanted = math.ceil(min(self.unfinished, self.max_workers) / self.per_pilot)
         if wanted and alone:
             return 1
-        if running and self.mean_seconds is not None:
-            work = self.unfinished * self.mean_seconds / (running * self.per_pilot)
-            if work < fates.SHORT_WORK:
-                return min(wanted, running)
+        if self.mean_seconds is None:
+            return wanted
+        work = self.unfinished * self.mean_seconds / self.per_pilot
+        if not running:
+            return min(wanted, max(1, math.ceil(work / fates.SHORT_WORK)))
+        if work < running * fates.SHORT_WORK:
+            return min(wanted, running)
+        if work < running * self.start:  # it is done before others begin
+            return min(wanted, running + waiting)
         return wanted
 
 
@@ -65,6 +78,7 @@ class Crew:
         self.requests = fleet.requests
         self.give_up = give_up
         self.barren = Barren()
+        self.starts: list[float] = []  # seconds that pilots took to begin, the last ones
         self.share = Share()
         self.over = False  # no more of them are to come
 
@@ -97,9 +111,19 @@ class Crew:
         """How many there should be for so many tasks, those that there are included."""
         live = self.live()
         running = sum(pilot.phase == "up" for pilot in live)
-        ramping = not live or self.requests.now - live[0].submitted < RAMP
-        demand = Demand(unfinished, self.limits.max_workers, self.each, mean_seconds)
-        return demand.pilots(running, alone=ramping or not self.gate.open)
+        early = len(live) < 2 and self.requests.now < (self.ramp_ends() or math.inf)
+        alone = not self.gate.open or (early and mean_seconds is None)
+        start = min(self.starts, default=0.0)
+        demand = Demand(unfinished, self.limits.max_workers, self.each, mean_seconds, start)
+        return demand.pilots(running, len(live) - running, alone=alone)
+
+    def began(self, pilot: Pilot) -> None:
+        """The first agent of a pilot has come up."""
+        self.starts = [*self.starts, self.requests.now - pilot.submitted][-STARTS:]
+
+    def _ramp(self) -> float:
+        soon = min(self.starts, default=RAMP - SETTLED) + SETTLED
+        return min(MOST_RAMP, max(LEAST_RAMP, soon))
 
     def plan(
         self,
@@ -188,7 +212,7 @@ class Crew:
     def ramp_ends(self) -> float | None:
         """When a second pilot may follow the first."""
         live = self.live()
-        return live[0].submitted + RAMP if live else None
+        return live[0].submitted + self._ramp() if live else None
 
     def _not_landed(self) -> tuple[list[Bundle], Archives]:
         """Bundles and modules that so far are only in scripts of pilots that have not begun.

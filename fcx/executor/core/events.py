@@ -76,6 +76,14 @@ class Shaped(Event, frozen=True):
     open: bool = False
 
 
+class Recalled(Event, frozen=True):
+    """What earlier runs have learnt for pilots of a shape, as Remember says it; it may be wrong."""
+
+    shape: int
+    seconds: tuple[tuple[str, float], ...]
+    starts: tuple[float, ...]
+
+
 class Attached(Event, frozen=True):
     """The run was begun by another process: its tasks, and (name, job) of its pilots.
 
@@ -427,6 +435,7 @@ Answer = (
 AnyEvent = (
     Began
     | Allowed
+    | Recalled
     | Shaped
     | Attached
     | Submitted

@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from .actions import Broken
+from .actions import Broken, Remember
 from .crew import Crew
-from .events import Shaped, Trouble
+from .events import Recalled, Shaped, Trouble
 from .fates import RUNS_NOTHING
 from .fleet import Pilot
 from .gate import Gate
@@ -18,6 +18,7 @@ from .outgoing import Outgoing
 from .shares import Need, Share, shares
 from .tasks import Task, Tasks
 
+TOLD = 10.0  # seconds between two times that what was learnt is remembered
 TURN = 60.0  # seconds for which a lane has its first pilot, though another waits for one
 OURS_TO_GIVE = re.compile("Resources|Max|Grp|Limit")
 """Why a pilot waits, where what idle ones of ours hold may be what it waits for."""
@@ -36,10 +37,39 @@ class Lane:
         self.broken: Trouble | None = None  # why no more tasks come here
         self.waits_since: float | None = None  # it has tasks, and no pilot
         self.works_since: float | None = None  # its pilots have
+        self.told_at = float("-inf")  # what was learnt by then is remembered:
+        self.told = 0  # of so many tasks
 
     def turn_ends(self) -> float | None:
         """When it may have to make room for one that waits."""
         return None if self.works_since is None else self.works_since + TURN
+
+    def recall(self, event: Recalled) -> None:
+        """Earlier runs have learnt something."""
+        self.queue.pace.recall(event.seconds)
+        self.crew.starts = list(event.starts)
+
+    def remember(self, *, last: bool) -> None:
+        """What was learnt, once nothing is owed: now and then, and in the end."""
+        pace, now = self.queue.pace, self.crew.requests.now
+        if self.queue.wanted or pace.ran == self.told or not (last or now >= self.told_at + TOLD):
+            return
+        self.told_at, self.told = now, pace.ran
+        self.crew.requests.note(Remember(self.shape, pace.learnt(), tuple(self.crew.starts)))
+
+    def began(self, pilot: Pilot) -> None:
+        """A pilot has: that its tasks are silent means something from now on."""
+        self.crew.began(pilot)
+        if not self._serves():
+            self.queue.pace.begin(self.crew.requests.now)
+
+    def _serves(self) -> bool:
+        return any(pilot.phase == "up" for pilot in self.crew.live())
+
+    def seconds(self, looked: float) -> float | None:
+        """Of one of its tasks; None where nothing tells. ``looked``: when the logs were read."""
+        pace = self.queue.pace
+        return pace.expected(looked) if self._serves() else pace.mean()
 
     def held_up(self) -> bool:
         """Whether it has tasks and no pilot that has begun, for want of what others may hold."""
@@ -57,13 +87,13 @@ class Lane:
             self.waits_since = None
         elif self.waits_since is None:
             self.waits_since = now
-        up = any(pilot.phase == "up" for pilot in live)
+        up = self._serves()
         if not live:
             self.works_since = None
         elif up and self.works_since is None and self.outgoing.tasks.bundles(self.shape):
             self.works_since = now
         spent = self.works_since is not None and now >= self.works_since + TURN
-        wants = self.crew.wants(tasks, queue.pace.expected(looked))
+        wants = self.crew.wants(tasks, self.seconds(looked))
         return Need(self.shape, tasks, self.crew.each, wants, len(live), spent, self.waits_since)
 
 

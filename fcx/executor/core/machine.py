@@ -26,6 +26,7 @@ from .events import (
     Failed,
     LeaveAsked,
     Prepared,
+    Recalled,
     Settled,
     Shaped,
     Submitted,
@@ -132,13 +133,15 @@ class Core:
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
                 self.outcomes.cuts.plan()
+        for lane in self.lanes:
+            lane.remember(last=self.ending.closing)
         if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
 
     def _plan_pilots(self, lane: Lane) -> None:
         """As many as a lane needs, and may have beside others."""
         queue, outcomes, looking = lane.queue, self.outcomes, self.logs.look.busy
-        seconds = queue.pace.expected(self.logs.looked)
+        seconds = lane.seconds(self.logs.looked)
         passed = partial(outcomes.audit.passed, outcomes, lane.shape)
         unsent = lane.outgoing.unsent
         lane.crew.plan(queue.wanted, seconds, passed, unsent=unsent, looking=looking)
@@ -155,6 +158,10 @@ class Core:
     def shaped(self, event: Shaped) -> None:
         """Pilots of another shape are to be had."""
         self.lanes.register(event)
+
+    def recalled(self, event: Recalled) -> None:
+        """Earlier runs have learnt how long tasks take, and pilots until they begin."""
+        self.lanes.of(event.shape).recall(event)
 
     def allowed(self, event: Allowed) -> None:
         """What the server lets us ask is known, or is another."""
@@ -270,6 +277,7 @@ _MEANINGS: dict[type, Callable[[Core, Any], None]] = {
     Began: Core.began,
     Allowed: Core.allowed,
     Shaped: Core.shaped,
+    Recalled: Core.recalled,
     Attached: Core.attached,
     Submitted: Core.submitted,
     CancelAsked: Core.cancel_asked,

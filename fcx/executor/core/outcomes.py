@@ -106,10 +106,13 @@ class Outcomes:
             self._came_up(cursor, pilot)
 
     def _came_up(self, cursor: Cursor, pilot: Pilot) -> None:
+        lane = self.lanes.of(pilot.shape)
+        if not pilot.agents and pilot.name not in self.fleet.earlier:
+            lane.began(pilot)
         pilot.agents[cursor.name] = None
         if pilot.live:
             pilot.phase = "up"
-        self.lanes.of(pilot.shape).crew.barren.over()
+        lane.crew.barren.over()
         self.inbox.agent_up(pilot.bundles, pilot.brings.archives, opened=pilot.brings.opened)
 
     def _refused(self, cursor: Cursor, record: Refused) -> None:

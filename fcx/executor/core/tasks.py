@@ -69,6 +69,12 @@ class Queue:
         self.pace = Pace()
         self.wanted = 0  # without an outcome, could run, and somebody waits for it
 
+    def owe(self, task: Task, count: int = 1) -> None:
+        """One more that somebody waits for; none, or one less."""
+        self.wanted += count
+        if count:
+            self.pace.owe(task.info.function, count)
+
     def hand_over(self, task: Task, other: Queue) -> None:
         """It is that one's, should it wait here."""
         for mine, its in (self.outbox, other.outbox), (self.fresh, other.fresh):
@@ -111,23 +117,23 @@ class Tasks:
         if not queue.wanted:
             queue.pace.begin(self.requests.now)
         self.unfinished[task.id] = task
-        queue.wanted += task.asked
+        queue.owe(task, task.asked)
 
     def ask_for(self, task: Task, info: TaskInfo) -> None:
         """Somebody waits for one of an earlier process, as which it is ``info``."""
         self.recast(task, info)
         if not task.asked:
             task.asked = True
-            self.queue(task).wanted += task.id in self.unfinished
+            self.queue(task).owe(task, task.id in self.unfinished)
 
     def recast(self, task: Task, info: TaskInfo) -> None:
         """More is known of it; what lies in a bundle is of that one's shape."""
         counts = task.asked and self.is_ready(task)
         before = self.queue(task)
-        before.wanted -= counts
+        before.owe(task, -counts)
         task.info = info
         after = self.queue(task)
-        after.wanted += counts
+        after.owe(task, counts)
         if before is not after:  # it was lost before it was known whose it is
             before.hand_over(task, after)
 
@@ -154,7 +160,7 @@ class Tasks:
         """It may have to wait; or ends, where what it takes will never be."""
         if self.is_ready(task) and self.lacks(task):
             self.waiting[task.id] = task
-            self.queue(task).wanted -= task.asked
+            self.queue(task).owe(task, -task.asked)
         for of in task.info.takes:
             self._pass_on(of, self.dependencies.how(of))
 
@@ -350,7 +356,7 @@ class Tasks:
                     ends.append((name, how))
                 elif not self.lacks(task):
                     del self.waiting[name]
-                    self.queue(task).wanted += task.asked
+                    self.queue(task).owe(task, task.asked)
             self._release(of)
 
     def hold(self, task: Task, cursor: Any, record: Finished) -> None:
@@ -382,7 +388,7 @@ class Tasks:
         known = self.unfinished.pop(task.id, None) is not None
         waited = self.waiting.pop(task.id, None) is not None
         self.held.pop(task.id, None)
-        self.queue(task).wanted -= known and task.asked and not waited
+        self.queue(task).owe(task, -(known and task.asked and not waited))
         return known
 
     def _leave_bundle(self, task: Task) -> None:

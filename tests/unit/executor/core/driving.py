@@ -47,6 +47,11 @@ class Drive:
         """What was asked for of a kind."""
         return [action for action in self.asked if isinstance(action, kind)]
 
+    def unanswered(self, kind: type[A]) -> list[A]:
+        """Those of a kind that wait for their answer."""
+        waiting = [one.action for one in self.core.requests.under_way.values() if one.again is None]
+        return [action for action in waiting if isinstance(action, kind)]
+
     def last(self, kind: type[A]) -> A:
         """The last of a kind."""
         return self.all(kind)[-1]

@@ -27,3 +27,33 @@ def test_new_tasks_are_no_outcome() -> None:
     pace.begin(100.0)
     assert pace.expected(101.0) == 1.0
     assert pace.quiet(101.0) == 91.0
+
+
+def test_what_earlier_runs_have_learnt_counts_until_this_one_knows_better() -> None:
+    """Of each function by itself; one that nothing is known of makes all uncertain."""
+    pace = Pace()
+    pace.recall([("f", 2.0), ("g", 4.0)])
+    pace.owe("f", 3)
+    assert pace.mean() == 2.0
+    pace.owe("g", 1)
+    assert pace.mean() == pytest.approx(2.5)
+    pace.note("f", 0.5, now=1.0)
+    assert pace.mean() == pytest.approx((3 * 0.5 + 4.0) / 4)
+    assert pace.learnt() == (("f", 0.5),)
+    pace.owe("f", -3)
+    pace.owe("g", -1)
+    fresh = Pace()
+    fresh.owe("h", 1)
+    assert fresh.mean() is None
+    assert pace.owed == {}
+
+
+def test_silence_proves_what_is_remembered_wrong() -> None:
+    """Soon, for what was to be short."""
+    pace = Pace()
+    pace.recall([("f", 0.01)])
+    pace.owe("f", 100)
+    pace.begin(10.0)
+    assert pace.expected(10.5) == 0.01
+    assert pace.expected(10.6) is None
+    assert pace.mean() == 0.01
