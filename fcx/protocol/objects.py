@@ -16,6 +16,7 @@ lies in parts, as other files of the client's do. Every task has its own of what
 
 import base64
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -48,29 +49,31 @@ def take(task: bytes, supplies: "List[Tuple[Any, ...]]") -> "Any":
 
 def as_array(run: str, digest: str, size: int) -> bytearray:
     """Bytes that may be changed."""
-    path = os.path.join(run, "objects", digest)
-    return read("the object " + digest, digest, size, path)
+    data = bytearray(size)
+    with memoryview(data) as view:
+        read("the object " + digest, digest, view, os.path.join(run, "objects", digest))
+    return data
 
 
 def as_bytes(run: str, digest: str, size: int) -> bytes:
     """Bytes that may not."""
-    return bytes(as_array(run, digest, size))
+    return whole("the object " + digest, digest, size, os.path.join(run, "objects", digest))
 
 
 def as_text(run: str, digest: str, size: int) -> str:
     """A text, half a surrogate pair included."""
-    return str(as_array(run, digest, size), "utf-8", "surrogatepass")
+    return str(as_bytes(run, digest, size), "utf-8", "surrogatepass")
 
 
 def as_object(run: str, digest: str, size: int) -> "Any":
     """What was put."""
-    return pickle.loads(as_array(run, digest, size))
+    return pickle.loads(as_bytes(run, digest, size))
 
 
 def as_value(run: str, digest: str, size: int, name: str, length: int) -> "Any":
     """What came of another task: after it stands what that has printed."""
     path = os.path.join(run, "parts", name)
-    data = read("the value of task " + name, digest, size, path)
+    data = whole("the value of task " + name, digest, size, path)
     with memoryview(data) as view:
         return pickle.loads(view[:length])
 
@@ -83,7 +86,7 @@ def as_awaited(run: str, task: str) -> "Any":
     log, offset, length, digest = os.readlink(os.path.join(run, "values", task)).split(":")
     path = os.path.join(run, "logs", log)
     what = "the value of task " + task
-    found = json.loads(read(what, digest, int(length), path, int(offset)).decode())
+    found = json.loads(whole(what, digest, int(length), path, int(offset)).decode())
     own = found["n"][0]
     if "d" in found:
         return pickle.loads(base64.b64decode(found["d"])[:own])
@@ -100,31 +103,37 @@ def fill(view: memoryview, path: str, offset: int) -> int:
 
     ``offset``: where to begin, in one that does not.
     """
-    whole = os.path.exists(path)
+    alone = os.path.exists(path)
     at = 0
     for number in itertools.count():
-        with open(path if whole else "%s.%d" % (path, number), "rb") as file:
+        with open(path if alone else "%s.%d" % (path, number), "rb") as file:
             file.seek(offset)
             came = file.readinto(view[at:])
         at += came
-        if whole or not came or at == len(view):
+        if alone or not came or at == len(view):
             break
     return at
 
 
-def read(what: str, digest: str, size: int, path: str, offset: int = 0) -> bytearray:
-    """So many bytes of what lies there, if that is what the digest says."""
+def whole(what: str, digest: str, size: int, path: str, offset: int = 0) -> bytes:
+    """So many bytes of what lies there, which are in memory once."""
+    file = io.BytesIO(bytes(size))
+    with file.getbuffer() as view:
+        read(what, digest, view, path, offset)
+    return file.getvalue()
+
+
+def read(what: str, digest: str, view: memoryview, path: str, offset: int = 0) -> None:
+    """Bytes to their place, if what lies there is what the digest says."""
     until = time.time() + PATIENCE
-    data = bytearray(size)
     while True:
         try:
-            with memoryview(data) as view:
-                came = fill(view, path, offset)
+            came = fill(view, path, offset)
         except FileNotFoundError as error:
             trouble: Exception = FileNotFoundError(GONE % (what, error.filename))
         else:
-            if came == size and hashlib.sha256(data).hexdigest() == digest:
-                return data
+            if came == len(view) and hashlib.sha256(view).hexdigest() == digest:
+                return
             trouble = ValueError(CHANGED % what)
         if time.time() > until:
             raise trouble
