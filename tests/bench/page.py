@@ -33,6 +33,12 @@ floor, or to ProcessPoolExecutor where nothing is to be done by hand; *ideal* is
 workers; memory is the client's peak.
 """
 
+SIMULATED = """\
+The real cores of client and agent in virtual time (`tests/simulation/times/`), with constants from the same run of
+the bench: what single requests and a task's parts cost was measured, three constants (a job's start, a worker's, an
+agent's work for a task) are fitted to the three rows that say so. All others are forecasts.
+"""
+
 
 def published(document: dict[str, Any]) -> None:
     """Write the JSON, the picture and the page."""
@@ -51,6 +57,7 @@ def page(document: dict[str, Any]) -> str:
         "## Where fcx misses what is wanted\n\n" + _missed(figures),
         "## Three sites\n\n" + _sites(figures),
         *_processor(figures),
+        *_simulated(document),
     ]
     return "\n".join(parts)
 
@@ -151,6 +158,42 @@ def _processor(figures: list[dict[str, Any]]) -> list[str]:
     rows.append(("all", f"{sum(each.values()):.1f}"))
     text = f"## What a task costs the client\n\nMicroseconds of processor time, {row.title}, by thread:\n"
     return [text, _lines(("thread", "us a task"), rows)]
+
+
+def _simulated(document: dict[str, Any]) -> list[str]:
+    """What the simulator says: beside what was real, and alone."""
+    if "simulated" not in document:
+        return []
+    cases = document["simulated"]["cases"]
+    both = [case for case in cases if "real" in case]
+    head = ("row", "real", "simulated", "off", "requests, real", "simulated")
+    calibrated = [
+        (
+            case["case"] + (" (fitted)" if case["fitted"] else ""),
+            f"{_seconds(case['real'])} s",
+            f"{_seconds(case['seconds'])} s",
+            f"{case['off']:+.0%}",
+            str(case["real_requests"]),
+            str(case["requests"]),
+        )
+        for case in both
+    ]
+    alone = [
+        (case["case"], *_cells(case, f"{case['share']:.0%}" if case["share"] else ""))
+        for case in cases
+        if "real" not in case
+    ]
+    constants = ", ".join(f"{k} {v:.3g}" for k, v in document["simulated"]["constants"].items())
+    return [
+        f"## Simulated\n\n{SIMULATED}\nConstants, in seconds but for the cores: {constants}.\n",
+        _lines(head, calibrated),
+        _lines(("simulated alone", "time", "first result", "requests", "of ideal"), alone),
+    ]
+
+
+def _cells(case: dict[str, Any], share: str) -> tuple[str, ...]:
+    both = f"{_seconds(case['seconds'])} s", f"{_seconds(case['first'])} s"
+    return (*both, str(case["requests"]), share)
 
 
 def main() -> None:

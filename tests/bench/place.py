@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster.slurm import missing, slurm_cluster
+from firecrest import ClientCredentialsAuth
+from firecrest.v2 import Firecrest
 
 from fcx.local import Environment, cluster
 
 from .rows import SITES, WORKERS
 
 REST = 1.0  # seconds for what ends after a job
+ASKED = 20  # times
 LONGEST = 120.0  # seconds until the last job of a contestant has gone
 
 
@@ -48,11 +53,31 @@ class Site:
             subprocess.run(["scancel", "--user", str(os.getuid())], check=True)
         time.sleep(REST)
 
+    def requests(self) -> dict[str, float]:
+        """Seconds of a request that touches files alone, and of one that asks Slurm."""
+        env, folder = self.env, str(self.room())
+        secrets = env["FIRECREST_CLIENT_ID"], env["FIRECREST_CLIENT_SECRET"]
+        auth = ClientCredentialsAuth(*secrets, env["AUTH_TOKEN_URL"])
+        client, system = Firecrest(env["FIRECREST_URL"], auth), env["FIRECREST_SYSTEM"]
+        return {
+            "request": _median(lambda: client.list_files(system, folder)),
+            "slurm": _median(lambda: client.job_info(system)),
+        }
+
     def room(self) -> Path:
         """A new folder that jobs may write in."""
         made = Path(tempfile.mkdtemp(dir=self.folder))
         made.chmod(0o755)
         return made
+
+
+def _median(ask: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(ASKED):
+        began = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def _jobs() -> str:

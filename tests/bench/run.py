@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from simulation.times.run import all_of
+
 from .contestants import CONTESTANTS, ROOT, install_peers
 from .machine import machine
 from .measuring import Failed, as_json, trial
@@ -59,8 +61,8 @@ def summary(row: Row, name: str, done: list[dict[str, Any]]) -> dict[str, Any]:
     return {**found, "trials": [figures["seconds"] for figures in done]}
 
 
-def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Every row that was asked for."""
+def measured(options: argparse.Namespace) -> dict[str, Any]:
+    """Every row that was asked for, and what single requests take."""
     rows = chosen(options.rows, quick=options.quick, sites=options.sites)
     there = set(options.who)
     if options.scheduler != "slurm":
@@ -74,7 +76,8 @@ def measured(options: argparse.Namespace) -> list[dict[str, Any]]:
             names = [name for name in row.who if name in there]
             repeats = 1 if options.quick and row.repeats < 5 else row.repeats
             found += row_of(place, row, names, options.repeats or repeats)
-    return found
+        place.settle()
+        return {"requests": place.requests(), "rows": found}
 
 
 def main(arguments: list[str]) -> int:
@@ -88,14 +91,15 @@ def main(arguments: list[str]) -> int:
         "machine": machine(),
         "when": time.strftime("%Y-%m-%d", time.gmtime(began)),
         "scheduler": options.scheduler,
-        "rows": measured(options),
+        **measured(options),
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     stored = json.loads(STORED.read_text(encoding="utf-8")) if STORED.is_file() else {"rows": []}
     text, worse = told(document["rows"], stored["rows"])
     if options.publish:
-        published(document)
+        print("Simulating ...", file=sys.stderr)
+        published({**document, "simulated": all_of(document)})
     print(text)
     print(f"{time.time() - began:.0f} s; all figures: {options.json}")
     return bool(worse)

@@ -52,7 +52,7 @@ class Api:
             if client.alive:
                 self._busy += 1
                 client.packs(request)
-                latency = self.cluster.scenario.latency * self.world.between(0.5, 1.5)
+                latency = self.cluster.timing.request(request)
                 self.world.after(latency / 2, self._arrived, client, request, latency / 2)
 
     def _arrived(self, client: Any, request: act.Request, way_back: float) -> None:
@@ -67,7 +67,14 @@ class Api:
             and self.cluster.scenario.door
         ):
             way_back += self.world.between(0.0, self.cluster.scenario.door)
-        self.world.after(way_back, self._answered, client, answer)
+        self.world.after(way_back, self._came, client, answer)
+
+    def _came(self, client: Any, answer: Any) -> None:
+        reading = self.cluster.timing.answer(answer)
+        if reading:
+            self.world.after(reading, self._answered, client, answer)
+        else:
+            self._answered(client, answer)
 
     def _refusal(self, client: Any, request: act.Request) -> Any:
         if isinstance(request, act.Prepare) and self.cluster.scenario.remembered:

@@ -147,11 +147,7 @@ class Client:
     # -- errands ----------------------------------------------------------------------------
 
     def _later(self, event: ev.AnyEvent) -> None:
-        longer = self.cluster.scenario.errand
-        seconds = self.world.between(0.0005, 0.02) + (
-            self.world.between(0.0, longer) if longer else 0.0
-        )
-        self.world.after(seconds, self.feed, event)
+        self.world.after(self.cluster.timing.errand(), self.feed, event)
 
     def _errand(self, errand: Any, answer: ev.AnyEvent) -> bool:
         """Answer an errand, unless a fault does; whether it was done."""
@@ -211,7 +207,7 @@ class Client:
     def settle(self, note: act.Settle) -> None:
         """The caller has it a little later."""
         kept = bool(note.trouble is None and self.cluster.faults.strike("settle", self))
-        later = self.cluster.faults.strike("callback", self) or self.world.between(0.0, 0.01)
+        later = self.cluster.faults.strike("callback", self) or self.cluster.timing.settle()
         self.world.after(later, self.feed, ev.Settled(note.task, kept))
 
     def same(self, note: act.Same) -> None:

@@ -11,6 +11,7 @@ from .faults import Faults
 from .files import RunDirectory
 from .packages import Packages
 from .scenario import Scenario
+from .timing import Timing
 from .world import World
 
 KILL_WAIT = 30.0  # seconds between SIGTERM and SIGKILL
@@ -77,6 +78,7 @@ class Cluster:
         self.faults = faults
         self.directory = RunDirectory()
         self.packages = Packages()
+        self.timing = Timing(world, scenario)
         self.jobs: dict[str, Job] = {}
         self.make_agent: Callable[[Job, int, int], Any]
         self.removed: Callable[[], None] = lambda: None  # told before the directory is removed
@@ -126,7 +128,7 @@ class Cluster:
                 job.life += 1
                 self.world.after(job.times.limit, self._time_is_up, job, job.life)
                 self.faults.strike("begin", self, job)
-                self.world.after(self.world.between(0.05, 0.5), self._script, job, job.life)
+                self.world.after(self.timing.script(), self._script, job, job.life)
 
     # -- the script -------------------------------------------------------------------------
 

@@ -37,7 +37,16 @@ PLACES = {
 class Agent:
     """The shell around one agent's core."""
 
-    def __init__(self, cluster: Cluster, job: Job, node: int, workers: int, checks: Checks) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        job: Job,
+        node: int,
+        workers: int,
+        checks: Checks,
+        judge: Callable[[Any, Checks, int], Any] = Conduct,
+    ) -> None:
+        """``judge``: who looks at what it does."""
         self.cluster = cluster
         self.job = job
         self.checks = checks
@@ -48,7 +57,7 @@ class Agent:
         self.packages = Seen(cluster.packages)
         self.workers = Workers(self, workers)
         self.core = AgentCore(self._config(), workers)
-        self.conduct = Conduct(self, checks, workers)
+        self.conduct = judge(self, checks, workers)
         self._events: deque[Any] = deque()
         self._alarm = Alarm(cluster.world, self._tick)
 
@@ -372,7 +381,7 @@ class Workers:
         event = on.Died(rank, failed) if failed else on.Hello(rank, "3.11.9", "0.3.8")
         if failed is UNFIT:
             event = on.Hello(rank, "3.11.9", None, "no module named dill")
-        self._later(self.world.between(0.05, 0.4), rank, event)
+        self._later(self.agent.cluster.timing.hello(self.agent), rank, event)
 
     def stop(self, rank: int) -> None:
         """Killed by the agent."""
@@ -403,7 +412,7 @@ class Workers:
         self.tasks[rank] = checks.begins(self.agent, rank, task, attempt)
         plan = checks.plans[task]
         event = _end_of(plan, rank, len(checks.runs[task]) - 1)
-        self._later(plan.seconds, rank, event)
+        self._later(self.agent.cluster.timing.run(self.agent, plan), rank, event)
 
     def _later(self, seconds: float, rank: int, event: Any) -> None:
         self.world.after(seconds, self._happens, rank, self.lives[rank], event)

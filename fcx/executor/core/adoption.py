@@ -42,10 +42,12 @@ class Adoption:
         self._seen: tuple[tuple[str, str], ...] = ()  # name and phase of those, when last read
         self._asked = 0.0  # when that was
         self._last = False  # nothing that is not there can come any more
+        self._sought: list[Task] = []  # where these lie is not known
 
     def begin(self, event: Attached) -> None:
         """The run is attached: read its inbox."""
         self.earlier.expect(event.tasks, event.attempts, by_key=event.by_key)
+        self._seek()
         self.numbers.fleet.adopt(event.pilots, dict(event.shapes))
         self._partly = event.partly
         self.done = False
@@ -107,9 +109,14 @@ class Adoption:
         relevant = self.numbers.fleet.pilots if self._unplaced() else self._earlier()
         return tuple((pilot.name, pilot.phase) for pilot in relevant)
 
+    def _seek(self) -> None:
+        """All tasks are gone through, which is not done at each step: there may be a million."""
+        self._sought = [task for task in self.tasks.unfinished.values() if task.sought]
+
     def _unplaced(self) -> list[Task]:
         """Tasks that were found in no bundle."""
-        return [task for task in self.tasks.unfinished.values() if task.sought]
+        self._sought = [task for task in self._sought if task.sought]
+        return [task for task in self._sought if task.id in self.tasks.unfinished]
 
     def _read(self, _action: Any, event: InboxRead) -> None:
         """Each task lies where its last attempt was sent; the caller may have left meanwhile."""
@@ -144,6 +151,7 @@ class Adoption:
         rows = zip(event.tasks, attempts, strict=True)
         latest = {row[0].id: (*row, attempt) for row, attempt in rows}
         self.earlier.found([(info, attempt) for info, _, _, attempt in latest.values()])
+        self._seek()
         for task in self._unplaced():
             if task.id in latest:
                 info, bundle, portion, attempt = latest[task.id]

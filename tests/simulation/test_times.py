@@ -1,0 +1,83 @@
+"""Timed worlds: what the real cores take with constants of a machine, and how these are found."""
+
+from __future__ import annotations
+
+import pytest
+
+from .times.cases import ALONE, BOTH, Case
+from .times.clockwork import simulated
+from .times.constants import Constants
+from .times.fit import fitted
+from .times.run import text
+
+CONSTANTS = Constants(start=0.7, worker=0.08)
+BUSY = Case("busy", 200, 0.1)
+
+
+def test_the_same_case_takes_the_same():
+    """Nothing in it is left to the machine."""
+    assert simulated(BUSY, CONSTANTS) == simulated(BUSY, CONSTANTS)
+
+
+def test_tasks_take_their_time():
+    """On so many workers, beside the start."""
+    found = simulated(BUSY, CONSTANTS)
+    assert 0.7 + 2.5 < found.seconds < 6.0
+    assert found.jobs == 1
+
+
+def test_latency_costs_time_and_saves_requests():
+    """Whoever waits longer for each answer asks less often."""
+    near = simulated(BUSY, CONSTANTS)
+    far = simulated(Case("far", 200, 0.1, latency=1.0), CONSTANTS)
+    assert far.seconds > near.seconds
+    assert far.requests < near.requests
+
+
+def test_a_quota_is_kept_to():
+    """Of ten requests in ten seconds, but for what was refused."""
+    found = simulated(Case("few", 200, 1.0, quota=60), CONSTANTS)
+    assert found.requests <= found.seconds + 10
+
+
+def test_one_after_the_other():
+    """The seconds of each are those of one, not of all."""
+    found = simulated(Case("row", 20, one_by_one=True), CONSTANTS)
+    assert found.seconds * 15 < found.wall
+
+
+@pytest.mark.slow
+def test_constants_are_found_again():
+    """From what a machine with such constants takes: here, a simulated one."""
+    rows = [
+        {
+            "who": "fcx",
+            "row": case.row,
+            "site": "loopback",
+            "seconds": simulated(case, CONSTANTS).seconds,
+            "requests": 10,
+            "cpu": {"MainThread": 60e-6 * case.count, "fcx-completion": 20e-6 * case.count},
+        }
+        for case in BOTH
+        if case.site == "loopback" and case.row in {"noops-1", "noops-100", "noops-1000"}
+    ]
+    found = fitted(rows, {"request": CONSTANTS.request})
+    assert found.start + found.worker == pytest.approx(0.78, rel=0.15)
+    assert found.pickle == pytest.approx(60e-6)
+    assert found.settle == pytest.approx(20e-6)
+
+
+def test_cases_have_names_of_their_own():
+    """And what both can run belongs to a row."""
+    names = [case.name for case in (*BOTH, *ALONE)]
+    assert len(set(names)) == len(names)
+    assert all(case.row for case in BOTH)
+
+
+def test_the_table_says_how_far_off_it_is():
+    """Where the machine has run it, too."""
+    case = {"case": "100 no-ops", "seconds": 1.1, "requests": 12, "share": None, "first": 1.0}
+    real = {"real": 1.0, "off": 0.1, "real_requests": 13, "fitted": False}
+    said = text({"constants": {"start": 0.7}, "cases": [{**case, **real}, {**case, "share": 0.9}]})
+    assert "+10%" in said
+    assert "90%" in said

@@ -1,0 +1,74 @@
+"""Constants from the bench's JSON: what was measured as it is, and what follows from three rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from .cases import BOTH, Case
+from .clockwork import simulated
+from .constants import Constants
+
+FITTED = {"start": "noops-1", "worker": "noops-100", "task": "noops-10000"}  # by which row
+BOUNDS = {"start": (0.01, 5.0), "worker": (0.001, 2.0), "task": (1e-6, 0.005)}
+HALVES = 12  # times that the distance is halved
+ROUNDS = 3
+
+
+def real(figures: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """What fcx took, by row and site."""
+    return {(f["row"], f["site"]): f for f in figures if f["who"] == "fcx"}
+
+
+def fitted(figures: list[dict[str, Any]], requests: Mapping[str, float]) -> Constants:
+    """What makes the simulator take as long as the machine took with these three rows.
+
+    ``requests``: what one takes that touches files alone, and one that asks Slurm.
+    """
+    known = real(figures)
+    constants = replace(_measured(known), handling=_handling(known), **requests)
+    cases = {case.row: case for case in BOTH if case.site == "loopback"}
+    for _ in range(ROUNDS):
+        for name, row in FITTED.items():
+            if (row, "loopback") in known:
+                wanted = known[row, "loopback"]["seconds"]
+                value = _search(_runs(cases[row], constants, name), wanted, *BOUNDS[name])
+                constants = replace(constants, **{name: value})
+    return constants
+
+
+def _measured(known: Mapping[tuple[str, str], dict[str, Any]]) -> Constants:
+    """What a task costs the client's processor, by thread."""
+    largest = max((row for row, _ in known if row.startswith("noops-")), key=_count, default="")
+    if not largest or _count(largest) < 1_000:
+        return Constants()
+    cpu = known[largest, "loopback"]["cpu"]
+    pickle, settle = (cpu.get(name, 0.0) for name in ("MainThread", "fcx-completion"))
+    parts = {"pickle": pickle, "settle": settle, "read": sum(cpu.values()) - pickle - settle}
+    return Constants(**{name: spent / _count(largest) for name, spent in parts.items()})
+
+
+def _handling(known: Mapping[tuple[str, str], dict[str, Any]]) -> float:
+    """What a request costs the client's processor: where there is little else."""
+    series = known.get(("series", "loopback"))
+    if series is None:
+        return Constants().handling
+    spent = sum(value for name, value in series["cpu"].items() if name != "MainThread")
+    return float(spent / series["requests"])
+
+
+def _count(row: str) -> int:
+    return int(row.removeprefix("noops-"))
+
+
+def _runs(case: Case, constants: Constants, name: str) -> Callable[[float], float]:
+    return lambda value: simulated(case, replace(constants, **{name: value})).seconds
+
+
+def _search(run: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    for _ in range(HALVES):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if run(middle) < wanted else (low, middle)
+    return (low * high) ** 0.5
