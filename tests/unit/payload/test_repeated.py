@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import math
@@ -314,7 +315,8 @@ def test_any_changes(changes, args):
     fn = space["f"]
     repeated = Repeated(Sharing(Contents(), {}))
     for change in ["", *changes]:
-        exec(change, space)
+        with contextlib.suppress(TypeError):  # another change before may leave it nothing to do
+            exec(change, space)
         for _ in range(2):
             fast, slow = repeated.dump(fn, tuple(args), {}).parcel.data, anew(fn, tuple(args), {})
             assert called(fast) == called(slow)
