@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import dataclass
@@ -129,17 +130,26 @@ class Jobs:
         )
         return Listing(tuple(map(JobState.of, answer.value)), answer.seconds)
 
+    async def each(self, *jobs: str) -> Listing:
+        """These, each asked for by itself, at once: those that the server knows."""
+        each = await asyncio.gather(*map(self._one, jobs))
+        known = tuple(state for listing in each for state in listing.jobs)
+        return Listing(known, max((listing.seconds for listing in each), default=0.0))
+
     async def ask(self, job: str) -> JobState | None:
         """One job; None where the server does not know it, which says nothing of its life."""
+        return next(iter((await self._one(job)).jobs), None)
+
+    async def _one(self, job: str) -> Listing:
         try:
-            records = await self._requests.make(
+            answer = await self._requests.answer(
                 "ask for a job", lambda api: api.job_info(self._system, job), answers.read_jobs
             )
         except RequestRefused as error:
             if error.status == 404:
-                return None
+                return Listing((), 0.0)
             raise
-        return JobState.of(records[0]) if records else None
+        return Listing(tuple(map(JobState.of, answer.value[:1])), answer.seconds)
 
     async def output_paths(self, job: str) -> tuple[str, ...]:
         """Where a job's output and errors go, often the same; none where nobody knows any more."""

@@ -273,7 +273,11 @@ class Api:
     def list_jobs(self, _client: Any, request: act.ListJobs) -> Any:
         """What Slurm says of each."""
         now = self.world.now
-        jobs = [job for job in self.cluster.jobs.values() if job.hidden_until <= now]
+        jobs = list(self.cluster.jobs.values())
+        if request.jobs:
+            jobs = [job for job in jobs if job.id in request.jobs]
+        else:
+            jobs = [job for job in jobs if job.hidden_until <= now]
         return ev.JobsListed(request.id, tuple(_seen(job) for job in jobs), 0.1)
 
     def ask_job(self, _client: Any, request: act.AskJob) -> Any:

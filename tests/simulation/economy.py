@@ -52,6 +52,8 @@ class Allowance:
     def spend(self, action: Any, now: float) -> None:
         """A request is made."""
         cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
+        if isinstance(action, act.ListJobs):
+            cost = max(1, len(action.jobs))  # each asked for by itself
         if cost:
             debt = min(DEBT, max(0.0, OWN_SHARE * self._rate - 1.0))
             self._level = max(-debt, self._now(now) - cost)
@@ -80,6 +82,7 @@ class Rhythm:
         self._streak = 0
         self._open: dict[int, Any] = {}  # requests of the look that is under way
         self._brought = False  # news
+        self._running: dict[str, None] = {}  # pilots that were heard to run
         self._ended = False  # no request of it is under way, for the moment
         self._counts = False  # the core looks: there is work, and the run is open
         self._works = False  # there is work
@@ -94,6 +97,9 @@ class Rhythm:
         if alone and self._up and not isinstance(event, ev.Failed):
             self._news = self._sent = self.checks.world.now  # nothing else is under way
             self._streak = 0
+        if isinstance(event, ev.JobsListed) and self._begins(event, core):
+            self._news = self._sent = self.checks.world.now
+            self._streak = 0
         if asked is None or not is_look(asked):
             return
         if not (isinstance(event, ev.Failed) and event.kind == "passing" and core_repeats(core)):
@@ -101,6 +107,14 @@ class Rhythm:
             self._ended = not self._open
         if isinstance(event, ev.LogRead) and event.used:
             self._brought = True
+
+    def _begins(self, event: ev.JobsListed, core: Any) -> bool:
+        """Whether a pilot is heard to run for the first time, though not by its agent."""
+        pilots = [core.fleet.of_job(seen.job) for seen in event.jobs if seen.state == "RUNNING"]
+        waits = [pilot for pilot in pilots if pilot is not None and pilot.phase == "queued"]
+        new = [pilot.name for pilot in waits if pilot.name not in self._running]
+        self._running.update(dict.fromkeys(new))
+        return bool(new)
 
     def asked(self, action: Any, event: Any, now: float, paid: float) -> None:
         """A look begins, or goes on; ``paid``: when it is earned."""
@@ -110,7 +124,8 @@ class Rhythm:
             self.over(now)  # another follows at once
         if not self._open and not self._first and isinstance(event, ev.Ticked):
             since = now - self._looked
-            least = QUICKEST if self._up else self.pause()
+            hurried = self._sent > self._looked  # a pilot has begun, or something was sent
+            least = QUICKEST if self._up or hurried else self.pause()
             fine = since >= least - ROUNDING
             self.checks.demand(fine, "looks too soon", f"after {since:.3f} s, not {least:.3f}")
             early = paid - now
@@ -204,9 +219,9 @@ class Repeats:
         self._leaving = True
 
     @property
-    def waiting(self) -> bool:
-        """Whether any waits to be made again."""
-        return bool(self._failed)
+    def waiting(self) -> list[int]:
+        """Those that wait to be made again."""
+        return list(self._failed)
 
     def told(self, event: Any, asked: Any, now: float) -> None:
         """An answer, usable or not."""

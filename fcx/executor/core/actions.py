@@ -280,7 +280,9 @@ class ListLinks(Request, frozen=True):
 
 
 class ListJobs(Request, frozen=True):
-    """Answer: JobsListed."""
+    """Slurm's recent jobs of this user, or only these. Answer: JobsListed."""
+
+    jobs: tuple[str, ...] = ()
 
 
 class ReadLog(Request, frozen=True):

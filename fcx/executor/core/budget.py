@@ -9,13 +9,15 @@ SHARE_WAITS = 5.0  # seconds that the debt may hold up a look, where so much is 
 BURST = 60.0  # requests that may be made at once, while nothing is known of what is allowed
 RATE = 1.0  # requests per second that are earned meanwhile
 
-CHARGED = (SubmitPilot, ListJobs, ListFolder, ReadLog, UploadBundle)
+CHARGED = (SubmitPilot, ListFolder, ReadLog, UploadBundle)
 
 
 def cost(action: Action) -> float:
     """How many requests an action counts for: what recurs is charged, what is made once is not."""
     if isinstance(action, Fetch):
         return float(action.parts)
+    if isinstance(action, ListJobs):
+        return float(max(1, len(action.jobs)))
     return 1.0 if isinstance(action, CHARGED) else 0.0
 
 

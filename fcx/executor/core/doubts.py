@@ -29,6 +29,7 @@ class Doubts:
         self.logs = logs
         self.inquest = inquest
         self._asked: dict[str, None] = {}  # pilots that are asked for by the ids of their jobs
+        self._began: dict[str, None] = {}  # pilots whose job was heard to run
 
     def pilots(self) -> list[Pilot]:
         """Pilots of which only Slurm can say what they do."""
@@ -47,8 +48,9 @@ class Doubts:
     def plan(self, sink: Sink) -> None:
         """Ask, if it is time and there is any doubt."""
         states = self.fleet.states
-        if not states.busy and self.requests.now >= states.due() and self.pilots():
-            states.ask(partial(self.heed, sink))
+        doubtful = self.pilots() if not states.busy and self.requests.now >= states.due() else []
+        if doubtful:
+            states.ask(partial(self.heed, sink), doubtful)
 
     def due(self) -> float | None:
         """When to ask next; a pilot that works well now may fall silent."""
@@ -135,6 +137,11 @@ class Doubts:
         if (before is None or before.state != state.state) and not self.fleet.past(pilot):
             self.requests.say(f"Job {pilot.job}: {state.state}")
 
+    def _begins(self, pilot: Pilot, state: JobSeen) -> bool:
+        """Whether it is news that its job runs."""
+        runs = state.state == "RUNNING" and pilot.phase == "queued"
+        return runs and pilot.name not in self._began
+
     def _act(self, sink: Sink, pilot: Pilot, state: JobSeen) -> None:
         if fates.ended(state):
             if self._all_said(pilot, state):
@@ -149,3 +156,6 @@ class Doubts:
         elif state.state == "PENDING":
             self.fleet.waits.heard(pilot.job, state, pilot.heard.reason)
             pilot.heard.reason = state.reason
+        elif self._begins(pilot, state):
+            self._began[pilot.name] = None
+            self.logs.hurry()  # its agents come up in a moment, however long it has waited

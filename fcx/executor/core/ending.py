@@ -163,7 +163,7 @@ class Ending:
         pilots = self.fleet.pilots
         old = bool(pilots) and self.requests.now - pilots[0].submitted >= MAY_BE_TAKEN
         if self.left_open is None and any(pilot.jobs() for pilot in pilots):
-            self.fleet.states.ask(self._unless_one_began)
+            self.fleet.states.ask(self._unless_one_began, pilots)
         if self.inbox.there and (self.limits.durable or self.inbox.epoch > 1 or old):
             self.requests.ask(ListFolder, "logs", then=self._checked, failed=nothing)
 
@@ -250,7 +250,8 @@ class Ending:
     def _who_removes(self, _action: Any, _event: Any) -> None:
         """The pilots that are up, when they end; after a long rest they may have ended before."""
         if self.tasks.pace.quiet(self.requests.now) >= REST:
-            self.fleet.states.ask(self._unless_one_lives)
+            up = [pilot for pilot in self.fleet.pilots if pilot.phase == "up"]
+            self.fleet.states.ask(self._unless_one_lives, up)
 
     def _unless_one_lives(self, event: JobsListed) -> None:
         jobs = {seen.job: seen for seen in event.jobs}

@@ -25,6 +25,7 @@ HELD = 60.0  # seconds for which a pilot is left alone whose cancel was refused
 STUCK = 10.0  # seconds for which Slurm must say that a job never runs: it may think again
 SHORTEST_STATES_PAUSE, LONGEST_STATES_PAUSE = 2.0, 30.0  # seconds between listings of jobs,
 STATES_SHARE = 0.02  # which may take this share of the time
+FEW = 3  # jobs that are asked for one by one rather than with all others of the day
 
 
 class Heard(msgspec.Struct):
@@ -221,7 +222,7 @@ class Fleet:
 
 
 class States:
-    """When Slurm is asked for its jobs: the dearest of all requests, so by what they cost."""
+    """When Slurm is asked for jobs: all are the dearest of all requests, so by what they cost."""
 
     def __init__(self, requests: Requests) -> None:
         self.requests = requests
@@ -238,11 +239,12 @@ class States:
         """When to ask next."""
         return self._last + self._pause
 
-    def ask(self, then: Any) -> None:
-        """List the jobs."""
+    def ask(self, then: Any, pilots: Iterable[Pilot]) -> None:
+        """What the jobs of these do: of few each by its id, else all of this user's are listed."""
         self.busy = True
         self._last = self.asked_at = self.requests.now
-        self.requests.ask(ListJobs, then=partial(self._listed, then), failed=self._failed)
+        listed = partial(self._listed, then)
+        self.requests.ask(ListJobs, _few(pilots), then=listed, failed=self._failed)
 
     def _listed(self, then: Any, _action: Any, event: JobsListed) -> None:
         self.busy = False
@@ -258,6 +260,16 @@ class States:
         self._pause = LONGEST_STATES_PAUSE
         text = f"The jobs could not be listed: {event.trouble.message}"
         self.requests.say(text, "warning")
+
+
+def _few(pilots: Iterable[Pilot]) -> tuple[str, ...]:
+    """Their jobs, if they are few and there are no others; a listing grows with a busy day."""
+    jobs: list[str] = []
+    for pilot in pilots:
+        if pilot.ambiguous or not pilot.jobs():
+            return ()
+        jobs += pilot.jobs()
+    return tuple(jobs) if len(jobs) <= FEW else ()
 
 
 def job_of(jobs: dict[str, JobSeen], pilot: Pilot) -> JobSeen | None:

@@ -74,8 +74,9 @@ class JobEffects:
         return Done(action.id)
 
     async def listing(self, action: ListJobs) -> AnyEvent:
-        """All of the user's recent jobs, and how long the answer took."""
-        listing = await self.context.client.jobs.listing()
+        """All of the user's recent jobs or some, and how long the answer took."""
+        jobs = self.context.client.jobs
+        listing = await (jobs.each(*action.jobs) if action.jobs else jobs.listing())
         return JobsListed(action.id, await self._seen(*listing.jobs), listing.seconds)
 
     async def ask(self, action: AskJob) -> AnyEvent:

@@ -154,7 +154,8 @@ def test_a_pilot_that_came_though_it_was_refused_at_last_is_not_submitted_again(
     drive.fails(drive.last(SubmitPilot), "limit")
     fleet = drive.core.fleet
     assert fleet.pilots[0].may_have_begun
-    fleet.states.ask(lambda event: drive.core.doubts.heed(drive.core.outcomes, event))
+    heed = drive.core.doubts.heed
+    fleet.states.ask(lambda event: heed(drive.core.outcomes, event), fleet.pilots)
     drive.wait(1.0)
     job = JobSeen("7", "PENDING", "Priority", name=fleet.pilots[0].name)
     drive.tell(JobsListed(drive.last(ListJobs).id, (job,), 0.1))
