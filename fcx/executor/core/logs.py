@@ -24,6 +24,7 @@ from .requests import Requests
 from .rhythm import Rhythm
 
 LISTED_AFTER = 60.0  # seconds without a listing, which would tell of another client
+BESIDE = 1.0  # while one works, and others wait in the queue
 LISTED_FROM = 2.0  # seconds between looks from which a listing replaces a blind read
 SPOILT_LOOKS, SPOILT_SECONDS = 5, 3.0  # of damage at one place, before it is left out
 
@@ -108,6 +109,7 @@ class Logs:
 
     def hurry(self) -> None:
         """There is work again: look soon."""
+        self.listed_at = self.listed_at or self.requests.now  # a new run has no other client
         self.rhythm.hurry(self.requests.now)
         self.looked = self.requests.now
 
@@ -136,12 +138,18 @@ class Logs:
             self.looked = self.requests.now
             return
         cursor = self._only_log()
-        seldom = self.requests.now - self.listed_at >= LISTED_AFTER
+        seldom = self.requests.now - self.listed_at >= self._listed_after()
         if cursor is None or seldom or self.rhythm.pause(self.looked) >= LISTED_FROM:
             self.look_at_all(sink)
         else:
             self.look.begin(None, self.requests.now)
             self._read(sink, cursor)
+
+    def _listed_after(self) -> float:
+        """Seconds from one listing to the next: agents of pilots that wait may come up."""
+        live = self.fleet.live()
+        beside = any(pilot.phase == "up" for pilot in live) and any(pilot.pending for pilot in live)
+        return BESIDE if beside else LISTED_AFTER
 
     def look_at_all(self, sink: Sink, then: Callable[[], None] | None = None) -> None:
         """List the logs and read what is new; ``then`` follows the last record.
@@ -162,8 +170,13 @@ class Logs:
         )
 
     def _only_log(self) -> Cursor | None:
-        """The log to read without a listing: one pilot of one node, begun or about to."""
+        """The log to read without a listing: of one pilot of one node, begun or about to.
+
+        Others may wait beside it: a listing now and then tells that they have begun.
+        """
         live = [p for p in self.fleet.live() if p.ambiguous or not p.refused]
+        up = [p for p in live if p.phase == "up"]
+        live = up if len(up) == 1 else live
         if self.listed_only or len(live) != 1 or not live[0].job:
             return None
         pilot = live[0]
@@ -204,6 +217,8 @@ class Logs:
 
     def _unlisted(self, sink: Sink, _action: Any, event: Failed) -> None:
         self.blind, self.unseen = event.kind != "missing", False
+        if event.kind == "missing":
+            self.listed_at = self.requests.now  # there is nothing yet
         if event.kind == "missing" and self.inbox.landed:
             self.requests.give_up(run_lost(self.inbox.directory))
         elif self.blind:
