@@ -87,7 +87,7 @@ class Rhythm:
         self._counts = False  # the core looks: there is work, and the run is open
         self._works = False  # there is work
         self._first = True  # the last look was not seen from here
-        self._up = False  # an agent was: from then on, what tasks take tells when to look
+        self._up = False  # an agent was, or it is known how long one takes: that tells when to look
 
     def told(self, event: Any, asked: Any, core: Any) -> None:
         """An answer to a look, or new work where there was none."""
@@ -153,7 +153,8 @@ class Rhythm:
             self.over(now)
         self._ended = False
         self._works = bool(core.tasks.wanted)
-        self._up = self._up or any(pilot.phase == "up" for pilot in core.fleet.pilots)
+        pilots = core.fleet.pilots
+        self._up = self._up or any(pilot.phase == "up" or pilot.start for pilot in pilots)
         if counts and not self._counts:
             self._looked, self._first = now, True
         elif counts and not self._open and not excused:

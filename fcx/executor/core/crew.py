@@ -247,6 +247,7 @@ class Crew:
             reserved=next((bundle.name for bundle in bundles if bundle.pilot), ""),
             bundles=tuple(bundle.name for bundle in carried),
             shape=self.shape,
+            start=min(self.starts, default=0.0),
         )
         self.fleet.pilots.append(pilot)
         if uploaded:

@@ -158,4 +158,5 @@ class Doubts:
             pilot.heard.reason = state.reason
         elif self._begins(pilot, state):
             self._began[pilot.name] = None
+            pilot.start = 0.0  # what others took counts no more
             self.logs.hurry()  # its agents come up in a moment, however long it has waited

@@ -87,6 +87,7 @@ class Pilot(msgspec.Struct):
     heard: Heard = msgspec.field(default_factory=Heard)
     held: float = 0.0  # until when its submit, or its cancel as surplus, is left alone
     shape: int = 0
+    start: float = 0.0  # seconds after which others of its shape began, at the soonest
 
     @property
     def retires(self) -> bool:

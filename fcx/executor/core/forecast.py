@@ -17,6 +17,7 @@ from .tasks import Tasks
 
 SLACK = 0.03  # seconds from the end of a task until its outcome stands in the log
 TAKEN = 0.25  # seconds after which agents have seen most of what was uploaded
+SOON = 0.9  # of the time that pilots took to begin: none was sooner
 FUNCTIONS = 64  # tasks, the oldest, whose functions tell how long what runs now may take
 ROUNDS, AGED = 4, 0.5  # outcomes of each worker that tell how fast it is; what older ones count
 
@@ -28,6 +29,7 @@ class Outlook(msgspec.Struct, frozen=True):
     last: float  # of all that run now
     over: float  # of all that agents have
     queued: bool  # they have more than they can run at a time
+    began: float  # since when they have something
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -49,6 +51,7 @@ class Forecast:
         self._ran = 0  # outcomes so far
         self._running: deque[Window] = deque()  # the oldest first
         self._measured = 0.0, 0.0  # outcomes while all had work, and the seconds that they took
+        self._began = 0.0  # since when agents have something
         self._counted = 0.0  # since when outcomes are counted for that; 0: not yet
 
     @property
@@ -56,12 +59,19 @@ class Forecast:
         """Whether agents that are up have nothing to do: what comes next is on its way to them."""
         return bool(self._workers) and not self._sent
 
+    def begins(self) -> float:
+        """When the first pilot may have a word for us, by what others took; 0 where none tells."""
+        waits = [pilot for pilot in self.fleet.pilots if pilot.pending and pilot.job]
+        if self._workers or not all(pilot.start for pilot in waits):
+            return 0.0
+        return min((pilot.submitted + SOON * pilot.start for pilot in waits), default=0.0)
+
     def follow(self, now: float) -> bool:
         """More may have been sent, or agents have come or gone; True ends their idleness."""
         idle = self.idle
         if not self._sent:
             self._counted = 0.0  # the first outcomes do not tell it: agents have to look first
-        if self._count():
+        if self._count(now):
             self._fill(Window(now, now + TAKEN))
             self._look_out(now)
         return idle and self._sent > 0
@@ -70,7 +80,7 @@ class Forecast:
         """A look is over; ``before``: when the one before it began."""
         ended, self._ran = self.tasks.pace.ran - self._ran, self.tasks.pace.ran
         full = self._sent > self._workers
-        self._count()
+        self._count(now)
         if ended and full and self._counted:
             self._measure(ended, now)
         if ended:
@@ -80,10 +90,12 @@ class Forecast:
         self._fill(Window(max(before, now - self._seconds()[1] - SLACK), now))
         self._look_out(now)
 
-    def _count(self) -> bool:
+    def _count(self, now: float) -> bool:
         """What agents have, and how many workers there are: whether that is new."""
         known = self._sent, self._workers
         self._sent, self._workers = self.tasks.sent(self.inbox.kept), self.fleet.workers_up()
+        if not all(known):
+            self._began = now
         return known != (self._sent, self._workers)
 
     def _measure(self, ended: int, now: float) -> None:
@@ -118,4 +130,6 @@ class Forecast:
         outcomes, seconds = self._measured
         each = max(high / self._workers, seconds / outcomes if outcomes else 0.0)
         over = now + self._sent * each
-        self.outlook = Outlook(first, last, max(over, last), self._sent > self._workers)
+        self.outlook = Outlook(
+            first, last, max(over, last), self._sent > self._workers, self._began
+        )

@@ -58,9 +58,12 @@ class Rhythm:
         if self.forecast.idle:
             return max(STREAM, waited)
         if outlook is None:
-            return max(_share(waited), self._streaming(1.5))
+            until = self.forecast.begins() - looked
+            soon = max(_share(waited), self._streaming(1.5))
+            return max(soon, min(until, max(SURPRISE, waited)))
         if outlook.queued:
-            soon = max(min(STREAM, (outlook.over - looked) / 2), _share(waited))
+            left, known = outlook.over - looked, looked - outlook.began
+            soon = max(min(STREAM, left / 2, known / 2), _share(waited))  # at both ends more often
             return max(soon, min(outlook.first - looked, max(STREAM, waited)))
         if looked < outlook.first:
             return min(outlook.first - looked, max(SURPRISE, waited))

@@ -13,11 +13,13 @@ from fcx.executor.core.events import (
     AnyRecord,
     Done,
     Encoded,
+    Failed,
     FilesListed,
     Finished,
     LogRead,
     Submitted,
     TaskInfo,
+    Trouble,
     Up,
 )
 
@@ -160,3 +162,30 @@ def test_nothing_is_looked_for_while_all_is_on_its_way_to_the_agents() -> None:
     drive.tell(Done(drive.last(UploadBundle).id))
     drive.wait(0.1)
     assert len(drive.all(ReadLog)) <= looks + 1
+
+
+def test_a_stream_of_unknown_tasks_is_not_taken_for_as_slow_as_its_first() -> None:
+    """The first of them imports what all need."""
+    pilot = Pilot(workers=1)
+    assert pilot.run(0.2, *[0.001] * 99) < 0.15
+
+
+@pytest.mark.parametrize(("start", "looks"), [(0.0, 20), (1.0, 6)])
+def test_the_first_word_of_a_pilot_is_looked_for_when_others_had_theirs(
+    start: float, looks: int
+) -> None:
+    """Far fewer looks find nothing, and it is not heard later."""
+    drive = Drive(max_workers=1)
+    drive.core.lanes.of(0).crew.starts = [start * 1.2, start] if start else []
+    drive.serve("t")
+    up = drive.now + 1.02
+    while drive.core.fleet.pilots[0].phase != "up":
+        for action in [waiting.action for waiting in drive.core.requests.under_way.values()]:
+            if isinstance(action, ReadLog) and drive.now >= up:
+                drive.tell(LogRead(action.id, (Up("node", "fcx-001"),), 100), ANSWERED)
+            elif isinstance(action, ReadLog):
+                trouble = Trouble("NoSuchPath", "404")
+                drive.tell(Failed(action.id, "missing", trouble), ANSWERED)
+        drive.wait(max(0.0, (drive.core.due() or 0.0) - drive.now))
+    assert drive.now - up < 0.2
+    assert len(drive.all(ReadLog)) <= looks
