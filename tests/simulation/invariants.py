@@ -107,16 +107,22 @@ class Checks:
             plan.requirements,
             task.partition(AGAIN)[0],
             shape=plan.shape,
-            takes=tuple(f"t{number}" for number in plan.takes),
+            takes=self.taken(task),
         )
+
+    def taken(self, task: str) -> tuple[str, ...]:
+        """Those whose values it takes, as they are called where it was submitted."""
+        _, again, life = task.partition(AGAIN)
+        return tuple(f"t{number}{again}{life}" for number in self.plans[task].takes)
 
     # -- what runs --------------------------------------------------------------------------
 
     def begins(self, agent: Any, slot: int, task: str, attempt: int) -> TaskRun:
         """A worker begins a task: no attempt is run twice, none beside another without need."""
+        written = {each.partition(AGAIN)[0] for each in self.written}
         for number in self.plans[task].takes:
             of = f"t{number}"
-            fine = of in self.written and not self.plans[of].raises
+            fine = of in written and not self.plans[of].raises
             self.demand(fine, "ran without what it takes", f"{task} takes {of}")
         before = self.runs.setdefault(task, [])
         fine = agent.job.script.action.shape == self.plans[task].shape

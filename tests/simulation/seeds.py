@@ -18,6 +18,7 @@ from .scenes import SCENES
 STAGED = 0.4  # share of seeds that are a scene
 EXPERIENCED = 0.4  # share of those in which something was learnt by earlier runs
 LINKED = 0.15  # share of those in which tasks take the values of others
+LINKED_AGAIN = 0.6  # and where a script is run again: few of these tasks are submitted anew
 OVERRUN = 0.05  # share of those in which tasks take longer than they may
 SIZES = (  # that are frequent, less so, rare
     (300, 100_000, 400_000),
@@ -53,7 +54,7 @@ def _experienced(scenario: Scenario) -> Scenario:
 def linked(scenario: Scenario) -> Scenario:
     """In some worlds tasks take the values of others, and some of those have none."""
     chance = random.Random(f"links {scenario.seed}")
-    if chance.random() >= LINKED or scenario.limits.durable:
+    if chance.random() >= (LINKED_AGAIN if scenario.limits.durable else LINKED):
         return scenario
     share, most, raises = chance.choice((0.3, 1.0)), chance.choice((1, 3)), chance.random() * 0.3
     tasks = []

@@ -40,6 +40,7 @@ class Session:
         self.settled: dict[str, act.Settle] = {}
         self.given: dict[str, bool] = {}  # what the caller has: whether it is no value
         self.kept: dict[str, None] = {}  # tasks that were not submitted: what they take is no value
+        self.names: dict[str, str] = {}  # under which tasks are known, by those they came under
         self.finished: float | None = None  # when
         self.broke_at = float("inf")
         self.causes = Causes(checks)
@@ -159,8 +160,9 @@ class Session:
         """What it was to take will not be."""
         demand, checks = self.checks.demand, self.checks
         other = self.settled.get(note.like)
-        taken = [f"t{number}" for number in checks.plans[note.task].takes]
-        demand(note.like in taken and other is not None, "like another", f"{note}: {other}")
+        plans, mine = checks.plans, checks.plans[note.task].takes
+        taken = any(plans[note.like] is plans[f"t{number}"] for number in mine)
+        demand(taken and other is not None, "like another", f"{note}: {other}")
         assert other is not None
         demand(other.cancelled == note.cancelled, "like another", f"{note}: {other}")
         no_value = other.cancelled or other.trouble or other.like or checks.plans[note.like].raises
@@ -176,6 +178,9 @@ class Session:
         demand(plans[note.task] is plans[note.earlier], "another task", f"{note}")
         del self.expected[note.task]
         self.expected[note.earlier] = None
+        for name in [n for n, known in self.names.items() if known == note.task]:
+            self.names[name] = note.earlier
+        self.names[note.task] = note.earlier
         self.letters.same(note)
 
     def found(self, note: act.Found) -> None:

@@ -160,6 +160,7 @@ class Simulation:
         infos: list[ev.TaskInfo] = []
         for name in names:
             info = self.checks.info(name)
+            info = replace(info, takes=tuple(session.names.get(of, of) for of in info.takes))
             ended = [of for of in info.takes if of in session.given]
             if any(session.given[of] for of in ended) or any(
                 of in session.kept for of in info.takes
@@ -281,10 +282,13 @@ class Simulation:
         """The same script submits its tasks once more, but for some; only a part of them, perhaps."""
         names = [name for name in self.checks.plans if AGAIN not in name]
         names = [name for number, name in enumerate(names) if (number + life) % 4]
-        names = names[part]
-        plans = self.checks.plans
-        plans.update((f"{name}{AGAIN}{life}", plans[name]) for name in names)
-        infos = tuple(self.checks.info(f"{name}{AGAIN}{life}") for name in names)
+        plans, names = self.checks.plans, names[part]
+        for name in names:  # whose futures would be arguments has been submitted before
+            again = f"{name}{AGAIN}{life}"
+            if all(f"t{number}{AGAIN}{life}" in plans for number in plans[name].takes):
+                plans[again] = plans[name]
+        known = [f"{name}{AGAIN}{life}" for name in names if f"{name}{AGAIN}{life}" in plans]
+        infos = self._letters(client.session, known)
         if infos:
             client.learn_shapes(info.shape for info in infos)
             client.feed(ev.Submitted(infos))

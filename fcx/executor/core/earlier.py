@@ -137,4 +137,5 @@ class Earlier:
             self.tasks.requests.note(Same(task.id, info.id))
             self.tasks.renamed(task.id, info.id)
             self.tasks.known[info.id] = None
-            self.tasks.add([info])
+            takes = task.info.takes  # as those are known by now
+            self.tasks.add([msgspec.structs.replace(info, takes=takes)])

@@ -13,6 +13,7 @@ from fcx.executor.core.actions import (
     FetchLeft,
     KeepValue,
     Prepare,
+    ReadInbox,
     ReadLog,
     RecordTasks,
     Settle,
@@ -311,3 +312,19 @@ class TestCore:
         core.tasks.settle(core.tasks.unfinished["t2"], attempt=0, value=True)
         assert not core.tasks.waiting
         assert not drive.all(Encode)
+
+    def test_of_an_earlier_process_that_had_called_them_back(self):
+        """Whoever asks again gets new ones, and the second takes the value of the new first."""
+        drive = Drive(durable=True)
+        known = TaskInfo("t1", "work", 0, key="ka"), TaskInfo("t2", "work", 0, key="kb")
+        drive.tell(Attached(known, (0, 0), (("fcx-001", "7"),), by_key=True, epoch=0))
+        drive.tell(Owned(drive.asked[-1].id, 2))
+        drive.tell(Submitted((info("u1", key="ka"), info("u2", "u1", key="kb"))))
+        rows = tuple((replace(each, size=10), "b000001", at) for at, each in enumerate(known))
+        read = drive.last(ReadInbox).id
+        told = {"last": 1, "attempts": (0, 0), "cancelled": ("t1", "t2")}
+        drive.tell(InboxRead(read, rows, **told))
+        tasks = drive.core.tasks
+        assert sorted(tasks.unfinished) == ["u1", "u2"]
+        assert tasks.unfinished["u2"].info.takes == ("u1",)
+        assert not drive.all(Settle)
