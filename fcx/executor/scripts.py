@@ -12,6 +12,9 @@ from ..protocol import mac
 from ..protocol.config import Config
 from .settings import RunSettings
 
+SIGNS = 60.0  # seconds for which a pilot that waits for the go does without a sign of its client
+LOOKS = 2.0  # looks at the least, before the client can know that it waits
+
 
 class Scripts:
     """Scripts of the pilots of one run that are of one shape."""
@@ -57,12 +60,13 @@ class Scripts:
         ``look``: how closely they look at the image.
         """
         table = self.settings.table
+        patience = min(table.gate_timeout, max(SIGNS, LOOKS * table.sleep_interval))
         name = self.settings.environment.name
         return Config(
             pilot=pilot,
             workers=workers,
             idle_timeout=table.idle_timeout,
-            gate_timeout=table.gate_timeout if gate_timeout is None else gate_timeout,
+            gate_timeout=patience if gate_timeout is None else gate_timeout,
             pilot_key=mac.pilot_key(self.key, pilot),
             inbox_key=mac.inbox_key(self.key),
             max_tasks_per_child=table.max_tasks_per_child,

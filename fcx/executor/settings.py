@@ -131,6 +131,7 @@ class RunSettings:
             nodes=self.options.nodes,
             workers_per_node=table.workers_per_node,
             sleep_interval=table.sleep_interval,
+            gate_timeout=table.gate_timeout,
             task_retries=table.task_retries,
             inline=table.inline,
             requeue=self.options.requeue,

@@ -65,7 +65,9 @@ _INDENT = re.compile(r"^(?:[ ]{4})+(?![ ])", re.MULTILINE)
 _SPACES = re.compile(
     r"""("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')|(?<=[^\w\s])[ ]+(?=\S)|(?<=\S)[ ]+(?=[^\w\s])"""
 )  # outside of strings, beside a sign
-_TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:(?:[ ].*)?\n)*", re.MULTILINE)
+_TYPES_ONLY = re.compile(
+    r"^(?:if TYPE_CHECKING:.*\n(?:(?:[ ].*)?\n)*|TYPE_CHECKING = False$)", re.MULTILINE
+)
 
 
 @cache

@@ -125,7 +125,10 @@ class AgentCore:
                 self._leave("idle", now)
 
     def _await_guard(self, now: float) -> None:
-        """Without a guard of its own, wait for the first bundle: its arrival is the go."""
+        """Without a guard of its own, wait for the first bundle: its arrival is the go.
+
+        Not for ever without a sign of the client: an order is one, too, whatever it says.
+        """
         if self.gate.guard is not None:
             self._do(actions.Inspect(self.gate.wants_distributions()))
             self._enter(JUDGING, now)
@@ -456,7 +459,9 @@ class AgentCore:
     def _looked(self, news: bool, now: float) -> None:
         self.offers.held = False
         if self.phase == WAITING:
-            self.looks.done(now, news or now < self.since + PROMPT, LONGEST_LOOK)
+            if news:
+                self.since = now
+            self.looks.done(now, now < self.since + PROMPT, LONGEST_LOOK)
         elif self.phase == SERVING:
             awaits = self.slots.busy() or self.offers.waiting
             self.looks.done(now, news, LONGEST_LOOK if awaits else SLOW)

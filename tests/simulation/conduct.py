@@ -189,6 +189,8 @@ class Conduct:
         now = self.checks.world.now
         self._last.looked = now
         busy = any(place.run for place in self.places) or bool(self.offers.waiting)
+        if news and self.agent.core.phase == phases.WAITING:  # the client lives
+            self._waits_since = self._last.busy = now
         self._glances.answered(news, now - self._waits_since, busy=busy)
 
     def on_claimed(self, event: on.Claimed) -> None:

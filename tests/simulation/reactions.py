@@ -133,7 +133,7 @@ class Reactions:
         for action in actions:
             if isinstance(action, act.UploadOrder):
                 pilots = {pilot.name for pilot in core.fleet.pilots if pilot.retires}
-                for task in [name for name in action.cancel if name not in pilots]:
+                for task in [name for name in action.cancel if name and name not in pilots]:
                     ended = self.settled.get(task)  # as another did, whose value it was to take
                     fine = task in self.checks.unwanted or (ended is not None and ended.cancelled)
                     self.checks.demand(fine, "ordered for nothing", f"{action}")

@@ -44,6 +44,14 @@ class Lane:
         """When it may have to make room for one that waits."""
         return None if self.works_since is None else self.works_since + TURN
 
+    def awaits_go(self) -> bool:
+        """Whether a pilot is up and waits for its first bundle: for the verdict, or its way."""
+        if self.outgoing.landed or not self.queue.wanted:
+            return False
+        earlier = self.crew.fleet.earlier
+        closed = (pilot for pilot in self.crew.live() if not pilot.brings.opened)
+        return any(pilot.phase == "up" and pilot.name not in earlier for pilot in closed)
+
     def recall(self, event: Recalled) -> None:
         """Earlier runs have learnt something."""
         self.queue.pace.recall(event.seconds)

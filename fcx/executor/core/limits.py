@@ -23,6 +23,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     nodes: int = 1  # of one pilot
     workers_per_node: int = 1
     sleep_interval: float = 30.0
+    gate_timeout: float = 300.0  # for which a pilot waits for the go, while we live
     task_retries: int = 3
     inline: bool = True  # payload may ride in job scripts
     requeue: bool = False  # Slurm may start a pilot's job again

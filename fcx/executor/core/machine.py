@@ -90,7 +90,7 @@ class Core:
         times = [self.requests.due()]
         if self._works():
             times += [lane.outgoing.due() for lane in self.lanes.working()]
-            times.append(self.adoption.due())
+            times += [self.adoption.due(), self.adoption.numbers.orders.due()]
             if self.tasks.wanted or self.adoption.hopes():
                 times += [self._look_due(), *self._ramps_due(), self.doubts.due()]
                 times.append(self.outcomes.cuts.due())
@@ -126,9 +126,7 @@ class Core:
             if not self.adoption.waiting():
                 for lane in self.lanes.working():
                     self._plan_pilots(lane)
-            self.adoption.numbers.orders.cancel(*self.tasks.called_back)
-            self.tasks.called_back.clear()
-            self.adoption.numbers.orders.plan()
+            self._plan_orders()
             if self.tasks.wanted or self.adoption.hopes():
                 self.logs.plan(self.outcomes)
                 self.doubts.plan(self.outcomes)
@@ -137,6 +135,15 @@ class Core:
             lane.remember(last=self.ending.closing)
         if self.ending.aborting or (self.adoption.done and not self.adoption.hopes()):
             self.ending.plan()
+
+    def _plan_orders(self) -> None:
+        """What agents are to hear, be it only that we live."""
+        orders = self.adoption.numbers.orders
+        orders.cancel(*self.tasks.called_back)
+        self.tasks.called_back.clear()
+        waits = any(lane.awaits_go() for lane in self.lanes.working())
+        orders.reassure(self.logs.limits.gate_timeout, awaited=waits)
+        orders.plan()
 
     def _plan_pilots(self, lane: Lane) -> None:
         """As many as a lane needs, and may have beside others."""

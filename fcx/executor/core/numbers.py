@@ -11,6 +11,8 @@ from .fleet import Fleet
 from .inbox import Inbox
 from .requests import Requests
 
+SIGN = 20.0  # seconds between two signs for pilots that wait for the go
+NOBODY = ""  # whose order this is, it says that the client lives
 PILOTS = 1000  # numbers that each client of a run has for its pilots
 
 
@@ -41,7 +43,10 @@ class Numbers:
 
 
 class Orders:
-    """Tasks that were cancelled after they had left: the agents are told, one order at a time."""
+    """Tasks that were cancelled after they had left: the agents are told, one order at a time.
+
+    Those that wait for the go hear by one of nobody's that the client lives.
+    """
 
     def __init__(self, requests: Requests, inbox: Inbox) -> None:
         self.requests = requests
@@ -49,6 +54,25 @@ class Orders:
         self.number = 0
         self._waiting: list[str] = []
         self._busy = False
+        self._awaited: float | None = None  # since when pilots wait for the go
+        self._sign_at: float | None = None  # when they are told again that we live
+
+    def due(self) -> float | None:
+        """When there is an order to send that nobody asks for."""
+        return self._sign_at
+
+    def reassure(self, patience: float, *, awaited: bool) -> None:
+        """Pilots that wait for the go leave without a sign of us: for so long they have some."""
+        now = self.requests.now
+        if not awaited:
+            self._awaited = self._sign_at = None
+        elif self._awaited is None:
+            self._awaited, self._sign_at = now, now + SIGN
+        elif self._sign_at is not None and now >= self._sign_at:
+            goes_on = now < self._awaited + patience
+            self._sign_at = now + SIGN if goes_on else None
+            if goes_on:
+                self.cancel(NOBODY)
 
     def cancel(self, *names: str) -> None:
         """Tell the agents that nobody wants tasks; or, by its name, that a pilot is to leave."""
@@ -68,7 +92,9 @@ class Orders:
     def _done(self, _action: UploadOrder, _event: Any) -> None:
         self._busy = False
 
-    def _failed(self, _action: UploadOrder, event: Failed) -> None:
+    def _failed(self, action: UploadOrder, event: Failed) -> None:
         """The task may run to its end for nothing; that harms nobody."""
         self._busy = False
-        self.requests.say(f"A cancelled task may still run: {event.trouble.message}", "warning")
+        if any(action.cancel):
+            text = f"A cancelled task may still run: {event.trouble.message}"
+            self.requests.say(text, "warning")

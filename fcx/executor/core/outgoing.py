@@ -64,6 +64,7 @@ class Outgoing:
         self.numbers = numbers
         self.window = Window()
         self.busy = False  # a bundle is on its way
+        self.landed = False  # one has been uploaded: the go for pilots without a verdict
 
     def arrival(self, tasks: list[Task]) -> None:
         """New tasks have come."""
@@ -221,7 +222,11 @@ class Outgoing:
             self.crew.launch(1, [bundle], archives)
             self._sent()
         else:
-            self.inbox.upload([bundle], archives, self._sent)
+            self.inbox.upload([bundle], archives, self._uploaded)
+
+    def _uploaded(self) -> None:
+        self.landed = True
+        self._sent()
 
     def _sent(self) -> None:
         self.busy = False

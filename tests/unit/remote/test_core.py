@@ -202,6 +202,17 @@ class TestBeginning:
         assert case.records("end") == [{"why": "idle"}]
         assert case.did(actions.Exit) == [actions.Exit(0)]
 
+    def test_a_sign_of_the_client_counts_anew(self):
+        """An order will do, whosever it is."""
+        case = Case(guard=None, gate_timeout=50.0)
+        case.settle(case.tell(events.Hello(0, "3.11.7", "0.4.1")))
+        case.wait(40.0)
+        case.settle(case.tell(events.Looked((), ("",), False)))
+        case.wait(45.0)
+        assert case.core.phase == core.WAITING
+        case.wait(6.0)
+        assert case.records("end") == [{"why": "idle"}]
+
     def test_refuses_another_place(self):
         """Nothing is claimed, nothing unpickled; the finding has both sides."""
         case = Case(guard={"python": "cpython 2.7.", "dill": "0.4.1"})
