@@ -17,8 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import errors
 from ..errors import FcxError, ResultError
@@ -31,8 +30,7 @@ from .wire import Outcome
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One outcome on its way to its future: data, or trouble and what was written, or neither."""
 
     task: str
@@ -77,7 +75,8 @@ class Completion:
 
     def put(self, delivery: Delivery) -> None:
         """Take an outcome in."""
-        self.prepare()
+        if self._thread is None:
+            self.prepare()
         with self._changed:
             self._waiting.append(delivery)
             self._waiting_bytes += delivery.size

@@ -22,7 +22,7 @@ from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
 from .core.events import AnyEvent, Failed, Settled, Ticked, Trouble
 from .effects.errands import JournalLost
-from .gathered import Gathered
+from .gathered import Gathered, Paced
 from .mailbox import Mailbox, events_of
 from .performer import Performer
 from .recorder import Recorder, keep
@@ -42,6 +42,8 @@ class Driver:
         self.recorder = recorder
         self._events: deque[AnyEvent] = deque()
         self._settled = Gathered[Settled]()  # put in by the completion's threads
+        self._letters = Paced(self._collect)
+        self._endings = Paced(self._feed_settled)
         self._busy = False  # the core is being fed: what comes meanwhile is fed afterwards
         self._timer: asyncio.TimerHandle | None = None
         self._relief: asyncio.TimerHandle | None = None
@@ -55,7 +57,7 @@ class Driver:
 
     def wake(self) -> None:
         """There are letters."""
-        LoopThread.shared().loop.call_soon_threadsafe(self._collect)
+        LoopThread.shared().loop.call_soon_threadsafe(self._letters.ask)
 
     def settled(self, task: str, kept: bool) -> None:
         """The caller has an outcome."""
@@ -63,7 +65,7 @@ class Driver:
             return  # a callback has forked, and returns in the child
         self.mailbox.settled(task)
         if self._settled.put(Settled(task, kept)):  # those that follow are fed with it
-            LoopThread.shared().loop.call_soon_threadsafe(self._feed_settled)
+            LoopThread.shared().loop.call_soon_threadsafe(self._endings.ask)
 
     # -- in the loop ------------------------------------------------------------------------
 

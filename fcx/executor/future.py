@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from .condition import SlimCondition
+
 if TYPE_CHECKING:
     from ..payload.origin import Origin
 
@@ -43,6 +45,13 @@ class RemoteValue(NamedTuple):
         return f"<RemoteValue of {self.future!r}>"
 
 
+class Left(NamedTuple):
+    """A value that was left where it lies: one thread fetches it."""
+
+    fetch: Callable[[], Ended]
+    lock: threading.Lock
+
+
 class Attempt(NamedTuple):
     """One time that a task was begun; ``error``: why that was not the last, empty where it was.
 
@@ -63,6 +72,7 @@ class FirecrestFuture(Future[T]):
 
     def __init__(self, task_id: str, owner: Owner, name: str = "", key: str = "") -> None:
         super().__init__()
+        self._condition = SlimCondition()  # type: ignore[assignment]  # does the same
         self.task_id = task_id
         self.name = name
         self.key = key
@@ -71,15 +81,14 @@ class FirecrestFuture(Future[T]):
         self.place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
-        self._attempts: dict[int, Attempt] = {}
+        self._attempts: tuple[Attempt, ...] = ()
         self._handed_on = False  # its value may be left where it lies
-        self._fetching = threading.Lock()
-        self._left: Callable[[], Ended] | None = None  # what fetches a value that was left there
+        self._left: Left | None = None  # what fetches a value that was left there
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """How often the task was begun, as far as is known: more than once after a failure."""
-        return tuple(self._attempts[number] for number in sorted(self._attempts))
+        return self._attempts
 
     def remote(self) -> RemoteValue:
         """A reference to the value, for other tasks of the run, which does not fetch it.
@@ -112,9 +121,12 @@ class FirecrestFuture(Future[T]):
         return super().exception(timeout)
 
     def _fetch(self) -> None:
-        with self._fetching:
+        left = self._left
+        if left is None:
+            return
+        with left.lock:
             if self._left is not None:
-                self._result, self._exception, self._output = self._left()
+                self._result, self._exception, self._output = left.fetch()
                 self._left = None
 
     def belongs_to(self, run: Owner) -> bool:
@@ -201,8 +213,10 @@ class FirecrestFuture(Future[T]):
 
     def report_attempts(self, runs: Iterable[tuple[int, str, str]]) -> None:
         """It was begun so often; more may become known later."""
-        found = {number: Attempt(number, job, error) for number, job, error in runs}
-        self._attempts = {**self._attempts, **found}
+        known = (*self._attempts, *(Attempt(*run) for run in runs))
+        if len(known) > 1:
+            known = tuple(each for _, each in sorted({each.number: each for each in known}.items()))
+        self._attempts = known
 
     def report_pending(self) -> None:
         """The task goes back to the queue."""
@@ -213,7 +227,7 @@ class FirecrestFuture(Future[T]):
     def report_left(self, place: tuple[Any, ...], fetch: Callable[[], Ended]) -> bool:
         """Settle it with a value that stays where it lies; False where it was cancelled."""
         self.report_pending()
-        self.place, self._left = place, fetch
+        self.place, self._left = place, Left(fetch, threading.Lock())
         if not self.set_running_or_notify_cancel():
             self._left = None
             return False

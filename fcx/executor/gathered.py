@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+
+PAUSE = 0.005  # seconds for which things gather, once some were taken
 
 
 class Gathered(Generic[T]):
@@ -30,3 +34,30 @@ class Gathered(Generic[T]):
         with self._lock:
             things, self._things = self._things, []
         return things
+
+
+class Paced:
+    """Work in a loop's thread: done at once when it is asked for, but then not again for a moment.
+
+    A thread that leaves things one by one would otherwise wake the loop for each.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._rests_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self) -> None:
+        """There is something to do."""
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._rests_until:
+            self._run()
+        else:
+            self._timer = loop.call_at(self._rests_until, self._run)
+
+    def _run(self) -> None:
+        self._timer = None
+        self._rests_until = asyncio.get_running_loop().time() + PAUSE
+        self._work()

@@ -12,7 +12,6 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ..parity.cache import Known
@@ -25,7 +24,7 @@ from ..payload.canonical import NoCanonicalForm, References
 from ..payload.contents import Contents
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
-from ..payload.origin import Origin, origin_of
+from ..payload.origin import Origin, Origins
 from ..payload.repeated import Repeated
 from ..payload.requirements import Requirements
 from ..payload.scan import Scan
@@ -56,8 +55,7 @@ class Made(NamedTuple):
     failed: FirecrestFuture[Any] | None = None
 
 
-@dataclass(frozen=True)
-class Draft:
+class Draft(NamedTuple):
     """A task that is about to be submitted."""
 
     fn: Callable[..., Any]
@@ -96,12 +94,11 @@ class Intake:
         self._prefix = f"u{int(time.time()):08x}{secrets.token_hex(2)}-" if again else "t"
         self._numbers = itertools.count(1)
         contents = Contents()
-        self._sharing = Sharing(contents, Handing(run, contents).references)
-        self._repeated = Repeated(self._sharing)
+        self._repeated = Repeated(Sharing(contents, Handing(run, contents).references))
         self._keys = keys_of(gate.question.manifest) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
-        self._last = Origin(Needs(Requirements()))
+        self._origins = Origins()
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
 
     def reshaped(self, given: Mapping[str, object]) -> Intake:
@@ -190,7 +187,7 @@ class Intake:
 
     def put(self, value: Any) -> SharedObject:
         """Keep an object for tasks that are submitted. Raises PayloadError."""
-        made = shared.put(value, self._sharing)
+        made = shared.put(value, self._repeated.sharing)
         if made.size >= TOLD:
             self.settings.logger.info(
                 f"{made!r} was put: it is uploaded once, before the first task that takes it"
@@ -235,7 +232,7 @@ class Intake:
         name = sys.intern(draft.made.name)  # of a million tasks, most have the same
         future: FirecrestFuture[Any] = FirecrestFuture(task, self.run, name, draft.key)
         while not self._sent(draft, future):
-            draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
+            draft = draft._replace(made=self._made(draft.fn, draft.args, draft.kwargs))
         if draft.named:
             self._named[draft.key] = future
             self._calls[draft.key] = draft.digest
@@ -255,11 +252,7 @@ class Intake:
     def _origin(self, draft: Draft) -> Origin:
         """The same for tasks of one kind."""
         values = (*draft.args, *draft.kwargs.values())
-        origin = origin_of(draft.fn, values, draft.needs, draft.made.parcel.origins)
-        if origin.like(self._last):
-            return self._last
-        self._last = origin
-        return origin
+        return self._origins.of(draft.fn, values, draft.needs, draft.made.parcel.origins)
 
     def _compare(self, draft: Draft) -> None:
         """Say once that a key was given to another call before: one of them gets no outcome."""

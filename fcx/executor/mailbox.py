@@ -9,8 +9,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import UsageError
 from ..payload.sharing import Parcel
@@ -31,8 +30,7 @@ from .future import FirecrestFuture
 NOTHING = Parcel()
 
 
-@dataclass(frozen=True)
-class NewTask:
+class NewTask(NamedTuple):
     """A task on its way in, with what the core never sees: payload, modules, future."""
 
     info: TaskInfo
@@ -70,7 +68,8 @@ class Mailbox:
         False for one that takes the value of a task which has ended meanwhile: it is known now.
         """
         with self._lock:
-            if any(name not in self._futures for name in task.info.takes):
+            takes = task.info.takes
+            if takes and any(name not in self._futures for name in takes):
                 return False
             self._futures[task.info.id] = task.future
             self._put(task)

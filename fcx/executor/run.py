@@ -81,6 +81,7 @@ class Run:
         self._begin_lock = threading.Lock()
         self._begun = False
         self._shaped: dict[int, Kit] = {}  # that the core has been told of
+        self._ready: dict[int, Kit] = {}  # with which tasks may be submitted
         self._earlier: Attached | None = None  # what this run goes on with
         self._started = 0.0
         if settings.table.parity == "off":
@@ -154,20 +155,26 @@ class Run:
     def begin(self, kit: Kit) -> None:
         """Recall what is known of the remote side, in the caller's thread, and begin."""
         self.refuse_if_inherited()
+        if self._ready.get(kit.shape) is kit:
+            return
         with self._begin_lock:
-            if self._begun:
-                self.mailbox.tell(*self._shapes(kit))
-                return
-            earlier: list[AnyEvent] = [self._earlier] if self._earlier else []
-            shapes = [event for each in self.context.kits for event in self._again(each)]
-            told = self._own(kit) if kit.shape == 0 else self._shapes(kit)
-            events = [self._began(), *shapes, *told, *earlier]
-            self._begun = True
-            self._join()
-            self._early_threads()
-            if earlier:
-                self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
-            self._driver.begin(*events)
+            self._begin(kit)
+        self._ready[kit.shape] = kit
+
+    def _begin(self, kit: Kit) -> None:
+        if self._begun:
+            self.mailbox.tell(*self._shapes(kit))
+            return
+        earlier: list[AnyEvent] = [self._earlier] if self._earlier else []
+        shapes = [event for each in self.context.kits for event in self._again(each)]
+        told = self._own(kit) if kit.shape == 0 else self._shapes(kit)
+        events = [self._began(), *shapes, *told, *earlier]
+        self._begun = True
+        self._join()
+        self._early_threads()
+        if earlier:
+            self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
+        self._driver.begin(*events)
 
     def _recalled(self, kit: Kit) -> list[Told]:
         """What is known of its place counts from now on; what that breaks."""

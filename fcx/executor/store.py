@@ -6,6 +6,7 @@ import threading
 import weakref
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from ..payload.contents import Content
@@ -23,18 +24,25 @@ T = TypeVar("T")
 OBJECTS = "objects/"  # begins the names of what is no module
 
 
+class Made(Struct, gc=False):
+    """A task, as it is sent. There may be a million: none is looked at when garbage is sought."""
+
+    info: TaskInfo
+    payload: bytes
+
+
 class Payloads:
     """What tasks are made of, until they are settled."""
 
     def __init__(self, values: Values) -> None:
         self._values = values
-        self._tasks: dict[str, tuple[TaskInfo, bytes]] = {}
+        self._tasks: dict[str, Made] = {}
         self._parcels: dict[str, Parcel] = {}  # of those that take values
         self._archives: dict[str, bytes] = {}
 
     def add(self, task: NewTask) -> None:
         """A task has come in."""
-        self._tasks[task.info.id] = task.info, task.payload
+        self._tasks[task.info.id] = Made(task.info, task.payload)
         if task.info.takes:
             self._parcels[task.info.id] = task.parcel
         self._archives.update(task.archives)
@@ -51,27 +59,26 @@ class Payloads:
             shape=shape,
             takes=item.takes,
         )
-        self._tasks[item.task] = info, item.payload
+        self._tasks[item.task] = Made(info, item.payload)
         return info
 
     def rename(self, task: str, to: str) -> None:
         """A task is known under another id now: what it is made of is that one's."""
         known = self._tasks.pop(task, None)
         if known is not None:
-            info, payload = known
-            self._tasks[to] = replace(info, id=to), payload
+            self._tasks[to] = Made(replace(known.info, id=to), known.payload)
         if task in self._parcels:
             self._parcels[to] = self._parcels.pop(task)
 
     def key(self, task: str) -> str:
         """The key by which a later process asks for a task."""
         known = self._tasks.get(task)
-        return known[0].key if known else ""
+        return known.info.key if known else ""
 
     def requirements(self, task: str) -> int:
         """The number of its set of requirements; 0: it has none, or was settled meanwhile."""
         known = self._tasks.get(task)
-        return known[0].requirements if known else 0
+        return known.info.requirements if known else 0
 
     def item(
         self,
@@ -89,13 +96,15 @@ class Payloads:
         known = self._tasks.get(task)
         if known is None:
             return None
-        info, payload = known
+        info, payload = known.info, known.payload
         takes = lacks
         if task in self._parcels:
             payload = self._values.payload(self._parcels[task], lacks)
         else:
             takes = info.takes
-        modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
+        modules: tuple[str, ...] = ()
+        if info.archives:
+            modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
         meaning = Meaning(info.name, info.key, runs)
         known_as = (task, attempt, info.function)
         return Item(*known_as, payload, info.walltime, modules, meaning, relied, takes)
@@ -103,7 +112,7 @@ class Payloads:
     def name(self, task: str) -> str:
         """A task's name for people."""
         known = self._tasks.get(task)
-        return known[0].name if known else task
+        return known.info.name if known else task
 
     def archive(self, name: str) -> bytes:
         """Modules of the user's own."""

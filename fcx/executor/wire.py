@@ -39,7 +39,7 @@ Lengths = tuple[
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
 
 
-class Outcome(msgspec.Struct):
+class Outcome(msgspec.Struct, gc=False):
     """The bytes of what became of a task: its result, then what it wrote to stdout and stderr."""
 
     kind: str  # value | raise | alien | unpicklable; died
@@ -59,7 +59,7 @@ class Outcome(msgspec.Struct):
         return data[:first], data[first : first + second], data[first + second :]
 
 
-class Understood(msgspec.Struct):
+class Understood(msgspec.Struct, gc=False):
     """A record for the core, and the bytes that stay with the driver."""
 
     record: AnyRecord
@@ -79,7 +79,7 @@ class Keeper(Protocol):
         """The trouble that a guard's findings mean."""
 
 
-class Line(msgspec.Struct, frozen=True, tag_field="k"):
+class Line(msgspec.Struct, frozen=True, tag_field="k", gc=False):
     """What a record of the log may hold; its names are the protocol's (protocol/record.py)."""
 
     def understood(self, keeper: Keeper) -> Understood:

@@ -8,7 +8,7 @@ function, without what that holds, and the classes of its arguments.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import CellType, CodeType, FunctionType
 from typing import Any
@@ -17,6 +17,7 @@ from .needs import Needs
 from .requirements import Requirements
 
 MAINS = ("__main__", "__mp_main__")
+HOLD = (list, tuple, dict)
 MOST = 100  # tasks, one before the other, of which it is told
 
 
@@ -66,21 +67,37 @@ class Origin:
         return list(found.values())
 
 
-def origin_of(fn: Any, values: Iterable[Any], needs: Needs, before: tuple[Origin, ...]) -> Origin:
-    """That of a call's value."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
-    script = isinstance(fn, FunctionType) and fn.__module__ in MAINS
-    code, space = (fn.__code__, fn.__globals__) if script else (None, None)
-    kinds = tuple({kind: None for kind in _kinds(values) if kind.__module__ in MAINS})
-    return Origin(needs, code, space, kinds, before)
+class Origins:
+    """Those of one run's tasks: one for all of a kind that follow each other."""
+
+    def __init__(self) -> None:
+        self._last: tuple[tuple[Any, ...], Origin] = ((), Origin(Needs(Requirements())))
+
+    def of(
+        self, fn: Any, values: Iterable[Any], needs: Needs, before: tuple[Origin, ...]
+    ) -> Origin:
+        """That of a call's value."""
+        while isinstance(fn, functools.partial):
+            fn = fn.func
+        script = type(fn) is FunctionType and fn.__module__ in MAINS
+        code, space = (fn.__code__, fn.__globals__) if script else (None, None)
+        kinds = _kinds(values)
+        seen, last = self._last
+        looked = (needs, code, kinds, before)
+        if seen != looked:
+            mine = tuple({kind: None for kind in kinds if kind.__module__ in MAINS})
+            made = Origin(needs, code, space, mine, before)
+            last = last if made.like(last) else made
+            self._last = looked, last
+        return last
 
 
-def _kinds(values: Iterable[Any]) -> Iterator[type]:
+def _kinds(values: Iterable[Any]) -> list[type]:
     """Of arguments, and of the first of what these hold."""
+    kinds = []
     for value in values:
-        yield type(value)
-        if type(value) in {list, tuple} and value:
-            yield type(value[0])
-        elif type(value) is dict and value:
-            yield type(next(iter(value.values())))
+        kind = type(value)
+        kinds.append(kind)
+        if kind in HOLD and value:
+            kinds.append(type(next(iter(value.values() if kind is dict else value))))
+    return kinds

@@ -63,7 +63,7 @@ class Repeated:
     """Pickles the tasks of one run; any thread may."""
 
     def __init__(self, sharing: Sharing) -> None:
-        self._sharing = sharing
+        self.sharing = sharing
         self._lock = threading.Lock()
         self._past: dict[int, _Past] = {}
 
@@ -73,7 +73,7 @@ class Repeated:
         """Pickle a task. Raises PayloadError, and what the references in it raise."""
         kept = self._known(fn)
         found = self._follow(kept, fn, args, kwargs) if kept is not None else None
-        return found or Pickled(dump(fn, args, kwargs, self._sharing))
+        return found or Pickled(dump(fn, args, kwargs, self.sharing))
 
     def _known(self, fn: Any) -> Kept | None:
         """The function as it was pickled, if it is as it was."""
@@ -110,7 +110,7 @@ class Repeated:
 
         try:
             proof = Proof(fn, is_own)
-            parcel, pickler = self._sharing.dumped(fn, is_own)
+            parcel, pickler = self.sharing.dumped(fn, is_own)
             scan = Scan(fn, parcel.data)
             scan.refuse_half()
             state = State(pickler)
@@ -125,7 +125,7 @@ class Repeated:
         """None: not so, it is to be seen as a whole why."""
         from .pickler import Following
 
-        sink = Sink(self._sharing)
+        sink = Sink(self.sharing)
         pickler = Following(kept.state, sink)
         try:
             pickler.dump((fn, args, dict(kwargs)))

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NamedTuple
 
 from .contents import Content, Contents
 
@@ -58,8 +58,7 @@ class InPlace:
     value: Any
 
 
-@dataclass(frozen=True)
-class Parcel:
+class Parcel(NamedTuple):
     """A task as it was pickled."""
 
     data: bytes = b""
@@ -68,27 +67,36 @@ class Parcel:
     @property
     def contents(self) -> tuple[Content, ...]:
         """All that it needs, each once."""
+        if not self.supplies:
+            return ()
         found = {each.sha: each for supply in self.supplies for each in supply.contents}
         return tuple(found.values())
 
     @property
     def looked(self) -> tuple[Any, ...]:
         """What is known of what it takes, each once."""
+        if not self.supplies:
+            return ()
         return tuple({each.key: each for one in self.supplies for each in one.looked}.values())
 
     @property
     def origins(self) -> tuple[Any, ...]:
         """Of the values that it takes."""
+        if not self.supplies:
+            return ()
         return tuple(one.origin for one in self.supplies if one.origin is not None)
 
     @property
     def takes(self) -> tuple[str, ...]:
         """The tasks whose values it takes, as far as these are not known."""
+        if not self.supplies:
+            return ()
         return tuple(dict.fromkeys(one.takes for one in self.supplies if one.takes))
 
     def payload(self) -> bytes:
         """What is sent: the pickle itself, unless it takes something."""
-        return wrapped(self.data, [one.entry for one in self.supplies])
+        entries = [one.entry for one in self.supplies] if self.supplies else []
+        return wrapped(self.data, entries)
 
 
 References = Mapping[type, Callable[[Any], Supply | InPlace]]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SMALL_HEAD = 350000  # bytes of a head that lies with a chunk in one file; a larger one lies alone
 LARGEST_PORTION = 64  # tasks
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Bundle(NamedTuple):
@@ -173,7 +174,7 @@ def frame(item: Item) -> bytes:
         meta["k"] = item.meaning.key
     if item.meaning.runs:
         meta["r"] = item.meaning.runs
-    text = json.dumps(meta, separators=(",", ":")).encode("ascii")
+    text = _as_json(meta).encode("ascii")
     return FRAME.pack(len(text), len(item.payload)) + text + item.payload
 
 

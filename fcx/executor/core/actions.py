@@ -11,7 +11,7 @@ import msgspec
 from .events import TaskInfo, Trouble
 
 
-class Action(msgspec.Struct, frozen=True, tag=True):
+class Action(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Something to be done."""
 
 

@@ -22,7 +22,7 @@ class Trouble(msgspec.Struct, frozen=True):
     ref: int = 0
 
 
-class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
+class TaskInfo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One task, as much of it as decisions need."""
 
     id: str
@@ -38,7 +38,7 @@ class TaskInfo(msgspec.Struct, frozen=True, array_like=True):
     takes: tuple[str, ...] = ()  # tasks whose values it takes, which were not known before
 
 
-class Event(msgspec.Struct, frozen=True, tag=True):
+class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Something that has happened."""
 
 
@@ -293,7 +293,7 @@ class Settled(Event, frozen=True):
 # -- records of the agents' logs ------------------------------------------------------------
 
 
-class Record(msgspec.Struct, frozen=True, tag=True):
+class Record(msgspec.Struct, frozen=True, tag=True, gc=False):
     """One authenticated record."""
 
 

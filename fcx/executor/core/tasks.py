@@ -26,7 +26,7 @@ from .unasked import Unasked
 MOST_RETURNS = 20  # times a task may go back uncharged before something is called wrong
 
 
-class Task(msgspec.Struct):
+class Task(msgspec.Struct, gc=False):
     """One task without an outcome."""
 
     info: TaskInfo

@@ -315,7 +315,7 @@ def test_any_changes(changes, args):
     fn = space["f"]
     repeated = Repeated(Sharing(Contents(), {}))
     for change in ["", *changes]:
-        with contextlib.suppress(TypeError):  # another change before may leave it nothing to do
+        with contextlib.suppress(Exception):  # a change may not be possible any more
             exec(change, space)
         for _ in range(2):
             fast, slow = repeated.dump(fn, tuple(args), {}).parcel.data, anew(fn, tuple(args), {})
