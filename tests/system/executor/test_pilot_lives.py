@@ -710,6 +710,8 @@ class TestFaultsOfTheApi:
             ("*", {"drop": 3}),
             ("jobs", {"missing": 3}),
             ("jobs", {"bogus": 3}),
+            ("job", {"missing": 3}),
+            ("job", {"bogus": 3}),
             ("mkdir", {"lost": 1}),
         ],
         ids=lambda value: value if isinstance(value, str) else next(iter(value)),

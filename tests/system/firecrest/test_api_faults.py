@@ -133,6 +133,16 @@ class TestJobs:
         assert eventually(lambda: run(client.jobs.ask(job))).job == job
         run(client.jobs.cancel(job))
 
+    def test_some_each_by_itself(self, client, folder, faults):
+        """Those that the server knows, in their order, and what the longest answer took."""
+        faults.set("jobs", status=500)
+        jobs = [submitted(client, folder, "sleep 300") for _ in range(2)]
+        listing = run(client.jobs.each(jobs[0], "99999999", jobs[1]))
+        assert [state.job for state in listing.jobs] == jobs
+        assert listing.seconds > 0
+        for job in jobs:
+            run(client.jobs.cancel(job))
+
     def test_a_script_that_is_refused(self, client, folder):
         """With the words of sbatch."""
         with pytest.raises(errors.JobRefused, match="sbatch: error"):
