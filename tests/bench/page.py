@@ -26,8 +26,8 @@ HOW = """\
 ## How it was measured
 
 All contestants in one run, in alternation, each trial a process of its own; medians. The clock begins before the
-executor is made and ends with the last result; imports are not on it. In series, arguments, results and the
-trickle the executor has its node already. All sit before one real Slurm with 8 slots on this machine: the floor, fcx
+executor is made and ends with the last result; imports are not on it, nor is the
+first look at a place that fcx does not know. In series, arguments, results and the trickle the executor has its node already. All sit before one real Slurm with 8 slots on this machine: the floor, fcx
 and the seed through a FirecREST server that counts their requests, the others directly. *Ratio* is to the row's
 floor, or to ProcessPoolExecutor where nothing is to be done by hand; *ideal* is the time of the tasks alone, on 8
 workers; memory is the client's peak.
