@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import CellType, CodeType, FunctionType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
 from .needs import Needs
@@ -26,8 +26,8 @@ class Origin:
     """Of one task's value."""
 
     needs: Needs
-    code: CodeType | None = None  # of a function of the script
-    space: Any = None  # its globals
+    codes: tuple[CodeType, ...] = ()  # of functions of the script
+    spaces: tuple[Any, ...] = ()  # their globals
     kinds: tuple[type, ...] = ()
     before: tuple[Origin, ...] = ()  # of the values that it took
 
@@ -42,8 +42,8 @@ class Origin:
 
     def like(self, other: Origin) -> bool:
         """Whether the other will do in its place."""
-        mine = (self.needs, self.code, self.kinds, self.before)
-        return mine == (other.needs, other.code, other.kinds, other.before)
+        mine = (self.needs, self.codes, self.kinds, self.before)
+        return mine == (other.needs, other.codes, other.kinds, other.before)
 
     def all(self) -> list[Origin]:
         """Itself, and those before it."""
@@ -61,9 +61,10 @@ class Origin:
         found: dict[Any, Any] = {}
         for each in self.all():
             found.update((kind, kind) for kind in each.kinds)
-            if each.code is not None and each.code not in found:
-                cells = tuple(CellType() for _ in each.code.co_freevars)
-                found[each.code] = FunctionType(each.code, each.space, None, None, cells)
+            for code, space in zip(each.codes, each.spaces, strict=True):
+                if code not in found:
+                    cells = tuple(CellType() for _ in code.co_freevars)
+                    found[code] = FunctionType(code, space, None, None, cells)
         return list(found.values())
 
 
@@ -77,26 +78,39 @@ class Origins:
         self, fn: Any, values: Iterable[Any], needs: Needs, before: tuple[Origin, ...]
     ) -> Origin:
         """That of a call's value."""
-        while isinstance(fn, functools.partial):
-            fn = fn.func
-        script = type(fn) is FunctionType and fn.__module__ in MAINS
-        code, space = (fn.__code__, fn.__globals__) if script else (None, None)
-        kinds = _kinds(values)
+        given = [*_called(fn), *values]
+        functions = [each for each in given if type(each) is FunctionType]
+        codes = tuple(each.__code__ for each in functions if each.__module__ in MAINS)
+        kinds = _kinds(given)
         seen, last = self._last
-        looked = (needs, code, kinds, before)
+        looked = (needs, codes, kinds, before)
         if seen != looked:
             mine = tuple({kind: None for kind in kinds if kind.__module__ in MAINS})
-            made = Origin(needs, code, space, mine, before)
+            spaces = tuple(each.__globals__ for each in functions if each.__module__ in MAINS)
+            made = Origin(needs, codes, spaces, mine, before)
             last = last if made.like(last) else made
             self._last = looked, last
         return last
 
 
+def _called(fn: Any) -> list[Any]:
+    """What a call goes to: a function, a class, an object; and what is given with it."""
+    given: list[Any] = []
+    while isinstance(fn, (functools.partial, MethodType)):
+        if isinstance(fn, MethodType):
+            given.append(fn.__self__)
+            fn = fn.__func__
+        else:
+            given += [*fn.args, *fn.keywords.values()]
+            fn = fn.func
+    return [fn, *given]
+
+
 def _kinds(values: Iterable[Any]) -> list[type]:
-    """Of arguments, and of the first of what these hold."""
+    """Of arguments, and of the first of what these hold; a class is meant itself."""
     kinds = []
     for value in values:
-        kind = type(value)
+        kind = value if isinstance(value, type) else type(value)
         kinds.append(kind)
         if kind in HOLD and value:
             kinds.append(type(next(iter(value.values() if kind is dict else value))))

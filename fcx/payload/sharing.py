@@ -177,8 +177,10 @@ class Sink:
         content = self._sharing.contents.keep(data)
         return Supply((kind, content.sha, content.size), (content,))
 
-    def write(self, data: bytes) -> None:
-        """Part of the pickle."""
+    def write(self, data: bytes | pickle.PickleBuffer) -> None:
+        """Part of the pickle; a buffer that stays in it comes as such from 64 kB on."""
+        if isinstance(data, pickle.PickleBuffer):
+            data = data.raw().tobytes()
         kind, head = "", 0
         if len(data) >= LARGE and self._pieces:
             kind, head = _head(self._pieces[-1], data)

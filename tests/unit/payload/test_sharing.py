@@ -54,6 +54,14 @@ LARGE_ONES = {
     "text": ("'\\u00e9\\ud800' * 500_000", 1),
     "of objects": ("numpy.array(['x'] * 10, dtype=object)", 0),
     "small": ("numpy.arange(1000.0)", 0),
+    "middling": ("numpy.arange(12_500.0)", 0),
+    "middling, read-only": ("numpy.frombuffer(bytes(100_000), dtype='u1')", 0),
+    "middling, fortran": ("numpy.asfortranarray(numpy.arange(20_000.0).reshape(100, 200))", 0),
+    "middling, of records": ("numpy.zeros(9_000, dtype=[('a', 'f8'), ('b', 'i8')])", 0),
+    "middling, nested": ("{'a': [numpy.arange(12_500.0)], 'b': (numpy.arange(12_500.0),)}", 0),
+    "middling bytes": ("b'x' * 100_000", 0),
+    "middling bytearray": ("bytearray(100_000)", 0),
+    "middling text": ("'\\u00e9' * 100_000", 0),
     "huge number": ("1 << 9_000_000", 0),
     "a pickle": ("__import__('pickle').dumps(['a'] * 600_000)", 1),
 }
@@ -142,6 +150,14 @@ class TestLargeOnes:
         assert len({parcel.payload() for parcel in parcels}) == 1
         assert len({id(each) for parcel in parcels for each in parcel.contents}) == 1
         assert len(parcels[0].payload()) < 10_000
+
+
+@pytest.mark.parametrize("size", [65_535, 65_536, 65_537, LARGE - 1, LARGE, LARGE + 1])
+def test_arrays_of_any_size(sharing, tmp_path, size):
+    """Shared from some size on; as they are before."""
+    parcel = call(sharing, by_value("def f(a, b): return len(a), a[-1], b"), np.ones(size, "u1"), 7)
+    assert ran(tmp_path, parcel) == f"({size}, {np.ones(1, 'u1')[0]!r}, 7)"
+    assert len(parcel.contents) == (size >= LARGE)
 
 
 class TestPut:
