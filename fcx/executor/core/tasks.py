@@ -169,8 +169,11 @@ class Tasks:
         return task.id in self.unfinished and task.id not in self.held
 
     def lacks(self, task: Task) -> tuple[str, ...]:
-        """Tasks whose values it takes, and which have not given them."""
-        return self.dependencies.lacking(task.info.takes)
+        """Tasks whose values it takes, and which have not given them.
+
+        Of one that nobody has asked for, that is not known: an earlier process had them.
+        """
+        return self.dependencies.lacking(task.info.takes) if task.asked else ()
 
     def is_ready(self, task: Task) -> bool:
         """Whether it is owed, and waits for no value."""

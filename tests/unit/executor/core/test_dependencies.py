@@ -328,3 +328,20 @@ class TestCore:
         assert sorted(tasks.unfinished) == ["u1", "u2"]
         assert tasks.unfinished["u2"].info.takes == ("u1",)
         assert not drive.all(Settle)
+
+    def test_of_an_earlier_process_and_lost_before_anybody_asked(self):
+        """It waits for nobody then, and leaves once it is asked for with what is known by then."""
+        drive = Drive(durable=True)
+        known = TaskInfo("t1", "work", 0, key="ka"), TaskInfo("t2", "work", 0, key="kb")
+        drive.tell(Attached(known, (0, 0), (("fcx-001", "7"),), by_key=True, epoch=0))
+        drive.tell(Owned(drive.asked[-1].id, 2))
+        takes = replace(known[1], size=10, takes=("t1",))
+        rows = (replace(known[0], size=10), "b000001", 0), (takes, "b000001", 1)
+        drive.tell(InboxRead(drive.asked[-1].id, rows, last=1, attempts=(0, 0)))
+        tasks = drive.core.tasks
+        tasks.lost(tasks.unfinished["t2"], Fate("preempted", Trouble("NodeFailed", "gone")))
+        assert not tasks.held
+        drive.tell(Submitted((info("u2", key="kb"),)))
+        drive.wait(0.05)
+        assert not tasks.waiting
+        assert drive.last(RecordTasks).tasks == (("t2", 1),)
