@@ -14,6 +14,7 @@ from ..payload.shared import SharedObject
 from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
 from .intake import Intake
+from .leaving import leaving
 from .resumption import collect, find, given
 from .run import Run
 from .view import Call, ExecutorView
@@ -104,7 +105,7 @@ class AttachedRun:
     def _refuse(self) -> None:
         if self._run.broken is not None:
             raise RuntimeError(f"the run is broken: {self._run.broken}") from self._run.broken
-        if self._shut:
+        if self._shut or leaving.begun:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

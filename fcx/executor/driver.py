@@ -171,7 +171,7 @@ class Driver:
                 await self._keep_trace()
             await self.performer.close()
         finally:
-            self.mailbox.finished.set()
+            self.mailbox.finish()
 
     async def _keep_trace(self) -> None:
         """So that the trouble can be replayed."""

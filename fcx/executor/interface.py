@@ -9,10 +9,8 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import mapping
+from .leaving import leaving
 
 if TYPE_CHECKING:
     from ..parity.verdict import Verdict
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from .view import Call, ExecutorView
 
 T = TypeVar("T")
-
-_live: weakref.WeakSet[FirecrestExecutor] = weakref.WeakSet()
 
 
 class FirecrestExecutor(Executor):
@@ -84,8 +81,7 @@ class FirecrestExecutor(Executor):
         self._run.context.client.begin()
         self._lock = threading.Lock()
         self._shut = False
-        self._finalizer = weakref.finalize(self, self._run.close, abort=False)
-        _live.add(self)
+        weakref.finalize(self, self._run.let_go).atexit = False  # there it is waited for
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """Have ``fn(*args, **kwargs)`` run on the cluster.
@@ -118,7 +114,7 @@ class FirecrestExecutor(Executor):
             return intake.submit(draft)
 
     def _refuse_if_shut(self) -> None:
-        if self._shut or _exiting:
+        if self._shut or leaving.begun:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
     def map(
@@ -260,24 +256,3 @@ def _initializer(
     if not callable(initializer):
         raise TypeError("initializer must be a callable")
     return initializer, tuple(initargs)
-
-
-_exiting = False
-
-
-def _at_exit() -> None:
-    """Let what was submitted finish, as the standard executors do; after Ctrl-C cancel it."""
-    global _exiting  # noqa: PLW0603 - the interpreter exits once
-    _exiting = True
-    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
-    for executor in list(_live):
-        if interrupted:
-            executor.abort()
-        executor.shutdown(wait=True)
-
-
-# A forked child has none of its parent's executors, and exits as any child does.
-os.register_at_fork(after_in_child=_live.clear)
-# Callbacks run in the reverse order: the thread pool that the loop uses must be registered before.
-importlib.import_module("concurrent.futures.thread")
-threading._register_atexit(_at_exit)  # type: ignore[attr-defined]  # noqa: SLF001 - as concurrent.futures does

@@ -44,11 +44,15 @@ Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke | Reca
 
 
 class Mailbox:
-    """Letters to a run. ``wake`` is called when the first of several has been put in."""
+    """Letters to a run. ``wake`` is called when the first of several has been put in.
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    ``over`` is called once the run is, and its cluster tidied up.
+    """
+
+    def __init__(self, wake: Callable[[], None], over: Callable[[], None] = lambda: None) -> None:
         self.finished = threading.Event()  # the run is over, its cluster tidied up
         self._wake = wake
+        self._over = over
         self._lock = threading.Lock()
         self._letters: deque[Letter] = deque()
         self._futures: dict[str, FirecrestFuture[Any]] = {}  # that have no outcome
@@ -188,6 +192,11 @@ class Mailbox:
             if future is not None:
                 future.task_id = to
                 self._futures[to] = future
+
+    def finish(self) -> None:
+        """The run is over, and its cluster tidied up."""
+        self.finished.set()
+        self._over()
 
     def break_off(self, error: BaseException, shape: int | None = None) -> None:
         """No more tasks are taken, or none of a shape."""

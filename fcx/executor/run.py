@@ -28,6 +28,7 @@ from .effects.errands import record_of
 from .forks import FOREIGN, left_in_children
 from .home import Home
 from .kits import Kit, Kits
+from .leaving import leaving
 from .mailbox import Mailbox, NewTask
 from .performer import Performer
 from .recorder import Recorder
@@ -73,7 +74,7 @@ class Run:
         limits = context.kits.limits(context.kits[0])
         left_in_children(context.presence)
         self.recorder = Recorder(limits)
-        self.mailbox = Mailbox(self._wake)
+        self.mailbox = Mailbox(self._wake, partial(leaving.over, self))
         self._completion = Completion(self._settled)
         self._performer = Performer(context, self.mailbox, self._completion)
         left_in_children(self._performer.usage.sharing)
@@ -162,6 +163,9 @@ class Run:
         self._ready[kit.shape] = kit
 
     def _begin(self, kit: Kit) -> None:
+        if self.finished.is_set():
+            return  # shut down meanwhile, in another thread
+        leaving.waits_for(self)
         if self._begun:
             self.mailbox.tell(*self._shapes(kit))
             return
@@ -259,8 +263,8 @@ class Run:
 
     def close(self, *, abort: bool) -> None:
         """No more tasks. ``abort``: end the pilots now; otherwise when all tasks are settled."""
-        if self.inherited:
-            return  # it is the parent's, whose threads may have held the lock
+        if self.inherited or self.finished.is_set():
+            return  # it is the parent's, whose threads may have held the lock; or over
         with self._begin_lock:
             begun = self._begun
             self._begun = True
@@ -268,6 +272,21 @@ class Run:
             self.mailbox.close(abort=abort)
         else:
             self.finished.set()
+
+    def let_go(self) -> None:
+        """Nobody has the executor any more: no more tasks come, and those that there are go on.
+
+        Garbage is collected in any thread, whatever lock that holds: the loop does what takes one.
+        """
+        if self._begun:
+            LoopThread.soon(partial(self.close, abort=False))
+
+    def end(self, *, abort: bool) -> None:
+        """The script is at its end: wait until all is settled and the cluster tidied up."""
+        if abort and not self.finished.is_set():
+            self.context.settings.logger.warning("Tasks and jobs are cancelled")
+        self.close(abort=abort)
+        self.finished.wait()
 
     def cancel_pending(self) -> None:
         """Cancel every task that is not known to run."""

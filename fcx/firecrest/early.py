@@ -12,12 +12,16 @@ import os
 import ssl
 import threading
 import weakref
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
+from typing import Any, NamedTuple, TypeVar
 
 from ..config import Credentials
 from . import network, quiet
 from .token import ClientToken
+
+T = TypeVar("T")
 
 LONGEST = 5.0  # seconds for which somebody waits for it
 
@@ -52,7 +56,7 @@ class Early:
             verify = network.trusted()
             token = ClientToken(self._credentials, verify)
             with quiet.ours():
-                asyncio.run(token.auth_headers())
+                alone(token.auth_headers())
             self._ready = Ready(verify, token)
 
     def ready(self) -> Ready | None:
@@ -60,6 +64,27 @@ class Early:
         if self._thread.is_alive():
             self._thread.join(LONGEST)
         return self._ready
+
+
+class InPlace(ThreadPoolExecutor):
+    """A loop's pool without threads: Python waits for those of a pool before a script may end."""
+
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        """Done at once, by the caller."""
+        future = Future[T]()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - it is for who has the future
+            future.set_exception(error)
+        return future
+
+
+def alone(work: Coroutine[Any, Any, object]) -> None:
+    """Run a coroutine in this thread and in no other, however long a host's name takes to find."""
+    with closing(asyncio.new_event_loop()) as loop:
+        loop.set_default_executor(InPlace())
+        loop.run_until_complete(work)
+        loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 def load() -> None:

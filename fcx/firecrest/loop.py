@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
 from typing import Any, TypeVar
@@ -59,6 +59,13 @@ class LoopThread:
             if cls._shared is None or not cls._shared.thread.is_alive():
                 cls._shared = cls()
             return cls._shared
+
+    @classmethod
+    def soon(cls, work: Callable[[], None]) -> None:
+        """Have the loop do something, where there is one: without a lock, for finalizers."""
+        shared = cls._shared
+        if shared is not None and shared.thread.is_alive():
+            shared.loop.call_soon_threadsafe(work)
 
     @classmethod
     def _forked(cls) -> None:
