@@ -133,13 +133,17 @@ class Sharing:
 
     def ways(self) -> Ways:
         """How references are pickled, and what has ways of its own anyway."""
+        from contextvars import ContextVar
+
         from ..protocol import pickling
+        from .context import reduced
 
         def way(of: Callable[[Any], Supply | InPlace]) -> Callable[[Any, Any], Any]:
             return lambda pickler, reference: pickler.sink.refer(of(reference))
 
         if not self._ways:
             mine = {kind: way(of) for kind, of in self.references.items()}
+            mine[ContextVar] = lambda _pickler, variable: reduced(variable)
             self._ways = {**pickling.Pickler.ways, **mine}
         return self._ways
 
