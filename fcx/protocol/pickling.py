@@ -262,17 +262,11 @@ def make_variable(kind, name, values, options, ident):
     return made
 
 
-def make_alias(name, module, value):
-    """What ``type name = ...`` makes of a list's item, which comes later, as it may refer to it."""
+def make_alias(told, module, value):
+    """What ``type name = ...`` makes of a list's item, which may come later: it may name it."""
     space = {"__name__": module, "value": value}
-    exec("type %s = value[0]" % name, space)  # noqa: S102 - a syntax of Python 3.12
-    return space[name]
-
-
-def set_alias(_alias, state):
-    """Its value."""
-    value, item = state
-    value.append(item)
+    exec("type %s = value[0]" % told, space)  # noqa: S102 - a syntax of Python 3.12
+    return space.popitem()[1]
 
 
 def _made_by_c(cls):
@@ -290,9 +284,11 @@ def make_error(cls, args):
 
 def set_error(error, state):
     """What an exception has besides; pickle alone leaves out why it was raised."""
-    own, cause, context, hidden = state
+    own, cause, context, hidden, *members = state
     if own is not None:
         error.__setstate__(own)
+    for cls, name, value in members:
+        vars(cls)[name].__set__(error, value)
     error.__cause__, error.__context__, error.__suppress_context__ = cause, context, hidden
 
 
@@ -436,6 +432,23 @@ def _is_usual(key, value):
     return key in OWN or (key in vars(_Usual) and getattr(value, "__module__", "enum") == "enum")
 
 
+def _members_of(error):
+    """What an exception has in slots, of its classes or of C's: where, name, value.
+
+    Not ``AttributeError.obj``, which pickle leaves out, too: it may be any object at all.
+    """
+    for cls in type(error).__mro__:
+        for name, member in vars(cls).items():
+            if isinstance(member, OF_SLOTS[0]) and member != getattr(AttributeError, "obj", None):
+                try:
+                    value = member.__get__(error)
+                    if value is not None or cls.__flags__ & MADE_BY_C:  # C's None may be unset
+                        member.__set__(error, value)  # what args alone decide cannot be set
+                        yield cls, name, value
+                except AttributeError:
+                    pass
+
+
 class _Space:
     """Stands for the globals of functions: one object on this end, and so one on the other.
 
@@ -539,7 +552,8 @@ class Pickler(pickle.Pickler):
                     return getattr, (sys.modules["dataclasses"], name)
         numpy = sys.modules.get("numpy")
         if numpy and getattr(obj, "__dict__", None) and issubclass(kind, numpy.ndarray):
-            if kind.__reduce__ is numpy.ndarray.__reduce__:  # which forgets what a subclass adds
+            # which forgets what a subclass adds, as it should of a memmap: that is an open file
+            if kind.__reduce__ is numpy.ndarray.__reduce__ and not issubclass(kind, numpy.memmap):
                 return _create_array, obj.__reduce__() + (vars(obj),)
         if kind in STANDARD or kind not in dill.Pickler.dispatch:
             return NotImplemented
@@ -670,12 +684,10 @@ class Pickler(pickle.Pickler):
         """A TypeVar or its like."""
         name, values, options = obj.__name__, getattr(obj, "__constraints__", ()), {}
         if kind.__name__ == "TypeAliasType":
-            if not obj.__type_params__:
-                value = self._spaces[id(obj)] = []  # kept, so that no other list is taken for it
-                made = name, obj.__module__, value
-                return make_alias, made, (value, obj.__value__), None, None, set_alias
-            values, options = (obj.__value__,), {"type_params": obj.__type_params__}
-        elif kind.__name__ == "NewType":
+            return self._alias(obj)
+        if id(obj) in self._spaces:
+            return self._spaces[id(obj)]
+        if kind.__name__ == "NewType":
             values = (obj.__supertype__,)
         for option in OPTIONS:
             given = getattr(obj, "__%s__" % option, None)
@@ -684,6 +696,17 @@ class Pickler(pickle.Pickler):
         made = kind, name, values, options, KNOWN.name(obj)
         return make_variable, made, (None, {"__module__": obj.__module__})
 
+    def _alias(self, alias):
+        """Made of its own syntax, as only that lets it refer to itself."""
+        names, stars = [], {"TypeVarTuple": "*", "ParamSpec": "**"}
+        value = self._spaces.setdefault(id(alias), [alias.__value__])  # kept while it is in itself
+        own = _Space((getattr, (alias, "__type_params__")))
+        for each in alias.__type_params__:
+            self._spaces[id(each)] = tuple.__getitem__, (own, len(names))
+            names.append(stars.get(type(each).__name__, "") + each.__name__)
+        told = alias.__name__ + ("[%s]" % ",".join(names) if names else "")
+        return make_alias, (told, alias.__module__, value)
+
     def _error(self, error):
         """Without its ``__init__``, unless its class says how; and why it was raised."""
         kind, base = type(error), _made_by_c(type(error))
@@ -691,13 +714,15 @@ class Pickler(pickle.Pickler):
         if isinstance(made, str):
             return NotImplemented
         maker, args, own = (made + (None,))[:3]
+        members = ()
         if kind.__reduce__ is base.__reduce__ and kind.__reduce_ex__ is base.__reduce_ex__:
             maker, args = make_error, (kind, args)
+            members = _members_of(error)
         state = own, error.__cause__, error.__context__, error.__suppress_context__
         self.chained = self.chained or state[1:3] != (None, None)
         if not self._chains:
             state = own, None, None, True
-        return maker, args, state, None, None, set_error
+        return maker, args, (*state, *members), None, None, set_error
 
     ways = types.MappingProxyType(
         {

@@ -208,6 +208,21 @@ class TestPickling:
         back = pickling.loads(pickling.dumps(array))
         assert (type(back), back.unit, back.tolist()) == (Measured, "m", [0, 1, 2])
 
+    def test_a_memmap_travels_as_an_array(self, tmp_path):
+        """As with pickle: part of one, one of a class of the user's own, and on both ways."""
+        import numpy as np
+
+        class Own(np.memmap):
+            pass
+
+        for kind in (np.memmap, Own):
+            array = kind(tmp_path / "data", dtype=np.int16, mode="w+", shape=(20,))
+            array[:] = range(20)
+            for part in (array, array[:10], array.reshape(4, 5).T):
+                for home in (True, False):
+                    (back,) = pickling.loads(pickling.dumps([part], home=home))
+                    assert (type(back), back.tolist()) == (kind, part.tolist())
+
     def test_methods_and_proxies_of_odd_kinds(self):
         """A method whose function has no name; what says that it is a class, or an exception."""
 
