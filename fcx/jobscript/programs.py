@@ -46,6 +46,7 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("place", "probe", "outcome", "pickling"),
 )
 KNOWN = ("pickling.py", "objects.py", SELDOM)  # by names in pickles, or sent later
+ASKED = "snapshot"  # what a place is, which may be asked for by hand
 KEPT = "programs.gz"  # in the state folder
 GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
 FILE = b"PK\3\4"  # what a file begins with in a zip
@@ -97,7 +98,7 @@ def _known(found: Mapping[str, str]) -> set[str]:
     """Words for more than these programs: of files, and of those that others know or may bring."""
     room = resources.files("fcx") / "protocol"
     others = [bare((room / name).read_text("utf-8")) for name in KNOWN]
-    return {word for text in [*found, *others] for word in _WORD.findall(text)}
+    return {ASKED, *(word for text in [*found, *others] for word in _WORD.findall(text))}
 
 
 def _sources() -> dict[str, str]:

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import subprocess
+import sys
 import zipfile
 
 import interpreters
@@ -173,3 +174,17 @@ def test_import_nothing_of_fcx_but_each_other():
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""] if node.level == 0 else []
             assert not [name for name in names if name.partition(".")[0] == "fcx"]
+
+
+def test_can_be_asked_what_a_place_is(tmp_path):
+    """By hand, on a node."""
+    (tmp_path / "programs.zip").write_bytes(programs.archive())
+    code = "from _fcx.remote import place; print('distributions' in place.snapshot())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(tmp_path / "programs.zip")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "True", done.stderr
