@@ -34,25 +34,19 @@ class Ready(NamedTuple):
 
 
 class Early:
-    """Begins at once. A process that forks waits until nothing is half imported."""
+    """Begins at once. A process that forks waits for its end."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self.imported = threading.Event()
         self._credentials = credentials
         self._ready: Ready | None = None
         self._thread = threading.Thread(target=self._run, name="fcx-early", daemon=True)
         _under_way.add(self)
-        try:
+        with suppress(RuntimeError):  # no thread starts any more: it is done later, then
             self._thread.start()
-        except RuntimeError:  # no thread starts any more: it is done later, then
-            self.imported.set()
 
     def _run(self) -> None:
         with suppress(Exception):
-            try:
-                load()
-            finally:
-                self.imported.set()
+            load()
             verify = network.trusted()
             token = ClientToken(self._credentials, verify)
             with quiet.ours():
@@ -61,9 +55,13 @@ class Early:
 
     def ready(self) -> Ready | None:
         """What there is of it, once it has ended; None where it failed or takes too long."""
+        self.wait()
+        return self._ready
+
+    def wait(self) -> None:
+        """Until it has ended, if that does not take too long."""
         if self._thread.is_alive():
             self._thread.join(LONGEST)
-        return self._ready
 
 
 class InPlace(ThreadPoolExecutor):
@@ -95,11 +93,11 @@ def load() -> None:
 _under_way: weakref.WeakSet[Early] = weakref.WeakSet()
 
 
-def _wait_for_imports() -> None:
-    """In a child, the thread that imports a module would be gone, and the module never whole."""
+def _wait() -> None:
+    """In a child the thread would be gone, and what it imports or has locked is so for ever."""
     for early in list(_under_way):
-        early.imported.wait(LONGEST)
+        early.wait()
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
-    os.register_at_fork(before=_wait_for_imports)
+    os.register_at_fork(before=_wait)

@@ -117,8 +117,9 @@ def test_a_child_can_do_the_same(own, tmp_path):
     assert set(run(tmp_path, script, own).split()) == {"7"}
 
 
-def test_a_fork_waits_for_imports(tmp_path):
-    """Whatever is imported then: what a child would wait for, for ever, is whole before it is made."""
+@pytest.mark.parametrize("step", ["load", "alone"])
+def test_a_fork_waits_for_imports(tmp_path, step):
+    """At first, or as the token is fetched: what a child would wait for, for ever, is whole by then."""
     (tmp_path / "slow_module.py").write_text("import time\ntime.sleep(1)\nwhole = True\n")
     script = textwrap.dedent("""
         import os, sys, threading
@@ -126,10 +127,12 @@ def test_a_fork_waits_for_imports(tmp_path):
         from fcx.firecrest import early
 
         begun = threading.Event()
-        def load():
+        def load(*work):
+            for each in work:
+                each.close()
             begun.set()
             import slow_module
-        early.load = load
+        setattr(early, sys.argv[1], load)
         one = early.Early(Credentials("i", "s", "http://127.0.0.1:9/t", "http://127.0.0.1:9", "s", "a"))
         begun.wait()
         child = os.fork()
@@ -139,7 +142,7 @@ def test_a_fork_waits_for_imports(tmp_path):
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     """)
     subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", script],
+        [sys.executable, "-W", "ignore", "-c", script, step],
         check=True,
         cwd=tmp_path,
         timeout=WAIT,
