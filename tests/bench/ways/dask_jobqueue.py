@@ -30,7 +30,7 @@ def executor(task: Any) -> Iterator[Any]:
         Client(cluster) as client,
     ):
         cluster.scale(jobs=1)
-        yield client.get_executor()
+        yield client.get_executor(pure=False)  # else tasks that are alike are one
 
 
 def scheduler(executor: Any) -> Any:
