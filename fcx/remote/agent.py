@@ -295,8 +295,8 @@ class Agent:
 
     def _look(self, action: actions.Look) -> None:
         try:
+            values = self.values.found(action.values)  # first: the inbox tells of what is new once
             heads, cancelled, closed = self.inbox.look()
-            values = self.values.found(action.values)
         except OSError:
             self.events.append(events.LookFailed(self.inbox.gone()))
         else:

@@ -18,7 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fcx.protocol import frames, layout, mac
-from fcx.remote import clock, guard, inbox, pool
+from fcx.protocol.config import Config
+from fcx.remote import actions, agent, clock, events, guard, inbox, pool
 
 OTHER = {"t": "t10", "a": 0, "o": "value", "s": 0.1, "n": [0, 0, 0]}
 """What a worker says at the end of a task that gave nothing."""
@@ -206,6 +207,21 @@ class TestAgent:
         aside.rename(inbox_)
         pilot.put(2, [(abs, -3)])
         assert pilot.value("t20") == (3, None)
+
+    def test_what_is_new_is_not_lost_with_a_look_that_fails(self, pilot):
+        """The logs, in which values are looked for, do not answer for a moment."""
+        pilot.configure()
+        pilot.put(1, [(abs, -3)])
+        config = Config.decode(pilot.config.read_bytes())
+        one = agent.Agent(str(pilot.run), config, pilot.me, 0o22)
+        logs, aside = pilot.run / "logs", pilot.run / "aside"
+        logs.rename(aside)
+        one._look(actions.Look(("t9",)))
+        aside.rename(logs)
+        one._look(actions.Look(("t9",)))
+        failed, looked = one.events
+        assert isinstance(failed, events.LookFailed)
+        assert [head.name for head in looked.heads] == ["b000001"]
 
     @pytest.mark.parametrize("text", ["", "{}", None])
     def test_says_that_its_configuration_cannot_be_read(self, pilot, text):
