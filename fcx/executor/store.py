@@ -97,11 +97,9 @@ class Payloads:
         if known is None:
             return None
         info, payload = known.info, known.payload
-        takes = lacks
+        takes = info.takes
         if task in self._parcels:
-            payload = self._values.payload(self._parcels[task], lacks)
-        else:
-            takes = info.takes
+            payload, takes = self._values.payload(self._parcels[task], lacks), lacks
         modules: tuple[str, ...] = ()
         if info.archives:
             modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))

@@ -21,7 +21,7 @@ from .guard import Gate
 from .offers import Offers
 from .queue import Queue
 from .slots import Slots
-from .timers import GONE, HEARTBEAT, LONGEST_LOOK, SLOW, Clock, Flushes, Looks
+from .timers import GONE, HEARTBEAT, LONGEST_LOOK, Clock, Flushes, Looks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -463,8 +463,7 @@ class AgentCore:
                 self.since = now
             self.looks.done(now, now < self.since + PROMPT, LONGEST_LOOK)
         elif self.phase == SERVING:
-            awaits = self.slots.busy() or self.offers.waiting
-            self.looks.done(now, news, LONGEST_LOOK if awaits else SLOW)
+            self.looks.done(now, news, LONGEST_LOOK)
         else:
             self.looks.done(now, False, HEARTBEAT)
 

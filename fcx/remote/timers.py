@@ -4,8 +4,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Optional
 
-QUICK, SLOW = 0.02, 0.2  # seconds between looks into the inbox: after news, and while idle
-LONGEST_LOOK = 0.2  # while workers are busy
+QUICK, LONGEST_LOOK = 0.02, 0.2  # seconds between looks into the inbox: after news, and at most
 HEARTBEAT = 5.0  # seconds
 NEARLY = 0.9  # of the time that the job was given
 FLUSH = 0.02  # seconds for which records gather

@@ -9,7 +9,7 @@ from fcx.remote import actions as do
 from fcx.remote import core as phases
 from fcx.remote import events as on
 from fcx.remote.slots import HELLO_TIMEOUT, TELL
-from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK, SLOW
+from fcx.remote.timers import HEARTBEAT, LONGEST_LOOK
 
 from .claims import MARGIN, Duties, Portions
 from .habits import Glances, findings, well_formed
@@ -447,9 +447,7 @@ class Conduct:
         """It looks, shows that it lives, and does not stay for ever where nothing happens."""
         phase, scenario = self.agent.core.phase, self.checks.scenario
         if phase in {phases.WAITING, phases.SERVING}:
-            busy = any(place.busy for place in self.places)
-            longest = LONGEST_LOOK if busy and phase == phases.SERVING else SLOW
-            self.demand(now - self._last.looked < longest + LATE, "looks rarely", phase)
+            self.demand(now - self._last.looked < LONGEST_LOOK + LATE, "looks rarely", phase)
         for place in self.places:
             over = self._overran(place) and now - place.began > self._walltime(place) + LATE
             self.demand(not over, "runs too long", f"{place.run}")

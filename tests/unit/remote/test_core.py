@@ -759,7 +759,7 @@ class TestLeaving:
         case = Case(idle_timeout=1000.0).serving()
         case.wait(5.0)
         looks = len([a for a in case.wait(100.0) if isinstance(a, actions.Look)])
-        assert looks == pytest.approx(100.0 / timers.SLOW, abs=2)
+        assert looks == pytest.approx(100.0 / timers.LONGEST_LOOK, abs=2)
 
 
 class World:
