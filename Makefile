@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+# Where it is set, each of a thousand processes compiles all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks image edf preflight cluster clean
 
