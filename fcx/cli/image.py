@@ -39,6 +39,7 @@ def build(
     file: Annotated[Path | None, typer.Option(help="Dockerfile [CONTEXT/Dockerfile]")] = None,
     tag: Annotated[str, typer.Option(help="NAME[:TAG] of the image")] = "",
     platform: Annotated[str, typer.Option(help="linux/arm64, say [this machine's]")] = "",
+    target: Annotated[str, typer.Option(help="stage of the Dockerfile [its last]")] = "",
     build_arg: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="an ARG of the Dockerfile")
     ] = None,
@@ -59,6 +60,7 @@ def build(
         dockerfile=file,
         tag=tag,
         platform=platform,
+        target=target,
         build_args=_pairs(build_arg or []),
         no_cache=no_cache,
         pull=pull,
@@ -156,9 +158,13 @@ def _tell_built(built: Built, *, as_json: bool) -> None:
         typer.echo(f"warning: {warning}", err=True)
     if as_json:
         more = {"manifest": str(built.path), "fresh": built.fresh, "warnings": built.warnings}
+        more["filled"] = built.filled
         typer.echo(json.dumps({**json.loads(built.manifest.to_json()), **more}, indent=2))
         return
     typer.echo(f"{built.manifest.tag} {'built' if built.fresh else 'is up to date'}")
+    if built.filled:
+        values = " ".join(f"{name}={value}" for name, value in built.filled.items())
+        typer.echo(f"  {'filled in':<10} {values}")
     _summary(built.manifest, built.path)
 
 

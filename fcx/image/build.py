@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from .context import RESERVED
 from .describe import describe
 from .engine import connect, engine_errors, find_image, images_with, local_platform
 from .identity import BUILD_LABEL, SOURCE_LABEL, Identity
+from .importable import failing_imports, import_warnings, required_names
 from .order import Order, run_build
 from .plan import Plan
 from .progress import Progress, Silent
@@ -41,12 +42,16 @@ BAKE = f"\nCOPY {RESERVED}/image.json {probe.IMAGE_RECORD}\n"
 
 @dataclass(frozen=True)
 class Built:
-    """What came of a build; ``fresh`` is false where nothing had changed since the last one."""
+    """What came of a build; ``fresh`` is false where nothing had changed since the last one.
+
+    ``filled`` has the build arguments that fcx has set.
+    """
 
     manifest: Manifest
     path: Path
     fresh: bool
     warnings: tuple[str, ...]
+    filled: Mapping[str, str]
 
 
 def build(request: Request, settings: Settings, progress: Progress | None = None) -> Built:
@@ -58,6 +63,7 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
     folder = settings.root / EDF_FOLDER
     plan = Plan.from_request(request, folder)
     path = manifest_path(request.name, folder)
+    said: list[str] = []
     with closing(connect()) as client:
         known = _on_disk(path)
         image, identity, fresh = _image(client, plan, known, shown)
@@ -65,9 +71,12 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
         if manifest is None:
             shown.step("Asking the image what it is")
             manifest = describe(client, image, identity, source_of(plan, settings.root))
+            names = required_names(plan.context)
+            failing = failing_imports(client, image, manifest.python.executable, names)
+            said.extend(import_warnings(failing))
             write_whole(path, manifest.to_json())
         _tag(image, request)
-    return Built(manifest, path, fresh, tuple(_warnings(plan, manifest, settings)))
+    return Built(manifest, path, fresh, (*said, *_warnings(plan, manifest, settings)), plan.filled)
 
 
 def _image(
@@ -78,6 +87,7 @@ def _image(
     local = local_platform(client)
     platform = request.platform or local
     foreign = "" if platform == local else platform
+    plan = plan.on(local)
     bases = base_images(client, plan.recipe.bases, foreign, pull=request.pull, progress=progress)
     identity = Identity.of(plan, bases, platform)
     image = None if request.no_cache else _same_source(client, identity, known)
@@ -105,7 +115,9 @@ def _same_source(client: Any, identity: Identity, known: Manifest | None) -> Any
 def _order(plan: Plan, identity: Identity, platform: str) -> Order:
     files = {
         **plan.files,
-        "Dockerfile": (plan.recipe.text + BAKE + identity.label_line()).encode(),
+        "Dockerfile": (plan.recipe.text + BAKE + identity.label_line()).encode(
+            "utf-8", "surrogateescape"
+        ),
         "image.json": identity.record(),
     }
     return Order(

@@ -1,7 +1,8 @@
 """The build context: what the engine is sent, the same bytes for the same source.
 
-Names, kinds, contents and the executable bit count; times, owners and other permission bits do
-not, so that a fresh clone is the same source. Links are sent as links, never followed.
+Names, kinds, contents and modes count; times and owners do not. A mode that this umask gives is
+nobody's choice and is sent as that of the usual umask, so that a fresh clone is the same source;
+any other is sent as it is. Links are sent as links, never followed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import UsageError
+from ..protocol import probe
 from .ignore import IGNORE_FILE, read_rules, walk
 
 RESERVED = ".fcx"
@@ -25,6 +27,7 @@ EPOCH = 315532800
 """1980-01-01, the time that every file gets: the earliest that zip files can hold."""
 
 CHUNK = 1 << 20
+PLAIN, EXECUTABLE = 0o644, 0o755
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Entry:
     name: str
     kind: str  # "file" | "folder" | "link"
     path: Path | None = None
-    executable: bool = False
+    mode: int = PLAIN
     content: bytes = b""
     target: str = ""
 
@@ -46,14 +49,16 @@ class Entry:
             with _readable(self.path) as stream:
                 for chunk in iter(lambda: stream.read(CHUNK), b""):
                     body.update(chunk)
-        parts = (os.fsencode(self.name), self.kind.encode(), b"x" * self.executable, body.digest())
+        usual = {"file": PLAIN, "folder": EXECUTABLE}.get(self.kind, self.mode)
+        mode = b"" if self.mode == usual else b"x" if self.mode == EXECUTABLE else b"%o" % self.mode
+        parts = (os.fsencode(self.name), self.kind.encode(), mode, body.digest())
         return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
     def tar_info(self) -> tarfile.TarInfo:
         """The header under which it travels."""
         info = tarfile.TarInfo(self.name)
         info.mtime = EPOCH
-        info.mode = 0o755 if self.executable or self.kind == "folder" else 0o644
+        info.mode = self.mode
         if self.kind == "folder":
             info.type = tarfile.DIRTYPE
         elif self.kind == "link":
@@ -116,6 +121,7 @@ class Context:
 
 def _entries(folder: Path, without: Path | None) -> Iterator[Entry]:
     root = folder.resolve()
+    umask = int(probe.umask(), 8)
     for name, found in walk(folder, read_rules(folder)):
         if name.split("/")[0] in (RESERVED, IGNORE_FILE):
             continue
@@ -124,10 +130,17 @@ def _entries(folder: Path, without: Path | None) -> Iterator[Entry]:
         if found.is_symlink():
             yield Entry(name, "link", target=str(Path(found.path).readlink()))
         elif found.is_dir():
-            yield Entry(name, "folder")
+            yield Entry(name, "folder", mode=_mode(found.stat().st_mode, umask))
         elif found.is_file():  # sockets, pipes and devices cannot be sent
-            executable = bool(found.stat().st_mode & 0o100)
-            yield Entry(name, "file", Path(found.path), executable=executable)
+            mode = _mode(found.stat().st_mode, umask)
+            yield Entry(name, "file", Path(found.path), mode=mode)
+
+
+def _mode(mode: int, umask: int) -> int:
+    """A mode, or the one of the usual umask for what is as this umask makes it."""
+    mode &= 0o7777
+    given = {0o666 & ~umask: PLAIN, 0o777 & ~umask: EXECUTABLE}
+    return given.get(mode, mode)
 
 
 def _stray_links(folder: Path, entries: tuple[Entry, ...]) -> Iterator[str]:

@@ -45,6 +45,17 @@ def layout(attrs: Mapping[str, Any]) -> dict[str, tuple[int, bytes]]:
     }
 
 
+def mode_there(mode: int, name: str, *, folder: bool) -> int:
+    """The mode under which enroot keeps what an export has: its owner may read it, at least.
+
+    As `chmod u+rX` does it; and may write into a folder of the first five levels.
+    """
+    mode |= 0o400
+    if folder or mode & 0o111:
+        mode |= 0o100
+    return mode | 0o200 if folder and name.count("/") < 5 else mode
+
+
 def _rc(config: Mapping[str, Any]) -> str:
     """The script that enroot starts: labels as comments, workdir, entrypoint and command."""
     labels = sorted((config.get("Labels") or {}).items())

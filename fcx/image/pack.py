@@ -24,7 +24,7 @@ from ..parity.manifest import Sqsh
 from .advice import FULL, explain
 from .container import Stream, container
 from .engine import engine_errors
-from .enroot import layout
+from .enroot import layout, mode_there
 
 COMPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "zstd": ("-comp", "zstd", "-Xcompression-level", "9"),
@@ -80,6 +80,8 @@ def rewrite(
             if name in TOUCHED or name.startswith(("proc/", "sys/")):
                 member.mtime = time
                 member.pax_headers = {k: v for k, v in member.pax_headers.items() if k != "mtime"}
+            if not member.issym():
+                member.mode = mode_there(member.mode, name, folder=member.isdir())
             new.addfile(member, old.extractfile(member) if member.isfile() else None)
         for name, (mode, content) in sorted(added.items()):
             info = tarfile.TarInfo(name)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from platform import machine
 
 from ..errors import UsageError
-from ..protocol import probe
+from ..parity.snapshot import docker_architecture
 from .context import Context
-from .recipe import Recipe
+from .dockerfile import Dockerfile
+from .own import filled, host_arguments, mark_warnings, takes_wheel
+from .recipe import Recipe, platform_arguments
 from .request import Request
 from .wheel import fcx_wheel
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 """Build arguments that a Dockerfile need not declare."""
+
+OWN = f"linux/{docker_architecture(machine())}"
+"""What an engine builds for, as long as none has been asked."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,7 @@ class Plan:
 
     request: Request
     recipe: Recipe
+    host: Mapping[str, str]
     build_args: Mapping[str, str]
     files: Mapping[str, bytes]
     context: Context
@@ -31,21 +38,34 @@ class Plan:
     @classmethod
     def from_request(cls, request: Request, without: Path) -> Plan:
         """Read Dockerfile and context; what lies in ``without`` is no source."""
-        text = _read_dockerfile(request.dockerfile)
-        host = _host_arguments()
-        recipe = Recipe.from_text(text, {**host, **request.build_args})
-        build_args = _build_arguments(request.build_args, host, recipe)
+        file = _stage(read_dockerfile(request.dockerfile), request.target)
+        host, given = host_arguments(), request.build_args
+        target = request.platform or OWN
+        build_args = {**given, **filled(_recipe(file, {**host, **given}, target), host, given)}
+        recipe = _recipe(file, build_args, target)
         files = {}
-        if ".fc" in text:  # a Dockerfile that takes fcx from the context names its folder there
+        if takes_wheel(recipe):
             wheel, content = fcx_wheel()
             files[f"dist/{wheel}"] = content
         context = Context.from_folder(request.context, files, without)
         recipe_id = recipe.recipe_id(context.digest(), build_args)
-        return cls(request, recipe, build_args, files, context, recipe_id)
+        return cls(request, recipe, host, build_args, files, context, recipe_id)
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """The build arguments that fcx sets, and nobody has given."""
+        given = self.request.build_args
+        return {name: value for name, value in self.build_args.items() if name not in given}
+
+    def on(self, local: str) -> Plan:
+        """The same for an engine of this platform, after which FROM lines may ask."""
+        target = self.request.platform or local
+        return replace(self, recipe=_recipe(self.recipe.file, self.build_args, target, local))
 
     def warnings(self) -> Iterator[str]:
         """What the source gives reason to say."""
         yield from self.context.warnings
+        yield from mark_warnings(self.recipe, self.host)
         for name in self.request.build_args:
             if name not in self.recipe.arguments and name.upper() not in PROXIES:
                 yield (
@@ -54,27 +74,30 @@ class Plan:
                 )
 
 
-def _read_dockerfile(path: Path) -> str:
+def read_dockerfile(path: Path) -> Dockerfile:
+    """The file, its bytes kept as they are. Raises UsageError for one that cannot be read."""
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         raise UsageError(
             f"There is no Dockerfile at {path}. `fcx init` lays one out; --file names another."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise UsageError(f"{path} cannot be read as a Dockerfile: {error}.") from error
+    return Dockerfile.from_text(text)
 
 
-def _host_arguments() -> dict[str, str]:
-    """The build arguments that follow the interpreter that runs fcx."""
-    client = probe.snapshot()
-    return {"PYTHON_VERSION": client["python"]["version"], "DILL_VERSION": client["dill"] or ""}
+def _stage(file: Dockerfile, target: str) -> Dockerfile:
+    """The file as far as the stage that is wanted: all of it without one."""
+    found = file.up_to(target) if target else file
+    if found is None:
+        raise UsageError(
+            f"The Dockerfile has no stage {target!r}; it has {', '.join(file.stages())}."
+        )
+    return found
 
 
-def _build_arguments(
-    given: Mapping[str, str], host: Mapping[str, str], recipe: Recipe
-) -> dict[str, str]:
-    """The given ones, and this host's where the Dockerfile asks; another base keeps its Python."""
-    follows = {"DILL_VERSION"} if given.get("BASE_IMAGE") else set(host)
-    own = {name: host[name] for name in host if name in recipe.arguments and name in follows}
-    return {**given, **{name: value for name, value in own.items() if name not in given}}
+def _recipe(
+    file: Dockerfile, build_args: Mapping[str, str], target: str, build: str = ""
+) -> Recipe:
+    return Recipe.of(file, build_args, platform_arguments(target, build or OWN))

@@ -6,22 +6,19 @@ What an image lacks is told: no ``sh``, no Python, no dill, each with what to do
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import tarfile
-from collections.abc import Iterable
-from importlib import resources
 from typing import Any
 
 from ..errors import EngineError, ImageRefused
 from ..parity.snapshot import Interpreter, Snapshot
 from .container import Stream, container, image_env
 from .engine import engine_errors
+from .inside import run_inside
 from .static import Reading
 from .tree import Files
 
-PLAIN_USER = "65534:65534"
 PROBE, CONTENT = "/fcx-probe.py", "/fcx-content.py"
+PROGRAMS = {PROBE: "protocol/probe.py", CONTENT: "protocol/content.py"}
 SILENT = (
     "it said nothing, as one that lies below a folder of its owner's alone, such as /root (mode "
     "0700): install Python elsewhere (uv: `ENV UV_PYTHON_INSTALL_DIR=/opt/python`)"
@@ -71,28 +68,11 @@ def image_native(client: Any) -> str:
 
 def _run_probe(client: Any, image: Any) -> tuple[dict[str, Any], str]:
     """(what the probe found, with what is imported there, or nothing; why there is none)."""
-    options = {"entrypoint": ["sh", "-c", SCRIPT], "user": PLAIN_USER, "network_mode": "none"}
-    with container(client, image.id, command=[], working_dir="/", **options) as made:
-        with engine_errors("Putting the probe into the image"):
-            made.put_archive("/", _probe_archive())
-            output = client.api.attach(made.id, stdout=True, stderr=True, stream=True, demux=True)
-        try:
-            with engine_errors("Starting the image"):
-                made.start()
-        except EngineError as error:
-            return {}, str(error)
-        said, complaint = _drain(output)
-        with engine_errors("Waiting for the probe"):
-            code = made.wait()["StatusCode"]
-    return (_found(said) if code == 0 else {}), complaint.decode(errors="replace")
-
-
-def _drain(output: Iterable[tuple[bytes | None, bytes | None]]) -> tuple[bytes, bytes]:
-    said, complaint = b"", b""
-    for out, err in output:
-        said += out or b""
-        complaint += err or b""
-    return said, complaint
+    try:
+        said, complaint, code = run_inside(client, image, SCRIPT, PROGRAMS)
+    except EngineError as error:
+        return {}, str(error)
+    return (_found(said) if code == 0 else {}), complaint
 
 
 def _found(said: bytes) -> dict[str, Any]:
@@ -103,17 +83,6 @@ def _found(said: bytes) -> dict[str, Any]:
             answers.append(json.loads(line[max(line.find(b'{"'), 0) :]))
     objects = [one for one in answers if isinstance(one, dict) and {"schema", "files"} & one.keys()]
     return {**objects[0], "content": objects[1]} if len(objects) == 2 else {}
-
-
-def _probe_archive() -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for target, name in ((PROBE, "probe.py"), (CONTENT, "content.py")):
-            source = resources.files("fcx.protocol").joinpath(name).read_bytes()
-            info = tarfile.TarInfo(target.lstrip("/"))
-            info.size, info.mode = len(source), 0o644
-            archive.addfile(info, io.BytesIO(source))
-    return stream.getvalue()
 
 
 def _python_of(reading: Reading) -> Interpreter:
@@ -136,6 +105,7 @@ def _python_of(reading: Reading) -> Interpreter:
 def _no_dill(python: str) -> str:
     return (
         "The image has no dill. Wanted: dill in the image's Python, which unpickles the tasks; "
-        f"found: none that {python} can import as a plain user. Add to the Dockerfile: "
-        f"`ARG DILL_VERSION` and `RUN {python} -m pip install dill==$DILL_VERSION`."
+        f"found: none that {python} can import as a plain user. Add three lines to the Dockerfile: "
+        "`# fcx: the dill of the laptop`, `ARG DILL_VERSION`, "
+        f"`RUN {python} -m pip install dill==$DILL_VERSION`."
     )

@@ -14,44 +14,62 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import UsageError
+from .dockerfile import WORD, Dockerfile, Instruction
+from .expansion import expand
 
-VARIABLE = re.compile(r"\\\$|\$(?:\{(\w+)(?::([-+])((?:[^{}]|\$\{[^{}]*\})*))?\}|(\w+))")
+ARGUMENT = re.compile(r"(\w+)(?:=(.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A Dockerfile, read as far as fcx must know it."""
 
-    text: str
+    file: Dockerfile
     arguments: frozenset[str]
     bases: tuple[str, ...]
 
     @classmethod
-    def from_text(cls, text: str, build_args: Mapping[str, str]) -> Recipe:
-        """Find the ARG names and the images of other makers that the stages start from.
+    def from_text(
+        cls, text: str, build_args: Mapping[str, str], platform: Mapping[str, str] | None = None
+    ) -> Recipe:
+        """Find the ARG names and the images of other makers that the last stage is made of.
 
-        ``bases`` has the last stage's own image first. Raises UsageError without a FROM line.
+        ``bases`` has the last stage's own image first; ``platform`` has what FROM lines may name
+        without an ARG. Raises UsageError without a FROM line.
         """
-        values: dict[str, str] = {}
+        return cls.of(Dockerfile.from_text(text), build_args, platform or {})
+
+    @classmethod
+    def of(
+        cls, file: Dockerfile, build_args: Mapping[str, str], platform: Mapping[str, str]
+    ) -> Recipe:
+        """The same of a file that has been read."""
+        values: dict[str, str] = dict(platform)
         names: set[str] = set()
-        stages: dict[str, str] = {}
-        copied: list[str] = []
-        last = ""
-        for word, rest in instructions(text):
-            if word == "ARG":
-                for name, default in _arguments(rest):
+        stages = _Stages()
+        for one in file.instructions:
+            if one.word == "ARG":
+                for name, default in argument_defaults(one):
                     names.add(name)
-                    if not last:
+                    if not stages.all:
                         values[name] = build_args.get(name, expand(default, values))
-            elif word == "FROM":
-                last = _image(rest, values, stages)
-            elif word in ("COPY", "ADD"):
-                match = re.match(r"(?:--\S+\s+)*--from=(\S+)", rest)
-                copied += [match.group(1)] if match else []
-        if not last:
+            elif one.word == "FROM":
+                stages.begin(one, values)
+            else:
+                stages.take(one)
+        if not stages.all:
             raise UsageError("The Dockerfile has no FROM line; an image must start from something.")
-        others = [*stages.values(), *(_stage(name, stages) for name in copied)]
-        return cls(text, frozenset(names), tuple(dict.fromkeys((last, *filter(None, others)))))
+        return cls(file, frozenset(names), tuple(dict.fromkeys(stages.needed())))
+
+    @property
+    def text(self) -> str:
+        """What is built, as it stands."""
+        return self.file.text
+
+    @property
+    def marked(self) -> tuple[Instruction, ...]:
+        """The instructions that a comment gives to fcx to fill in."""
+        return tuple(one for one in self.file.instructions if one.marked)
 
     def recipe_id(self, context_digest: str, build_args: Mapping[str, str]) -> str:
         """SHA-256 over Dockerfile, context and build arguments, in hex."""
@@ -68,64 +86,75 @@ def build_id(source: str, nonce: str) -> str:
     return _digest("build id", source, nonce)
 
 
-def instructions(text: str) -> Iterator[tuple[str, str]]:
-    """(instruction in capitals, its arguments on one line); comments and blank lines dropped."""
-    escape = re.match(r"(?:#.*\n)*?#\s*escape\s*=\s*`", text, re.IGNORECASE)
-    mark = "`" if escape else "\\"
-    pending = ""
-    for raw in text.splitlines():
-        line = raw.strip()
-        if not line or line.startswith("#"):
-            continue
-        pending += line
-        if pending.endswith(mark):
-            pending = pending[:-1] + " "
-            continue
-        word, _, rest = pending.partition(" ")
-        pending = ""
-        yield word.upper(), rest.strip()
+def platform_arguments(target: str, build: str) -> dict[str, str]:
+    """What BuildKit sets by itself for FROM lines, of platforms such as ``linux/arm64``."""
+    values: dict[str, str] = {}
+    for name, platform in (("TARGET", target), ("BUILD", build)):
+        system, _, machine = platform.partition("/")
+        values |= {f"{name}PLATFORM": platform, f"{name}OS": system, f"{name}ARCH": machine}
+    return values
 
 
-def expand(text: str, values: Mapping[str, str]) -> str:
-    """``$NAME``, ``${NAME}``, ``${NAME:-default}`` and ``${NAME:+other}``, as Docker has them."""
-
-    def value(match: re.Match[str]) -> str:
-        if match.group() == "\\$":
-            return "$"
-        found = values.get(match.group(1) or match.group(4), "")
-        if match.group(2) == "-":
-            return found or expand(match.group(3), values)
-        if match.group(2) == "+":
-            return expand(match.group(3), values) if found else ""
-        return found
-
-    return VARIABLE.sub(value, text.strip("\"'"))
+def argument_defaults(one: Instruction) -> Iterator[tuple[str, str]]:
+    """(name, default or an empty string) of each argument that an ARG line declares."""
+    for word in WORD.findall(one.rest):
+        match = ARGUMENT.fullmatch(word)
+        if match:
+            yield match[1], match[2] or ""
 
 
-def _arguments(rest: str) -> Iterator[tuple[str, str]]:
-    for match in re.finditer(r"(\w+)(?:=(\"[^\"]*\"|'[^']*'|\S*))?", rest):
-        yield match.group(1), match.group(2) or ""
+class _Stages:
+    """The stages of a Dockerfile, each with what it is made of: numbers of stages, and images."""
 
+    def __init__(self) -> None:
+        self.all: list[list[int | str]] = []
+        self._numbers: dict[str, int] = {}
 
-def _image(rest: str, values: Mapping[str, str], stages: dict[str, str]) -> str:
-    """The image that a FROM line leads to; remembers the stage's name and number."""
-    words = [word for word in rest.split() if not word.startswith("--")]
-    named = expand(words[0], values) if words else ""
-    if not named:
-        raise UsageError(
-            f"The Dockerfile's line `FROM {rest}` names no image: an argument in it has no value. "
-            "Give one with --build-arg NAME=VALUE."
-        )
-    image = stages.get(named.lower(), named)
-    stages[str(len({key for key in stages if key.isdigit()}))] = image
-    if len(words) >= 3 and words[1].upper() == "AS":
-        stages[words[2].lower()] = image
-    return image
+    def begin(self, one: Instruction, values: Mapping[str, str]) -> None:
+        """A FROM line."""
+        words = one.arguments()
+        named = expand(words[0], values) if words else ""
+        if not named:
+            raise UsageError(
+                f"The Dockerfile's line {one.line}, `FROM {one.rest}`, names no image: an argument "
+                "in it has no value. Give one with --build-arg NAME=VALUE."
+            )
+        made_of = [self._known(named)]
+        if len(words) >= 3 and words[1].upper() == "AS":
+            self._numbers[words[2].lower()] = len(self.all)
+        self.all.append(made_of)
 
+    def take(self, one: Instruction) -> None:
+        """What an instruction copies or mounts from elsewhere."""
+        flags = one.flags()
+        named = flags.get("from", []) if one.word in ("COPY", "ADD") else []
+        for mount in flags.get("mount", []) if one.word == "RUN" else []:
+            named += [part[5:] for part in mount.split(",") if part.startswith("from=")]
+        for name in named if self.all else []:
+            if name.isdigit() and int(name) < len(self.all):
+                self.all[-1].append(int(name))
+            elif name and "$" not in name:
+                self.all[-1].append(self._known(name))
 
-def _stage(name: str, stages: Mapping[str, str]) -> str:
-    """The image behind the name in ``COPY --from=``; a stage's own is known already."""
-    return "" if name.lower() in stages or "$" in name else name
+    def needed(self) -> list[str]:
+        """The images behind the last stage, its own first; none of stages that it does not use."""
+        images: list[str] = []
+        waiting: list[int | str] = [len(self.all) - 1]
+        seen: set[int | str] = set()
+        while waiting:
+            one = waiting.pop(0)
+            if one in seen:
+                continue
+            seen.add(one)
+            if isinstance(one, int):
+                waiting = self.all[one] + waiting
+            else:
+                images.append(one)
+        return images
+
+    def _known(self, name: str) -> int | str:
+        """The number of the stage of that name, else the name: an image's."""
+        return self._numbers.get(name.lower(), name)
 
 
 def _digest(*parts: object) -> str:

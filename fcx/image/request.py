@@ -25,6 +25,7 @@ class Request:
     name: str
     tag: str = ""
     platform: str = ""
+    target: str = ""
     build_args: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     pull: bool = False
@@ -38,6 +39,7 @@ class Request:
         dockerfile: Path | None = None,
         tag: str = "",
         platform: str = "",
+        target: str = "",
         build_args: Mapping[str, str] | None = None,
         no_cache: bool = False,
         pull: bool = False,
@@ -53,6 +55,7 @@ class Request:
             name=name,
             tag=extra,
             platform=_platform(platform or settings.image.platform),
+            target=target or settings.image.target,
             build_args={**settings.image.build_args, **(build_args or {})},
             no_cache=no_cache,
             pull=pull,

@@ -18,7 +18,7 @@ from ..parity.manifest import Manifest, Source
 from ..records import replace
 from ..state.facts import Facts
 from .context import Context
-from .plan import Plan
+from .plan import Plan, read_dockerfile
 
 SMALL = 1 << 20  # bytes of a context that is read each time
 AGE = 90 * 86400.0  # seconds for which a larger one is remembered
@@ -27,10 +27,11 @@ AGE = 90 * 86400.0  # seconds for which a larger one is remembered
 def source_of(plan: Plan, root: Path) -> Source:
     """What a plan builds of."""
     request = plan.request
+    text = read_dockerfile(request.dockerfile).text
     return Source(
         context=os.path.relpath(request.context, root),
         dockerfile=os.path.relpath(request.dockerfile, root),
-        digest=_digest(plan.recipe.text, plan.context.with_files({}).digest()),
+        digest=_digest(text, plan.context.with_files({}).digest()),
     )
 
 
@@ -46,7 +47,7 @@ def stale(manifest: Manifest | None, root: Path) -> str:
         return ""
     try:
         same = source_now(source, root) == source
-    except (OSError, UnicodeDecodeError, UsageError) as error:
+    except (OSError, UsageError) as error:
         return f"{source.context} cannot be read: {error}"
     return "" if same else f"{source.dockerfile} or {source.context} as of the build"
 
@@ -55,12 +56,12 @@ def source_now(source: Source, root: Path) -> Source:
     """The same source as its files are now."""
     folder = root / source.context
     context = Context.from_folder(folder, {}, root / EDF_FOLDER)
-    text = (root / source.dockerfile).read_text(encoding="utf-8")
+    text = read_dockerfile(root / source.dockerfile).text
     return replace(source, digest=_digest(text, _remembered(folder, context)))
 
 
 def _digest(dockerfile: str, context: str) -> str:
-    return hashlib.sha256(f"{dockerfile}\0{context}".encode()).hexdigest()
+    return hashlib.sha256(f"{dockerfile}\0{context}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _remembered(folder: Path, context: Context) -> str:

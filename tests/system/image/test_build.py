@@ -103,6 +103,7 @@ def test_the_projects_own_dockerfile(tmp_path: Path, engine: Engine, minor: str)
     }
     assert manifest.distributions == wanted
     assert "firecrest-fcx" in wanted
+    assert said["filled"] == {"DILL_VERSION": HERE["dill"]}
     record = json.loads(inside(engine, manifest.tag, "cat", "/etc/fcx/image.json"))
     labels = json.loads(docker(engine, "image", "inspect", manifest.tag).stdout)[0]["Config"]
     assert record["build_id"] == labels["Labels"]["fcx.build-id"] == manifest.build_id
@@ -281,6 +282,57 @@ def test_other_python_and_dill_are_warnings(small: Project, engine: Engine):
     assert small.manifest().dill == "0.0.1"
 
 
+def test_only_what_is_marked_is_filled_in(small: Project):
+    """An argument of somebody else's keeps its default, and what is set is said."""
+    extend(small, "ARG PYTHON_VERSION=3.1.4\n# fcx: the dill of the laptop\nARG DILL_VERSION=0\n")
+    extend(small, "ENV SAID=$PYTHON_VERSION-$DILL_VERSION A=1 \\\n  # no more\n\n")
+    done = small.fcx("image", "build")
+    assert small.manifest().env["SAID"] == f"3.1.4-{HERE['dill']}"
+    assert f"filled in  DILL_VERSION={HERE['dill']}\n" in done.stdout
+
+
+def test_a_stage_can_be_asked_for(small: Project):
+    """By its name, as with docker; what comes after it is not built."""
+    path = small.root / "containers/Dockerfile"
+    first = path.read_text().replace("\n", " AS Wanted\n", 1)
+    path.write_text(first + "FROM nowhere.invalid/none\n")
+    small.write("fcx.toml", '[image]\ntarget = "wanted"\n')
+    assert small.build()["dill"] == HERE["dill"]
+    message = small.fcx("image", "build", "--target", "other", code=2).stderr
+    assert "no stage 'other'; it has Wanted, 1" in message
+
+
+def test_what_its_requirements_name_is_imported(small: Project):
+    """A library that is not there is named, and the image is no good."""
+    minor = HERE["python"]["version"].rpartition(".")[0]
+    loading = "cannot open shared object file: No such file or directory"
+    site = f"/usr/local/lib/python{minor}/site-packages"
+    extend(small, f"COPY --chown=0:0 other/ {site}/\n")
+    for name, text in {
+        "broken.py": f"raise ImportError('libgfortran.so.5: {loading}')",
+        "broken-1.0.dist-info/METADATA": "Name: broken\nVersion: 1.0\n",
+        "broken-1.0.dist-info/RECORD": "broken.py,,\n",
+    }.items():
+        small.write(f"containers/other/{name}", text)
+    small.build()  # nobody has asked for it
+    small.write("containers/requirements.txt", "dill\nbroken\n")
+    message = small.fcx("image", "build", code=5).stderr
+    assert_matches(message, "cannot import broken.*libgfortran.so.5.*install -y libgfortran5")
+    text = f"raise ImportError('libcuda.so.1: {loading}')"
+    small.write("containers/other/broken.py", text)
+    assert any("libcuda.so.1, which the cluster" in text for text in small.build()["warnings"])
+
+
+def test_modes_of_the_context_are_kept(small: Project, engine: Engine):
+    """What somebody set, and not what an umask did."""
+    small.write("containers/odd/key", "x").chmod(0o600)
+    small.write("containers/odd/tool", "x").chmod(0o777 & ~0o022)
+    extend(small, "COPY odd/ /odd/\n")
+    tag = small.build()["tag"]
+    said = inside(engine, tag, "stat", "-c", "%a", "/odd", "/odd/key", "/odd/tool", user="0")
+    assert said.split() == ["755", "600", "755"]
+
+
 def test_a_failing_step_is_named(small: Project):
     """The step, its last lines, the exit code; exit code 5."""
     extend(small, "RUN echo before; echo to-stderr >&2; exit 42\n")
@@ -442,7 +494,9 @@ def test_inspect(small: Project):
     assert "fcx image build" in small.fcx("image", "inspect", code=2).stderr
     built = small.build("--tag", "team/thing:v1")
     assert json.loads(small.fcx("image", "inspect", "--name", "thing", "--json").stdout) == {
-        key: value for key, value in built.items() if key not in ("manifest", "fresh", "warnings")
+        key: value
+        for key, value in built.items()
+        if key not in ("manifest", "fresh", "warnings", "filled")
     }
     text = small.fcx("image", "inspect", "--name", "thing").stdout
     assert built["build_id"] in text

@@ -188,12 +188,41 @@ def digest(folder: Path, **options) -> str:
 
 
 def test_the_same_source_has_the_same_digest(tmp_path: Path):
-    """Times, owners, write permissions and the order of making do not matter."""
+    """Times, owners, what an umask takes away and the order of making do not matter."""
     one = fill(tmp_path / "one", {"a": "1", "b/c": "2"})
     two = fill(tmp_path / "two", {"b/c": "2", "a": "1"})
     os.utime(two / "a", (1, 1))
-    (two / "a").chmod(0o600)
+    (two / "tool").write_text("")
+    (two / "tool").chmod(0o755)
+    before = os.umask(0o077)
+    try:
+        three = fill(tmp_path / "three", {"a": "1", "b/c": "2", "tool": ""})
+        (three / "tool").chmod(0o700)
+        private = Context.from_folder(three, {})
+    finally:
+        os.umask(before)
+    (two / "b").chmod(0o777 & ~before)
+    assert private.digest() == digest(two)
+    assert {oct(member.mode) for member in archived(private).values()} == {"0o644", "0o755"}
+    (two / "tool").unlink()
     assert digest(one) == digest(two)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o664, 0o666, 0o700, 0o4755])
+def test_a_mode_that_somebody_chose_is_sent(tmp_path: Path, mode: int):
+    """As docker sends it; and it counts."""
+    before = os.umask(0o022)
+    try:
+        fill(tmp_path, {"a": "1", "b/c": "2"})
+        plain = digest(tmp_path)
+        (tmp_path / "a").chmod(mode)
+        (tmp_path / "b").chmod(0o1777)
+        context = Context.from_folder(tmp_path, {})
+    finally:
+        os.umask(before)
+    found = archived(context)
+    assert [oct(found[name].mode) for name in ("a", "b", "b/c")] == [oct(mode), "0o1777", "0o644"]
+    assert context.digest() != plain
 
 
 @pytest.mark.parametrize(

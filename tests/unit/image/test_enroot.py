@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fcx.errors import ImageRefused
-from fcx.image.enroot import layout
+from fcx.image.enroot import layout, mode_there
 
 
 def test_enroots_files():
@@ -29,3 +29,21 @@ def test_enroots_files():
     assert b"exec /bin/sh\n" in layout({})["etc/rc"][1]
     with pytest.raises(ImageRefused, match="line break"):
         layout({"Config": {"Env": ["A=b\nc"]}})
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "mode", "there"),
+    [
+        ("etc/shadow", False, 0o000, 0o400),
+        ("etc/passwd", False, 0o644, 0o644),
+        ("bin/x", False, 0o011, 0o511),
+        ("bin/su", False, 0o4111, 0o4511),
+        ("root", True, 0o000, 0o700),
+        ("a/b/c/d/e", True, 0o555, 0o755),
+        ("a/b/c/d/e/f", True, 0o055, 0o555),
+        ("tmp", True, 0o1777, 0o1777),
+    ],
+)
+def test_modes_as_enroot_keeps_them(name: str, folder: bool, mode: int, there: int):
+    """As its `chmod -R u+rX`, and `u+w` for folders near the top, leave them."""
+    assert oct(mode_there(mode, name, folder=folder)) == oct(there)

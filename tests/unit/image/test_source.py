@@ -22,7 +22,9 @@ def built(tmp_path: Path) -> Manifest:
     """The manifest of an image that has just been built of a project."""
     containers = tmp_path / "containers"
     containers.mkdir()
-    (containers / "Dockerfile").write_text("FROM a\nCOPY requirements.txt .fc[x]/dist/* /opt/\n")
+    (containers / "Dockerfile").write_text(
+        "FROM a\n# fcx: its wheel\nCOPY requirements.txt .fc[x]/dist/* /opt/\n"
+    )
     (containers / "requirements.txt").write_text("dill\n")
     plan = Plan.from_request(Request.from_settings(Settings(tmp_path)), tmp_path / "edf")
     return replace(manifest(), source=source_of(plan, tmp_path))
