@@ -131,7 +131,7 @@ class Crew:
         mean_seconds: float | None,
         may_launch: Callable[[], bool],
         *,
-        unsent: bool,
+        unsent: Callable[[], bool],
         looking: bool,
     ) -> None:
         """As many pilots as the tasks need, surplus pending ones cancelled.
@@ -139,7 +139,7 @@ class Crew:
         None is surplus while a look is under way: a log yet unread may say that it has begun.
         """
         live = self.live()
-        first_rides = not live and self.gate.open and unsent  # with the first bundle
+        first_rides = not live and self.gate.open and unsent()  # with the first bundle
         if not unfinished or self.holds_off() or first_rides:
             return
         self._try_again()

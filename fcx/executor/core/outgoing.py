@@ -14,10 +14,13 @@ from .inbox import Bundle
 from .numbers import Numbers
 from .tasks import Queue, Task, Tasks
 
-WINDOW = 0.003  # seconds without a new task after which a bundle leaves
+WINDOW = 0.003  # seconds without a new task after which a bundle leaves;
+STREAM = 0.012  # while they keep coming, who hands them over rests in between for a moment
 LONGEST_WINDOW = 1.0  # seconds for which a bundle may gather while tasks keep coming
+PAUSE = 0.25  # seconds without a task after which those that come are another stream
 SAVING_WINDOW = 2.0  # seconds for which it gathers while requests must be saved
 BUNDLE = 64 << 20  # bytes of payload in one bundle
+HEAD = 16 << 10  # bytes for what a script brings beside payload and modules, at most
 
 
 class Window:
@@ -26,11 +29,15 @@ class Window:
     def __init__(self) -> None:
         self.first = 0.0  # when the first of those that gather came
         self.last = float("-inf")
+        self._quiet = WINDOW
         self._longest = WINDOW * 8
 
     def arrival(self, now: float, *, first: bool) -> None:
         """Tasks have come; ``first``: none were gathering."""
-        self.last = now
+        since, self.last = now - self.last, now
+        self._quiet = STREAM if since < STREAM else WINDOW
+        if since >= PAUSE:
+            self._longest = WINDOW * 8
         if first:
             self.first = now
 
@@ -40,14 +47,14 @@ class Window:
 
     def leave(self, now: float) -> None:
         """A bundle leaves; the next may gather longer if tasks keep coming."""
-        streaming = now - self.last < WINDOW
-        self._longest = min(LONGEST_WINDOW, self._longest * 2) if streaming else WINDOW * 8
+        if now - self.last < self._quiet:
+            self._longest = min(LONGEST_WINDOW, self._longest * 2)
 
     def end(self, *, saving: bool) -> float:
         """When it will be over if nothing more comes."""
         if saving:
             return self.first + SAVING_WINDOW
-        return min(self.last + WINDOW, self.first + self._longest)
+        return min(self.last + self._quiet, self.first + self._longest)
 
 
 class Outgoing:
@@ -78,10 +85,20 @@ class Outgoing:
         """Whether it is there to leave: not settled since, nor one whose payload we lack."""
         return task.id in self.tasks.unfinished and task.asked and task.info.size > 0
 
-    @property
     def unsent(self) -> bool:
-        """Whether tasks wait that will ride in the first pilot's script."""
-        return self.limits.inline and (self.busy or any(task.asked for task in self.queue.outbox))
+        """Whether tasks wait that will ride in the first pilot's script, and none lie there yet."""
+        waits = self.busy or any(task.asked for task in self.queue.outbox)
+        return self.limits.inline and waits and not self._lie_there()
+
+    def _lie_there(self) -> bool:
+        """Whether there is work for a pilot without any that would ride with it."""
+        bundles, kept = self.tasks.bundles(self.crew.shape), self.inbox.kept
+        return any(bundle not in kept for bundle in bundles)
+
+    def _rides(self) -> bool:
+        """Whether a bundle may ride with a pilot that is to come."""
+        alone = self.limits.inline and not self.crew.live() and not self.crew.holds_off()
+        return alone and self.crew.room > 0
 
     def plan(self) -> None:
         """Send what is due; some of it may have been held until now."""
@@ -114,11 +131,15 @@ class Outgoing:
         return self.requests.budget.short(self.requests.now)
 
     def _take(self) -> list[Task]:
-        """Tasks for the next bundle; those that were cancelled meanwhile are dropped."""
+        """Tasks for the next bundle; those that were cancelled meanwhile are dropped.
+
+        What would be too large to ride is parted: the first pilot need not wait for the rest.
+        """
         taken: list[Task] = []
         held: list[Task] = []
         size, outbox = 0, self.queue.outbox
-        while outbox and (not taken or size + outbox[0].info.size <= BUNDLE):
+        most = self._most(outbox[0]) if outbox else 0
+        while outbox and (not taken or size + outbox[0].info.size <= most):
             task = outbox.popleft()
             if task.id not in self.tasks.unfinished:
                 continue
@@ -131,6 +152,15 @@ class Outgoing:
                 held.append(task)
         outbox.extendleft(reversed(held))
         return self.tasks.parted(taken)
+
+    def _most(self, first: Task) -> int:
+        """Bytes of payload in the bundle that this task begins."""
+        if self._rides():
+            archives = self.inbox.missing(first.info.archives)
+            room = INLINE_BUNDLE - HEAD - sum(size for _, size in archives)
+            if first.info.size <= room:
+                return room
+        return BUNDLE
 
     def _take_fresh(self) -> list[Task]:
         """As many as one pilot has workers."""
@@ -217,8 +247,7 @@ class Outgoing:
             return
         archives = self.inbox.missing(bundle.archives)
         size = bundle.size + sum(size for _, size in archives)
-        rides = self.limits.inline and not self.crew.live() and not self.crew.holds_off()
-        if rides and self.crew.room and size < INLINE_BUNDLE:
+        if self._rides() and size < INLINE_BUNDLE:
             self.crew.launch(1, [bundle], archives)
             self._sent()
         else:

@@ -113,8 +113,8 @@ def test_what_was_cancelled_does_not_leave():
     """And a bundle takes what fits, never nothing."""
     core = Core(Limits(max_workers=1))
     core.handle(Began(1, open=True), 0.0)
-    large = 40 << 20  # two of them are more than a bundle
-    tasks = tuple(TaskInfo(f"t{i}", "name", large if i > 1 else 7) for i in range(4))
+    sizes = (40 << 20, 7, 10 << 20, 40 << 20)  # more than a bundle
+    tasks = tuple(TaskInfo(f"t{i}", "name", size) for i, size in enumerate(sizes))
     (prepare,) = core.handle(Submitted(tasks), 0.0)
     assert isinstance(prepare, Prepare)
     core.handle(CancelAsked("t1"), 0.0)
