@@ -23,6 +23,8 @@ TEMPLATE = """\
 name = "fcx-image"                       # of the image, and of its files in edf/
 context = "containers"                   # what the Dockerfile can copy from
 dockerfile = "containers/Dockerfile"
+# target = "runtime"                     # a stage of the Dockerfile; else its last
+# python = "/opt/conda/bin/python"       # the image's Python, where its PATH does not lead there
 # site = "clariden"                      # where it is meant to run: its architecture is checked
 # platform = "linux/arm64"               # build for another processor than this machine's
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }

@@ -32,6 +32,7 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     context: str = "containers"
     dockerfile: str = "containers/Dockerfile"
     platform: str = ""  # "linux/arm64"; empty: this machine's
+    python: str = ""  # "/opt/conda/bin/python"; empty: the one on the image's PATH
     target: str = ""  # stage of the Dockerfile; empty: its last
     build_args: Mapping[str, str] = {}
     site: str = ""  # the [site.<name>] that the image is meant for

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from ..parity.snapshot import Snapshot
 from ..protocol import probe
 from . import check
 from .bases import base_images
+from .builder import find_builder
 from .context import RESERVED
 from .describe import describe
 from .engine import connect, engine_errors, find_image, images_with, local_platform
@@ -36,6 +38,7 @@ from .plan import Plan
 from .progress import Progress, Silent
 from .request import Request
 from .source import source_of
+from .tree import DEFAULT_PATH
 
 BAKE = f"\nCOPY {RESERVED}/image.json {probe.IMAGE_RECORD}\n"
 
@@ -67,10 +70,13 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
     with closing(connect()) as client:
         known = _on_disk(path)
         image, identity, fresh = _image(client, plan, known, shown)
-        manifest = known if known and not fresh and _is_of(known, image, identity) else None
+        manifest = (
+            known if known and not fresh and _is_of(known, image, identity, request) else None
+        )
         if manifest is None:
             shown.step("Asking the image what it is")
-            manifest = describe(client, image, identity, source_of(plan, settings.root))
+            source = source_of(plan, settings.root)
+            manifest = describe(client, image, identity, source, request.python)
             names = required_names(plan.context)
             failing = failing_imports(client, image, manifest.python.executable, names)
             said.extend(import_warnings(failing))
@@ -88,12 +94,14 @@ def _image(
     platform = request.platform or local
     foreign = "" if platform == local else platform
     plan = plan.on(local)
+    builder = find_builder(client)
+    builder.require(plan.recipe.file, plan.build_args)
     bases = base_images(client, plan.recipe.bases, foreign, pull=request.pull, progress=progress)
     identity = Identity.of(plan, bases, platform)
     image = None if request.no_cache else _same_source(client, identity, known)
     if image is not None:
         return image, replace(identity, build_id=image.labels[BUILD_LABEL]), False
-    return run_build(client, _order(plan, identity, foreign), progress), identity, True
+    return run_build(client, builder, _order(plan, identity, foreign), progress), identity, True
 
 
 def _same_source(client: Any, identity: Identity, known: Manifest | None) -> Any | None:
@@ -140,9 +148,12 @@ def _on_disk(path: Path) -> Manifest | None:
         return None  # damaged, or another version's: it is about to be written anew
 
 
-def _is_of(manifest: Manifest, image: Any, identity: Identity) -> bool:
+def _is_of(manifest: Manifest, image: Any, identity: Identity, request: Request) -> bool:
     """Whether the manifest is the one of exactly this image, with all that this fcx notes."""
     same = (manifest.build_id, manifest.image_id) == (identity.build_id, image.id)
+    found = manifest.python.executable
+    on_path = posixpath.dirname(found) in manifest.env.get("PATH", DEFAULT_PATH).split(":")
+    same = same and (found == request.python if request.python else on_path)
     return same and manifest.source is not None and manifest.schema >= SEALED
 
 

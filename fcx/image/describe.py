@@ -15,9 +15,14 @@ from .probe import probe_image
 from .static import Reading
 
 
-def describe(client: Any, image: Any, identity: Identity, source: Source) -> Manifest:
-    """The Manifest of a built image. Raises ImageRefused for one that fcx cannot use."""
-    found = probe_image(client, image)
+def describe(
+    client: Any, image: Any, identity: Identity, source: Source, python: str = ""
+) -> Manifest:
+    """The Manifest of a built image, as its ``python`` or the one on PATH has it.
+
+    Raises ImageRefused for one that fcx cannot use.
+    """
+    found = probe_image(client, image, python)
     if isinstance(found, Snapshot):
         _refuse_other_id(found, identity)
         fields = snapshot_fields(found)

@@ -34,6 +34,7 @@ class Client(docker.DockerClient):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.where = ""  # as DOCKER_HOST has it
         self._streams: list[Any] = []
         self.api.hooks["response"].append(self._answered)
 
@@ -78,6 +79,7 @@ def _try(where: str, env: Mapping[str, str]) -> tuple[Any, str]:
         if client is not None:
             client.close()
         return None, reason(error)
+    client.where = where
     client.api.timeout = None  # a build step, a push or an export may be silent for long
     return client, ""
 

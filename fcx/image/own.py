@@ -12,6 +12,8 @@ from .context import RESERVED
 from .recipe import Recipe, argument_defaults
 
 WHEEL = ("COPY", "ADD")
+FOLDER = f"{RESERVED[:-1]}[{RESERVED[-1]}]/dist"
+"""Where the context has the wheel; written as a pattern, so that docker may find none."""
 
 
 def host_arguments() -> dict[str, str]:
@@ -35,7 +37,7 @@ def filled(recipe: Recipe, host: Mapping[str, str], given: Mapping[str, str]) ->
 
 def takes_wheel(recipe: Recipe) -> bool:
     """Whether a Dockerfile takes fcx itself out of the context."""
-    return any(one.word in WHEEL for one in recipe.marked)
+    return any(one.word in WHEEL and FOLDER in one.rest for one in recipe.marked)
 
 
 def mark_warnings(recipe: Recipe, host: Mapping[str, str]) -> Iterator[str]:
@@ -45,11 +47,10 @@ def mark_warnings(recipe: Recipe, host: Mapping[str, str]) -> Iterator[str]:
             f"The Dockerfile's `ARG {name}` is marked `# fcx:`, and fcx has no value for it: it "
             f"keeps its default. Known: {', '.join(host)}."
         )
-    ours = f"{RESERVED[:-1]}[{RESERVED[-1]}]/dist"
-    copies = [one for one in recipe.file.instructions if one.word in WHEEL and ours in one.rest]
+    copies = [one for one in recipe.file.instructions if one.word in WHEEL and FOLDER in one.rest]
     if copies and not takes_wheel(recipe):
         yield (
-            f"The Dockerfile's line {copies[0].line} takes fcx from {ours}, which is empty: fcx "
+            f"The Dockerfile's line {copies[0].line} takes fcx from {FOLDER}, which is empty: fcx "
             "fills in only what a comment `# fcx: ...` stands above. Put one there, and above "
             "`ARG PYTHON_VERSION` and `ARG DILL_VERSION` (`fcx init --force` does, and keeps a "
             ".bak)."

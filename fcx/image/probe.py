@@ -12,10 +12,11 @@ from typing import Any
 from ..errors import EngineError, ImageRefused
 from ..parity.snapshot import Interpreter, Snapshot
 from .container import Stream, container, image_env
+from .elsewhere import Other, advice, other_pythons
 from .engine import engine_errors
 from .inside import run_inside
 from .static import Reading
-from .tree import Files
+from .tree import DEFAULT_PATH, Files
 
 PROBE, CONTENT = "/fcx-probe.py", "/fcx-content.py"
 PROGRAMS = {PROBE: "protocol/probe.py", CONTENT: "protocol/content.py"}
@@ -24,24 +25,28 @@ SILENT = (
     "0700): install Python elsewhere (uv: `ENV UV_PYTHON_INSTALL_DIR=/opt/python`)"
 )
 SCRIPT = (
+    f'if [ -n "$1" ]; then "$1" {PROBE} && exec "$1" {CONTENT}; exit; fi; '
     'for python in python3 python; do if command -v "$python" >/dev/null; '
     f'then "$python" {PROBE} && exec "$python" {CONTENT}; exit; fi; done; exit 127'
 )
 
 
-def probe_image(client: Any, image: Any) -> Snapshot | Reading:
+def probe_image(client: Any, image: Any, own: str = "") -> Snapshot | Reading:
     """What is in the image: a Snapshot if it runs on this machine, else a Reading of its files.
 
-    Raises ImageRefused where it lacks what fcx needs: sh, a Python that answers, dill.
+    ``own`` is the path of its Python, if not the one that PATH leads to. Raises ImageRefused where
+    it lacks what fcx needs: sh, a Python that answers, dill.
     """
-    said, failure = _run_probe(client, image)
+    said, failure = _run_probe(client, image, own)
     if said:
         snapshot = Snapshot.from_probe(said)
         if snapshot.dill is None:
-            raise ImageRefused(_no_dill(snapshot.python.executable))
+            others = other_pythons(*_files(client, image))
+            raise ImageRefused(_no_dill(snapshot.python.executable, others))
         return snapshot
-    reading = read_image(client, image)
-    python = _python_of(reading).executable
+    files, path = _files(client, image)
+    reading, others = Reading.from_files(files, path, own), other_pythons(files, path)
+    python = _python_of(reading, own, others).executable
     if reading.architecture in ("", image_native(client)):
         raise ImageRefused(
             f"The image's Python, {python}, does not answer the probe: "
@@ -49,15 +54,15 @@ def probe_image(client: Any, image: Any) -> Snapshot | Reading:
             "root."
         )
     if reading.dill is None:  # said last: where Python does not answer, its files may mislead
-        raise ImageRefused(_no_dill(python))
+        raise ImageRefused(_no_dill(python, others))
     return reading
 
 
-def read_image(client: Any, image: Any) -> Reading:
-    """Read the image's files without running any of it."""
+def _files(client: Any, image: Any) -> tuple[Files, str]:
+    """The image's files, without running any of it; and its PATH."""
     with container(client, image.id, command=["true"]) as made, engine_errors("Exporting"):
         files = Files.from_tar(Stream(made.export()))
-    return Reading.from_files(files, image_env(image).get("PATH", ""))
+    return files, image_env(image).get("PATH") or DEFAULT_PATH
 
 
 def image_native(client: Any) -> str:
@@ -66,10 +71,10 @@ def image_native(client: Any) -> str:
         return str(client.version().get("Arch", ""))
 
 
-def _run_probe(client: Any, image: Any) -> tuple[dict[str, Any], str]:
+def _run_probe(client: Any, image: Any, own: str) -> tuple[dict[str, Any], str]:
     """(what the probe found, with what is imported there, or nothing; why there is none)."""
     try:
-        said, complaint, code = run_inside(client, image, SCRIPT, PROGRAMS)
+        said, complaint, code = run_inside(client, image, SCRIPT, PROGRAMS, own)
     except EngineError as error:
         return {}, str(error)
     return (_found(said) if code == 0 else {}), complaint
@@ -85,13 +90,22 @@ def _found(said: bytes) -> dict[str, Any]:
     return {**objects[0], "content": objects[1]} if len(objects) == 2 else {}
 
 
-def _python_of(reading: Reading) -> Interpreter:
+def _python_of(reading: Reading, own: str, others: list[Other]) -> Interpreter:
     """Raises ImageRefused without one, and without a shell to start it."""
     if not reading.shell:
         raise ImageRefused(
             "The image has no `sh`. Wanted: a POSIX shell on PATH, with which `srun "
             "--environment` starts everything; found: none. Add one (Debian: `RUN apt-get install "
             "-y dash`), or take a base that has it, such as python:3.12-slim."
+        )
+    if reading.python is None and own:
+        raise ImageRefused(
+            f"The image has no {own}, which [image] in fcx.toml names. {advice(others)}".rstrip()
+        )
+    if reading.python is None and others:
+        raise ImageRefused(
+            "The image has no Python on its PATH. Wanted: python3; found: neither python3 nor "
+            f"python. {advice(others)}"
         )
     if reading.python is None:
         raise ImageRefused(
@@ -102,10 +116,10 @@ def _python_of(reading: Reading) -> Interpreter:
     return reading.python
 
 
-def _no_dill(python: str) -> str:
+def _no_dill(python: str, others: list[Other]) -> str:
     return (
         "The image has no dill. Wanted: dill in the image's Python, which unpickles the tasks; "
         f"found: none that {python} can import as a plain user. Add three lines to the Dockerfile: "
         "`# fcx: the dill of the laptop`, `ARG DILL_VERSION`, "
-        f"`RUN {python} -m pip install dill==$DILL_VERSION`."
+        f"`RUN {python} -m pip install dill==$DILL_VERSION`. {advice(others)}".rstrip()
     )

@@ -26,6 +26,7 @@ class Request:
     tag: str = ""
     platform: str = ""
     target: str = ""
+    python: str = ""
     build_args: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     pull: bool = False
@@ -55,6 +56,7 @@ class Request:
             name=name,
             tag=extra,
             platform=_platform(platform or settings.image.platform),
+            python=_absolute(settings.image.python),
             target=target or settings.image.target,
             build_args={**settings.image.build_args, **(build_args or {})},
             no_cache=no_cache,
@@ -73,6 +75,15 @@ def _named(text: str) -> tuple[str, str]:
             "them, with a registry or team and a slash before it if need be, then perhaps :TAG."
         )
     return name, tag
+
+
+def _absolute(python: str) -> str:
+    if python and not python.startswith("/"):
+        raise UsageError(
+            f"[image] python = {python!r} is no path in the image; write it from the root, as in "
+            "/opt/conda/bin/python."
+        )
+    return python
 
 
 def _platform(text: str) -> str:

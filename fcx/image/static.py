@@ -34,14 +34,16 @@ class Reading:
         return docker_architecture(self.machine)
 
     @classmethod
-    def from_files(cls, files: Files, path: str) -> Reading:
-        """Read the image whose environment has this PATH."""
+    def from_files(cls, files: Files, path: str, own: str = "") -> Reading:
+        """Read the image whose environment has this PATH; ``own`` names a Python elsewhere."""
         shell = files.which(["sh"], path)
         found = files.which(["python3", "python"], path)
+        if own:
+            real = files.resolve(own)
+            found = (own, real) if real else None
         machine = files.machine(found[1]) if found else ""
         machine = machine or (files.machine(shell[1]) if shell else "")
-        python = _interpreter(files, *found) if found else None
-        packages = _distributions(files, python) if python else {}
+        python, packages = interpreter_at(files, *found) if found else (None, {})
         text = files.contents.get("/usr/lib/os-release") or files.contents.get("/etc/os-release")
         match = re.search(rb"^PRETTY_NAME=\"?(.*?)\"?$", text or b"", re.MULTILINE)
         return cls(
@@ -53,6 +55,12 @@ class Reading:
             libc=_libc(files),
             os=match.group(1).decode("utf-8", "replace") if match else "",
         )
+
+
+def interpreter_at(files: Files, found: str, real: str) -> tuple[Interpreter, dict[str, str]]:
+    """A Python by its path and the file behind it, and the distributions that it has."""
+    python = _interpreter(files, found, real)
+    return python, _distributions(files, python)
 
 
 def _interpreter(files: Files, found: str, real: str) -> Interpreter:

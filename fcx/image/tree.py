@@ -27,6 +27,7 @@ class Files:
     names: set[str] = field(default_factory=set)
     links: dict[str, str] = field(default_factory=dict)
     contents: dict[str, bytes] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)  # folders that only their owners may enter
 
     @classmethod
     def from_tar(cls, stream: IO[bytes] | io.RawIOBase) -> Files:
@@ -41,6 +42,8 @@ class Files:
                     files.links[name] = "/" + member.linkname.lstrip("/").removeprefix("./")
                 else:
                     files.names.add(name)
+                    if member.isdir() and not member.mode & 0o001:
+                        files.closed.add(name)
                     if member.isfile() and _tells(name):
                         source = archive.extractfile(member)
                         files.contents[name] = source.read() if source else b""
@@ -69,6 +72,12 @@ class Files:
                 if real:
                     return found, real
         return None
+
+    def closed_above(self, path: str) -> str:
+        """The first folder on the way to a file that only its owner may enter, if there is one."""
+        parts = path.strip("/").split("/")[:-1]
+        folders = ("/" + "/".join(parts[: i + 1]) for i in range(len(parts)))
+        return next((folder for folder in folders if folder in self.closed), "")
 
     def machine(self, real: str) -> str:
         """The processor in a file's ELF header, as a kernel names it; empty if it is no ELF."""

@@ -45,7 +45,7 @@ class Engine:
     @property
     def env(self) -> dict[str, str]:
         """The variables with which docker's clients find it."""
-        return {"DOCKER_HOST": self.host}
+        return {"DOCKER_HOST": self.host, "DOCKER_CONFIG": f"{self.root}/config"}
 
 
 def missing_docker() -> str | None:
@@ -62,9 +62,9 @@ def which(program: str) -> str | None:
 
 
 @contextlib.contextmanager
-def engine(data_root: Path | None = None) -> Iterator[Engine]:
+def engine(data_root: Path | None = None, programs: Path | None = None) -> Iterator[Engine]:
     """Start an engine, and at the end stop it and remove all that it kept."""
-    started = start(data_root)
+    started = start(data_root, programs)
     try:
         yield started
     finally:
@@ -136,17 +136,27 @@ def running(record: Path) -> Engine | None:
     return found if answers(found) else None
 
 
-def start(data_root: Path | None = None) -> Engine:
-    """Start dockerd and wait until it answers; another bridge is tried where one is taken."""
+def start(data_root: Path | None = None, programs: Path | None = None) -> Engine:
+    """Start dockerd and wait until it answers; another bridge is tried where one is taken.
+
+    ``programs``: a folder whose dockerd and containerd are taken before this machine's own.
+    """
+    path = os.pathsep.join([*([str(programs)] if programs else []), os.environ["PATH"]])
+    daemon = shutil.which("dockerd", path=path) or which("dockerd") or "dockerd"
     for attempt in range(ATTEMPTS):
         root = Path(tempfile.mkdtemp(prefix="fcx-dk-", dir="/tmp"))  # a socket's path is short
         bridge = make_bridge()
-        command = [which("dockerd") or "dockerd", "--data-root", str(data_root or root / "data")]
+        command = [daemon, "--data-root", str(data_root or root / "data")]
         command += ["--exec-root", str(root / "exec"), "--pidfile", str(root / "pid")]
         command += ["-H", f"unix://{root}/sock", *(["--bridge", bridge] if bridge else [])]
         with (root / "log").open("w") as log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                env={**os.environ, "PATH": path},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         made = Engine(f"unix://{root}/sock", str(root), process.pid, bridge)
         if wait_for(lambda made=made, p=process: answers(made) or p.poll() is not None):

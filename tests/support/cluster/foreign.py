@@ -1,11 +1,13 @@
-"""A root file system for another processor, of Debian's packages, made without running it."""
+"""Debian's packages of another processor or of another release, unpacked and not installed."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 PYTHON = "3.11"
@@ -24,7 +26,7 @@ def missing_foreign() -> str | None:
 def debian_root(root: Path, architecture: str = "arm64") -> None:
     """Unpack Debian's Python and shell of that architecture; this machine's dill beside it."""
     with tempfile.TemporaryDirectory() as scratch:
-        for package in download(Path(scratch), architecture):
+        for package in download(Path(scratch), architecture, PACKAGES):
             subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
     if not (root / "usr/bin/sh").exists() and not (root / "bin/sh").exists():
         (root / "bin").mkdir(exist_ok=True)
@@ -32,8 +34,28 @@ def debian_root(root: Path, architecture: str = "arm64") -> None:
     bring_dill(root / "usr/lib/python3/dist-packages")
 
 
-def download(scratch: Path, architecture: str) -> list[Path]:
-    """The packages, fetched with lists and settings that leave this machine's own alone."""
+def programs_of(root: Path, suite: str, packages: Iterable[str]) -> Path:
+    """A folder with the programs of a release's packages: those in bin and sbin side by side."""
+    with tempfile.TemporaryDirectory() as scratch:
+        own = subprocess.run(["dpkg", "--print-architecture"], stdout=-1, text=True, check=True)
+        for package in download(Path(scratch), own.stdout.strip(), packages, suite):
+            subprocess.run(["dpkg-deb", "--extract", package, root], check=True)
+    for program in (root / "usr/sbin").iterdir():
+        program.rename(root / "usr/bin" / program.name)
+    return root / "usr/bin"
+
+
+def mirror() -> str:
+    """Where this machine has its packages from."""
+    command = ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return next(line for line in done.stdout.splitlines() if re.search(r"/debian/?$", line))
+
+
+def download(
+    scratch: Path, architecture: str, packages: Iterable[str], suite: str = ""
+) -> list[Path]:
+    """Packages, fetched with lists and settings that leave this machine's own alone."""
     for folder in ("state/lists/partial", "cache/archives/partial", "debs"):
         (scratch / folder).mkdir(parents=True)
     options = {
@@ -46,7 +68,10 @@ def download(scratch: Path, architecture: str) -> list[Path]:
         "APT::Sandbox::User": "root",
     }
     words = [f"-o{name}={value}" for name, value in options.items()]
-    for verb in (["update"], ["download", *PACKAGES]):
+    if suite:
+        (scratch / "sources.list").write_text(f"deb {mirror()} {suite} main\n")
+        words += [f"-oDir::Etc::SourceList={scratch}/sources.list", "-oDir::Etc::SourceParts=-"]
+    for verb in (["update"], ["download", *packages]):
         done = subprocess.run(
             ["apt-get", "-qq", *words, *verb],
             cwd=scratch / "debs",

@@ -282,6 +282,26 @@ def test_other_python_and_dill_are_warnings(small: Project, engine: Engine):
     assert small.manifest().dill == "0.0.1"
 
 
+def test_python_that_is_not_on_path(small: Project):
+    """It is found, both ways to have it are said, and the setting is one."""
+    extend(small, "ENV PATH=/usr/bin:/bin\n")
+    message = small.fcx("image", "build", code=5).stderr
+    version = HERE["python"]["version"].rpartition(".")[0]
+    assert_matches(
+        message, rf"no Python on its PATH.*/usr/local/bin/python \({version}[.\d]*, dill"
+    )
+    assert "`ENV PATH=/usr/local/bin:$PATH`" in message
+    assert '`python = "/usr/local/bin/python"` below [image] in fcx.toml' in message
+    small.write("fcx.toml", '[image]\npython = "/usr/local/bin/python"\n')
+    assert small.build()["dill"] == HERE["dill"]
+    assert small.manifest().python.executable == "/usr/local/bin/python"
+    assert small.build()["fresh"] is False
+    assert small.fcx("image", "run", "-c", "import dill; print(dill.__version__)").stdout
+    small.write("fcx.toml", '[image]\npython = "/opt/none/bin/python"\n')
+    message = small.fcx("image", "build", code=5).stderr
+    assert "has no /opt/none/bin/python, which [image] in fcx.toml names" in message
+
+
 def test_only_what_is_marked_is_filled_in(small: Project):
     """An argument of somebody else's keeps its default, and what is set is said."""
     extend(small, "ARG PYTHON_VERSION=3.1.4\n# fcx: the dill of the laptop\nARG DILL_VERSION=0\n")

@@ -85,7 +85,7 @@ def test_the_projects_own():
 
 
 def test_the_projects_own_has_nothing_of_buildkit():
-    """The docker SDK speaks to the classic builder only."""
+    """It is to be built by whatever builder there is."""
     for one in Dockerfile.from_text(PROJECT.read_text()).instructions:
         assert not (one.word == "RUN" and one.flags())
         assert not one.heredocs

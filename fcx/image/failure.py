@@ -1,0 +1,32 @@
+"""What is said of a build that failed: the step, its last lines, its code, what to do (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .advice import FULL, explain
+
+LAST_LINES = 15
+CODE = re.compile(r"(?:non-zero code:|exit(?:ed with)? (?:status|code):?)\s*(\d+)")
+
+
+def failure(step: str, lines: Sequence[str], words: str, code: object = None) -> str:
+    """``step`` as the engine names it, ``words`` as it puts the failure."""
+    words = words.strip()
+    match = CODE.search(words)
+    code = code or (match[1] if match else "")
+    output = "".join(f"\n  | {line}" for line in lines)
+    short = step if len(step) <= 300 else step[:300] + " ..."
+    where = f"The build failed in {short!r}" if step else "The build failed before its first step"
+    how = f" with exit code {code}" if code else ""
+    if FULL in (words + output).lower():
+        return explain(f"{where}{how}: the disk is full. Its last lines:{output}\nThe build", FULL)
+    if "exec format error" in words + output:
+        return explain(f"{where}{how}. Its last lines:{output}\nThe step", "exec format error")
+    if not step:
+        return explain("Building the image", words)
+    return (
+        f"{where}{how}. Its last lines:{output}\n  {words}\nCorrect that step in the Dockerfile, "
+        "or what it reads from the context, and build again: the steps before it are cached."
+    )
