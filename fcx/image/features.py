@@ -29,7 +29,7 @@ READERS: tuple[tuple[Version, Version], ...] = (  # of which dockerd has which r
 PODMAN_HEREDOCS: Version = (4, 8)
 AUTOMATIC = frozenset(platform_arguments("", "")) | {"TARGETVARIANT", "BUILDVARIANT"}
 FLAGS = {
-    "RUN": {"mount": (1, 2), "network": (1, 2)},
+    "RUN": {"mount": (1, 2), "network": (1, 3)},
     "COPY": {"chmod": (1, 2), "link": (1, 4)},
     "ADD": {"chmod": (1, 2), "link": (1, 4), "checksum": (1, 6)},
 }

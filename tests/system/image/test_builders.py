@@ -15,6 +15,7 @@ from cluster.engine import Engine
 from cluster.engine import engine as another
 from cluster.foreign import bring_dill, missing_foreign, programs_of
 from cluster.project import Project
+from noted import Noted
 
 from fcx.errors import BuildFailed
 from fcx.image.builder import find_builder
@@ -37,22 +38,6 @@ RUN echo of the step; mkdir -m 750 /made; echo $WHO > /made/by
 ARG WHO=nobody
 USER 1234
 """
-
-
-class Noted(Silent):
-    """Keeps the steps that it is told of."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.lines: list[str] = []
-
-    def step(self, text: str) -> None:
-        """A step begins."""
-        self.steps.append(text)
-
-    def line(self, text: str) -> None:
-        """A line of it."""
-        self.lines.append(text)
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ PODMAN_5 = Builder("Podman 5.0.0", (5, 0))
 # of a line after FROM: what it is called, and by whom it can be built (the older, all newer too)
 ASKED = {
     "RUN --mount=type=cache,target=/c x": ("RUN --mount", DOCKER_20),
-    "RUN --mount=type=secret,id=a --network=none x": ("RUN --mount", DOCKER_20),
-    "RUN --network=none x": ("RUN --network", DOCKER_20),
+    "RUN --mount=type=secret,id=a x": ("RUN --mount", DOCKER_20),
+    "RUN --network=none x": ("RUN --network", DOCKER_23),
     "COPY --chmod=755 a b": ("COPY --chmod", DOCKER_20),
     "ADD --chmod=$M a b": ("ADD --chmod", DOCKER_20),
     "ARG TARGETARCH": ("ARG TARGETARCH", DOCKER_20),

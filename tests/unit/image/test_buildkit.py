@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from noted import Noted
 
 from fcx.errors import BuildFailed, EngineError
 from fcx.image.buildkit import Said, run_client
@@ -63,22 +64,6 @@ OF_CLASSIC = [
     {"stream": "\x1b[91mbefore\x1b[0m\n"},
     {"error": "non-zero code: 42", "errorDetail": {"code": 42, "message": "non-zero code: 42"}},
 ]
-
-
-class Noted(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.lines: list[str] = []
-
-    def step(self, text: str) -> None:
-        """A step begins."""
-        self.steps.append(text)
-
-    def line(self, text: str) -> None:
-        """A line of it."""
-        self.lines.append(text)
 
 
 @pytest.mark.parametrize("text", [OF_DOCKER_20, OF_BUILDX])

@@ -2,41 +2,26 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-
 import pytest
+from exported import elf, export
 
 from fcx.image.elsewhere import advice, other_pythons
 from fcx.image.static import Reading
 from fcx.image.tree import DEFAULT_PATH, Files
 
-ELF = b"\x7fELF\x02\x01" + bytes(12) + (62).to_bytes(2, "little") + bytes(8)
 DILL = b"Name: dill\nVersion: 0.4.1\n"
 
 
-def export(entries: dict[str, bytes | str | int]) -> Files:
-    """An exported tree: bytes are files, text is a link's target, a number a folder's mode."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, value in entries.items():
-            info = tarfile.TarInfo(name)
-            if isinstance(value, int):
-                info.type, info.mode = tarfile.DIRTYPE, value
-            elif isinstance(value, str):
-                info.type, info.linkname = tarfile.SYMTYPE, value
-            else:
-                info.size = len(value)
-            archive.addfile(info, io.BytesIO(value) if isinstance(value, bytes) else None)
-    stream.seek(0)
-    return Files.from_tar(stream)
+def tree(entries: dict[str, bytes | str | int]) -> Files:
+    """What is known of an exported file system."""
+    return Files.from_tar(export(entries))
 
 
 def python(prefix: str, version: str, *, dill: bool = True) -> dict[str, bytes | str | int]:
     """A Python below a folder."""
     minor = version.rpartition(".")[0]
     found: dict[str, bytes | str | int] = {
-        f"{prefix}/bin/python{minor}": ELF + b"\0" + version.encode() + b"\0",
+        f"{prefix}/bin/python{minor}": elf(62) + b"\0" + version.encode() + b"\0",
         f"{prefix}/bin/python3": f"python{minor}",
         f"{prefix}/bin/python": "python3",
     }
@@ -79,7 +64,7 @@ LAYOUTS = {
 def test_where_tools_put_it(name: str):
     """Found with its version and dill, and both ways to have it are said."""
     entries, path, folder = LAYOUTS[name]
-    files = export({"bin/sh": ELF, **entries})
+    files = tree({"bin/sh": elf(62), **entries})
     found = other_pythons(files, DEFAULT_PATH)
     assert (found[0].path, found[0].version, found[0].dill) == (path, "3.11.7", "0.4.1")
     text = advice(found)
@@ -96,18 +81,18 @@ def test_below_a_folder_of_root_s():
     uv = "root/.local/share/uv/python/cpython-3.12.1-linux"
     entries = {"root": 0o700, **python(uv, "3.12.1")}
     linked = {"opt/x/bin/python": f"/{uv}/bin/python3.12"}
-    found = other_pythons(export({**entries, **linked}), DEFAULT_PATH)
+    found = other_pythons(tree({**entries, **linked}), DEFAULT_PATH)
     assert [one.closed for one in found] == ["/root", "/root"]
     assert "only its owner may enter /root" in advice(found)
     assert "UV_PYTHON_INSTALL_DIR=/opt/python" in advice(found)
-    both = export({**entries, **python("opt/py", "3.11.7", dill=False)})
+    both = tree({**entries, **python("opt/py", "3.11.7", dill=False)})
     assert other_pythons(both, DEFAULT_PATH)[0].path == "/opt/py/bin/python"
-    open_ = export({**entries, "root": 0o755})
+    open_ = tree({**entries, "root": 0o755})
     assert other_pythons(open_, DEFAULT_PATH)[0].closed == ""
 
 
 def test_nothing_is_said_where_there_is_none():
     """What PATH leads to is no other one; nor is what is no program."""
     entries = {**python("usr", "3.11.7"), "opt/bin/python3": b"#!/bin/sh\n", "bin": "usr/bin"}
-    assert other_pythons(export(entries), DEFAULT_PATH) == []
+    assert other_pythons(tree(entries), DEFAULT_PATH) == []
     assert advice([]) == ""

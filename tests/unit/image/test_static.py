@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-
 import pytest
+from exported import elf, export
 
 from fcx.image.static import Reading
 from fcx.image.tree import Files
-
-
-def export(entries: dict[str, bytes | str]) -> io.BytesIO:
-    """A tar archive: bytes are files, text is the target of a link."""
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, value in entries.items():
-            info = tarfile.TarInfo(name)
-            if isinstance(value, str):
-                info.type, info.linkname = tarfile.SYMTYPE, value
-                archive.addfile(info)
-            else:
-                info.size = len(value)
-                archive.addfile(info, io.BytesIO(value))
-    stream.seek(0)
-    return stream
-
-
-def elf(number: int, text: bytes = b"") -> bytes:
-    """The head of a program for a processor."""
-    return b"\x7fELF\x02\x01" + bytes(12) + number.to_bytes(2, "little") + bytes(8) + text
 
 
 def test_reading_follows_links():
