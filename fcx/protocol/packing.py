@@ -45,15 +45,18 @@ class Bundle(NamedTuple):
         return sum(len(data) for _, data in self.files)
 
 
-def portion_sizes(count: int, slots: int) -> "List[int]":
+def portion_sizes(count: int, slots: int, beside: int = 1) -> "List[int]":
     """How many tasks each portion holds: large ones first, single ones at the end.
 
     Guided self-scheduling (Polychronopoulos and Kuck 1987): each is an eighth of a fair share of
-    what remains, so that the last ones even out whatever the first ones took.
+    what remains, so that the last ones even out whatever the first ones took. ``beside``: workers
+    of the agent that claims one, which hardly hold up what an eighth of them begin at once.
     """
     sizes = []
+    slots = max(1, slots, beside)
     while count:
-        size = max(1, min(LARGEST_PORTION, count // (8 * max(1, slots))))
+        least = beside // 8 if count > 2 * slots else 1
+        size = max(1, min(LARGEST_PORTION, max(least, count // (8 * slots))))
         sizes.append(size)
         count -= size
     return sizes

@@ -83,12 +83,9 @@ class AgentCore:
             times.append(self.since + self.config.gate_timeout)
         if self.phase in (WAITING, SERVING, LEAVING):
             times += [self.looks.due(), self.log.beat_at]
-            times += self.slots.next_told()
-            times += [slot.until for slot in self.slots.timed()]
-        if self.phase == SERVING:
-            times += self.slots.next_try()
-            if not self._working() and not self.looks.under_way:
-                times.append(self.since + self.config.idle_timeout)
+            times.append(self.slots.at)
+        if self.phase == SERVING and not self._working() and not self.looks.under_way:
+            times.append(self.since + self.config.idle_timeout)
         return min((time for time in times if time is not None), default=None)
 
     # -- phases: what is due in each --------------------------------------------------------
@@ -138,7 +135,6 @@ class AgentCore:
             self._keep_up(now)
 
     def _serve(self, now: float) -> None:
-        self.slots.wake(now)
         self._keep_up(now)
         self._dispatch(now)
         self._write(now)
@@ -194,22 +190,28 @@ class AgentCore:
         """Look, write, show life, tell of running tasks, end what takes too long."""
         if self.looks.wanted(now):
             self._look(now)
-        for slot in self.slots.untold(now):
-            task = slot.task
-            assert task is not None
-            slot.told = True
-            first = slot.first
-            self._record("run", t=task.id, a=task.attempt, first=first, slot=slot.rank)
+        if now >= self.slots.at:
+            for slot in self.slots:
+                if now >= slot.next():
+                    self._attend(slot, now)
+            self.slots.at = min(slot.next() for slot in self.slots)
         if now >= self.log.beat_at:
             self.log.beat_at = now + HEARTBEAT
             self._do(actions.Beat())
-        for slot in self.slots.timed():
-            if now >= slot.until:
-                how, task = events.How(NO_HELLO, outside=True), slot.task
-                if task:
-                    how = events.How(OVERLONG % task.walltime, late=True)
-                self._on_died(events.Died(slot.rank, how), now)
         self._write(now)
+
+    def _attend(self, slot: "Slot", now: float) -> None:
+        """Its time has come."""
+        slot.held, task = 0.0, slot.task
+        if task and not slot.told and now >= slot.began + slots.TELL:
+            slot.told = True
+            first = slot.first
+            self._record("run", t=task.id, a=task.attempt, first=first, slot=slot.rank)
+        if now >= slot.next():
+            how = events.How(NO_HELLO, outside=True)
+            if task:
+                how = events.How(OVERLONG % task.walltime, late=True)
+            self._on_died(events.Died(slot.rank, how), now)
 
     def _write(self, now: float) -> None:
         idle = self.phase == CLOSING or not self._working()
@@ -298,6 +300,7 @@ class AgentCore:
         else:
             self.queue.tasks.popleft()
             slot.run(task, now, self.clock.whole(now))
+            self.slots.timed(slot)
             self._do(actions.Run(slot.rank, task.id, task.attempt))
 
     def _hand_back(self) -> None:
@@ -322,6 +325,7 @@ class AgentCore:
 
     def _start(self, slot: "Slot", now: float) -> None:
         slot.start(now)
+        self.slots.timed(slot)
         self._do(actions.StartWorker(slot.rank))
 
     def _end(self, slot: "Slot") -> None:
@@ -378,7 +382,10 @@ class AgentCore:
             self._fail(event.error, now)
 
     def _on_not_configured(self, event: "events.NotConfigured", now: float) -> None:
-        if self.slots[event.rank].not_configured(now):
+        slot = self.slots[event.rank]
+        failed = slot.not_configured(now)
+        self.slots.timed(slot)
+        if failed:
             self._fail("what the tasks need cannot be read: %s" % event.error, now)
 
     def _on_drifted(self, event: "events.Drifted", now: float) -> None:

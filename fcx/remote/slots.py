@@ -4,7 +4,7 @@ from ..protocol.bundle import LONGEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator, List, Optional, Tuple
+    from typing import Iterator, Optional, Tuple
 
     from .events import TaskInfo
 
@@ -19,6 +19,7 @@ HELLO_TIMEOUT = 120.0  # seconds for an interpreter to start on a cold file syst
 TELL = 0.05  # seconds from which a running task is told of
 OLD = ("",)  # modules of a process that no task suits any more
 FRESH, FIRST, LATER = "fresh", "first", "later"
+NEVER = float("inf")
 RETRY = 0.5  # seconds until a configuration that could not be read is tried again
 PATIENCE = 90.0  # seconds for which it is: a directory's listing may be cached for 60
 
@@ -111,6 +112,12 @@ class Slot:
         self.state = IDLE
         self.task = None
 
+    def next(self) -> float:
+        """When something is to be done about it."""
+        if self.state == BUSY and not self.told:
+            return min(self.until, self.began + TELL)
+        return self.until if self.state in (STARTING, BUSY) else self.held or NEVER
+
     def suits(self, modules: "Tuple[str, ...]") -> bool:
         """Whether this process can run a task with these modules, or be configured for it."""
         return self.modules in (None, modules)
@@ -121,6 +128,7 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self.all = [Slot(rank) for rank in range(count)]
+        self.at = NEVER  # nothing is to be done about any of them before
 
     def __iter__(self) -> "Iterator[Slot]":
         return iter(self.all)
@@ -128,37 +136,22 @@ class Slots:
     def __getitem__(self, rank: int) -> Slot:
         return self.all[rank]
 
+    def timed(self, slot: Slot) -> None:
+        """Something is to be done about this one some time."""
+        self.at = min(self.at, slot.next())
+
     def free(self) -> "Optional[Slot]":
         """The first that can take a task."""
-        return next((s for s in self.all if s.state == IDLE and not s.held), None)
+        for slot in self.all:
+            if slot.state == IDLE and not slot.held:
+                return slot
+        return None
 
     def busy(self) -> bool:
         """Whether any has a task."""
         return any(slot.task is not None for slot in self.all)
 
-    def untold(self, now: float) -> "List[Slot]":
-        """Those whose task has run for long enough to be told of."""
-        return [s for s in self.all if s.state == BUSY and not s.told and now >= s.began + TELL]
-
-    def timed(self) -> "List[Slot]":
-        """Those whose process may take only so long for what it is at."""
-        return [slot for slot in self.all if slot.state in (STARTING, BUSY)]
-
-    def next_told(self) -> "List[float]":
-        """When running tasks will be told of."""
-        return [s.began + TELL for s in self.all if s.state == BUSY and not s.told]
-
-    def next_try(self) -> "List[float]":
-        """When a configuration is tried again."""
-        return [s.held for s in self.all if s.held]
-
     def outdated(self) -> None:
         """What processes have imported, or would, is installed no longer: they are replaced."""
         for slot in self.all:
             slot.modules = OLD
-
-    def wake(self, now: float) -> None:
-        """Those that were held for long enough may try again."""
-        for slot in self.all:
-            if now >= slot.held:
-                slot.held = 0.0

@@ -36,7 +36,8 @@ workers; memory is the client's peak.
 SIMULATED = """\
 The real cores of client and agent in virtual time (`tests/simulation/times/`), with constants from the same run of
 the bench: what single requests and a task's parts cost was measured, three constants (a job's start, a worker's, an
-agent's work for a task) are fitted to the three rows that say so. All others are forecasts.
+agent's work for a task) are fitted to the three rows that say so. All others are forecasts. *Refused* are requests
+that met the quota; *idle* is the share of the workers' time, from each job's begin, in which no task ran.
 """
 
 
@@ -178,22 +179,31 @@ def _simulated(document: dict[str, Any]) -> list[str]:
         )
         for case in both
     ]
-    alone = [
-        (case["case"], *_cells(case, f"{case['share']:.0%}" if case["share"] else ""))
-        for case in cases
-        if "real" not in case
-    ]
+    alone = [(case["case"], *_cells(case)) for case in cases if "real" not in case]
     constants = ", ".join(f"{k} {v:.3g}" for k, v in document["simulated"]["constants"].items())
     return [
         f"## Simulated\n\n{SIMULATED}\nConstants, in seconds but for the cores: {constants}.\n",
         _lines(head, calibrated),
-        _lines(("simulated alone", "time", "first result", "requests", "of ideal"), alone),
+        _lines(ALONE, alone),
     ]
 
 
-def _cells(case: dict[str, Any], share: str) -> tuple[str, ...]:
-    both = f"{_seconds(case['seconds'])} s", f"{_seconds(case['first'])} s"
-    return (*both, str(case["requests"]), share)
+ALONE = (
+    "simulated alone",
+    "time",
+    "first result",
+    "requests",
+    "refused",
+    "of ideal",
+    "idle",
+    "jobs",
+)
+
+
+def _cells(case: dict[str, Any]) -> tuple[str, ...]:
+    times = f"{_seconds(case['seconds'])} s", f"{_seconds(case['first'])} s"
+    shares = (f"{v:.0%}" if v is not None else "" for v in (case["share"], case["idle"]))
+    return (*times, str(case["requests"]), str(case["refused"]), *shares, str(case["jobs"]))
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ def summary(row: Row, name: str, done: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def measured(options: argparse.Namespace) -> dict[str, Any]:
-    """Every row that was asked for, and what single requests take."""
+    """Every row that was asked for, and what single requests take, asked before each."""
     rows = chosen(options.rows, quick=options.quick, sites=options.sites)
     there = set(options.who)
     if options.scheduler != "slurm":
@@ -76,12 +76,15 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
     with site(options.scheduler) as place:
         if "fcx" in wanted & there:
             trial(place, KNOWN, CONTESTANTS["fcx"])
+        asked: list[dict[str, float]] = []
         for row in rows:
+            place.settle()
+            asked.append(place.requests())
             names = [name for name in row.who if name in there]
             repeats = 1 if options.quick and row.repeats < 5 else row.repeats
             found += row_of(place, row, names, options.repeats or repeats)
-        place.settle()
-        return {"requests": place.requests(), "rows": found}
+        medians = {name: statistics.median(each[name] for each in asked) for name in asked[0]}
+        return {"requests": medians, "rows": found}
 
 
 def main(arguments: list[str]) -> int:

@@ -85,7 +85,10 @@ class Client:
                 DOES[type(action)](self, action)
         if isinstance(event, ev.Ticked) and self.alive:
             self._rests()
-        self._alarm.set(self.core.due() if self.alive else None)
+        if (
+            not isinstance(event, ev.Settled) or self.core.ending.stage != "open"
+        ):  # as the core does
+            self._alarm.set(self.core.due() if self.alive else None)
 
     answer = feed
 

@@ -46,6 +46,27 @@ def test_one_after_the_other():
     assert found.seconds * 15 < found.wall
 
 
+def test_many_short_tasks_far_away():
+    """They leave in few bundles, the first of which takes its pilot along."""
+    found = simulated(Case("many", 5_000, latency=1.0), CONSTANTS)
+    assert found.first < 4.5
+    assert found.requests <= 20
+    assert found.idle is None
+
+
+def test_many_workers_behind_a_queue():
+    """Pilots that begin one by one, few requests: nodes that run have work."""
+    case = Case(
+        "queue", 1_000, 1.0, workers=100, per_node=50, latency=1.0, quota=60, queue=60.0, spread=30
+    )
+    found = simulated(case, CONSTANTS)
+    assert found.jobs == 2
+    assert not found.refused
+    assert found.requests <= 60
+    assert found.idle is not None
+    assert 0.0 < found.idle < 0.5
+
+
 @pytest.mark.slow
 def test_constants_are_found_again():
     """From what a machine with such constants takes: here, a simulated one."""
@@ -77,7 +98,9 @@ def test_cases_have_names_of_their_own():
 def test_the_table_says_how_far_off_it_is():
     """Where the machine has run it, too."""
     case = {"case": "100 no-ops", "seconds": 1.1, "requests": 12, "share": None, "first": 1.0}
+    case = {**case, "refused": 2, "idle": 0.25, "jobs": 1}
     real = {"real": 1.0, "off": 0.1, "real_requests": 13, "fitted": False}
     said = text({"constants": {"start": 0.7}, "cases": [{**case, **real}, {**case, "share": 0.9}]})
     assert "+10%" in said
     assert "90%" in said
+    assert "25%" in said

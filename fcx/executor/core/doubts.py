@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from ...protocol.names import Incarnation
 from . import fates
 from .actions import AskJob
 from .crew import REFUSED_PAUSE
@@ -42,8 +41,7 @@ class Doubts:
         return pilot.phase in {"queued", "leaving"}
 
     def _last_sign(self, pilot: Pilot) -> float:
-        agents = [Incarnation.parse(agent) for agent in pilot.agents]
-        return self.logs.last_sign([agent for agent in agents if agent])
+        return self.logs.last_sign(pilot.agents)
 
     def plan(self, sink: Sink) -> None:
         """Ask, if it is time and there is any doubt."""

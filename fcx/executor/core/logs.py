@@ -6,8 +6,8 @@ those that have grown. One look at a time; the records go to ``sink`` in the ord
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import msgspec
@@ -122,9 +122,10 @@ class Logs:
         me = cursor.incarnation
         return me._replace(restart=me.restart + 1) in self.cursors
 
-    def last_sign(self, agents: list[Incarnation]) -> float:
+    def last_sign(self, agents: Iterable[str]) -> float:
         """When one of these agents last gave a sign of life."""
-        return max((self.cursors[a].progress for a in agents if a in self.cursors), default=0.0)
+        known = [me for agent in agents if (me := _named(agent)) in self.cursors]
+        return max((self.cursors[me].progress for me in known if me), default=0.0)
 
     # -- looking ----------------------------------------------------------------------------
 
@@ -326,6 +327,11 @@ class Look:
         then, afterwards = self._then, self.afterwards
         self.busy, self._then, self.afterwards = False, [], []
         return then, afterwards
+
+
+@lru_cache(1 << 12)  # it is asked for after each event
+def _named(agent: str) -> Incarnation | None:
+    return Incarnation.parse(agent)
 
 
 def _all(follow: list[Callable[[], None]]) -> None:

@@ -226,8 +226,8 @@ class Outgoing:
             return tasks, [1] * len(tasks)
         tasks = sorted(tasks, key=lambda task: bool(self.tasks.lacks(task)))
         groups = [len(list(each)) for _, each in groupby(tasks, self.tasks.lacks)]
-        most = self.limits.max_workers
-        return tasks, [size for count in groups for size in portion_sizes(count, most)]
+        most, beside = self.limits.max_workers, max(self.limits.workers())
+        return tasks, [size for count in groups for size in portion_sizes(count, most, beside)]
 
     def _place(self, tasks: list[Task], bundle: Bundle, sizes: list[int]) -> None:
         at = 0

@@ -18,7 +18,8 @@ class Case:
     per_node: int = 8
     latency: float = 0.0
     quota: float = 0.0  # requests a minute; 0: no limit
-    queue: float = 0.05  # seconds until a job begins
+    queue: float = 0.05  # seconds until a job begins, at least
+    spread: float = 0.0  # and at most so many more
     row: str = ""
     site: str = "loopback"
 
@@ -53,21 +54,41 @@ BOTH = (  # a real machine runs these, too
     Case("one every 0.2 s, median", 300, every=0.2, row="trickle"),
 )
 LARGE = {"workers": 1_000, "per_node": 100}
+SITES = {  # that no machine of ours is
+    "": {},
+    ", 300 ms": {"latency": 0.3},
+    ", 1 s": {"latency": 1.0},
+    ", 300 ms, 600/min": {"latency": 0.3, "quota": 600},
+    ", 300 ms, 60/min": {"latency": 0.3, "quota": 60},
+    ", 1 s, 600/min": {"latency": 1.0, "quota": 600},
+    ", 1 s, 60/min": {"latency": 1.0, "quota": 60},
+}
+QUEUES = {  # each job waits by itself, about so long
+    ", 300 ms, 600/min, 2 to 5 min of queue": {"latency": 0.3, "quota": 600},
+    ", 1 s, 60/min, 2 to 5 min of queue": {"latency": 1.0, "quota": 60},
+}
 ALONE = (  # and these not
-    Case("1,000,000 no-ops", 1_000_000),
-    Case("1,000,000 no-ops, 300 ms", 1_000_000, latency=0.3),
-    Case("1,000,000 no-ops, 300 ms, 60/min", 1_000_000, latency=0.3, quota=60),
+    *(
+        Case(f"1,000,000 no-ops{name}", 1_000_000, **SITES[name])
+        for name in ("", ", 300 ms", ", 1 s", ", 300 ms, 60/min")
+    ),
     *(
         Case(f"100,000 x 1 s on 1,000 workers{name}", 100_000, 1.0, **LARGE, **site)
-        for name, site in (
-            ("", {}),
-            (", 300 ms", {"latency": 0.3}),
-            (", 1 s", {"latency": 1.0}),
-            (", 1 s, 600/min", {"latency": 1.0, "quota": 600}),
-            (", 1 s, 60/min", {"latency": 1.0, "quota": 60}),
-            (", 1 s, 60/min, 5 min of queue", {"latency": 1.0, "quota": 60, "queue": 300.0}),
-        )
+        for name, site in SITES.items()
     ),
+    *(
+        Case(
+            f"100,000 x 1 s on 1,000 workers{name}",
+            100_000,
+            1.0,
+            **LARGE,
+            **site,
+            queue=120.0,
+            spread=180.0,
+        )
+        for name, site in QUEUES.items()
+    ),
+    Case("1,000 x 10 s on 100 pilots, 300 ms", 1_000, 10.0, workers=100, per_node=1, latency=0.3),
     Case("200 x 1 s, 1 s a request", 200, 1.0, latency=1.0),
     Case("200 x 1 s, 1 s, 60/min", 200, 1.0, latency=1.0, quota=60),
     Case("200 x 1 s, 300 ms, 3 min of queue", 200, 1.0, latency=0.3, queue=180.0),

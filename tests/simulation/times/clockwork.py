@@ -35,12 +35,20 @@ class Found:
     wall: float
     first: float
     requests: int
+    refused: int  # of these, by the quota
     jobs: int
+    held: float  # seconds of workers, from each job's begin to its end or that of the last task
 
     @property
     def share(self) -> float | None:
         """Of the ideal."""
         return self.case.ideal / self.wall if self.case.ideal and self.wall else None
+
+    @property
+    def idle(self) -> float | None:
+        """The share of what was held in which no task ran; None where tasks take no time."""
+        work = self.case.count * self.case.seconds
+        return 1.0 - work / self.held if work and self.held else None
 
 
 class Clockwork:
@@ -75,7 +83,8 @@ class Clockwork:
         if case.one_by_one or case.every:
             self._submit(1)  # the executor has its node already
             self._until(1)
-        began, made = self.world.now, self.timing.gate.made
+        began, gate = self.world.now, self.timing.gate
+        made, refused = gate.made, gate.refused
         self.ledger.latencies.clear()
         self.ledger.first = None
         if case.one_by_one:
@@ -94,9 +103,17 @@ class Clockwork:
             statistics.median(self.ledger.latencies) if typical else wall,
             wall,
             (self.ledger.first or 0.0) - began,
-            self.timing.gate.made - made,
+            gate.made - made,
+            gate.refused - refused,
             len(self.cluster.jobs),
+            sum(map(self._held, self.cluster.jobs.values())),
         )
+
+    def _held(self, job: Job) -> float:
+        if not job.times.began:
+            return 0.0
+        until = min(job.times.left or self.ledger.last, self.ledger.last)
+        return max(0.0, until - job.times.began) * sum(job.script.action.workers)
 
     def _until(self, count: int) -> None:
         ledger = self.ledger
@@ -139,7 +156,7 @@ def _scenario(case: Case) -> Scenario:
         calm=0.0,
         remembered=True,
         latency=case.latency,
-        queue=(case.queue, case.queue),
+        queue=(case.queue, case.queue + case.spread),
         capacity=1_000,
         job_limit=DAY,
         idle_timeout=30.0,

@@ -15,6 +15,7 @@ FITTED = {"start": "noops-1", "worker": "noops-100", "task": "noops-10000"}  # b
 BOUNDS = {"start": (0.01, 5.0), "worker": (0.001, 2.0), "task": (1e-6, 0.005)}
 HALVES = 12  # times that the distance is halved
 ROUNDS = 3
+LEAST = 0.0005  # seconds that a request takes beside what the client does with it
 
 
 def real(figures: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
@@ -25,10 +26,13 @@ def real(figures: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]
 def fitted(figures: list[dict[str, Any]], requests: Mapping[str, float]) -> Constants:
     """What makes the simulator take as long as the machine took with these three rows.
 
-    ``requests``: what one takes that touches files alone, and one that asks Slurm.
+    ``requests``: what one takes that touches files alone, and one that asks Slurm, for a client
+    that handles the answer, too.
     """
     known = real(figures)
-    constants = replace(_measured(known), handling=_handling(known), **requests)
+    handling = _handling(known)
+    away = {name: max(LEAST, seconds - handling) for name, seconds in requests.items()}
+    constants = replace(_measured(known), handling=handling, **away)
     cases = {case.row: case for case in BOTH if case.site == "loopback"}
     for _ in range(ROUNDS):
         for name, row in FITTED.items():

@@ -40,7 +40,7 @@ class Gate:
         self.world = world
         self.most = case.quota / 60.0 * SECONDS or math.inf
         self.tell = tell
-        self.made = 0
+        self.made = self.refused = 0
         self._window = Window()
         self._quota = Quota()
         self._told = (0.0, 0.0)
@@ -51,6 +51,7 @@ class Gate:
         for _ in range(count):
             while not self._window.take(self.most, at):
                 self.made += 1
+                self.refused += 1
                 rest = self._window.began + SECONDS - at
                 self._answered(429, at, rest)
                 at += rest * 1.1

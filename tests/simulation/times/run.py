@@ -36,7 +36,10 @@ def figures(case: Case, constants: Constants) -> dict[str, Any]:
         "seconds": found.seconds,
         "first": found.first,
         "requests": found.requests,
+        "refused": found.refused,
         "share": found.share,
+        "idle": found.idle,
+        "jobs": found.jobs,
     }
 
 
@@ -66,18 +69,20 @@ def _each(cases: list[Case], constants: Constants) -> list[tuple[Case, Constants
 
 
 def text(document: dict[str, Any]) -> str:
-    """Two tables."""
+    """Constants; how far the simulator is from the machine; and what only it can run."""
     lines = [", ".join(f"{name} {value:.3g}" for name, value in document["constants"].items())]
-    lines.append(
-        f"{'':46}{'seconds':>10}{'requests':>10}{'ideal':>7}{'real':>10}{'off':>7}{'requests':>9}"
-    )
-    for found in document["cases"]:
-        share = f"{found['share']:.0%}" if found["share"] is not None else ""
-        line = f"{found['case']:46}{found['seconds']:>10.3f}{found['requests']:>10}{share:>7}"
-        if "real" in found:
-            how = " (fitted)" if found["fitted"] else ""
-            line += f"{found['real']:>10.3f}{found['off']:>+7.0%}{found['real_requests']:>9}{how}"
-        lines.append(line)
+    both = [found for found in document["cases"] if "real" in found]
+    lines.append(f"{'':52}{'real':>10}{'simulated':>11}{'off':>7}{'requests: real':>16}{'sim.':>6}")
+    for found in both:
+        line = f"{found['case']:52}{found['real']:>10.3f}{found['seconds']:>11.3f}"
+        line += f"{found['off']:>+7.0%}{found['real_requests']:>16}{found['requests']:>6}"
+        lines.append(line + (" (fitted)" if found["fitted"] else ""))
+    head = f"{'':52}{'seconds':>10}{'first':>8}{'requests':>9}{'refused':>8}{'ideal':>7}{'idle':>6}"
+    lines += ["", head]
+    for found in [found for found in document["cases"] if "real" not in found]:
+        ideal, idle = (f"{v:.0%}" if v is not None else "" for v in (found["share"], found["idle"]))
+        line = f"{found['case']:52}{found['seconds']:>10.3f}{found['first']:>8.2f}"
+        lines.append(f"{line}{found['requests']:>9}{found['refused']:>8}{ideal:>7}{idle:>6}")
     return "\n".join(lines)
 
 

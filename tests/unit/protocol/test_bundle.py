@@ -63,6 +63,15 @@ class TestPortions:
         """At the end every portion is one task."""
         assert portion_sizes(10_000, 8)[-8:] == [1] * 8
 
+    @given(st.integers(0, 5000), st.integers(1, 300), st.integers(1, 300))
+    def test_an_agent_of_many_workers_claims_several_at_a_time(self, count, slots, beside):
+        """But in the end, where each counts; and never more in all."""
+        sizes = portion_sizes(count, slots, beside)
+        assert sum(sizes) == count
+        assert sizes == sorted(sizes, reverse=True)
+        assert len(sizes) <= len(portion_sizes(count, max(slots, beside)))
+        assert all(size == 1 for size in sizes[-min(count, slots) :])
+
     def test_every_task_is_in_one(self):
         """Sizes that do not add up are a mistake of the caller's."""
         with pytest.raises(ValueError, match="portions of 2 tasks in all for 3"):
