@@ -154,8 +154,12 @@ class Outgoing:
         return self.tasks.parted(taken)
 
     def _most(self, first: Task) -> int:
-        """Bytes of payload in the bundle that this task begins."""
-        if self._rides():
+        """Bytes of payload in the bundle that this task begins.
+
+        What takes values of others is not parted from them: another process that finds it in the
+        inbox would not know of those that only a script has.
+        """
+        if self._rides() and not any(task.info.takes for task in self.queue.outbox):
             archives = self.inbox.missing(first.info.archives)
             room = INLINE_BUNDLE - HEAD - sum(size for _, size in archives)
             if first.info.size <= room:
