@@ -91,6 +91,7 @@ class Performer:
     async def close(self) -> None:
         """Let go of threads and connections."""
         self.completion.close()
+        await self.files.external.close()
         self.context.presence.release()
         with contextlib.suppress(RuntimeError):  # the interpreter ends, and takes no more work
             await self.usage.keep()

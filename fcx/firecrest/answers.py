@@ -93,6 +93,64 @@ class System(Struct, frozen=True, rename="camel"):
     file_systems: list[FileSystem] | None = None
 
 
+class DataTransfer(Struct, frozen=True, rename="camel"):
+    """How a system moves large files: by ``s3``, say."""
+
+    service_type: str | None = None
+
+
+class DataOperation(Struct, frozen=True):
+    """What a system has for large files; the server writes this name in snake_case."""
+
+    data_transfer: DataTransfer | None = None
+
+
+class Mover(Struct, frozen=True, rename="camel"):
+    """A system, as far as it moves large files."""
+
+    name: str
+    data_operation: DataOperation | None = None
+
+
+class JobLogs(Struct, frozen=True, rename="camel"):
+    """Where a job of the server's own writes."""
+
+    output_log: str | None = None
+    error_log: str | None = None
+
+
+class TransferJob(Struct, frozen=True, rename="camel"):
+    """A job of the server's own."""
+
+    job_id: JobId
+    logs: JobLogs | None = None
+
+
+class Directives(Struct, frozen=True, rename="camel"):
+    """Where the bytes go or come from. Each URL is a secret: it lets anybody in who has it."""
+
+    download_url: str | None = None
+    parts_upload_urls: list[str] | None = None
+    complete_upload_url: str | None = None
+    max_part_size: int | None = None
+
+    def __repr__(self) -> str:
+        return "Directives(...)"
+
+
+class Transfer(Struct, frozen=True, rename="camel"):
+    """The answer to a transfer: its job; and the way, where the bytes leave or enter the site."""
+
+    transfer_job: TransferJob
+    transfer_directives: Directives = Directives()
+
+
+class Checksum(Struct, frozen=True):
+    """Of a file."""
+
+    checksum: str
+
+
 class User(Struct, frozen=True):
     """A user; the number comes as text, or not at all."""
 
@@ -223,6 +281,25 @@ def read_file_systems(answer: Any) -> dict[str, list[FileSystem]]:
     """The file systems of each system."""
     systems = _record(answer, list[System])
     return {plain_text(one.name): one.file_systems or [] for one in systems}
+
+
+def read_stagers(answer: Any) -> list[str]:
+    """The names of the systems that have a staging area of S3's kind."""
+    kinds = {
+        plain_text(one.name): one.data_operation and one.data_operation.data_transfer
+        for one in _record(answer, list[Mover])
+    }
+    return [name for name, kind in kinds.items() if kind and kind.service_type == "s3"]
+
+
+def read_transfer(answer: Any) -> Transfer:
+    """What the server began."""
+    return _record(answer, Transfer)
+
+
+def read_checksum(answer: Any) -> str:
+    """The digest of a file."""
+    return _record(answer, Checksum).checksum
 
 
 def read_nothing(answer: Any) -> None:

@@ -12,6 +12,8 @@ from .files import Files
 from .jobs import Jobs
 from .quota import Quota
 from .retries import Requests
+from .stage import Stage
+from .transfer import Transfers
 
 PATIENCE = 900.0  # seconds awake for which a request is repeated
 
@@ -42,6 +44,8 @@ class Client:
         )
         self.jobs = Jobs(self.requests, credentials.system, credentials.account)
         self.files = Files(self.requests, credentials.system, credentials.account)
+        self.transfers = Transfers(self.requests, credentials.system, credentials.account)
+        self.stage = Stage()
 
     @property
     def reached(self) -> bool:
@@ -64,6 +68,7 @@ class Client:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._connection.close()
+        await self.stage.close()
 
     def hurry(self) -> None:
         """The caller is leaving: what fails is repeated for some seconds more, and given up."""

@@ -56,6 +56,7 @@ class Attempts:
 
     began: float
     failures: int = 0
+    once: bool = False  # it is not to be carried out twice
     doubtful: bool = False
     renewed: bool = False  # the token was, since the API last took one
     meant: str = ""  # by the last failure
@@ -89,7 +90,7 @@ class Requests:
         self._log = log
         self._rng = rng
         self._circuit = Circuit(line.url, log)
-        self._leaving = asyncio.Event()
+        self.leaving = asyncio.Event()  # the caller is
 
     @property
     def reached(self) -> bool:
@@ -97,16 +98,31 @@ class Requests:
         return self._circuit.reached
 
     async def make(
-        self, what: str, ask: Ask, read: Callable[[object], T], *, large: bool = False
+        self,
+        what: str,
+        ask: Ask,
+        read: Callable[[object], T],
+        *,
+        large: bool = False,
+        once: bool = False,
     ) -> T:
-        """The answer to a request, made a record by ``read``; ``what`` is said in errors."""
-        return (await self.answer(what, ask, read, large=large)).value
+        """The answer to a request, made a record by ``read``; ``what`` is said in errors.
+
+        ``once``: not repeated where it may have been carried out.
+        """
+        return (await self.answer(what, ask, read, large=large, once=once)).value
 
     async def answer(
-        self, what: str, ask: Ask, read: Callable[[object], T], *, large: bool = False
+        self,
+        what: str,
+        ask: Ask,
+        read: Callable[[object], T],
+        *,
+        large: bool = False,
+        once: bool = False,
     ) -> Answer[T]:
         """The same, with what is known of its way."""
-        so_far = Attempts(self._now())
+        so_far = Attempts(self._now(), once=once)
         while True:
             try:
                 came = await self._line.once(what, ask, large=large)
@@ -136,6 +152,8 @@ class Requests:
         rest = pause(so_far.failures, error.after, self._rng)
         rest = max(rest, self._circuit.rest(now) * self._rng.uniform(0.5, 1.0))
         rest = max(error.after, min(rest, unsure))
+        if so_far.once and so_far.doubtful:
+            raise (error.meaning or Unreachable(f"Could not {what}: {error}")) from None
         if now + rest > so_far.began + self._allowed():
             if error.after:
                 self._circuit.left_alone(now, error)
@@ -150,7 +168,7 @@ class Requests:
     def hurry(self) -> None:
         """The caller is leaving: what fails is repeated for some seconds more, and given up."""
         self.patience = min(self.patience, LAST_PATIENCE)
-        self._leaving.set()
+        self.leaving.set()
 
     def _allowed(self) -> float:
         return self.patience if self.reached else min(self.patience, FIRST_CONTACT)
@@ -170,11 +188,11 @@ class Requests:
 
     async def _nap(self, seconds: float) -> None:
         """A pause that ends when the caller begins to leave."""
-        if self._leaving.is_set():
+        if self.leaving.is_set():
             await asyncio.sleep(seconds)
         else:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._leaving.wait(), seconds)
+                await asyncio.wait_for(self.leaving.wait(), seconds)
 
 
 def pause(failures: int, after: float, rng: random.Random) -> float:

@@ -36,15 +36,19 @@ TIMEOUT = httpx.Timeout(BEGINS, connect=CONNECTS)
 
 
 def session(
-    verify: ssl.SSLContext, most: int = MOST, noted: Callable[[Any], Any] | None = None
+    verify: ssl.SSLContext,
+    most: int = MOST,
+    noted: Callable[[Any], Any] | None = None,
+    *,
+    bare: bool = False,
 ) -> httpx.AsyncClient:
     """A client that reads nothing of the environment but what ``network`` does.
 
-    ``noted`` hears of each answer.
+    ``noted`` hears of each answer. ``bare``: answers are the bytes of files, and no JSON.
     """
     quiet.install()
     return httpx.AsyncClient(
-        transport=Bounded(Routes(verify), most),
+        transport=Bounded(Routes(verify), most, bare=bare),
         headers={"Accept-Encoding": "gzip, deflate"},
         timeout=TIMEOUT,
         trust_env=False,  # no .netrc either, which may name others
@@ -105,9 +109,10 @@ class Allowance:
 class Bounded(httpx.AsyncBaseTransport):
     """Reads answers whole, unpacked, and gives those up that are too slow or too large."""
 
-    def __init__(self, inner: httpx.AsyncBaseTransport, most: int) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, most: int, *, bare: bool = False) -> None:
         self._inner = inner
         self._most = most
+        self._bare = bare
 
     async def aclose(self) -> None:
         """Let go of all connections."""
@@ -153,7 +158,8 @@ class Bounded(httpx.AsyncBaseTransport):
                 allowance.came(len(packed))
                 unpack.feed(packed)
             whole = unpack.whole()
-            return whole if request.url.path.endswith(CONTENTS) else _with_few_values(whole)
+            bare = self._bare or request.url.path.endswith(CONTENTS)
+            return whole if bare else _with_few_values(whole)
         except (Unfit, zlib.error) as error:
             raise httpx.DecodingError(str(error), request=request) from error
 

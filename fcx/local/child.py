@@ -46,8 +46,9 @@ def cluster(
     default), `filesystems` what the API shows of the machine. `minute` is how many seconds a minute
     of `--time` lasts, `kill_wait` how many a job has between TERM and KILL. `engine` is the command
     that `srun --environment` puts before a task's; `max_part_size` the size in bytes of the parts
-    of a large transfer. FCX_LOCAL_HOME in the environment gives jobs another home than the
-    user's, so that login shells run other start-up files. RuntimeError if it does not start.
+    of a large transfer, 0 for no stage at all. FCX_LOCAL_HOME in the environment gives jobs
+    another home than the user's, so that login shells run other start-up files. RuntimeError if
+    it does not start.
     """
     for name, value in (faults or {}).items():
         validate(name, value)

@@ -12,6 +12,8 @@ lost      the request is carried out, but its answer never arrives
 ghost     (submit) the job is created, and the answer is a crash
 limit     (submit) sbatch refuses: the user has too many jobs in the queue
 half      (upload) half of the file is written, and the answer is a crash
+fails     (transfer.*) the job that is made for it ends with an error, and does nothing
+spoil     (stage.get, stage.post) a byte in the middle of the object becomes another
 
 Effects that take a value, for each request until they are cleared:
 
@@ -22,7 +24,8 @@ quota     so many requests in each ten seconds, and 429 beyond; each answer has 
 unsaid    the same, but that nothing tells of it until it is used up
 hang      seconds that the command behind it takes: past the limit (5 s) it fails as a hung one does
 appears   (submit) the answer is a crash, and the job appears so many seconds later
-pending   (submit) seconds that the job waits before it may start
+pending   (submit, transfer.*) seconds that the job waits before it may start
+expires   (transfer.upload, transfer.download) seconds for which the object's addresses are good
 missing   (job, jobs) a job is not found for so many seconds after its submission
 bogus     (job, jobs) for so many seconds after its start, a job's record is the early, wrong one
 lag       (ls) the listing is so many seconds old
@@ -40,11 +43,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half", "limit"})
+COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half", "limit", "fails", "spoil"})
 VALUED = frozenset(
     {
         *("latency", "status", "rate", "quota", "unsaid"),
-        *("hang", "appears", "pending", "missing", "bogus", "lag"),
+        *("hang", "appears", "pending", "expires", "missing", "bogus", "lag"),
     }
 )
 RUN_EFFECTS = frozenset({"node_fail", "preempt", "requeue", "oom"})

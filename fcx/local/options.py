@@ -8,7 +8,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Options:
-    """What to serve. `port` 0 takes a free one; `root` None makes a temporary directory."""
+    """What to serve. `port` 0 takes a free one; `root` None makes a temporary directory.
+
+    `max_part_size` 0: there is no stage for large files.
+    """
 
     scheduler: str = "process"
     nodes: int = 1

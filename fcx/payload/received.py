@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ..errors import FcxError, ResultError
 
@@ -46,6 +46,17 @@ class Received:
         size = self.size_at(at)
         self._odd = self._odd or len(data) != size
         self._pages[at : at + min(size, len(data))] = data[:size]
+
+    def write(self, at: int, data: memoryview) -> None:
+        """What has come of some part, in a stretch of any length."""
+        if at + len(data) > len(self):
+            raise ValueError("there is more than what was written")
+        self._pages[at : at + len(data)] = data
+
+    def came(self, parts: Iterable[int]) -> None:
+        """These parts are there, whole: what they begin with."""
+        there = set(parts)
+        self.missing = [at for at in self.missing if at not in there]
 
     def is_what(self, sha: str) -> bool:
         """Whether it is whole, and has this digest."""

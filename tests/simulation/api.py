@@ -121,7 +121,7 @@ class Api:
         """It lies there."""
         self._there()
         self.directory.modules[request.archive] = None
-        return ev.Done(request.id)
+        return ev.Uploaded(request.id)
 
     def upload_bundle(self, client: Any, request: act.UploadBundle) -> Any:
         """Agents see it a little later."""

@@ -21,6 +21,7 @@ FIRST_SHARE, LATER_SHARE, LATER = 0.136, 0.333, 1.5  # of the time from news to 
 STREAM = 0.5  # seconds between looks while results stream in, at most; and while none are expected
 BURST = 60.0  # requests that may be made at once; one a second is earned
 DEBT = 4.0  # that may be owed
+STAGED = 20.0  # requests of a transfer through the staging area
 OWN_SHARE = 5.0  # seconds after which a look is due whatever is owed: uploads must not starve it
 LISTING_SHARE, SHORTEST, LONGEST = 0.02, 2.0, 30.0  # listings of jobs
 FIRST_PAUSE, LONGEST_PAUSE, JITTER = 0.5, 30.0, (0.75, 1.25)  # before a request is repeated
@@ -51,9 +52,18 @@ class Allowance:
 
     def spend(self, action: Any, now: float) -> None:
         """A request is made."""
-        cost = action.parts if isinstance(action, act.Fetch) else float(isinstance(action, CHARGED))
+        cost = float(isinstance(action, CHARGED))
+        if isinstance(action, act.Fetch):
+            cost = action.parts if action.external is None else STAGED
         if isinstance(action, act.ListJobs):
             cost = max(1, len(action.jobs))  # each asked for by itself
+        self._pay(cost, now)
+
+    def in_parts(self, parts: int, now: float) -> None:
+        """They had to be fetched after all."""
+        self._pay(parts, now)
+
+    def _pay(self, cost: float, now: float) -> None:
         if cost:
             debt = min(DEBT, max(0.0, OWN_SHARE * self._rate - 1.0))
             self._level = max(-debt, self._now(now) - cost)

@@ -37,6 +37,7 @@ class Pace:
         self._there = False  # the run directory, as far as is known
         self._ended = False  # an agent or a pilot, as far as is known
         self._waits = ""  # a job of which Slurm has just said so
+        self._in_parts = False  # something large has not come through the staging area
 
     def told(self, event: Any, core: Any, now: float) -> Any:
         """An answer, perhaps: the action that it answers."""
@@ -53,6 +54,7 @@ class Pace:
         if not isinstance(event, ev.Failed) and isinstance(asked, ONCE) and not anew:
             self._done[_what(asked)] = None
         self._known(event, asked)
+        self._staged(event, asked, now)
         self.repeats.told(event, asked, now)
         self._listings.told(event, asked, now)
         self._rhythm.told(event, asked, core)
@@ -75,8 +77,18 @@ class Pace:
         elif isinstance(event, ev.JobsListed):
             self._ended = self._ended or any(job.state in ENDED for job in event.jobs)
 
+    def _staged(self, event: Any, asked: Any, now: float) -> None:
+        """What has not come through the staging area has come in parts, which were many requests."""
+        if isinstance(event, ev.Fetched | ev.Uploaded) and asked.external is not None:
+            damaged = isinstance(event, ev.Fetched) and not event.whole
+            self._in_parts = self._in_parts or damaged or event.parts is not None
+            if isinstance(event, ev.Fetched) and event.parts is not None:
+                self._allowance.in_parts(asked.parts, now)
+
     def _needed(self, action: Any) -> None:
         """No directory is made where an agent works; claims matter once something has ended."""
+        staged = isinstance(action, act.Fetch | act.UploadArchive) and action.external is not None
+        self.checks.demand(not (staged and self._in_parts), "tried once more", f"{action}")
         again = isinstance(action, act.MakeDirectory) and self._there
         again = again and "directory_removed" not in self.checks.struck
         self.checks.demand(not again, "made again", f"{action}")

@@ -19,6 +19,7 @@ STAGED = 0.4  # share of seeds that are a scene
 EXPERIENCED = 0.4  # share of those in which something was learnt by earlier runs
 LINKED = 0.15  # share of those in which tasks take the values of others
 LINKED_AGAIN = 0.6  # and where a script is run again: few of these tasks are submitted anew
+STAGING = 0.25  # share of those in which something is large enough for the site's staging area
 OVERRUN = 0.05  # share of those in which tasks take longer than they may
 SIZES = (  # that are frequent, less so, rare
     (300, 100_000, 400_000),
@@ -34,7 +35,19 @@ def from_seed(seed: int, known: dict[str, tuple[float, float]]) -> Scenario:
     if chance.random() < STAGED:
         scenario = chance.choice(SCENES)(chance, scenario)
     scenario = _drifting(random.Random(f"drifting {seed}"), scenario)
-    return _experienced(linked(with_kinds(timed(scenario))))
+    return staging(_experienced(linked(with_kinds(timed(scenario)))))
+
+
+def staging(scenario: Scenario) -> Scenario:
+    """In some worlds what is large may go through the site's staging area, which fails in some."""
+    chance = random.Random(f"staging {scenario.seed}")
+    if chance.random() >= STAGING:
+        return scenario
+    faults = scenario.faults
+    if chance.random() < 0.6:
+        faults += (("staging_fails", chance.uniform(0.2, 0.8)),)
+    limits = replace(scenario.limits, external=chance.choice((1, 6000)))
+    return replace(scenario, limits=limits, faults=faults)
 
 
 def _experienced(scenario: Scenario) -> Scenario:

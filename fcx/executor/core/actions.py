@@ -31,6 +31,16 @@ class Request(Action, frozen=True):
     id: int
 
 
+class External(msgspec.Struct, frozen=True, gc=False):
+    """It may go through the site's staging area; where that comes to nothing, it goes in parts.
+
+    Seconds for which a job of the server's own may wait in the queue, and for all of it.
+    """
+
+    queue: float
+    whole: float
+
+
 # -- notes ----------------------------------------------------------------------------------
 
 
@@ -220,9 +230,10 @@ class UploadInitializer(Request, frozen=True):
 
 
 class UploadArchive(Request, frozen=True):
-    """Modules of the user's own. Answer: Done."""
+    """Modules of the user's own, or an object that tasks share. Answer: Uploaded."""
 
     archive: str
+    external: External | None = None
 
 
 class UploadBundle(Request, frozen=True):
@@ -323,6 +334,7 @@ class Fetch(Request, frozen=True):
     task: str
     attempt: int
     parts: int
+    external: External | None = None
 
 
 class FetchLeft(Request, frozen=True):

@@ -8,6 +8,7 @@ DEBT = 4.0  # requests that may be owed: looks have their share, whatever is upl
 SHARE_WAITS = 5.0  # seconds that the debt may hold up a look, where so much is earned in them
 BURST = 60.0  # requests that may be made at once, while nothing is known of what is allowed
 RATE = 1.0  # requests per second that are earned meanwhile
+EXTERNAL = 20.0  # requests of a transfer through the site's staging area: its jobs are asked after
 
 CHARGED = (SubmitPilot, ListFolder, ReadLog, UploadBundle)
 
@@ -15,7 +16,7 @@ CHARGED = (SubmitPilot, ListFolder, ReadLog, UploadBundle)
 def cost(action: Action) -> float:
     """How many requests an action counts for: what recurs is charged, what is made once is not."""
     if isinstance(action, Fetch):
-        return float(action.parts)
+        return float(action.parts) if action.external is None else EXTERNAL
     if isinstance(action, ListJobs):
         return float(max(1, len(action.jobs)))
     return 1.0 if isinstance(action, CHARGED) else 0.0

@@ -276,11 +276,27 @@ class InboxRead(Event, frozen=True):
     shapes: tuple[Shaped, ...] = ()
 
 
+class Uploaded(Event, frozen=True):
+    """It lies in the run directory.
+
+    ``parts``: why it went in parts, where it might have gone through the site's staging area;
+    empty: there is none.
+    """
+
+    action: int
+    parts: str | None = None
+
+
 class Fetched(Event, frozen=True):
-    """The data of an outcome, in parts; ``whole``: it is what the record says."""
+    """The data of an outcome; ``whole``: it is what the record says.
+
+    ``parts``: why it came in parts, where it might have come through the site's staging area;
+    empty: there is none.
+    """
 
     action: int
     whole: bool
+    parts: str | None = None
 
 
 class Settled(Event, frozen=True):
@@ -429,6 +445,7 @@ Answer = (
     | Judged
     | RequirementsJudged
     | InboxRead
+    | Uploaded
     | Fetched
     | LogRead
 )

@@ -10,6 +10,7 @@ import msgspec
 
 from ...protocol.layout import epoch_of_client
 from .actions import DropBundle, MakeDirectory, UploadArchive, UploadBundle, UploadInitializer
+from .external import Transfers
 from .limits import Limits
 from .requests import Requests
 
@@ -34,6 +35,7 @@ class Inbox:
     def __init__(self, requests: Requests, limits: Limits) -> None:
         self.requests = requests
         self.limits = limits
+        self.transfers = Transfers(requests, limits.external)
         self.directory = limits.words.directory  # its path, for messages
         self.landed = False  # an agent has come up: the directory is there
         self.begun = False  # we may have made the directory
@@ -112,11 +114,14 @@ class Inbox:
         steps = self.making()
         if not self.initializer and bundles:
             steps.append((UploadInitializer,))
-        before: list[tuple[Any, ...]] = [(UploadArchive, name) for name in names]
+        before: list[tuple[Any, ...]] = [
+            (UploadArchive, name, self.transfers.of(size)) for name, size in archives
+        ]
         last: list[tuple[Any, ...]] = [(UploadBundle, bundle.name) for bundle in bundles]
         arrived = partial(self._arrived, bundles, names, then)
         send = partial(self.requests.chain, last, arrived)
-        self.requests.chain(steps, partial(self.requests.together, before, send))
+        heard = self.transfers.heard
+        self.requests.chain(steps, partial(self.requests.together, before, send, heard))
 
     def _arrived(
         self, bundles: list[Bundle], archives: list[str], then: Callable[[], None]

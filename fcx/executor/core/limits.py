@@ -30,6 +30,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     initializer: bool = False  # workers run one first
     words: Words = Words()
     patience: float = 900.0  # without any usable answer of the server
+    external: int = 500_000_000  # bytes from which the site's staging area is worth its jobs
     durable: bool = False  # the run has a name: what it leaves is there for the next process
 
     def workers(self) -> tuple[int, ...]:

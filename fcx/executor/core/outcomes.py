@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...protocol.parts import PART
 from . import fates
 from .actions import Fetch, Forget
 from .audit import Audit
@@ -202,9 +203,16 @@ class Outcomes:
             record.task,
             record.attempt,
             record.parts,
-            then=partial(then, cursor, record),
+            self.inbox.transfers.of(record.parts * PART),
+            then=partial(self._came, cursor, record, then),
             failed=partial(self._not_fetched, cursor, record, then),
         )
+
+    def _came(
+        self, cursor: Cursor, record: Finished | Died, then: Any, action: Fetch, event: Fetched
+    ) -> None:
+        self.inbox.transfers.heard(action, event)
+        then(cursor, record, action, event)
 
     def _fetched(
         self, left: int, cursor: Cursor, record: Finished, _action: Any, event: Fetched

@@ -118,23 +118,27 @@ class Requests:
     ) -> None:
         self.chain(rest, then)
 
-    def together(self, steps: list[tuple[Any, ...]], then: Callable[[], None]) -> None:
+    def together(
+        self, steps: list[tuple[Any, ...]], then: Callable[[], None], heard: Then = nothing
+    ) -> None:
         """Ask for all of them at once, each (kind, *values); ``then`` follows the last answer."""
         if not steps:
             then()
         elif not self.leaving:
             waiting = dict.fromkeys(range(len(steps)))
             for number, step in enumerate(steps):
-                self.ask(*step, then=partial(self._one_of, waiting, number, then))
+                self.ask(*step, then=partial(self._one_of, waiting, number, then, heard))
 
     @staticmethod
     def _one_of(
         waiting: dict[int, None],
         number: int,
         then: Callable[[], None],
-        _action: Any,
-        _event: Any,
+        heard: Then,
+        action: Any,
+        event: Any,
     ) -> None:
+        heard(action, event)
         del waiting[number]
         if not waiting:
             then()

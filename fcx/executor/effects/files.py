@@ -23,9 +23,10 @@ from ..core.actions import (
     UploadOrder,
     WriteClosed,
 )
-from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, LogRead
+from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, LogRead, Uploaded
 from ..wire import Stretch, read
 from .context import Context
+from .external import ExternalTransfers
 from .keeping import Keeping
 from .parts import OutcomeParts
 from .shared import ObjectFiles
@@ -44,6 +45,7 @@ class FileEffects:
         self.files = context.client.files
         self.objects = ObjectFiles(context)
         self.parts = OutcomeParts(context)
+        self.external = ExternalTransfers(context)
         self._pilots: dict[str, bytes] = {}  # keys, by name
         self._logs: dict[str, bytes] = {}  # keys, by agent
         self.table: Table = {
@@ -81,14 +83,18 @@ class FileEffects:
 
     async def archive(self, action: UploadArchive) -> AnyEvent:
         """Modules of the user's own, or an object that tasks share."""
-        content = self.context.store.objects.get(action.archive)
-        if content is not None:
+        content, parts = self.context.store.objects.get(action.archive), None
+        if content is None:
+            data = self.context.store.payloads.archive(action.archive)
+            await self._write("modules", action.archive, data)
+            return Uploaded(action.id)
+        if action.external is not None:
+            await self.objects.make_folder()
+            parts = await self.external.send(content, action.external)
+        if action.external is None or parts is not None:
             await self.objects.upload(content)
-            self.context.store.objects.sent(content.name)
-            return Done(action.id)
-        data = self.context.store.payloads.archive(action.archive)
-        await self._write("modules", action.archive, data)
-        return Done(action.id)
+        self.context.store.objects.sent(content.name)
+        return Uploaded(action.id, parts)
 
     async def bundle(self, action: UploadBundle) -> AnyEvent:
         """Chunks side by side, the head last: without it the bundle is not there."""
@@ -167,9 +173,12 @@ class FileEffects:
 
     async def fetch(self, action: Fetch) -> AnyEvent:
         """The parts of an outcome, side by side; first those that wait are let go of."""
-        outcome = self.context.store.outcomes[action.task, action.attempt]
+        task, attempt, parts = action.task, action.attempt, None
+        outcome = self.context.store.outcomes[task, attempt]
         await self.keeping.room(outcome.size, MOST_WAITING)
-        return Fetched(action.id, await self.parts.bring(action.task, action.attempt, outcome))
+        if action.external is not None:
+            parts = await self.external.bring(task, attempt, outcome, action.external)
+        return Fetched(action.id, await self.parts.bring(task, attempt, outcome), parts)
 
     async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
         """What a running task has written so far (0: stdout, 1: stderr)."""

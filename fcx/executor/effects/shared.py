@@ -43,11 +43,12 @@ class ObjectFiles:
         try:
             await files.write(folder, name, data)
         except NoSuchPath:
-            await self._make(folder)
+            await self.make_folder()
             await files.write(folder, name, data)
 
-    async def _make(self, folder: str) -> None:
+    async def make_folder(self) -> None:
         """Several pieces may find at once that it is not there."""
+        folder = self.context.place.path("objects")
         try:
             await self.context.client.files.make_folder(folder, parents=False)
         except RequestRefused as error:

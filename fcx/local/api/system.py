@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from ..scheduler import Record
+from ..stage.store import TTL
 from .site import Site, System
 
 SERVICES = ("scheduler", "ssh", "filesystem", "s3")
@@ -40,7 +41,7 @@ def record(site: Site) -> Record:
         "dataOperation": {
             "datatransfer_jobs_directives": [],
             "max_ops_file_size": system.max_ops_size,
-            "data_transfer": _transfers(system),
+            "data_transfer": _transfers(system) if system.max_part_size else None,
         },
     }
 
@@ -69,7 +70,7 @@ def _health(system: System) -> list[Record]:
         {"serviceType": "scheduler", **health},
         {"serviceType": "ssh", **health},
         *({"serviceType": "filesystem", **health, "path": fs} for fs in system.filesystems),
-        {"serviceType": "s3", **health},
+        *([{"serviceType": "s3", **health}] if system.max_part_size else []),
     ]
 
 
@@ -82,7 +83,7 @@ def _transfers(system: System) -> Record:
         "accessKeyId": HIDDEN,
         "secretAccessKey": HIDDEN,
         "region": "local",
-        "ttl": 604800,
+        "ttl": int(TTL),
         "tenant": None,
         "multipart": {
             "use_split": False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 from fastapi import APIRouter, Request, Response
@@ -17,8 +16,11 @@ MAX_PARTS = 10_000
 router = APIRouter(prefix=PREFIX)
 
 
-def _part_number(query: Mapping[str, str]) -> int:
-    number = query.get("partNumber", "")
+def _part_number(request: Request) -> int:
+    """Of a part whose length is known: S3 takes no other."""
+    if "content-length" not in request.headers:
+        raise StageError(411, "MissingContentLength", "You must provide the Content-Length.")
+    number = request.query_params.get("partNumber", "")
     if not number.isdigit() or not 1 <= int(number) <= MAX_PARTS:
         raise StageError(400, "InvalidArgument", f"partNumber is 1 to {MAX_PARTS}")
     return int(number)
@@ -36,7 +38,7 @@ async def put_part(request: Request, key: str) -> Response:
     stage: Stage = request.app.state.site.stage
     try:
         place = stage.place(key, request.query_params)
-        number = _part_number(request.query_params)
+        number = _part_number(request)
     except StageError as error:
         return _refusal(error)
     digest = hashlib.md5(usedforsecurity=False)
@@ -59,6 +61,8 @@ async def complete(request: Request, key: str) -> Response:
     stage: Stage = request.app.state.site.stage
     try:
         tag = stage.complete(key, request.query_params, await request.body())
+        if "spoil" in request.scope["faults"]:
+            stage.spoil(key, request.query_params)
     except StageError as error:
         return _refusal(error)
     body = f"<CompleteMultipartUploadResult><ETag>{tag}</ETag></CompleteMultipartUploadResult>"
@@ -71,7 +75,10 @@ async def read(request: Request, key: str) -> Response:
     """The object, or the range of it that is asked for."""
     stage: Stage = request.app.state.site.stage
     try:
-        return FileResponse(stage.whole(key, request.query_params))
+        path = stage.whole(key, request.query_params)
+        if "spoil" in request.scope["faults"]:
+            stage.spoil(key, request.query_params)
+        return FileResponse(path)
     except StageError as error:
         return _refusal(error)
 

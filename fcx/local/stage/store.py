@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 PREFIX = "/stage"
+TTL = 604800.0  # seconds for which an address is good
 
 
 class StageError(Exception):
@@ -28,27 +30,30 @@ class Stage:
     def __init__(self, folder: Path, url: str) -> None:
         self.folder = folder
         self.url = url
+        self.ttl = TTL
         self._key = secrets.token_bytes(32)
 
-    def new_object(self, name: str) -> str:
+    def new_object(self, name: str, ttl: float = TTL) -> str:
         """Make room for an object; its address, where `{query}` stands for what a request adds."""
-        key = secrets.token_hex(16)
+        key, until = secrets.token_hex(16), f"{time.time() + ttl:.3f}"
         (self.folder / key).mkdir(parents=True)
         return (
-            f"{self.url}{PREFIX}/{key}/{quote(name, safe='')}"
-            f"?uploadId={key}{{query}}&X-Amz-Signature={self._signature(key)}"
+            f"{self.url}{PREFIX}/{key}/{quote(name, safe='')}?uploadId={key}{{query}}"
+            f"&Expires={until}&X-Amz-Signature={self._signature(key, until)}"
         )
 
-    def _signature(self, key: str) -> str:
-        return hmac.new(self._key, key.encode(), hashlib.sha256).hexdigest()
+    def _signature(self, key: str, until: str) -> str:
+        return hmac.new(self._key, f"{key} {until}".encode(), hashlib.sha256).hexdigest()
 
     def place(self, key: str, query: Mapping[str, str]) -> Path:
-        """The directory of an object; StageError unless the signature is its own."""
-        given = query.get("X-Amz-Signature", "")
-        if not hmac.compare_digest(given.encode(), self._signature(key).encode()):
+        """The directory of an object; StageError unless the signature is its own, and good."""
+        given, until = query.get("X-Amz-Signature", ""), query.get("Expires", "")
+        if not hmac.compare_digest(given.encode(), self._signature(key, until).encode()):
             raise StageError(
                 403, "SignatureDoesNotMatch", "The request signature we calculated does not match"
             )
+        if time.time() > float(until):
+            raise StageError(403, "AccessDenied", "Request has expired")
         place = self.folder / key
         if not place.is_dir():
             raise StageError(404, "NoSuchUpload", "The specified upload does not exist.")
@@ -60,6 +65,14 @@ class Stage:
         if not path.exists():
             raise StageError(404, "NoSuchKey", "The specified key does not exist.")
         return path
+
+    def spoil(self, key: str, query: Mapping[str, str]) -> None:
+        """Make a byte in the middle of an object another."""
+        with self.whole(key, query).open("r+b") as file:
+            file.seek(file.seek(0, 2) // 2)
+            byte = file.read(1)
+            file.seek(-1, 1)
+            file.write(bytes([byte[0] ^ 1]))
 
     def remove(self, key: str, query: Mapping[str, str]) -> None:
         """Forget an object."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
 from fcx.executor.core.events import Failed, JobSeen, Trouble
@@ -229,6 +231,15 @@ def claims_unread(api: Any, client: Any, request: Any, answer: Any) -> Any:
 def fetch_spoilt(api: Any, client: Any, request: Any, answer: Any) -> Any:
     """What was fetched is not what the record says."""
     return ev.Fetched(request.id, whole=False) if isinstance(answer, ev.Fetched) else None
+
+
+@fault("answer", 0.2, 0.8, staged=True)
+def staging_fails(api: Any, client: Any, request: Any, answer: Any) -> Any:
+    """A transfer through the staging area comes to nothing, or the site has none: parts it is."""
+    if not isinstance(answer, ev.Fetched | ev.Uploaded) or request.external is None:
+        return None
+    why = api.world.random.choice(("", "job 9 ended: FAILED.", "job 9 was still in the queue."))
+    return replace(answer, parts=why)
 
 
 @fault("answer", 0.2, 0.8)

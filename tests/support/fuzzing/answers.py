@@ -36,9 +36,18 @@ JOB = {
 FILE = {"name": "7.0.0.0", "type": "-", "linkTarget": None, "size": "120", "user": "me"}
 STAT = {"mode": 16832, "ino": 1, "dev": 2, "nlink": 1, "uid": 1000, "gid": 1000, "size": 5}
 USER = {"user": {"id": "1000", "name": "me"}, "group": {"id": "1", "name": "g"}, "groups": []}
+WAY = {
+    "transferMethod": "s3",
+    "downloadUrl": "https://s/k?sig=1",
+    "partsUploadUrls": ["https://s/k?part=1"] * 3,
+    "completeUploadUrl": "https://s/k?sig=2",
+    "maxPartSize": 10,
+}
 BODIES: tuple[Any, ...] = (
     {"jobs": [JOB]},
     {"jobId": 7},
+    {"transferJob": {"jobId": "7", "logs": {"outputLog": "/l"}}, "transferDirectives": WAY},
+    {"output": {"algorithm": "SHA-256", "checksum": "00"}},
     {"jobs": [{"jobId": "7", "standardOutput": "/o", "standardError": "/e"}]},
     {"output": [FILE]},
     {"output": {"content": "text", "contentType": "bytes", "startPosition": 0}},
@@ -89,6 +98,11 @@ REQUESTS: tuple[Callable[[Client], Awaitable[Any]], ...] = (
     lambda client: client.uid(),
     lambda client: client.systems(),
     lambda client: client.work_folders(),
+    lambda client: client.transfers.offered(),
+    lambda client: client.transfers.pack("/d", "[.]/f", "/d.tar"),
+    lambda client: client.transfers.send("/d.tar"),
+    lambda client: client.transfers.receive("/d", 25),
+    lambda client: client.transfers.sha256("/d"),
     lambda client: _home(client).find(),
     lambda client: _home(client).check("/scratch/.fcx-me"),
 )
@@ -103,6 +117,9 @@ READERS = (
     answers.read_uid,
     answers.read_systems,
     answers.read_file_systems,
+    answers.read_stagers,
+    answers.read_transfer,
+    answers.read_checksum,
 )
 
 

@@ -134,6 +134,7 @@ _ANSWERS: dict[type, Any] = {
     asked.ReadInbox: lambda life, action: told.InboxRead(action.id, ()),
     asked.TakeOver: lambda life, action: told.Owned(action.id, 2),
     asked.Fetch: lambda life, action: told.Fetched(action.id, bool(life.step("fetch", True))),
+    asked.UploadArchive: lambda life, action: told.Uploaded(action.id),
     asked.ReadOutput: lambda life, action: told.OutputRead(action.id, str(life.step("text", ""))),
     asked.ListFolder: _files,
     asked.ListLinks: _links,

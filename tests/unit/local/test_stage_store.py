@@ -17,14 +17,16 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path, "http://x")
 
 
-def opened(stage: Stage) -> tuple[str, dict[str, str]]:
+def opened(stage: Stage, ttl: float = 60.0) -> tuple[str, dict[str, str]]:
     """Key and signed query of a new object."""
-    url = stage.new_object("a b/c")
+    url = stage.new_object("a b/c", ttl)
     found = re.fullmatch(
-        r"http://x/stage/(\w+)/a%20b%2Fc\?uploadId=\w+{query}&X-Amz-Signature=(\w+)", url
+        r"http://x/stage/(\w+)/a%20b%2Fc\?uploadId=\w+{query}&Expires=([\d.]+)"
+        r"&X-Amz-Signature=(\w+)",
+        url,
     )
     assert found
-    return found[1], {"X-Amz-Signature": found[2]}
+    return found[1], {"Expires": found[2], "X-Amz-Signature": found[3]}
 
 
 def put(stage: Stage, key: str, query: dict[str, str], number: int, data: bytes) -> str:
@@ -66,6 +68,26 @@ def test_another_objects_signature_opens_nothing(stage):
         with pytest.raises(StageError) as refused:
             stage.place(key, query)
         assert (refused.value.status, refused.value.code) == (403, "SignatureDoesNotMatch")
+
+
+def test_an_address_is_good_for_its_time(stage):
+    """And cannot be given more of it."""
+    key, query = opened(stage, ttl=-1.0)
+    with pytest.raises(StageError) as late:
+        stage.place(key, query)
+    assert (late.value.status, late.value.code) == (403, "AccessDenied")
+    with pytest.raises(StageError) as refused:
+        stage.place(key, {**query, "Expires": "9e9"})
+    assert refused.value.code == "SignatureDoesNotMatch"
+
+
+def test_an_object_that_is_spoilt(stage):
+    """One byte of it is another."""
+    key, query = opened(stage)
+    tag = put(stage, key, query, 1, b"hello")
+    stage.complete(key, query, listing((1, tag)))
+    stage.spoil(key, query)
+    assert stage.whole(key, query).read_bytes() == b"hemlo"
 
 
 @pytest.mark.parametrize(

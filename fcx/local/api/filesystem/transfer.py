@@ -41,7 +41,7 @@ async def move(request: Request, system_name: str, body: MoveBody) -> Response:
     site = site_of(request, system_name)
     source = checked_path(site, body.path)
     command = ["mv", "--", source, quotable(body.target_path)]
-    return _created(await _job(site, "MoveFiles", command, "moved", body.account))
+    return _created(await _job(request, site, "MoveFiles", command, "moved", body.account))
 
 
 @router.post("/cp", dependencies=_PATH_FIRST)
@@ -51,7 +51,7 @@ async def copy(request: Request, system_name: str, body: CopyBody) -> Response:
     source = checked_path(site, body.path)
     deref = ["--dereference"] if body.dereference else []
     command = ["cp", *deref, "-R", "--", source, quotable(body.target_path)]
-    return _created(await _job(site, "CopyFiles", command, "copied", body.account))
+    return _created(await _job(request, site, "CopyFiles", command, "copied", body.account))
 
 
 @router.delete("/rm", dependencies=_PATH_FIRST)
@@ -64,7 +64,7 @@ async def remove(
     """Remove in a job."""
     site = site_of(request, system_name)
     command = ["rm", "-R", "--", checked_path(site, path)]
-    return JSONResponse(await _job(site, "DeleteFiles", command, "deleted", account))
+    return JSONResponse(await _job(request, site, "DeleteFiles", command, "deleted", account))
 
 
 @router.post("/compress", dependencies=_PATH_FIRST)
@@ -73,7 +73,7 @@ async def compress(request: Request, system_name: str, body: TransferCompressBod
     site = site_of(request, system_name)
     source = checked_path(site, body.path)
     command = compress_command(source, quotable(body.target_path), body)
-    return _created(await _job(site, "CompressFiles", command, "compressed", body.account))
+    return _created(await _job(request, site, "CompressFiles", command, "compressed", body.account))
 
 
 @router.post("/extract", dependencies=_PATH_FIRST)
@@ -82,20 +82,21 @@ async def extract(request: Request, system_name: str, body: TransferExtractBody)
     site = site_of(request, system_name)
     source = checked_path(site, body.path)
     command = extract_command(source, quotable(body.target_path), body.compression)
-    return _created(await _job(site, "CompressFiles", command, "extracted", body.account))
+    return _created(await _job(request, site, "CompressFiles", command, "extracted", body.account))
 
 
 @router.post("/upload")
 async def upload(request: Request, system_name: str, body: LargeUploadBody) -> Response:
     """Take a large file in: parts to the staging area, and a job that fetches the whole."""
     site = site_of(request, system_name)
-    directives = _through_s3(body)
+    directives = _through_s3(site, body)
     path = _given(body)
     if directives.file_size is None:
         raise ApiError("(\"unsupported operand type(s) for /: 'NoneType' and 'int'\",)", crash=True)
-    url = site.stage.new_object(os.path.basename(path))
+    url = _new_object(request, site, path)
     count = math.ceil(directives.file_size / site.system.max_part_size)
     answer = await _stager_job(
+        request,
         site,
         "IngressFileTransfer",
         ["fetch", url, path, str(site.system.max_part_size)],
@@ -115,11 +116,12 @@ async def upload(request: Request, system_name: str, body: LargeUploadBody) -> R
 async def download(request: Request, system_name: str, body: LargeDownloadBody) -> Response:
     """Give a large file out: a job sends it to the staging area, the caller reads it there."""
     site = site_of(request, system_name)
-    _through_s3(body)
+    _through_s3(site, body)
     path = quotable(_given(body))
     await checked(["stat", "--dereference", "-c", "%s", "--", path], site.system.command_timeout)
-    url = site.stage.new_object(os.path.basename(path))
+    url = _new_object(request, site, path)
     answer = await _stager_job(
+        request,
         site,
         "OutgressFileTransfer",
         ["push", path, str(site.system.max_part_size), url],
@@ -132,7 +134,9 @@ async def download(request: Request, system_name: str, body: LargeDownloadBody) 
     return _created(answer)
 
 
-def _through_s3(body: LargeUploadBody | LargeDownloadBody) -> S3Directives:
+def _through_s3(site: Site, body: LargeUploadBody | LargeDownloadBody) -> S3Directives:
+    if not site.system.max_part_size:  # so the real server stumbles where it has no stage
+        raise ApiError("(\"'NoneType' object has no attribute 'service_type'\",)", crash=True)
     if not isinstance(body.transfer_directives, S3Directives):
         raise ApiError("Requested transfer method is not available.", status=400)
     return body.transfer_directives
@@ -144,6 +148,12 @@ def _given(body: PathBody) -> str:
     return body.path
 
 
+def _new_object(request: Request, site: Site, path: str) -> str:
+    """Room in the stage; the fault `expires` says for how long its address is good."""
+    ttl = request.scope["faults"].get("expires", site.stage.ttl)
+    return site.stage.new_object(os.path.basename(path), ttl)
+
+
 def _part_url(url: str, number: int) -> str:
     return url.replace("{query}", f"&partNumber={number}")
 
@@ -153,7 +163,7 @@ def _created(answer: dict[str, Any]) -> Response:
 
 
 async def _job(
-    site: Site, name: str, command: Sequence[str], done: str, account: str | None
+    request: Request, site: Site, name: str, command: Sequence[str], done: str, account: str | None
 ) -> dict[str, Any]:
     """A job that runs one command and says that the files were successfully `done`."""
     body = (
@@ -163,18 +173,23 @@ async def _job(
         '    code=$?; echo "$(date -u) Failed, exit code: $code" >&2; exit $code\n'
         "fi\n"
     )
-    return await _submitted(site, name, body, account)
+    return await _submitted(request, site, name, body, account)
 
 
 async def _stager_job(
-    site: Site, name: str, arguments: Sequence[str], account: str | None
+    request: Request, site: Site, name: str, arguments: Sequence[str], account: str | None
 ) -> dict[str, Any]:
     command = [*programs.command("stager"), *arguments]
-    return await _submitted(site, name, f"exec {shlex.join(command)}\n", account)
+    return await _submitted(request, site, name, f"exec {shlex.join(command)}\n", account)
 
 
-async def _submitted(site: Site, name: str, body: str, account: str | None) -> dict[str, Any]:
-    """Queue a transfer job; what the API says of it."""
+async def _submitted(
+    asked: Request, site: Site, name: str, body: str, account: str | None
+) -> dict[str, Any]:
+    """Queue a transfer job, which a fault may keep waiting or fail; what the API says of it."""
+    faults = asked.scope["faults"]
+    if "fails" in faults:
+        body = 'echo "$(date -u) Injected fault" >&2; exit 1\n'
     folder = site.transfers
     number = uuid.uuid4()
     output = f"{folder}/.f7t_file_handling_job_{number}.log"
@@ -192,7 +207,7 @@ async def _submitted(site: Site, name: str, body: str, account: str | None) -> d
     )
     return {
         "transferJob": {
-            "jobId": await hand_in(site, request),
+            "jobId": await hand_in(site, request, faults.get("pending", 0.0)),
             "system": site.system.name,
             "workingDirectory": folder,
             "logs": {"outputLog": output, "errorLog": error},
