@@ -293,8 +293,16 @@ def read_stagers(answer: Any) -> list[str]:
 
 
 def read_transfer(answer: Any) -> Transfer:
-    """What the server began."""
+    """What the server began. Those of before 2.5 write some of its names in snake_case."""
+    way = answer.get("transferDirectives") if isinstance(answer, dict) else None
+    if isinstance(way, dict):
+        answer = {**answer, "transferDirectives": {_camel(str(k)): v for k, v in way.items()}}
     return _record(answer, Transfer)
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
 
 
 def read_checksum(answer: Any) -> str:

@@ -153,6 +153,14 @@ def test_answers_do_not_show_addresses():
     assert "Signature" not in str(odd.value)
 
 
+def test_an_older_server():
+    """It has the same to say in other names, and numbers for jobs."""
+    way = {"parts_upload_urls": [URL], "complete_upload_url": URL, "max_part_size": 50}
+    api = Api({"transferJob": {**JOB, "jobId": 17}, "transferDirectives": way})
+    taken = made(api, lambda transfers: transfers.receive("/run/o", 25))
+    assert (taken.job.id, taken.parts[0].url, taken.part_size) == ("17", URL, 50)
+
+
 def test_which_systems_have_a_staging_area():
     """One of S3's kind: others need a program at both ends."""
     systems = [
