@@ -55,7 +55,7 @@ class Reader:
         if len(self._buffer) < _HEAD.size:
             return None
         kind, meta, data = _HEAD.unpack_from(self._buffer)
-        if kind not in (CONFIGURE, TASK, HELLO, READY, DONE) or data > LARGEST:
+        if kind not in b"CTHRD" or data > LARGEST:
             raise ValueError("what is no frame")
         middle = _HEAD.size + meta
         end = middle + data

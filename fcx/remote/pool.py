@@ -153,7 +153,7 @@ class Process:
         """The whole frames that have arrived. ValueError: it has said what no worker says."""
         while True:
             try:
-                part = os.read(self.read_fd, 1 << 20)
+                part = os.read(self.read_fd, 1 << 16)
             except OSError:  # nothing more for now
                 break
             if not part:

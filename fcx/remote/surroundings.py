@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from _signal import getsignal  # type: ignore[import-not-found]  # makes no enum of each answer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +26,21 @@ class Surroundings:
     def __init__(self) -> None:
         self.umask = os.umask(0o22)
         os.umask(self.umask)
-        self.environ = dict(os.environ)
+        self.environ = dict(os.environb._data)  # type: ignore[attr-defined]  # noqa: SLF001 - see restore
         self.cwd = os.getcwd()
         self.path = list(sys.path)
         self.stdin = sys.stdin
         self.modes = modes()
         decimal = sys.modules.get("decimal")
         self.decimals: "Optional[Context]" = decimal.getcontext().copy() if decimal else None
-        self.signals = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        self.signals = [(number, getsignal(number)) for number in signal.valid_signals()]
 
     def restore(self) -> None:
         """Put everything back that differs; cheap when nothing does."""
-        if dict(os.environ) != self.environ:
-            os.environ.clear()
-            os.environ.update(self.environ)
+        # As it is: to decode each takes longer than many a task does.
+        if os.environb._data != self.environ:  # type: ignore[attr-defined]  # noqa: SLF001
+            os.environb.clear()
+            os.environb.update(self.environ)
             time.tzset()
         try:
             moved = os.getcwd() != self.cwd
@@ -59,8 +61,8 @@ class Surroundings:
         decimal = sys.modules.get("decimal")
         if decimal:
             decimal.setcontext((self.decimals or decimal.DefaultContext).copy())
-        for number, handler in self.signals.items():
-            if signal.getsignal(number) != handler and handler is not None:
+        for number, handler in self.signals:
+            if getsignal(number) != handler and handler is not None:
                 signal.signal(number, handler)
         signal.alarm(0)
 

@@ -40,7 +40,7 @@ class Pipe:
         """Wait for the next frame."""
         frame = self.frames.take()
         while frame is None:
-            data = os.read(self.reader, 1 << 20)
+            data = os.read(self.reader, 1 << 16)
             if not data:
                 raise EOFError
             self.frames.feed(data)
@@ -117,10 +117,11 @@ class Worker:
 
     def stale(self) -> bool:
         """Whether the tasks so far left so much memory that a fresh process is better."""
-        if resident() < self.baseline + GROWTH:
+        most = self.baseline + GROWTH
+        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10 < most or resident() < most:
             return False
         gc.collect()
-        return resident() >= self.baseline + GROWTH
+        return resident() >= most
 
     def serve(self) -> None:
         """Until the agent closes the pipe; then the interpreter ends as any does."""
