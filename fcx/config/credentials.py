@@ -48,6 +48,11 @@ class Credentials:
         client_id, client_secret, token_url, api_url, system, account = values
         return cls(client_id, client_secret, token_url, api_url.rstrip("/"), system, account)
 
+    @property
+    def urls(self) -> tuple[str, str]:
+        """All servers that requests go to."""
+        return self.api_url, self.token_url
+
     def charging(self, account: str) -> Credentials:
         """The same, with jobs for another account if one is named.
 

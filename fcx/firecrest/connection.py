@@ -85,7 +85,7 @@ class Connection:
         from .session import TIMEOUT, session
 
         ready = self._early.ready() if self._early else None
-        verify = ready.verify if ready else network.trusted()
+        verify = ready.verify if ready else network.trusted_by(*self._credentials.urls)
         self._token = ready.token if ready else ClientToken(self._credentials, verify)
         api = Api(self.url, self._token, session(verify, noted=self._note), verify)
         api.timeout = TIMEOUT

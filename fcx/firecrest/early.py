@@ -47,7 +47,7 @@ class Early:
     def _run(self) -> None:
         with suppress(Exception):
             load()
-            verify = network.trusted()
+            verify = network.trusted_by(*self._credentials.urls)
             token = ClientToken(self._credentials, verify)
             with quiet.ours():
                 alone(token.auth_headers())

@@ -35,6 +35,16 @@ class Proxy:
         return f"the proxy {parts.hostname}:{parts.port or 'default port'} ({self.setting})"
 
 
+def trusted_by(*urls: str) -> ssl.SSLContext:
+    """Whom to trust on the way to these: nobody, where no way is encrypted; to read CAs takes long.
+
+    Raises ConfigError for variables that name what cannot be used.
+    """
+    if any(urlsplit(url).scheme == "https" or proxy_for(url) for url in urls):
+        return trusted()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def trusted() -> ssl.SSLContext:
     """Whom to trust: the CAs that the variables name, all of them; else those of certifi."""
     named = named_cas()

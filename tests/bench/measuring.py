@@ -41,6 +41,7 @@ def trial(site: Site, row: Row, who: Contestant) -> Figures:
         "size": row.size,
         "workers": row.workers,
         "folder": str(site.room()),
+        "home": str(site.home),
         "env": dict(site.env),
     }
     with site.like(row.site), tempfile.TemporaryFile("w+") as said:

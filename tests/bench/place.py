@@ -33,6 +33,7 @@ class Site:
     env: Environment
     scheduler: str
     folder: Path
+    home: Path  # where runs lie: as to any user from the second time on, it is known
 
     @contextmanager
     def like(self, site: str) -> Iterator[None]:
@@ -96,4 +97,6 @@ def site(scheduler: str) -> Iterator[Site]:
         for name in ("FCX_STATE_DIR", "FCX_LOCAL_HOME"):  # nothing of the user's, nothing left
             os.environ[name] = stack.enter_context(tempfile.TemporaryDirectory(prefix="fcx-bench-"))
         env = stack.enter_context(cluster(scheduler=scheduler, cpus_per_node=WORKERS))
-        yield Site(env, scheduler, Path(folder))
+        home = Path(folder, "home")
+        home.mkdir()
+        yield Site(env, scheduler, Path(folder), home)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import firecrest  # noqa: F401 - no contestant's imports are on the clock
 from ways.shared import OPTIONS, many, scheduler
 
+import fcx.executor.resumption  # noqa: F401 - no contestant's imports are on the clock
 from fcx import FirecrestExecutor
+from fcx.firecrest import early
+
+early.load()
 
 __all__ = ["executor", "many", "scheduler"]
 
@@ -15,7 +18,7 @@ __all__ = ["executor", "many", "scheduler"]
 def executor(task: Any) -> FirecrestExecutor:
     """As a user makes it."""
     return FirecrestExecutor(
-        task.folder,
+        task.home,
         OPTIONS,
         env=task.env,
         max_workers=task.workers,

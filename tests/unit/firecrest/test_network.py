@@ -166,6 +166,19 @@ class TestCas:
         """Then those that everybody trusts."""
         assert len(network.trusted().get_ca_certs()) > 50
 
+    @pytest.mark.parametrize("urls", [("https://a",), ("http://a", "HTTPS://b"), ("http://c",)])
+    def test_on_ways_of_which_one_is_encrypted(self, monkeypatch, urls):
+        """To a server, or to the proxy before one that is not itself."""
+        if urls == ("http://c",):
+            monkeypatch.setenv("http_proxy", "https://proxy")
+        assert len(network.trusted_by(*urls).get_ca_certs()) > 50
+
+    def test_on_ways_of_which_none_is(self):
+        """Nobody, should one be after all."""
+        context = network.trusted_by("http://127.0.0.1:1", "http://localhost:2")
+        assert not context.get_ca_certs()
+        assert context.verify_mode == ssl.CERT_REQUIRED
+
     @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
     def test_a_file_is_named(self, monkeypatch, variable, tmp_path):
         """It alone is trusted, and certificates are checked."""
