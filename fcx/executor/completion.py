@@ -17,7 +17,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from .. import errors
 from ..errors import FcxError, ResultError
@@ -30,7 +32,7 @@ from .wire import Outcome
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
 
 
-class Delivery(NamedTuple):
+class Delivery(Struct, frozen=True):
     """One outcome on its way to its future: data, or trouble and what was written, or neither."""
 
     task: str

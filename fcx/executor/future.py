@@ -71,8 +71,13 @@ class FirecrestFuture(Future[T]):
     """
 
     def __init__(self, task_id: str, owner: Owner, name: str = "", key: str = "") -> None:
-        super().__init__()
+        # As the base class begins, whose own condition takes as long to make as all the rest.
         self._condition = SlimCondition()  # type: ignore[assignment]  # does the same
+        self._state = "PENDING"
+        self._result: T | None = None
+        self._exception: BaseException | None = None
+        self._waiters: list[Any] = []
+        self._done_callbacks: list[Callable[[Future[T]], object]] = []
         self.task_id = task_id
         self.name = name
         self.key = key
@@ -185,7 +190,7 @@ class FirecrestFuture(Future[T]):
     def leave(self, error: BaseException) -> None:
         """In a forked child: the parent's threads may hold the lock, and callbacks are theirs."""
         self._condition = threading.Condition()
-        self._done_callbacks: list[Callable[[Future[T]], object]] = []
+        self._done_callbacks = []
         if not self.done():
             self.set_exception(error)
 
@@ -213,13 +218,15 @@ class FirecrestFuture(Future[T]):
 
     def report_attempts(self, runs: Iterable[tuple[int, str, str]]) -> None:
         """It was begun so often; more may become known later."""
-        known = (*self._attempts, *(Attempt(*run) for run in runs))
+        known = (*self._attempts, *[Attempt(*run) for run in runs])
         if len(known) > 1:
             known = tuple(each for _, each in sorted({each.number: each for each in known}.items()))
         self._attempts = known
 
     def report_pending(self) -> None:
         """The task goes back to the queue."""
+        if self._state != "RUNNING":  # which the same thread has said, or one before it
+            return
         with self._condition:
             if self._state == "RUNNING":
                 self._state = "PENDING"

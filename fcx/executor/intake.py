@@ -12,7 +12,10 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..parity.cache import Known
 from ..parity.gate import Gate, Question
@@ -44,7 +47,7 @@ from .shapes import reshape
 TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
 
 
-class Made(NamedTuple):
+class Made(Struct, frozen=True):
     """What a call is made of; ``failed``: what it takes has failed, so that it cannot run."""
 
     parcel: Parcel = NOTHING
@@ -55,7 +58,7 @@ class Made(NamedTuple):
     failed: FirecrestFuture[Any] | None = None
 
 
-class Draft(NamedTuple):
+class Draft(Struct, frozen=True):
     """A task that is about to be submitted."""
 
     fn: Callable[..., Any]
@@ -232,7 +235,7 @@ class Intake:
         name = sys.intern(draft.made.name)  # of a million tasks, most have the same
         future: FirecrestFuture[Any] = FirecrestFuture(task, self.run, name, draft.key)
         while not self._sent(draft, future):
-            draft = draft._replace(made=self._made(draft.fn, draft.args, draft.kwargs))
+            draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
         if draft.named:
             self._named[draft.key] = future
             self._calls[draft.key] = draft.digest

@@ -9,7 +9,9 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from ..errors import UsageError
 from ..payload.sharing import Parcel
@@ -30,7 +32,7 @@ from .future import FirecrestFuture
 NOTHING = Parcel()
 
 
-class NewTask(NamedTuple):
+class NewTask(Struct, frozen=True):
     """A task on its way in, with what the core never sees: payload, modules, future."""
 
     info: TaskInfo

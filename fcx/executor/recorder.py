@@ -111,12 +111,17 @@ def keep(trace: bytes, run: str) -> Path:
 
 def _weight(event: AnyEvent) -> int:
     """A user may have thousands of jobs, and each listing has them all."""
-    if isinstance(event, (Submitted, Attached, InboxRead)):
-        return 1 + len(event.tasks)
-    if isinstance(event, JobsListed):
-        return 1 + len(event.jobs)
-    if isinstance(event, FilesListed):
-        return 1 + len(event.files)
-    if isinstance(event, LinksListed):
-        return 1 + len(event.links)
-    return 1 + len(event.records) if isinstance(event, LogRead) else 1
+    held = HOLD.get(type(event))
+    return 1 + len(getattr(event, held)) if held else 1
+
+
+HOLD: dict[type, str] = {
+    Submitted: "tasks",
+    Attached: "tasks",
+    InboxRead: "tasks",
+    JobsListed: "jobs",
+    FilesListed: "files",
+    LinksListed: "links",
+    LogRead: "records",
+}
+"""What there may be many of in an event."""

@@ -171,12 +171,14 @@ class RequirementSets:
 
     def number(self, requirements: Requirements | Relied) -> int:
         """Its number, from 1 on."""
-        with self._lock:
-            known = self._numbers.get(id(requirements))
-            if known is None:
-                self._sets.append(requirements)
-                known = self._numbers[id(requirements)] = len(self._sets)
+        known = self._numbers.get(id(requirements))
+        if known is not None:
             return known
+        with self._lock:
+            if id(requirements) not in self._numbers:
+                self._sets.append(requirements)
+                self._numbers[id(requirements)] = len(self._sets)
+            return self._numbers[id(requirements)]
 
     def __getitem__(self, number: int) -> Requirements | Relied:
         return self._sets[number - 1]

@@ -5,10 +5,10 @@ A large value stays where it lies, in the run directory: only its place is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from ..payload.sharing import Parcel, wrapped
 from ..protocol.record import INLINE
@@ -18,8 +18,7 @@ from .wire import Outcome
 AWAITED = "w"  # a value that agents wait for, as ``protocol/objects.py`` calls it
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(msgspec.Struct, frozen=True):
     """How a task ended: with an outcome, a trouble, or neither."""
 
     task: str
@@ -55,7 +54,7 @@ class Values:
     def add(self, task: str, ended: Ended) -> None:
         """It has ended; the bytes of a large value are not kept."""
         if ended.place and ended.outcome is not None:
-            ended = replace(ended, outcome=msgspec.structs.replace(ended.outcome, data=None))
+            ended = replace(ended, outcome=replace(ended.outcome, data=None))
         self._ended[task] = ended
 
     def get(self, task: str) -> Ended | None:

@@ -39,6 +39,10 @@ class Dependencies:
         if ended is not None:
             self._ended[of] = ended
 
+    def is_taken(self, of: str) -> bool:
+        """Whether one that has no outcome takes its value."""
+        return of in self._takers
+
     def takers(self, of: str) -> list[str]:
         """Who takes its value."""
         return list(self._takers.get(of, ()))

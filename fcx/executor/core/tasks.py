@@ -150,6 +150,8 @@ class Tasks:
 
     def depends(self, task: Task) -> None:
         """It may take the values of others: until these are known, it is not counted on."""
+        if not task.info.takes:
+            return
         for of in task.info.takes:
             gone = VALUE if task.sought else FAILED  # where it was sent from, it was not so
             ended = None if of in self.unfinished else gone
@@ -158,6 +160,8 @@ class Tasks:
 
     def _await(self, task: Task) -> None:
         """It may have to wait; or ends, where what it takes will never be."""
+        if not task.info.takes:
+            return
         if self.is_ready(task) and self.lacks(task):
             self.waiting[task.id] = task
             self.queue(task).owe(task, -task.asked)
@@ -173,7 +177,8 @@ class Tasks:
 
         Of one that nobody has asked for, that is not known: an earlier process had them.
         """
-        return self.dependencies.lacking(task.info.takes) if task.asked else ()
+        takes = task.info.takes
+        return self.dependencies.lacking(takes) if takes and task.asked else ()
 
     def is_ready(self, task: Task) -> bool:
         """Whether it is owed, and waits for no value."""
@@ -195,8 +200,9 @@ class Tasks:
         if task.id not in self.unfinished:
             return
         queue = self.queue(task)
-        unsent = [of for of in self.lacks(task) if not self._lies_there(of)]
-        beside = all(self._leaves_beside(of, task) for of in unsent)
+        lacks = self.lacks(task)
+        unsent = [of for of in lacks if not self._lies_there(of)] if lacks else ()
+        beside = not unsent or all(self._leaves_beside(of, task) for of in unsent)
         if fresh or beside:
             (queue.fresh if fresh else queue.outbox).append(task)
         else:
@@ -216,7 +222,8 @@ class Tasks:
         """Those that may leave together; what lacks another that does not is held."""
         leave: dict[str, Task] = {}
         for task in tasks:
-            if all(of in leave or self._lies_there(of) for of in self.lacks(task)):
+            lacks = self.lacks(task)
+            if not lacks or all(of in leave or self._lies_there(of) for of in lacks):
                 leave[task.id] = task
             else:
                 self.held[task.id] = task
@@ -224,6 +231,8 @@ class Tasks:
 
     def _release(self, of: str) -> None:
         """It was sent, or has given its value: what was held for it may leave."""
+        if not self.held:
+            return
         for name in self.dependencies.takers(of):
             task = self.held.get(name)
             if task is not None and all(map(self._lies_there, self.lacks(task))):
@@ -329,19 +338,22 @@ class Tasks:
         if not task.asked:
             self.unasked.hold(task, trouble=trouble)
             return
-        runs = tuple((number, *task.runs[number]) for number in sorted(task.runs))
+        runs = tuple([(number, *task.runs[number]) for number in sorted(task.runs)])
         self._end(task, Settle(task.id, attempt, job, trouble, runs=runs, left=left), value=value)
 
     def _end(self, task: Task, note: Settle, *, value: bool = False) -> None:
         """It has its outcome, and so have those that wait for a value that will not come."""
         ended = CANCELLED if note.cancelled else VALUE if value else FAILED
-        self.settling[task.id] = ended
+        name = task.id
+        self.settling[name] = ended
         self.requests.note(note)
-        self.dependencies.over(task.id, task.info.takes)
-        self._pass_on(task.id, ended)
+        self.dependencies.over(name, task.info.takes)
+        self._pass_on(name, ended)
 
     def _pass_on(self, of: str, how: str | None) -> None:
         """Tasks that wait for the value of this one go out, or end as it did."""
+        if not self.dependencies.is_taken(of):
+            return
         ends = deque([(of, how)] if how else [])
         while ends:
             of, how = ends.popleft()
@@ -388,9 +400,10 @@ class Tasks:
 
     def _drop(self, task: Task) -> bool:
         self._leave_bundle(task)
-        known = self.unfinished.pop(task.id, None) is not None
-        waited = self.waiting.pop(task.id, None) is not None
-        self.held.pop(task.id, None)
+        name = task.id
+        known = self.unfinished.pop(name, None) is not None
+        waited = self.waiting.pop(name, None) is not None
+        self.held.pop(name, None)
         self.queue(task).owe(task, -(known and task.asked and not waited))
         return known
 
