@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-PAUSE = 0.005  # seconds for which things gather, once some were taken
+PAUSE, LONGEST = 0.005, 0.05  # seconds for which things gather, once some were taken
 
 
 class Gathered(Generic[T]):
@@ -39,7 +39,8 @@ class Gathered(Generic[T]):
 class Paced:
     """Work in a loop's thread: done at once when it is asked for, but then not again for a moment.
 
-    A thread that leaves things one by one would otherwise wake the loop for each.
+    A thread that leaves things one by one would otherwise wake the loop for each. What takes long
+    is let gather for as long.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -59,5 +60,8 @@ class Paced:
 
     def _run(self) -> None:
         self._timer = None
-        self._rests_until = asyncio.get_running_loop().time() + PAUSE
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         self._work()
+        ended = loop.time()
+        self._rests_until = ended + max(PAUSE, min(LONGEST, ended - began))
