@@ -30,6 +30,7 @@ from .future import Ended, FirecrestFuture
 from .wire import Outcome
 
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
+AT_ONCE, SMALL = 64, 1 << 16  # outcomes that a thread takes from the queue together; bytes of each
 
 
 class Delivery(Struct, frozen=True):
@@ -63,6 +64,7 @@ class Completion:
         self._told = told
         self._changed = threading.Condition()
         self._waiting: deque[Delivery] = deque()
+        self._taken: deque[Delivery] = deque()  # of these, by the thread that is at it
         self._waiting_bytes = 0
         self._thread: threading.Thread | None = None  # the one that takes from the queue
         self._since: float | None = None  # when it took what it is at
@@ -92,12 +94,16 @@ class Completion:
     @property
     def busy(self) -> bool:
         """Whether anything waits, or is being delivered."""
-        return bool(self._waiting) or self._since is not None
+        return bool(self._waiting or self._taken) or self._since is not None
 
     def relieve(self) -> None:
         """Start a spare where an outcome takes long and others wait."""
         with self._changed:
             late = self._since is not None and time.monotonic() - self._since > SLOW
+            taken, self._taken = (self._taken, deque()) if late else (deque(), self._taken)
+            while taken:  # from its end, one by one: the other thread may have ended just now
+                with contextlib.suppress(IndexError):
+                    self._waiting.appendleft(taken.pop())
             if late and self._waiting:
                 with contextlib.suppress(RuntimeError):  # no thread starts: the interpreter exits
                     self._begin()
@@ -112,6 +118,7 @@ class Completion:
         """In a forked child: nothing is delivered; a callback that forked is the thread's last."""
         self._changed = threading.Condition()
         self._waiting.clear()
+        self._taken.clear()
         self._thread = None
 
     def _begin(self) -> None:
@@ -130,6 +137,11 @@ class Completion:
 
     def _next(self, me: threading.Thread) -> Delivery | None:
         """The next outcome; None where another thread has taken over, or all is delivered."""
+        if self._thread is me:
+            with contextlib.suppress(IndexError):
+                delivery = self._taken.popleft()
+                self._since = time.monotonic()
+                return delivery
         with self._changed:
             if self._thread is not me:
                 return None
@@ -143,7 +155,15 @@ class Completion:
             self._since = time.monotonic()
             delivery = self._waiting.popleft()
             self._waiting_bytes -= delivery.size
+            self._take_small()
             return delivery
+
+    def _take_small(self) -> None:
+        """Take some of those that follow: so nobody asks for the lock for each."""
+        while self._waiting and len(self._taken) < AT_ONCE and self._waiting[0].size < SMALL:
+            delivery = self._waiting.popleft()
+            self._waiting_bytes -= delivery.size
+            self._taken.append(delivery)
 
 
 def deliver(delivery: Delivery) -> bool:

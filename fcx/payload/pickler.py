@@ -33,17 +33,23 @@ class Following(TaskPickler):
 
     def __init__(self, state: State, sink: Sink) -> None:
         pickle.Pickler.__init__(self, sink, PROTOCOL, fix_imports=True, buffer_callback=sink.buffer)
-        self.__dict__.update(state.fixed)
-        for name, copy in state.copies:
-            self.__dict__[name] = copy()
         self.memo = state.memo
-        self.sink = sink
         self.plain = True
+        self._begins = state, sink
 
     def reducer_override(self, obj: Any) -> Any:
         """Asked of all that is not plain."""
-        self.plain = False
+        if self.plain:
+            self._know(*self._begins)
         return super().reducer_override(obj)
+
+    def _know(self, state: State, sink: Sink) -> None:
+        """What the other knew: for what is plain, that would take longer than to pickle it."""
+        self.__dict__.update(state.fixed)
+        for name, copy in state.copies:
+            self.__dict__[name] = copy()
+        self.sink = sink
+        self.plain = False
 
 
 class State:

@@ -106,6 +106,31 @@ def test_a_callback_that_never_ends_does_not_hold_up_the_others():
     completion.close()
 
 
+def test_what_a_thread_has_taken_is_not_held_up_either():
+    """It has several at a time: a callback waits for the last of them, and a spare gives it."""
+    told, stuck, queued = Told(), threading.Event(), threading.Event()
+    completion = Completion(told)
+    futures = [FirecrestFuture(f"t{number}", Owner()) for number in range(40)]
+    futures[0].add_done_callback(lambda _: (stuck.set(), queued.wait(WAIT)))
+    futures[1].add_done_callback(lambda _: futures[-1].result(WAIT))
+    for number, future in enumerate(futures):
+        completion.put(Delivery(future.task_id, future, outcome=value(number)))
+    assert stuck.wait(WAIT)
+    queued.set()
+
+    def relieved():
+        while not futures[-1].done():
+            completion.relieve()
+            threading.Event().wait(SLOW / 10)
+
+    within(WAIT, relieved)
+    told.wait_for(len(futures))
+    assert [future.result(0) for future in futures] == list(range(40))
+    assert sorted(told.tasks) == sorted((future.task_id, False) for future in futures)
+    assert not completion.busy or completion.waiting_bytes == 0
+    completion.close()
+
+
 def test_bytes_that_wait_are_counted():
     """So that more are not fetched than can be loaded."""
     told, stuck, release = Told(), threading.Event(), threading.Event()
