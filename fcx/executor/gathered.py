@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-PAUSE, LONGEST = 0.005, 0.05  # seconds for which things gather, once some were taken
+PAUSE, LONGEST = 0.005, 0.01  # seconds for which things gather, once some were taken: less than
+# STREAM in core/outgoing.py, after which a stream of tasks has ended
 
 
 class Gathered(Generic[T]):
