@@ -43,6 +43,10 @@ def build(
     build_arg: Annotated[
         list[str] | None, typer.Option(metavar="K=V", help="an ARG of the Dockerfile")
     ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(metavar="id=K,src=FILE", help="for RUN --mount=type=secret"),
+    ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="run every step again")] = False,
     pull: Annotated[bool, typer.Option("--pull", help="ask for newer base images")] = False,
     as_json: JsonOption = False,
@@ -62,6 +66,7 @@ def build(
         platform=platform,
         target=target,
         build_args=_pairs(build_arg or []),
+        secrets=secret or [],
         no_cache=no_cache,
         pull=pull,
     )

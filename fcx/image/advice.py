@@ -28,6 +28,11 @@ def _remedy(words: str) -> str:
             " The disk that holds the engine's images is full: `docker system df` shows what "
             "takes the room, `docker system prune` frees what nothing uses."
         )
+    if is_network(words) and "docker/dockerfile" in low:
+        return (
+            " The line `# syntax=` at the top of the Dockerfile has BuildKit fetch its reader from "
+            "there. Without that line the engine's own reads it, and fcx says what that one lacks."
+        )
     if is_network(words):
         return (
             " The engine reaches no registry: that is the network of this machine, or a proxy that "

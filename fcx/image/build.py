@@ -94,13 +94,14 @@ def _image(
     platform = request.platform or local
     foreign = "" if platform == local else platform
     plan = plan.on(local)
-    builder = find_builder(client)
-    builder.require(plan.recipe.file, plan.build_args)
+    if plan.needs_more:  # before anything is pulled; where nothing is to be built nobody is asked
+        find_builder(client).require(plan.recipe.file, request.secrets)
     bases = base_images(client, plan.recipe.bases, foreign, pull=request.pull, progress=progress)
     identity = Identity.of(plan, bases, platform)
     image = None if request.no_cache else _same_source(client, identity, known)
     if image is not None:
         return image, replace(identity, build_id=image.labels[BUILD_LABEL]), False
+    builder = find_builder(client)
     return run_build(client, builder, _order(plan, identity, foreign), progress), identity, True
 
 
@@ -135,6 +136,8 @@ def _order(plan: Plan, identity: Identity, platform: str) -> Order:
         platform=platform,
         no_cache=plan.request.no_cache,
         build_args=plan.build_args,
+        automatic=plan.recipe.automatic,
+        secrets=plan.request.secrets,
     )
 
 
@@ -167,7 +170,9 @@ def _tag(image: Any, request: Request) -> None:
 def _warnings(plan: Plan, manifest: Manifest, settings: Settings) -> Iterator[str]:
     yield from plan.warnings()
     yield from check.secret_warnings(plan.request.build_args, manifest.env)
-    yield from check.client_warnings(manifest, Snapshot.from_probe(probe.snapshot()))
+    yield from check.client_warnings(
+        manifest, Snapshot.from_probe(probe.snapshot()), plan.recipe.arguments
+    )
     finding = check.architecture_finding(manifest, check.target_site(settings, os.environ))
     if finding:
         yield finding

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,9 +50,9 @@ class Builder:
         """Whether it is Podman's."""
         return self.engine.startswith("Podman")
 
-    def lacks(self, file: Dockerfile, given: Mapping[str, str]) -> list[Feature]:
+    def lacks(self, file: Dockerfile) -> list[Feature]:
         """What the file asks for and this builder does not have."""
-        wanted = features(file, given)
+        wanted = features(file)
         if self.is_podman:  # of the others it says itself what it does not know
             old = self.version < PODMAN_HEREDOCS
             return [one for one in wanted if old and one.name.endswith("heredoc")]
@@ -60,9 +60,13 @@ class Builder:
             return wanted
         return [one for one in wanted if one.reader > reader_of(file, self.version)]
 
-    def require(self, file: Dockerfile, given: Mapping[str, str]) -> None:
+    def require(self, file: Dockerfile, secrets: Sequence[str] = ()) -> None:
         """Raise EngineError with what is lacking, in which lines, and what to install."""
-        lacking = self.lacks(file, given)
+        lacking = self.lacks(file)
+        if secrets and not self.command:
+            raise EngineError(
+                f"A secret can be given to BuildKit alone; found: {self.engine} {self.why}".rstrip()
+            )
         if not lacking:
             return
         lines = "".join(f"\n  {one}" for one in lacking)

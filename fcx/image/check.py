@@ -6,7 +6,7 @@ Each finding has what was wanted, what was found and the command that fixes it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ..config import Settings, Site
 from ..errors import ParityError
@@ -18,8 +18,13 @@ SECRET = re.compile(r"PASSWORD|PASSWD|SECRET|TOKEN|CREDENTIAL|PRIVATE_KEY|API_?K
 INSIDE = "or run the script inside the image: `fcx image run SCRIPT.py`"
 
 
-def client_warnings(manifest: Manifest, client: Snapshot) -> Iterator[str]:
-    """Where the interpreter that runs fcx differs from the image's: scripts can run inside it."""
+def client_warnings(
+    manifest: Manifest, client: Snapshot, arguments: Collection[str]
+) -> Iterator[str]:
+    """Where the interpreter that runs fcx differs from the image's: scripts can run inside it.
+
+    ``arguments``: those of the Dockerfile, by which the image can be made to follow.
+    """
     own, its = client.python, manifest.python
     fixes = Fixes.of(manifest, client, manifest)
     if (own.implementation, own.version) != (its.implementation, its.version):
@@ -27,16 +32,24 @@ def client_warnings(manifest: Manifest, client: Snapshot) -> Iterator[str]:
         yield (
             f"Python: wanted {own.implementation} {own.version} as at the client, found "
             f"{its.implementation} {its.version} in the image; refused under parity {policy}. "
-            f"Fix at the client: `{fixes.follow(its.version, anew=True)}`; or in the image: `fcx "
-            f"image build --build-arg PYTHON_VERSION={own.version}`; {INSIDE}."
+            f"Fix at the client: `{fixes.follow(its.version, anew=True)}`; or in the image: "
+            f"{_by_argument('PYTHON_VERSION', own.version, arguments)}; {INSIDE}."
         )
     if manifest.dill and client.dill != manifest.dill:
         yield (
             f"dill: wanted {client.dill} as at the client, found {manifest.dill} in the image; "
             "refused under parity minor and strict. Fix at the client: "
-            f"`{fixes.install('dill', manifest.dill)}`; or in the image: `fcx image build "
-            f"--build-arg DILL_VERSION={client.dill}`; {INSIDE}."
+            f"`{fixes.install('dill', manifest.dill)}`; or in the image: "
+            f"{_by_argument('DILL_VERSION', client.dill or '', arguments)}; {INSIDE}."
         )
+
+
+def _by_argument(name: str, value: str, arguments: Collection[str]) -> str:
+    """How a release gets into the image: its Dockerfile may be somebody else's."""
+    if name in arguments:
+        return f"`fcx image build --build-arg {name}={value}`"
+    what = "a base with Python" if name == "PYTHON_VERSION" else "a step that installs dill"
+    return f"{what} {value}, as its Dockerfile has no `ARG {name}`"
 
 
 def secret_warnings(build_args: Mapping[str, str], env: Mapping[str, str]) -> Iterator[str]:
@@ -44,7 +57,8 @@ def secret_warnings(build_args: Mapping[str, str], env: Mapping[str, str]) -> It
     for name in sorted(name for name in build_args if SECRET.search(name)):
         yield (
             f"The build argument {name} looks like a secret. Build arguments stay in the image's "
-            "history for everybody who has it: let the Dockerfile do without."
+            f"history for everybody who has it: take `RUN --mount=type=secret,id={name}` and "
+            f"`fcx image build --secret id={name},env={name}`."
         )
     for name in sorted(name for name, value in env.items() if value and SECRET.search(name)):
         yield (

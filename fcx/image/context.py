@@ -18,7 +18,7 @@ from typing import IO
 
 from ..errors import UsageError
 from ..protocol import probe
-from .ignore import IGNORE_FILE, read_rules, walk
+from .ignore import IGNORE_FILE, Rules, read_rules, walk
 
 RESERVED = ".fcx"
 """Folder at the context's top that fcx fills; one that is there already is left out."""
@@ -77,18 +77,25 @@ class Context:
 
     @classmethod
     def from_folder(
-        cls, folder: Path, extra: Mapping[str, bytes], without: Path | None = None
+        cls,
+        folder: Path,
+        extra: Mapping[str, bytes],
+        without: Path | None = None,
+        dockerfile: Path | None = None,
     ) -> Context:
         """The folder after its ``.dockerignore``, with the files of ``extra`` under RESERVED.
 
-        ``without`` is a folder that is left out: what fcx writes there is no part of the source.
+        ``without`` is a folder that is left out: what fcx writes there is no part of the source. A
+        ``<dockerfile>.dockerignore`` beside a Dockerfile goes before the context's own.
         """
         if not folder.is_dir():
             raise UsageError(
                 f"The build context {folder} is not a folder. Name one that is, or lay out the "
                 "usual one with `fcx init`."
             )
-        found = tuple(_entries(folder, without and without.resolve()))
+        found = tuple(
+            _entries(folder, read_rules(folder, dockerfile), without and without.resolve())
+        )
         return cls(found, tuple(_stray_links(folder, found))).with_files(extra)
 
     def with_files(self, files: Mapping[str, bytes]) -> Context:
@@ -119,10 +126,10 @@ class Context:
         stream.seek(0)
 
 
-def _entries(folder: Path, without: Path | None) -> Iterator[Entry]:
+def _entries(folder: Path, rules: Rules, without: Path | None) -> Iterator[Entry]:
     root = folder.resolve()
     umask = int(probe.umask(), 8)
-    for name, found in walk(folder, read_rules(folder)):
+    for name, found in walk(folder, rules):
         if name.split("/")[0] in (RESERVED, IGNORE_FILE):
             continue
         if without and (root / name).is_relative_to(without):

@@ -7,8 +7,9 @@ built in, and a ``# syntax=`` line has BuildKit fetch another.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from .dockerfile import Dockerfile, Instruction
 from .expansion import VARIABLE
@@ -27,7 +28,7 @@ READERS: tuple[tuple[Version, Version], ...] = (  # of which dockerd has which r
     ((18, 9), (1, 0)),
 )
 PODMAN_HEREDOCS: Version = (4, 8)
-AUTOMATIC = frozenset(platform_arguments("", "")) | {"TARGETVARIANT", "BUILDVARIANT"}
+AUTOMATIC = frozenset(platform_arguments("", ""))
 FLAGS = {
     "RUN": {"mount": (1, 2), "network": (1, 3)},
     "COPY": {"chmod": (1, 2), "link": (1, 4)},
@@ -54,20 +55,12 @@ class Feature:
         return ".".join(map(str, having[-1])) if having else "a later one"
 
 
-def features(file: Dockerfile, given: Collection[str]) -> list[Feature]:
-    """All that the classic builder lacks; arguments that are ``given`` are no builder's matter."""
-    found = [*_frontend(file)]
-    begun = False
-    for one in file.instructions:
-        begun = begun or one.word == "FROM"
-        found += _of(one)
-        if one.word == "ARG" and begun:
-            found += [
-                Feature(f"ARG {name}, which only BuildKit sets", one.line, (1, 0))
-                for name, default in argument_defaults(one)
-                if name in AUTOMATIC and not default and name not in given
-            ]
-    return found
+def features(file: Dockerfile) -> list[Feature]:
+    """All that the classic builder lacks."""
+    head = takewhile(lambda one: one.word != "FROM", file.instructions)
+    arguments = [pair for one in head if one.word == "ARG" for pair in argument_defaults(one)]
+    automatic = AUTOMATIC - {name for name, default in arguments if default}
+    return [*_frontend(file), *(one for line in file.instructions for one in _of(line, automatic))]
 
 
 def reader_of(file: Dockerfile, daemon: Version) -> Version:
@@ -85,7 +78,7 @@ def _frontend(file: Dockerfile) -> Iterator[Feature]:
         yield Feature(f"# syntax={file.syntax}, a reader of its own", 1, (1, 0))
 
 
-def _of(one: Instruction) -> Iterator[Feature]:
+def _of(one: Instruction, automatic: frozenset[str]) -> Iterator[Feature]:
     flags = one.flags()
     for name, reader in FLAGS.get(one.word, {}).items():
         if name in flags:
@@ -96,5 +89,5 @@ def _of(one: Instruction) -> Iterator[Feature]:
         yield Feature(f"{one.word} <<{one.heredocs[0]}, a heredoc", one.line, (1, 4))
     if one.word == "FROM":
         named = {match[1] or match[9] for match in VARIABLE.finditer(one.rest)}
-        for name in sorted(named & AUTOMATIC):
+        for name in sorted(named & automatic):
             yield Feature(f"FROM with ${name}, which only BuildKit sets", one.line, (1, 0))

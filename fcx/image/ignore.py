@@ -91,9 +91,10 @@ def _with_parents(path: str) -> Iterator[str]:
     return ("/".join(parts[: count + 1]) for count in range(len(parts)))
 
 
-def read_rules(context: Path) -> Rules:
-    """What a context's ``.dockerignore`` says; nothing without such a file."""
-    path = context / IGNORE_FILE
+def read_rules(context: Path, dockerfile: Path | None = None) -> Rules:
+    """What a context's ``.dockerignore`` says, or a Dockerfile's own; nothing without either."""
+    own = dockerfile and dockerfile.with_name(dockerfile.name + IGNORE_FILE)
+    path = own if own and own.is_file() else context / IGNORE_FILE
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:

@@ -29,6 +29,8 @@ class Order:
     platform: str
     no_cache: bool
     build_args: Mapping[str, str] = field(default_factory=dict)
+    automatic: Mapping[str, str] = field(default_factory=dict)  # what BuildKit sets by itself
+    secrets: tuple[str, ...] = ()
 
 
 def run_build(client: Any, builder: Builder, order: Order, progress: Progress) -> Any:
@@ -56,6 +58,7 @@ def _by_client(
 ) -> None:
     command = [*builder.command, "--file", order.dockerfile, "--tag", order.tag]
     command += ["--platform", order.platform] if order.platform else []
+    command += [word for secret in order.secrets for word in ("--secret", secret)]
     command += ["--no-cache"] if order.no_cache else []
     env = {**os.environ, "DOCKER_HOST": client.where}
     run_client(command, archive, order.build_args, env, progress)
@@ -68,7 +71,7 @@ def _by_sdk(client: Any, order: Order, archive: IO[bytes], progress: Progress) -
             custom_context=True,
             dockerfile=order.dockerfile,
             tag=order.tag,
-            buildargs=dict(order.build_args),
+            buildargs={**order.automatic, **order.build_args},
             platform=order.platform or None,
             nocache=order.no_cache,
             rm=True,

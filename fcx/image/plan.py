@@ -11,6 +11,7 @@ from ..errors import UsageError
 from ..parity.snapshot import docker_architecture
 from .context import Context
 from .dockerfile import Dockerfile
+from .features import features
 from .own import filled, host_arguments, mark_warnings, takes_wheel
 from .recipe import Recipe, platform_arguments
 from .request import Request
@@ -47,7 +48,7 @@ class Plan:
         if takes_wheel(recipe):
             wheel, content = fcx_wheel()
             files[f"dist/{wheel}"] = content
-        context = Context.from_folder(request.context, files, without)
+        context = Context.from_folder(request.context, files, without, request.dockerfile)
         recipe_id = recipe.recipe_id(context.digest(), build_args)
         return cls(request, recipe, host, build_args, files, context, recipe_id)
 
@@ -56,6 +57,11 @@ class Plan:
         """The build arguments that fcx sets, and nobody has given."""
         given = self.request.build_args
         return {name: value for name, value in self.build_args.items() if name not in given}
+
+    @property
+    def needs_more(self) -> bool:
+        """Whether not every builder will do."""
+        return bool(self.request.secrets or features(self.recipe.file))
 
     def on(self, local: str) -> Plan:
         """The same for an engine of this platform, after which FROM lines may ask."""

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..errors import UsageError
 from .dockerfile import WORD, Dockerfile, Instruction
@@ -27,6 +27,7 @@ class Recipe:
     file: Dockerfile
     arguments: frozenset[str]
     bases: tuple[str, ...]
+    automatic: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_text(
@@ -35,7 +36,8 @@ class Recipe:
         """Find the ARG names and the images of other makers that the last stage is made of.
 
         ``bases`` has the last stage's own image first; ``platform`` has what FROM lines may name
-        without an ARG. Raises UsageError without a FROM line.
+        without an ARG, ``automatic`` what of it the stages ask for. Raises UsageError without a
+        FROM line.
         """
         return cls.of(Dockerfile.from_text(text), build_args, platform or {})
 
@@ -46,20 +48,24 @@ class Recipe:
         """The same of a file that has been read."""
         values: dict[str, str] = dict(platform)
         names: set[str] = set()
+        asked: dict[str, str] = {}
         stages = _Stages()
         for one in file.instructions:
             if one.word == "ARG":
                 for name, default in argument_defaults(one):
                     names.add(name)
-                    if not stages.all:
-                        values[name] = build_args.get(name, expand(default, values))
+                    if stages.all and not default and name not in build_args and name in platform:
+                        asked[name] = platform[name]
+                    elif not stages.all:
+                        own = expand(default, values) if default else values.get(name, "")
+                        values[name] = build_args.get(name, own)
             elif one.word == "FROM":
                 stages.begin(one, values)
             else:
                 stages.take(one)
         if not stages.all:
             raise UsageError("The Dockerfile has no FROM line; an image must start from something.")
-        return cls(file, frozenset(names), tuple(dict.fromkeys(stages.needed())))
+        return cls(file, frozenset(names), tuple(dict.fromkeys(stages.needed())), asked)
 
     @property
     def text(self) -> str:
@@ -87,11 +93,12 @@ def build_id(source: str, nonce: str) -> str:
 
 
 def platform_arguments(target: str, build: str) -> dict[str, str]:
-    """What BuildKit sets by itself for FROM lines, of platforms such as ``linux/arm64``."""
+    """What BuildKit sets by itself, of platforms such as ``linux/arm64``."""
     values: dict[str, str] = {}
     for name, platform in (("TARGET", target), ("BUILD", build)):
         system, _, machine = platform.partition("/")
         values |= {f"{name}PLATFORM": platform, f"{name}OS": system, f"{name}ARCH": machine}
+        values[f"{name}VARIANT"] = ""
     return values
 
 

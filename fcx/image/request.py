@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +28,7 @@ class Request:
     target: str = ""
     python: str = ""
     build_args: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
     no_cache: bool = False
     pull: bool = False
 
@@ -42,6 +43,7 @@ class Request:
         platform: str = "",
         target: str = "",
         build_args: Mapping[str, str] | None = None,
+        secrets: Sequence[str] = (),
         no_cache: bool = False,
         pull: bool = False,
     ) -> Request:
@@ -58,6 +60,7 @@ class Request:
             platform=_platform(platform or settings.image.platform),
             python=_absolute(settings.image.python),
             target=target or settings.image.target,
+            secrets=tuple(map(_secret, secrets)),
             build_args={**settings.image.build_args, **(build_args or {})},
             no_cache=no_cache,
             pull=pull,
@@ -84,6 +87,12 @@ def _absolute(python: str) -> str:
             "/opt/conda/bin/python."
         )
     return python
+
+
+def _secret(text: str) -> str:
+    if not any(part.startswith("id=") for part in text.split(",")):
+        raise UsageError("--secret wants id=NAME,src=FILE or id=NAME,env=VARIABLE.")
+    return text
 
 
 def _platform(text: str) -> str:

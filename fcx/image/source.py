@@ -55,8 +55,9 @@ def stale(manifest: Manifest | None, root: Path) -> str:
 def source_now(source: Source, root: Path) -> Source:
     """The same source as its files are now."""
     folder = root / source.context
-    context = Context.from_folder(folder, {}, root / EDF_FOLDER)
-    text = read_dockerfile(root / source.dockerfile).text
+    dockerfile = root / source.dockerfile
+    context = Context.from_folder(folder, {}, root / EDF_FOLDER, dockerfile)
+    text = read_dockerfile(dockerfile).text
     return replace(source, digest=_digest(text, _remembered(folder, context)))
 
 

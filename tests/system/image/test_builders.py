@@ -95,15 +95,22 @@ def test_what_the_builder_has_not(project: Project):
     """BuildKit builds it, and the classic builder's refusal says what for; before any step."""
     path = project.root / "containers/Dockerfile"
     path.write_text(path.read_text() + "ARG TARGETARCH\nENV FOR=$TARGETARCH\n")
-    path.write_text(
-        path.read_text() + "RUN --mount=type=tmpfs,target=/c --mount=type=cache,target=/d true\n"
-    )
-    assert project.build()["env"]["FOR"] in ("amd64", "arm64")
+    more = "RUN --mount=type=tmpfs,target=/c --mount=type=cache,target=/d true\n"
+    path.write_text(path.read_text() + more)
+    by_kit = project.build()
+    assert by_kit["env"]["FOR"] == by_kit["architecture"]
     project.env["DOCKER_BUILDKIT"] = "0"
-    message = project.fcx("image", "build", code=5).stderr
-    assert "line 10: ARG TARGETARCH, which only BuildKit sets\n  line 12: RUN --mount\n" in message
+    message = project.fcx("image", "build", "--no-cache", code=5).stderr
+    assert "builder here lacks:\n  line 12: RUN --mount\nWanted: BuildKit; found: " in message
     assert re.search(r"the classic builder of Docker \d+\.\d+.*DOCKER_BUILDKIT=0 is set", message)
     assert "Step" not in message
+    path.write_text(path.read_text().replace(more, ""))
+    assert project.build()["env"]["FOR"] == by_kit["env"]["FOR"]
+    message = project.fcx("image", "build", "--secret", "id=a,env=HOME", code=5).stderr
+    assert "A secret can be given to BuildKit alone" in message
+    message = project.fcx("image", "build", "--secret", "s3cret", code=2).stderr
+    assert "wants id=NAME,src=FILE" in message
+    assert "s3cret" not in message
 
 
 @pytest.fixture(scope="module")
@@ -135,28 +142,36 @@ RUN cat /said /written; test -n "$SECRET"
 """
 
 
+PLAIN = 'FROM bare:1\nARG SECRET\nRUN echo yes; test -n "$SECRET"\n'
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("old", [False, True])
-def test_buildx(newer: tuple[Engine, Path], engine: Engine, tmp_path: Path, monkeypatch, old: bool):
+def test_buildx(newer: tuple[Engine, Path], engine: Engine, tmp_path: Path, monkeypatch):
     """With a daemon that has heredocs and --link; and with this machine's own, whichever it is."""
     made, plugins = newer
-    made = engine if old else made
-    bare_image(made)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("DOCKER_CONFIG", raising=False)
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker/cli-plugins").symlink_to(plugins)
-    text = HEREDOCS if not old else 'FROM bare:1\nARG SECRET\nRUN echo yes; test -n "$SECRET"\n'
-    context = Context.from_folder(plugins, {"Dockerfile": f"{text}\n# {tmp_path}\n".encode()})
-    order = Order(context, ".fcx/Dockerfile", f"by-buildx:{int(old)}", "", False, {"SECRET": "x"})
+    steps, lines = built_by_buildx(made, tmp_path, HEREDOCS)
+    assert lines == ["sh of a heredoc", "FROM nowhere"]
+    assert steps[-1].startswith("Step 4/4 : RUN cat")
+    steps, lines = built_by_buildx(engine, tmp_path, PLAIN)
+    assert lines == ["yes"]
+    assert steps[-1].startswith("Step 2/2 : RUN echo")
+
+
+def built_by_buildx(made: Engine, folder: Path, text: str) -> tuple[list[str], list[str]]:
+    """The steps of a build and what they print; without its argument it fails."""
+    bare_image(made)
+    context = Context((), ()).with_files({"Dockerfile": f"{text}\n# {folder}\n".encode()})
+    order = Order(context, ".fcx/Dockerfile", "by-buildx:1", "", False, {"SECRET": "x"})
+    noted = Noted()
     with closing(connect(made.env)) as client:
         builder = find_builder(client)
-        assert builder.command[0] == str(tmp_path / ".docker/cli-plugins/docker-buildx")
-        noted = Noted()
-        image = run_build(client, builder, order, noted)
-        assert image.attrs["RepoTags"] == [order.tag]
-        assert noted.lines == (["yes"] if old else ["sh of a heredoc", "FROM nowhere"])
-        assert noted.steps[-1].startswith("Step 2/2 : RUN" if old else "Step 4/4 : RUN cat")
+        assert builder.command[0] == str(folder / ".docker/cli-plugins/docker-buildx")
+        assert run_build(client, builder, order, noted).attrs["RepoTags"] == [order.tag]
         failing = Order(context, ".fcx/Dockerfile", order.tag, "", False)
         with pytest.raises(BuildFailed, match=r"failed in 'Step \d/\d : RUN .* with exit code 1"):
             run_build(client, builder, failing, Silent())
+    return noted.steps, noted.lines

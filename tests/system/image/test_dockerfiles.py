@@ -48,7 +48,8 @@ RUN --mount=type=cache,target=/cache \
 RUN --mount=type=bind,source=given.txt,target=/given cp /given /out/bind
 RUN --mount=type=bind,from=tools,source=/out,target=/o test -d /o && echo other > /out/bind-from
 RUN --mount=type=tmpfs,target=/t touch /t/x && echo gone > /out/tmpfs
-RUN --mount=type=secret,id=none test ! -e /run/secrets/none && echo none > /out/secret
+RUN --mount=type=secret,id=none test ! -e /run/secrets/none && echo none > /out/no-secret
+RUN --mount=type=secret,id=a --mount=type=secret,id=b,target=/b cat /run/secrets/a /b > /out/secret
 
 FROM --platform=$BUILDPLATFORM tools AS arguments
 ARG NOTE
@@ -108,7 +109,8 @@ WANTED = {
     "bind": "given",
     "bind-from": "other",
     "tmpfs": "gone",
-    "secret": "none",
+    "no-secret": "none",
+    "secret": "by filein the environment",
     "arg": "a b|a b-x|set",
     "env": "form with blanks|1|2 3|4 5",
     "workdir": "/work/sub",
@@ -174,7 +176,10 @@ def test_many_patterns_in_one_build(project: Project, engine: Engine):
     """Each came to what docker's reference says; what the image's record has is kept."""
     dockerfile(project, MANY % {"site": SITE})
     base = base_image(engine, OWN)
-    built = project.build("--build-arg", f"BASE={base}", "--build-arg", "GIVEN=set")
+    project.write("a file", "by file")
+    project.env["VARIABLE"] = "in the environment"
+    secrets = ["--secret", "id=a,src=a file", "--secret", "id=b,env=VARIABLE"]
+    built = project.build("--build-arg", f"BASE={base}", "--build-arg", "GIVEN=set", *secrets)
     found, modes = json.loads(in_image(engine, built["tag"], "-c", LOOK))
     platform = found.pop("platform").split()
     assert found == WANTED

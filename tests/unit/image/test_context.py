@@ -107,6 +107,17 @@ def test_byte_order_mark_and_line_ends(tmp_path: Path):
     assert names(Context.from_folder(tmp_path, {})) == {"b"}
 
 
+def test_a_dockerfile_s_own_ignore_file_goes_first(tmp_path: Path):
+    """As BuildKit's client has it; another Dockerfile's says nothing."""
+    fill(tmp_path, {"a": "", "b": "", ".dockerignore": "a\n", "gpu.Dockerfile.dockerignore": "b\n"})
+    of = {
+        name: names(Context.from_folder(tmp_path, {}, dockerfile=tmp_path / name))
+        for name in ("Dockerfile", "gpu.Dockerfile")
+    }
+    assert of["Dockerfile"] == {"b", "gpu.Dockerfile.dockerignore"}
+    assert of["gpu.Dockerfile"] == {"a", "gpu.Dockerfile.dockerignore"}
+
+
 def test_newlines_in_names_do_not_fool_patterns():
     """A name with a line break is matched as a whole."""
     pattern = Pattern.from_line("a*")

@@ -37,6 +37,7 @@ def test_nobody_answers(host: str):
         ("unauthorized: authentication required", "docker login"),
         ("dial tcp: lookup registry-1.docker.io: no such host", "nothing of the image's"),
         ("Get https://r.io/v2/: net/http: request canceled (Client.Timeout exceeded)", "network"),
+        ('Head "https://x/v2/docker/dockerfile/manifests/1": dial tcp: no such host', "# syntax="),
         ("something else", ""),
     ],
 )

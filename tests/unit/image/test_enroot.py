@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+
 import pytest
+from exported import export
 
 from fcx.errors import ImageRefused
 from fcx.image.enroot import layout, mode_there
+from fcx.image.pack import rewrite
 
 
 def test_enroots_files():
@@ -47,3 +52,14 @@ def test_enroots_files():
 def test_modes_as_enroot_keeps_them(name: str, folder: bool, mode: int, there: int):
     """As its `chmod -R u+rX`, and `u+w` for folders near the top, leave them."""
     assert oct(mode_there(mode, name, folder=folder)) == oct(there)
+
+
+def test_an_export_is_rewritten_with_those_modes():
+    """Files and folders; a link's mode is nobody's matter."""
+    made = export({"etc": 0o555, "etc/shadow": b"x", "tmp": 0o1777, "sh": "bin/dash"})
+    target = io.BytesIO()
+    rewrite(made, target, layout({}), 0)
+    target.seek(0)
+    with tarfile.open(fileobj=target) as archive:
+        found = {member.name: oct(member.mode) for member in archive if not member.issym()}
+    assert (found["etc"], found["tmp"], found["etc/rc"]) == ("0o755", "0o1777", "0o755")

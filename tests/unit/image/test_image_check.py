@@ -20,6 +20,8 @@ from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 from fcx.records import replace
 
+ARGUMENTS = ("PYTHON_VERSION", "DILL_VERSION")
+
 
 @pytest.fixture
 def client() -> Snapshot:
@@ -30,16 +32,20 @@ def client() -> Snapshot:
 def test_differences_from_this_host(client: Snapshot):
     """Both sides and a command for each; nothing where nothing differs."""
     same = Manifest.adopt("x", client)
-    assert list(client_warnings(same, client)) == []
+    assert list(client_warnings(same, client, ARGUMENTS)) == []
     other = replace(same, python=replace(client.python, version="3.99.1"), dill="0.0.1")
-    python, dill = client_warnings(other, client)
+    python, dill = client_warnings(other, client, ARGUMENTS)
     assert (
         f"wanted cpython {client.python.version} as at the client, found cpython 3.99.1" in python
     )
     assert "minor and strict" in python
+    assert f"`fcx image build --build-arg PYTHON_VERSION={client.python.version}`" in python
+    assert f"`fcx image build --build-arg DILL_VERSION={client.dill}`" in dill
+    _, dill = client_warnings(other, client, ())
+    assert f"installs dill {client.dill}, as its Dockerfile has no `ARG DILL_VERSION`" in dill
     assert f"wanted {client.dill} as at the client, found 0.0.1" in dill
     patch = replace(same, python=replace(client.python, version=client.python.minor + ".99"))
-    assert "under parity strict" in next(client_warnings(patch, client))
+    assert "under parity strict" in next(client_warnings(patch, client, ()))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,7 @@ def test_commands_in_the_callers_tool(client: Snapshot, tool: str, word: str):
     """What fixes it is said in uv, conda or pip, whichever made the environment."""
     caller = replace(client, live=replace(client.live, tool=tool))
     other = replace(Manifest.adopt("x", client), dill="0.0.1")
-    assert word in next(client_warnings(other, caller))
+    assert word in next(client_warnings(other, caller, ARGUMENTS))
 
 
 def test_architecture_of_the_target(client: Snapshot, tmp_path: Path):

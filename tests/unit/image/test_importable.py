@@ -43,7 +43,7 @@ def test_what_was_asked_for_is_imported(tmp_path: Path, version: tuple[int, int]
     programs = [PACKAGE / "image/imports.py", PACKAGE / "protocol/probe.py"]
     code = "import runpy, sys; sys.path.append(sys.argv.pop(1)); sys.argv.pop(0); "
     code += "runpy.run_path(sys.argv[0], run_name='__main__')"
-    command = [interpreters.found()[version], "-I", "-c", code, site, *programs, "Of_Another_Name"]
+    command = [interpreters.found()[version], "-IS", "-c", code, site, *programs, "Of_Another_Name"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])["failed"]
     assert found == {

@@ -178,13 +178,16 @@ PATTERNS = {
         "FROM python:3.11\nCOPY --from=b /x /x\n",
         "FROM ARG RUN FROM COPY",
         ("python:3.11", "golang:1"),
-        ("FROM with $BUILDPLATFORM", "ARG TARGETOS", "ARG TARGETARCH"),
+        ("FROM with $BUILDPLATFORM",),
         ("TARGETOS", "TARGETARCH"),
     ),
     "a stage for each processor": Pattern(
         "FROM amd:1 AS base-amd64\nFROM python:3.11 AS base-arm64\nFROM base-${TARGETARCH}\n",
         "FROM FROM FROM",
         asks=("FROM with $TARGETARCH",),
+    ),
+    "a processor by default": Pattern(
+        "ARG TARGETARCH=3.11\nFROM python:$TARGETARCH\n", "ARG FROM", args=("TARGETARCH",)
     ),
     "SHELL": Pattern(
         'FROM python:3.11\nSHELL ["/bin/bash", "-eo", "pipefail", "-c"]\nRUN a | b\n',
@@ -238,7 +241,7 @@ def test_a_pattern_is_read_as_docker_reads_it(name: str):
     recipe = Recipe.from_text(pattern.text, {}, platform_arguments("linux/arm64", "linux/amd64"))
     assert " ".join(one.word for one in recipe.file.instructions) == pattern.words
     assert recipe.bases == pattern.bases
-    found = [one.name for one in features(recipe.file, {})]
+    found = [one.name for one in features(recipe.file)]
     assert len(found) == len(pattern.asks)
     assert all(one.startswith(asked) for one, asked in zip(found, pattern.asks, strict=True))
     assert recipe.arguments == set(pattern.args)

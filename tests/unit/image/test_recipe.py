@@ -55,6 +55,8 @@ def test_variables(text: str, wanted: str):
         ("FROM a\nRUN python3 - <<'PY'\nfrom pathlib import Path\nPY\n", {}, ("a",)),
         ("FROM x-$TARGETARCH AS base\nFROM --platform=$BUILDPLATFORM y", {}, ("y",)),
         ("FROM x-$TARGETARCH", {}, ("x-arm64",)),
+        ("ARG TARGETARCH\nFROM x-$TARGETARCH", {}, ("x-arm64",)),
+        ("ARG TARGETARCH=own\nFROM x-$TARGETARCH", {}, ("x-own",)),
         ("ARG V=3.11.7\nFROM p:${V%.*}", {}, ("p:3.11",)),
         ("FROM a AS x\nFROM x", {}, ("a",)),
         ("FROM --platform=linux/amd64 a AS x\nFROM X AS y\nFROM y", {}, ("a",)),
@@ -73,6 +75,16 @@ def test_bases(text: str, args: dict[str, str], bases: tuple[str, ...]):
     """The images that the stages start from and copy from, the last stage's first."""
     platform = platform_arguments("linux/arm64", "linux/amd64")
     assert Recipe.from_text(text, args, platform).bases == bases
+
+
+def test_what_buildkit_sets_by_itself():
+    """Of what stages ask for, and have no value of their own: other builders are given that."""
+    text = (
+        "ARG TARGETOS\nFROM a\nARG TARGETARCH BUILDARCH=x BUILDPLATFORM\nFROM b\nARG TARGETVARIANT"
+    )
+    platform = platform_arguments("linux/arm64", "linux/amd64")
+    recipe = Recipe.from_text(text, {"BUILDPLATFORM": "own"}, platform)
+    assert recipe.automatic == {"TARGETARCH": "arm64", "TARGETVARIANT": ""}
 
 
 def test_the_projects_own():
