@@ -16,8 +16,9 @@
     │   ├── CredentialsRefused    4  the token endpoint or the API said no
     │   ├── RequestRefused        4  the API said no to this request; has ``status``
     │   │   └── NoSuchPath        4  a file or directory that is not there
-    │   └── JobRefused            4  sbatch said no; its own words are in the message
-    │       └── SubmitLimit       4  for now: a limit on submitted jobs, a partition that is closed
+    │   ├── JobRefused            4  sbatch said no; its own words are in the message
+    │   │   └── SubmitLimit       4  for now: a limit on submitted jobs, a partition that is closed
+    │   └── NotShipped            4  an image cannot be put where it is to be on the cluster
     ├── EngineError               5  no container engine, or it failed
     │   ├── EngineUnavailable     5
     │   ├── BuildFailed           5
@@ -136,6 +137,10 @@ class JobRefused(ClusterError):
 
 class SubmitLimit(JobRefused):
     """Slurm takes no further job for now: a limit on submitted jobs, or a closed partition."""
+
+
+class NotShipped(ClusterError):
+    """An image cannot be put where it is to be on the cluster."""
 
 
 class EngineError(FcxError):

@@ -22,7 +22,7 @@ from .options import Reply
 VERBS = {
     "demo": "Run the five-line example on a cluster of this machine's own.",
     "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
-    "image": "Build, inspect, run, push and pack the one image.",
+    "image": "Build, inspect, run, push, pack and ship the one image.",
     "lock": "Write the image's releases back into containers/, for later builds.",
     "env": "Make or repair a virtual environment that equals the image.",
     "edf": "Write, check and render the EDF for `srun --environment`.",

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import __version__
 from ..errors import EdfError, ManifestError, UsageError
 from .options import JsonOption
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from ..config import Settings, Site
     from ..edf.findings import Finding
     from ..parity.manifest import Manifest
+    from .written import Written
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -56,27 +56,15 @@ def write(
     is made once, stays as it is from then on, and what you set in it goes before.
     """
     from ..config import Settings
-    from ..edf.generate import generate, header, reach
-    from ..edf.read import read
-    from ..edf.write import write_pair
-    from ..files import EDF_FOLDER, edf_path
+    from .written import site_of, written
 
     settings = Settings.load()
-    record, place = _manifest(settings, manifest), _site(settings, site)
+    record, place = _manifest(settings, manifest), site_of(settings, site)
     _refuse_unknown_dialect(dialect)
-    folder = working_dir or settings.executor.working_dir
-    edf = generate(record, place, folder, sqsh=sqsh, dialect=dialect)
-    target = output or edf_path(record.name, settings.root / EDF_FOLDER)
-    done = write_pair(target, edf, header(record, place, __version__, target.name), settings)
-    image = read(target).image
-    unreachable = reach(record, image or sqsh)
-    warnings = [_outdated(record, settings), done.unread, unreachable]
-    findings = _of_pair(target, dialect or place.engine, place, record)
-    if unreachable:  # the warning says more of that
-        findings = [finding for finding in findings if finding.code != "local-image"]
-    said = {"path": str(target), "generated": str(done.generated), "image": image or edf.image}
-    said |= {"build_id": record.build_id, "moved": done.moved}
-    _tell(said, list(filter(None, warnings)), findings, as_json=as_json)
+    done = written(
+        settings, record, place, working_dir=working_dir, output=output, sqsh=sqsh, dialect=dialect
+    )
+    _tell(done, as_json=as_json)
 
 
 @app.command()
@@ -175,12 +163,13 @@ def _located(file: str) -> str:
 def _checked(
     file: str, dialect: str, site: Site | None, manifest: Path | None, on_cluster: bool
 ) -> list[Finding]:
+    from ..edf.both import of_pair
     from ..edf.findings import unreadable
 
     try:
         path = _located(file)
         image, damaged = (_read(manifest), []) if manifest else _beside(path)
-        return damaged + _of_pair(path, dialect, site, image, on_cluster=on_cluster)
+        return damaged + of_pair(path, dialect, site, image, on_cluster=on_cluster)
     except EdfError as error:
         return [unreadable(error, file)]
 
@@ -202,39 +191,6 @@ def _beside(path: str) -> tuple[Manifest | None, list[Finding]]:
         return None, [Finding(*place, str(error), why, fix)]
 
 
-def _of_pair(
-    path: str | Path,
-    dialect: str,
-    site: Site | None,
-    manifest: Manifest | None,
-    *,
-    on_cluster: bool = False,
-) -> list[Finding]:
-    """The findings of an EDF, and of fcx's own that it is based on where they still count."""
-    from functools import partial
-
-    from ..edf.check import check as findings
-    from ..edf.lookup import finder
-    from ..edf.pair import generated_of, hidden
-    from ..edf.read import text_of
-
-    ask = partial(
-        findings,
-        dialect=dialect,
-        site=site,
-        manifest=manifest,
-        lookup=finder(),
-        variables=os.environ if on_cluster else None,
-        exists=os.path.exists if on_cluster else None,
-    )
-    text, own = text_of(path), generated_of(path)
-    found = ask(text, str(path), generated=own)
-    if own is None:
-        return found
-    unseen = hidden(text, str(path), own)
-    return found + [one for one in ask(own.text, own.file) if one.line not in unseen]
-
-
 def _manifest(settings: Settings, path: Path | None) -> Manifest:
     from ..files import EDF_FOLDER, manifest_path
 
@@ -247,34 +203,13 @@ def _read(path: Path) -> Manifest:
     return read_manifest(path)
 
 
-def _site(settings: Settings, name: str) -> Site:
-    return settings.site(name or settings.image.site or os.environ.get("FIRECREST_SYSTEM", ""))
-
-
-def _outdated(manifest: Manifest, settings: Settings) -> str:
-    """What has changed since the image was built, and what to do; empty if nothing has."""
-    from ..image.source import stale
-
-    changed = stale(manifest, settings.root)
-    if not changed:
-        return ""
-    return (
-        f"the image was built before its source changed: it has {changed}; `fcx image build`, "
-        "then `fcx edf write` again"
-    )
-
-
-def _tell(
-    said: dict[str, str | None], warnings: list[str], findings: list[Finding], *, as_json: bool
-) -> None:
+def _tell(done: Written, *, as_json: bool) -> None:
     if as_json:
-        told = [finding.to_data() for finding in findings]
-        answer = {**said, "warning": "; ".join(warnings), "findings": told}
-        typer.echo(json.dumps(answer, indent=2))
+        typer.echo(json.dumps(done.to_data(), indent=2))
         return
-    typer.echo(f"{said['path']}: image {said['image']}")
-    lines = [said["moved"], *(f"warning: {warning}" for warning in warnings)]
-    for line in (*filter(None, lines), *(finding.message() for finding in findings)):
+    typer.echo(f"{done.path}: image {done.image}")
+    lines = [done.moved, *(f"warning: {warning}" for warning in done.warnings)]
+    for line in (*filter(None, lines), *(finding.message() for finding in done.findings)):
         typer.echo(line, err=True)
 
 

@@ -1,4 +1,4 @@
-"""`fcx image`: build, inspect, run, push and pack the one image."""
+"""`fcx image`: build, inspect, run, push, pack and ship the one image."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import typer
 
 from ..errors import UsageError
 from .options import JsonOption
+from .ship import clean, ship
 
 if TYPE_CHECKING:
     from ..config import Settings
@@ -28,7 +29,7 @@ Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml
 
 @app.callback()
 def image() -> None:
-    """Build, inspect, run, push and pack the one image."""
+    """Build, inspect, run, push, pack and ship the one image."""
 
 
 @app.command()
@@ -128,7 +129,7 @@ def push(
     from ..records import replace
     from .progress import shown
 
-    manifest, path = _leaving(name)
+    manifest, path = leaving(name)
     with closing(connect()) as client, shown() as progress:
         found = built_image(client, manifest)
         digest = push_image(client, found, manifest, destination, progress)
@@ -150,12 +151,16 @@ def pack(
     from ..image.pack import pack as pack_image
     from ..records import plain, replace
 
-    manifest, path = _leaving(name)
+    manifest, path = leaving(name)
     target = output or path.with_name(f"{plain_name(manifest.name)}.sqsh")
     with closing(connect()) as client:
         sqsh = pack_image(client, built_image(client, manifest), target, compression)
     write_whole(path, replace(manifest, sqsh=sqsh).to_json())
     typer.echo(json.dumps(plain(sqsh)) if as_json else f"{sqsh.path} sha256:{sqsh.sha256}")
+
+
+app.command()(ship)
+app.command()(clean)
 
 
 def _tell_built(built: Built, *, as_json: bool) -> None:
@@ -182,7 +187,7 @@ def _manifest(settings: Settings, name: str) -> tuple[Manifest, Path]:
     return read_manifest(path), path
 
 
-def _leaving(name: str) -> tuple[Manifest, Path]:
+def leaving(name: str) -> tuple[Manifest, Path]:
     """The same of an image that is to leave this machine: the system it is for can run it."""
     from ..config import Settings
     from ..image.check import require_architecture, target_site
@@ -229,6 +234,7 @@ def _summary(manifest: Manifest, path: Path, *, packages: bool = False) -> None:
         "recipe id": manifest.recipe_id or "(none)",
         "digest": manifest.repo_digest or "(not pushed)",
         "sqsh": manifest.sqsh.path if manifest.sqsh else "(not packed)",
+        "shipped": ", ".join(one.path for one in manifest.shipped.values()) or "(not shipped)",
         "python": f"{python.implementation} {python.version} at {python.executable}",
         "dill": manifest.dill or "(none)",
         "platform": manifest.platform,

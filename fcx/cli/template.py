@@ -27,6 +27,7 @@ dockerfile = "containers/Dockerfile"
 # python = "/opt/conda/bin/python"       # the image's Python, where its PATH does not lead there
 # site = "clariden"                      # where it is meant to run: its architecture is checked
 # platform = "linux/arm64"               # build for another processor than this machine's
+# ship_to = "/store/me/images"           # folder of shipped images; else one in working_dir
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
 # What you add to its EDF (mounts, variables, hooks) goes into edf/<name>.toml: see `fcx edf write`.
 

@@ -36,6 +36,7 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     target: str = ""  # stage of the Dockerfile; empty: its last
     build_args: Mapping[str, str] = {}
     site: str = ""  # the [site.<name>] that the image is meant for
+    ship_to: str = ""  # folder on the cluster for packed images; empty: below the working_dir
 
 
 class EdfSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -52,7 +52,7 @@ def generate(
     engine = dialect or site.engine
     place = working_dir or _scratch(site)
     return Edf(
-        image=_image(manifest, sqsh, engine),
+        image=_image(manifest, sqsh or shipped(manifest, site, engine), engine),
         workdir=place or None,
         entrypoint=False,
         writable=True,
@@ -111,8 +111,9 @@ def reach(manifest: Manifest, named: str = "") -> str:
         return ""
     if manifest.sqsh:
         return (
-            f"the image is the file {manifest.sqsh.path} of this machine; copy it to the cluster "
-            f"and say where with --sqsh PATH, or as `image` in edf/{plain_name(manifest.name)}.toml"
+            f"the image is the file {manifest.sqsh.path} of this machine: `fcx image ship` brings "
+            "it to the cluster and writes the EDF again; or copy it yourself, and say where with "
+            f"--sqsh PATH, or as `image` in edf/{plain_name(manifest.name)}.toml"
         )
     if manifest.origin == "adopted":
         return (
@@ -121,9 +122,15 @@ def reach(manifest: Manifest, named: str = "") -> str:
         )
     return (
         "the image is on this machine only, which will do for `fcx local up`; for another cluster "
-        "push it (`fcx image push REGISTRY/NAME`) or pack it (`fcx image pack`), then run `fcx edf "
+        "ship it (`fcx image ship`), or push it (`fcx image push REGISTRY/NAME`) and run `fcx edf "
         "write` again"
     )
+
+
+def shipped(manifest: Manifest, site: Site, dialect: str) -> str:
+    """Where the image was shipped to at this site; Sarus takes no file, but what was pushed."""
+    there = manifest.shipped.get(site.name)
+    return there.path if there and dialect != "sarus" else ""
 
 
 def _image(manifest: Manifest, sqsh: str, dialect: str) -> str:

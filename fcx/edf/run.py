@@ -23,13 +23,15 @@ class RunEdf:
     """A file name with a hash of the content in it, and the text.
 
     ``source`` is the file on this machine that it was read from: the image's manifest lies beside
-    it (``fcx.files.manifest_of_edf``). ``build_id`` is the build that it was written for.
+    it (``fcx.files.manifest_of_edf``). ``build_id`` is the build that it was written for, ``image``
+    the one that it names.
     """
 
     name: str
     text: str
     source: str = field(default="", compare=False)
     build_id: str = field(default="", compare=False)
+    image: str = field(default="", compare=False)
 
 
 def run_edf(
@@ -53,7 +55,8 @@ def run_edf(
             'it names no image, so nothing would be contained; add image = "..."', edf.file
         )
     travelling = _travelling(whole, working_dir, Path(edf.file).stem)
-    return replace(travelling, source=edf.file, build_id=written_for(layers))
+    build_id = written_for(layers)
+    return replace(travelling, source=edf.file, build_id=build_id, image=whole.image)
 
 
 def run_edf_over(reference: str, working_dir: str) -> RunEdf:

@@ -21,6 +21,7 @@ from ..parity.gate import Gate, Question
 from ..parity.snapshot import Snapshot
 from ..parity.verdict import Verdict
 from ..protocol import mac
+from ..ship.compare import difference
 from ..state.memory import Memory
 from . import signals
 from .core import fates
@@ -92,10 +93,21 @@ async def _answer(context: Context, *, fresh: bool) -> Answer:
         known = None if fresh else await asyncio.to_thread(gate.recall)
     except ParityError as error:
         return Answer(error.verdict)  # that needs no job
+    await _refuse_shipped(context)
     if known is not None:
         age = known.known.spoken_age(time.time())
         return Answer(known.verdict, known.remote, "" if age == "just now" else age)
     return await _ask(context)
+
+
+async def _refuse_shipped(context: Context) -> None:
+    """Raise ParityError where the file that was shipped is not what lies there now."""
+    environment = context.settings.environment
+    if environment.shipped is None or environment.manifest is None:
+        return
+    wrong = await difference(context.client.files, environment.shipped, environment.manifest)
+    if wrong:
+        raise ParityError(f"The image on the cluster is not the one that was shipped: {wrong}.")
 
 
 async def _ask(context: Context) -> Answer:

@@ -14,7 +14,7 @@ from ..errors import OptionError
 from ..files import manifest_of_edf
 from ..jobscript.options import Options
 from ..parity.gate import Question
-from ..parity.manifest import Manifest
+from ..parity.manifest import Manifest, Shipped
 from ..records import names
 from .core import Limits, Words
 
@@ -29,6 +29,13 @@ class RunEnvironment:
     manifest: Manifest | None = None
     stale: str = ""  # what has changed since the image was built
     build_id: str = ""  # that the EDF was written for
+    image: str = ""  # that the EDF names
+
+    @property
+    def shipped(self) -> Shipped | None:
+        """What `fcx image ship` has brought to the path that the EDF names, if it has."""
+        known = self.manifest.shipped.values() if self.manifest else ()
+        return next((one for one in known if one.path == self.image), None)
 
     @property
     def digest(self) -> str | None:
@@ -45,15 +52,16 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
             f"srun_options: --environment={options.environment} and environment= both name an "
             "EDF; give one of them"
         )
-    manifest, changed, build_id = None, "", ""
+    manifest, changed, build_id, image = None, "", "", ""
     if environment is not None:
         edf = run_edf(environment, working_dir)
         manifest, changed = manifest_of(edf.source)
-        build_id = edf.build_id if manifest else ""
+        build_id, image = (edf.build_id, edf.image) if manifest else ("", "")
     else:
         edf = run_edf_over(options.environment, working_dir)
     text = edf.text.encode("ascii")
-    return RunEnvironment(edf.name, text, options.engine_option, manifest, changed, build_id)
+    engine = options.engine_option
+    return RunEnvironment(edf.name, text, engine, manifest, changed, build_id, image)
 
 
 def _argument_first(given: Mapping[str, object], options: Options) -> Options:

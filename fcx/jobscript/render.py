@@ -12,7 +12,7 @@ import hashlib
 import posixpath
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..protocol import layout, names
@@ -121,7 +121,7 @@ def srun_line(shape: Shape, pilot: str) -> str:
 
 def _directives(shape: Shape, pilot: str) -> list[str]:
     """The user's options as they were, then ours."""
-    user = " ".join(_directive_word(word) for word in shape.options.sbatch)
+    user = directive_words(shape.options.sbatch)
     ours = ["--no-kill", f"--job-name={pilot}"]
     if not shape.options.requeue:
         ours.insert(0, "--no-requeue")
@@ -132,6 +132,11 @@ def _setup(commands: Sequence[str], home: str) -> list[str]:
     """The user's own commands, in the shell of the job: what they load or export stays."""
     made = [_SETUP.format(command=command, told=shlex.quote(command)) for command in commands]
     return [f"cd {home} 2>/dev/null", *made] if made else []
+
+
+def directive_words(words: Iterable[str]) -> str:
+    """What follows `#SBATCH` of some options."""
+    return " ".join(map(_directive_word, words))
 
 
 def _directive_word(word: str) -> str:

@@ -15,3 +15,17 @@ TERMINAL = (
     "REVOKED",
 )
 """States in which a job has ended."""
+
+NEVER_RUNS = (
+    "PartitionTimeLimit",
+    "PartitionConfig",
+    "BadConstraints",
+    "AccountNotAllowed",
+    "QOSNotAllowed",
+    "InvalidAccount",
+    "InvalidQOS",
+    "AssocMaxWallDurationPerJobLimit",
+    "QOSMaxWallDurationPerJobLimit",
+    "DependencyNeverSatisfied",
+)
+"""Reasons for which a job is pending that do not go away by waiting."""

@@ -78,7 +78,9 @@ class Fixes:
     def rebuild(self, options: str = "") -> str:
         """Build the image for this interpreter, hand it to the cluster, and refer to it."""
         steps = [f"fcx image build{options}", self.new_edf()]
-        if self.manifest and self.manifest.repo_digest:
+        if self.manifest and self.manifest.shipped:
+            steps[1:] = ["fcx image ship"]  # which writes the EDF as well
+        elif self.manifest and self.manifest.repo_digest:
             repository = self.manifest.repo_digest.partition("@")[0]
             steps.insert(1, f"fcx image push {shlex.quote(repository)}")
         elif self.manifest and self.manifest.sqsh:

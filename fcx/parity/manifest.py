@@ -27,6 +27,14 @@ class Sqsh(Struct, frozen=True):
     sha256: Text
 
 
+class Shipped(Struct, frozen=True):
+    """A packed image on a system: its path there, its SHA-256 and its size in bytes."""
+
+    path: Text
+    sha256: Text
+    size: int
+
+
 class Source(Struct, frozen=True):
     """What an image was built of: paths from the project's folder, and the SHA-256 of all of it."""
 
@@ -62,6 +70,7 @@ class Manifest(Struct, frozen=True):
     base_image_id: str = ""
     repo_digest: str = ""
     sqsh: Sqsh | None = None
+    shipped: Mapping[str, Shipped] = {}  # to systems, by their names
     created: str = ""
     size: int = 0
     env: Mapping[str, str] = {}

@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from ...jobscript.states import TERMINAL
+from ...jobscript.states import NEVER_RUNS, TERMINAL
 from ...protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 from .events import JobSeen, Trouble
 
@@ -21,19 +21,6 @@ STARVED = re.compile(
     r"^slurmstepd\S*: error: .*(xceeded \w*\s?memory limit|oom.kill)", re.MULTILINE
 )
 SETUP = "fcx: setup: "  # how a script begins what it says of a command of setup= that failed
-NEVER_RUNS = (
-    "PartitionTimeLimit",
-    "PartitionConfig",
-    "BadConstraints",
-    "AccountNotAllowed",
-    "QOSNotAllowed",
-    "InvalidAccount",
-    "InvalidQOS",
-    "AssocMaxWallDurationPerJobLimit",
-    "QOSMaxWallDurationPerJobLimit",
-    "DependencyNeverSatisfied",
-)
-"""Reasons for which a job is pending that do not go away by waiting."""
 WAITS_AGAIN = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 """States of a job that has run and is to run again."""
 

@@ -10,10 +10,11 @@ from fcx.edf.check import check
 from fcx.edf.generate import LEAKING, generate, header, reach, refuse_architecture
 from fcx.edf.render import render
 from fcx.errors import ParityError, UsageError
-from fcx.parity.manifest import Sqsh
+from fcx.parity.manifest import Shipped, Sqsh
 from fcx.records import replace
 
 DAINT = KNOWN_SITES["daint"]
+FAR, FAR2 = Shipped("/far/x.sqsh", "0", 1), Shipped("/other/x.sqsh", "0", 1)
 
 
 def test_a_generated_edf_says_everything_that_parity_needs():
@@ -83,12 +84,15 @@ def test_of_a_site_that_nobody_described_no_folder_is_assumed():
         ({}, {"dialect": "sarus"}, DIGEST.replace("#", "/")),
         ({}, {"sqsh": "/far/x.sqsh"}, "/far/x.sqsh"),
         ({"repo_digest": "", "sqsh": Sqsh("/near/x.sqsh", "0")}, {}, "/near/x.sqsh"),
+        ({"shipped": {"daint": FAR, "eiger": FAR2}}, {}, "/far/x.sqsh"),
+        ({"shipped": {"eiger": FAR2}}, {}, DIGEST),
+        ({"shipped": {"daint": FAR}}, {"dialect": "sarus"}, DIGEST.replace("#", "/")),
         ({"repo_digest": ""}, {}, "img:bbbbbbbbbbbb"),
         ({"repo_digest": "", "tag": ""}, {}, "img:bbbbbbbbbbbb"),
     ],
 )
 def test_the_image_is_named_by_what_is_surest(changes, options, image):
-    """What was asked for, the registry's digest, the packed file, the unique tag."""
+    """What was asked for, what was shipped there, the registry's digest, the packed file, the tag."""
     edf = generate(replace(MANIFEST, **changes), DAINT, "/w", **options)
     assert edf.image == image
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from fcx.cli import app
 from fcx.parity.compare import compare
 from fcx.parity.fixes import Fixes
-from fcx.parity.manifest import Sqsh
+from fcx.parity.manifest import Shipped, Sqsh
 from fcx.parity.snapshot import Snapshot
 from fcx.protocol import probe
 from fcx.records import replace
@@ -54,11 +54,13 @@ def fixes_by_name() -> dict[str, str]:
     built = manifest()
     pushed = replace(built, repo_digest="registry.example/me/img@sha256:" + "0" * 64)
     packed = replace(built, sqsh=Sqsh("/x.sqsh", "0" * 64))
+    shipped = replace(packed, shipped={"alps": Shipped("/far/x.sqsh", "0" * 64, 1)})
     found = {}
     for kind, image in {
         "built": built,
         "pushed": pushed,
         "packed": packed,
+        "shipped": shipped,
         "adopted": replace(built, origin="adopted"),
         "bare": None,
     }.items():
@@ -86,10 +88,12 @@ def test_fixes_are_commands_that_exist(name):
 
 
 def test_the_image_goes_back_where_it_came_from():
-    """A pushed image is pushed to its repository again, a packed one packed."""
+    """A pushed image is pushed to its repository again, a packed one packed, a shipped one shipped."""
     found = fixes_by_name()
     assert "fcx image push registry.example/me/img &&" in found["pushed: add"]
     assert "fcx image pack &&" in found["packed: add"]
+    assert found["shipped: add"].endswith("&& fcx image ship")
+    assert "edf write" not in found["shipped: add"]  # that is done with it
     assert found["built: add"].count("&&") == 2
     assert found["adopted: add"].startswith("on the cluster: /usr/local/bin/python3 -m pip install")
 

@@ -8,7 +8,7 @@ import pytest
 
 from fcx.errors import ManifestError
 from fcx.parity.compare import compare
-from fcx.parity.manifest import SEALED, Manifest, Sqsh
+from fcx.parity.manifest import SEALED, Manifest, Shipped, Sqsh
 from fcx.parity.snapshot import ImageIds, Processor, Snapshot, docker_architecture
 from fcx.protocol import probe
 from fcx.records import replace
@@ -36,6 +36,7 @@ def test_manifest_comes_back(snapshot: Snapshot):
         image_id="sha256:1",
         repo_digest="r/n@sha256:2",
         sqsh=Sqsh("a.sqsh", "3"),
+        shipped={"alps": Shipped("/far/a.sqsh", "3", 4)},
         size=5,
     )
     assert Manifest.from_json(manifest.to_json()) == manifest

@@ -8,6 +8,7 @@ from fcx import errors
 from fcx.executor.completion import exception_of
 from fcx.executor.core import fates
 from fcx.executor.core.events import JobSeen
+from fcx.jobscript.states import NEVER_RUNS
 from fcx.protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 
 
@@ -143,7 +144,7 @@ def test_of_one_that_the_server_forgot():
     assert "no longer knows" in fates.of_job("7", None).trouble.message
 
 
-@pytest.mark.parametrize("reason", fates.NEVER_RUNS)
+@pytest.mark.parametrize("reason", NEVER_RUNS)
 def test_never_runs(reason):
     """Each reason that waiting does not cure."""
     state = JobSeen("7", "PENDING", reason)

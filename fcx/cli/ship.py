@@ -1,0 +1,293 @@
+"""`fcx image ship` and `fcx image clean`: packed images on the cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import spoken
+from ..errors import EdfError, UsageError
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ..config import Credentials, Settings
+    from ..image.progress import Progress
+    from ..jobscript.options import Options
+    from ..parity.manifest import Manifest, Sqsh
+    from ..ship.cleaning import Lying
+    from ..ship.delivery import Delivered
+    from ..ship.shelf import Slot
+    from .written import Written
+
+ToOption = Annotated[
+    str, typer.Option("--to", help="Folder of images on the cluster [fcx.toml's, else a new one].")
+]
+WorkingDir = Annotated[
+    str, typer.Option(help="Directory on the cluster [fcx.toml's, else one of yours there].")
+]
+Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]
+DAY = 86400.0
+DEFAULTS = {"--nodes": "--nodes=1", "--ntasks": "--ntasks=1", "--time": "--time=00:30:00"}
+"""sbatch options of the job, each where the user's own say nothing of the kind."""
+
+
+def ship(
+    *,
+    to: ToOption = "",
+    working_dir: WorkingDir = "",
+    compression: Annotated[
+        str, typer.Option(help="zstd, lzo, gzip, xz, lz4 or none: pack it anew [as it is]")
+    ] = "",
+    sbatch: Annotated[
+        list[str] | None, typer.Option(help="An sbatch option of the job; repeatable.")
+    ] = None,
+    name: Name = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Bring the packed image to the cluster, and have the EDF name it there.
+
+    Packs it unless it is packed. What is there is not sent again, whatever broke off an earlier
+    try. A short job joins the pieces, verifies the whole by SHA-256 and gives it its name: a file
+    of that name is always whole. An image whose build is there already is not even packed.
+    """
+    from ..config import Credentials, Settings
+    from ..files import write_whole
+    from ..ship.shelf import Slot
+    from .image import leaving
+    from .progress import shown
+
+    settings, credentials = Settings.load(), Credentials.from_env(None)
+    manifest, path = leaving(name)
+    _refuse_sarus(settings, credentials)
+    slot = Slot.of(_folder(settings, credentials, to, working_dir), manifest)
+    with shown() as progress:
+        parcel = Parcel(manifest, path, compression, progress)
+        done = _brought(credentials, slot, parcel, _options(settings, sbatch))
+    noted = parcel.noted(_system(settings, credentials), slot, done)
+    if noted != manifest:
+        write_whole(path, noted.to_json())
+    _tell_shipped(slot, done, _edf(settings, noted, working_dir), as_json=as_json)
+
+
+@dataclass
+class Parcel:
+    """The image as a file: packed when somebody asks for it."""
+
+    manifest: Manifest
+    path: Path  # of the manifest
+    compression: str
+    progress: Progress
+
+    def packed(self, anew: bool) -> Sqsh:
+        """What is to be sent: the file that was packed already, if there is one."""
+        known = self.manifest.sqsh
+        if known and not anew and not self.compression and Path(known.path).is_file():
+            return known
+        return self._pack()
+
+    def _pack(self) -> Sqsh:
+        from ..files import plain_name
+        from ..image.engine import connect
+        from ..image.manifests import built_image
+        from ..image.pack import pack
+        from ..records import replace
+
+        target = self.path.with_name(f"{plain_name(self.manifest.name)}.sqsh")
+        self.progress.step(f"Packing {target}")
+        with closing(connect()) as client:
+            image = built_image(client, self.manifest)
+            sqsh = pack(client, image, target, self.compression or "zstd")
+        self.manifest = replace(self.manifest, sqsh=sqsh)
+        return sqsh
+
+    def noted(self, system: str, slot: Slot, done: Delivered) -> Manifest:
+        """The manifest that says where it lies now."""
+        from ..records import replace
+
+        shipped = {**self.manifest.shipped, system: done.mark.at(slot.image)}
+        return replace(self.manifest, shipped=shipped)
+
+
+def clean(
+    *,
+    to: ToOption = "",
+    working_dir: WorkingDir = "",
+    older_than: Annotated[float, typer.Option(help="Days since an image was shipped.")] = 0.0,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what is there.")] = False,
+    name: Name = "",
+    as_json: JsonOption = False,
+) -> None:
+    """List the images that were shipped, and remove those of older builds.
+
+    Only what `fcx image ship` has brought there is touched, and of that only builds of this image
+    that neither its manifest nor its EDF names. Others may use them: look at the list.
+    """
+    from ..config import Credentials, Settings
+    from ..ship import bring
+
+    settings, credentials = Settings.load(), Credentials.from_env(None)
+    image = name or settings.image.name
+    folder = _folder(settings, credentials, to, working_dir)
+    found = bring.lying(credentials, folder)
+    used = _used(settings, image)
+    old = [one for one in found if _is_old(one, image, used, older_than)]
+    if not as_json:
+        _say_lying(folder, found, used, old)
+    remove = bool(old) and not dry_run and _agreed(len(old), yes=yes)
+    if remove:
+        bring.remove(credentials, folder, old)
+    if as_json:
+        records = [_record(one, used, removed=remove and one in old) for one in found]
+        typer.echo(json.dumps(records, indent=2))
+    elif remove:
+        typer.echo(f"{len(old)} removed.")
+
+
+def _folder(settings: Settings, credentials: Credentials, to: str, working_dir: str) -> str:
+    """The folder of images: an argument, else fcx.toml's, else one in the working directory."""
+    from ..ship.shelf import images_folder
+
+    given = to or ("" if working_dir else settings.image.ship_to)
+    place = working_dir or settings.executor.working_dir
+    if not given and not place:
+        import logging
+
+        from ..executor.proposal import working_dir as proposed
+
+        place = proposed(credentials, logging.getLogger("fcx"))
+    return images_folder(given, place)
+
+
+def _system(settings: Settings, credentials: Credentials) -> str:
+    """What the system is called, as `fcx edf write` has it."""
+    return settings.site(settings.image.site or credentials.system).name
+
+
+def _refuse_sarus(settings: Settings, credentials: Credentials) -> None:
+    name = _system(settings, credentials)
+    if settings.site(name).engine == "sarus":
+        raise UsageError(
+            f"The engine of {name} is Sarus, which takes no image file, only a reference to a "
+            "registry: `fcx image push REGISTRY/NAME`, then `fcx edf write`."
+        )
+
+
+def _options(settings: Settings, sbatch: list[str] | None) -> Options:
+    """The sbatch options of a small, short job unless they say otherwise."""
+    from ..jobscript.options import Options
+
+    options = list(sbatch if sbatch is not None else settings.executor.sbatch_options)
+    given = Options.check(options, ())
+    more = [text for name, text in DEFAULTS.items() if not given.gives(name)]
+    return Options.check([*options, *more], ())
+
+
+def _brought(credentials: Credentials, slot: Slot, parcel: Parcel, options: Options) -> Delivered:
+    from ..ship.bring import bring
+
+    try:
+        return bring(credentials, slot, parcel.manifest, options, parcel.packed, parcel.progress)
+    except KeyboardInterrupt:
+        typer.echo("What was sent is kept: `fcx image ship` goes on with it.", err=True)
+        raise
+
+
+def _edf(settings: Settings, manifest: Manifest, working_dir: str) -> Written:
+    """Write the EDF as `fcx edf write` does."""
+    from .written import site_of, written
+
+    return written(settings, manifest, site_of(settings, ""), working_dir=working_dir)
+
+
+def _tell_shipped(slot: Slot, done: Delivered, edf: Written, *, as_json: bool) -> None:
+    mark = done.mark
+    if as_json:
+        said = {"path": slot.image, "build_id": mark.build_id, "size": mark.size}
+        said |= {"sha256": mark.sha256, "sent": done.sent, "edf": edf.to_data()}
+        typer.echo(json.dumps(said, indent=2))
+        return
+    size = spoken.size(mark.size)
+    how = f"{spoken.size(done.sent)} sent" if done.sent else "is there already, nothing was sent"
+    typer.echo(f"{slot.image}: {size}, {how}")
+    typer.echo(f"{edf.path}: image {edf.image}")
+    if edf.image != slot.image:
+        typer.echo(
+            f"warning: {edf.path} names another image, which goes before: take that line out to "
+            "use the shipped one",
+            err=True,
+        )
+    for warning in edf.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _used(settings: Settings, image: str) -> set[str]:
+    """The paths that the image's manifest and EDF name."""
+    from ..edf.lookup import finder
+    from ..edf.merge import merged_layers
+    from ..edf.read import read
+    from ..files import EDF_FOLDER, edf_path, manifest_path
+    from ..image.manifests import read_manifest
+
+    folder, used = settings.root / EDF_FOLDER, set()
+    if manifest_path(image, folder).is_file():
+        used = {one.path for one in read_manifest(manifest_path(image, folder)).shipped.values()}
+    with suppress(EdfError):  # there is none, or none to be read: then it names nothing
+        edf, _ = merged_layers(read(edf_path(image, folder)), finder(os.environ))
+        used |= {edf.image} if edf.image else set()
+    return used
+
+
+def _is_old(one: Lying, image: str, used: set[str], days: float) -> bool:
+    """Whether it is of an earlier build of the image; pieces count as old as the image would."""
+    from ..ship.shelf import IMAGE, is_stem_of
+
+    place = one.path.rpartition("/")[0] + f"/{one.stem}{IMAGE}"
+    if not is_stem_of(one.stem, image) or place in used:
+        return False
+    if one.mark is None:
+        return not days
+    return time.time() - one.mark.shipped >= days * DAY
+
+
+def _agreed(count: int, *, yes: bool) -> bool:
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was removed: say --yes, or --dry-run to look only.")
+    return typer.confirm(f"Remove {count} of them?")
+
+
+def _record(one: Lying, used: set[str], *, removed: bool) -> dict[str, Any]:
+    mark = one.mark
+    return {
+        "path": one.path,
+        "name": mark.name if mark else None,
+        "build_id": mark.build_id if mark else None,
+        "size": mark.size if mark else None,
+        "age": round(max(0.0, time.time() - mark.shipped), 1) if mark else None,
+        "used": one.path in used,
+        "removed": removed,
+    }
+
+
+def _say_lying(folder: str, found: list[Lying], used: set[str], old: list[Lying]) -> None:
+    for one in found:
+        what = "pieces of an image that was not joined"
+        if one.mark:
+            age = spoken.ago(max(0.0, time.time() - one.mark.shipped))
+            what = f"{spoken.size(one.mark.size)}, shipped {age}"
+        fate = "used" if one.path in used else "old" if one in old else "left alone"
+        typer.echo(f"{one.path}: {what}, {fate}")
+    if not found:
+        typer.echo(f"No image was shipped to {folder}.")
+    elif not old:
+        typer.echo("There is nothing to remove.")

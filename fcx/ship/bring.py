@@ -1,0 +1,68 @@
+"""Images on a system, for whoever is not in an event loop: bring one, list them, remove some."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from ..config import Credentials
+from ..firecrest.client import Client
+from ..firecrest.loop import LoopThread
+from ..jobscript.options import Options
+from ..parity.manifest import Manifest, Sqsh
+from . import cleaning
+from .cleaning import Lying
+from .delivery import Changed, Delivered, Delivery
+from .progress import Progress
+from .shelf import Slot
+
+T = TypeVar("T")
+
+
+def bring(
+    credentials: Credentials,
+    slot: Slot,
+    manifest: Manifest,
+    options: Options,
+    packed: Callable[[bool], Sqsh],
+    progress: Progress,
+) -> Delivered:
+    """Have the image at its place.
+
+    ``packed`` is asked for its file only if it is not there; with True where the file that it gave
+    first has changed since it was packed. Raises NotShipped.
+    """
+
+    async def work(client: Client) -> Delivered:
+        delivery = Delivery(client, slot, progress)
+        found = await delivery.find()
+        if found is not None:
+            return Delivered(found)
+        try:
+            return await delivery.run(await asyncio.to_thread(packed, False), manifest, options)
+        except Changed:
+            return await delivery.run(await asyncio.to_thread(packed, True), manifest, options)
+
+    return _with_client(credentials.charging(options.account), work)
+
+
+def lying(credentials: Credentials, folder: str) -> list[Lying]:
+    """What fcx has brought to a folder, and what is on its way there."""
+    return _with_client(credentials, lambda client: cleaning.lying(client.files, folder))
+
+
+def remove(credentials: Credentials, folder: str, chosen: Sequence[Lying]) -> None:
+    """Remove some of that."""
+    _with_client(credentials, lambda client: cleaning.remove(client.files, folder, chosen))
+
+
+def _with_client(credentials: Credentials, work: Callable[[Client], Awaitable[T]]) -> T:
+    async def run() -> T:
+        client = Client(credentials)
+        try:
+            return await work(client)
+        finally:
+            await client.close()
+
+    return LoopThread.shared().run(run())
