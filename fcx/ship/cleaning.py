@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..errors import NoSuchPath
 from ..firecrest.files import Files
 from .mark import Mark, pairs
-from .shelf import IMAGE, MARK, stem_of_parts
+from .shelf import CHUNKS, IMAGE, MARK, stem_of_parts
 
 
 @dataclass(frozen=True)
@@ -50,4 +50,5 @@ async def remove(files: Files, folder: str, chosen: Sequence[Lying]) -> None:
     for one in chosen:
         await files.remove(one.path)
         if one.mark is not None:
-            await files.remove(f"{folder}/{one.stem}{MARK}")
+            for beside in (CHUNKS, MARK):
+                await files.remove(f"{folder}/{one.stem}{beside}")

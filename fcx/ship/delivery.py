@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import NoSuchPath, NotShipped, RequestRefused
 from ..firecrest.client import Client
@@ -20,6 +21,8 @@ from ..firecrest.files import Entry
 from ..jobscript.options import Options
 from ..parity.manifest import Manifest, Sqsh
 from . import joining
+from .chunks import MOST_TEXT, Chunk, chunks_of, ranges, to_text
+from .earlier import earlier
 from .mark import Mark
 from .plan import Plan
 from .progress import Progress
@@ -44,6 +47,14 @@ class Delivered:
     sent: int = 0
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What is found out of the file while it is sent: whether it holds, and its chunks."""
+
+    holds: asyncio.Future[bool]
+    chunks: asyncio.Future[list[Chunk]]
+
+
 class Delivery:
     """Of one image to its slot."""
 
@@ -55,12 +66,14 @@ class Delivery:
         self._slot = slot
         self._progress = progress
         self._way = way or Requests(client.files)
+        self._entries: dict[str, Entry] = {}  # of the folder, as it was last seen
         self._unmarked: Entry | None = None  # a file under the name, with nothing that says whose
         self._sent = 0
+        self._parts = ""  # the folder of pieces that we have made last
 
     async def find(self) -> Mark | None:
         """The mark of the image, if that is there already. Raises NotShipped for another file."""
-        entries = await self._listed()
+        self._entries = entries = await self._listed()
         image, mark = entries.get(self._slot.stem + IMAGE), self._slot.stem + MARK
         self._unmarked = image if mark not in entries else None
         if image is None or mark not in entries:
@@ -85,70 +98,94 @@ class Delivery:
 
         Whether the file still is what it is said to be is found out while it is sent.
         """
-        plan = Plan.of(packed, self._way.largest)
-        mark = Mark.of(manifest, plan)
-        holds = asyncio.ensure_future(asyncio.to_thread(plan.holds))
-        work = asyncio.ensure_future(self._run(plan, mark, options, holds))
+        whole = Plan.of(packed, self._way.largest)
+        mark = Mark.of(manifest, whole)
+        read = Reading(
+            asyncio.ensure_future(asyncio.to_thread(whole.holds)),
+            asyncio.ensure_future(asyncio.to_thread(chunks_of, whole.source)),
+        )
+        work = asyncio.ensure_future(self._run(packed, whole, mark, options, read))
         try:
-            await asyncio.wait({holds, work}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done() and not await holds:
+            both: set[asyncio.Future[Any]] = {read.holds, work}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done() and not await read.holds:
                 raise Changed
             return await work
         finally:
             work.cancel()
-            await asyncio.gather(holds, work, return_exceptions=True)
+            await asyncio.gather(read.holds, read.chunks, work, return_exceptions=True)
 
     async def _run(
-        self, plan: Plan, mark: Mark, options: Options, holds: asyncio.Future[bool]
+        self, packed: Sqsh, whole: Plan, mark: Mark, options: Options, read: Reading
     ) -> Delivered:
-        parts = self._slot.parts(plan.sha256)
-        text = script(self._slot, plan, mark, parts, options)
         ended: joining.Ended | None = None
         with self._explained():
             for _ in range(ROUNDS):
                 found = await self.find()
                 if found is not None:
-                    if self._sent:  # somebody was quicker, and may not have seen our pieces
-                        await self._files.remove(parts)
+                    if self._parts:  # somebody was quicker, and may not have seen our pieces
+                        await self._files.remove(self._parts)
                     return Delivered(found, self._sent)
-                if not await self._send(plan, parts):
+                plan = whole
+                if ended is None:  # what an earlier image was may have misled us
+                    plan = await self._planned(packed, whole, mark.name, read)
+                size = await self._send(plan, read)
+                if size is None:
                     continue
-                ended = await joining.run(
-                    self._client, self._slot.folder, parts, text, self._progress
-                )
+                ended = await self._joined(plan, script(self._slot, plan, mark, options, size))
                 if ended.code == 0:
                     return Delivered(await self._made(), self._sent)
                 if ended.code == DAMAGED:
-                    if not await holds:
+                    if not await read.holds:
                         raise Changed
-                    await self._weed(plan, parts, ended.job)
+                    await self._weed(plan, ended.job)
                 elif ended.code != INCOMPLETE:
                     break
                 self._progress.line(f"job {ended.job}: {ended.said}; sending what is missing")
-        raise self._failed(plan, ended)
+        raise self._failed(whole, ended)
 
-    async def _send(self, plan: Plan, parts: str) -> bool:
-        """What is missing; False where the folder of the pieces has gone meanwhile.
+    async def _planned(self, packed: Sqsh, whole: Plan, name: str, read: Reading) -> Plan:
+        """How it is sent: without what an earlier image of the name has, if there is one."""
+        known = await earlier(self._files, self._slot, name, self._entries)
+        if known is None or self._unmarked is not None:
+            return whole
+        self._progress.step(f"Comparing with {known.file}")
+        made = await asyncio.to_thread(ranges, await read.chunks, known.chunks, known.file)
+        return Plan.of(packed, self._way.largest, made) if made else whole
 
-        A file of that very size and name may be the image, unmarked: then a job looks at it first.
+    async def _joined(self, plan: Plan, text: str) -> joining.Ended:
+        folder, parts = self._slot.folder, self._slot.parts(plan.digest)
+        return await joining.run(self._client, folder, parts, text, self._progress)
+
+    async def _send(self, plan: Plan, read: Reading) -> int | None:
+        """What is missing, and the list of the chunks: its length.
+
+        None where the folder of the pieces has gone meanwhile. A file of that very size and name
+        may be the image, unmarked: then a job looks at it before anything is sent.
         """
         if self._unmarked is not None:
             if self._unmarked.size != plan.size:
                 raise NotShipped(self._taken())
-            return True
+            return 0
+        self._parts = parts = self._slot.parts(plan.digest)
         await self._files.make_folder(parts)
         self._progress.step(f"Sending {plan.source.name} to {self._slot.image}")
         sending = Sending(plan, parts, self._files, self._way, self._progress)
         try:
             await sending.run(self._needed)
+            text = to_text(await read.chunks).encode()
+            if len(text) > MOST_TEXT:
+                return 0
+            await self._files.write(parts, "chunks", text)
         except NoSuchPath:
-            return False
+            return None
         finally:
             self._sent += sending.sent
-        return True
+        return len(text)
 
-    async def _weed(self, plan: Plan, parts: str, job: str) -> None:
+    async def _weed(self, plan: Plan, job: str) -> None:
         """Remove what was spoiled on its way, by the digests that the job has left."""
+        parts = self._slot.parts(plan.digest)
         sums = await self._files.read_from(f"{parts}/sums.{job}", 0)
         spoiled = await asyncio.to_thread(plan.spoiled, sums.decode("utf-8", "replace"))
         await asyncio.gather(*(self._files.remove(f"{parts}/{name}") for name in spoiled))

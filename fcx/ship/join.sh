@@ -1,8 +1,9 @@
 # Joins what was sent into the image, and gives that its name once it is whole. Above this stand
-# what it is (size, sha256, build), where (folder, stem, parts) and two functions that print: the
-# record that marks the image as ours, and the pieces that it is made of, in their order:
-#   sent NAME LENGTH             a piece that was uploaded as NAME.<anything>
-#   copy FILE LENGTH OFFSET      bytes of an image that lies beside
+# what it is (size, sha256, build), where (folder, stem, parts), how long the list of its chunks is
+# and functions that print: the record that marks the image as ours, and in their order
+#   pieces  NAME LENGTH          what was uploaded as NAME.<anything>
+#   ranges  FILE LENGTH OFFSET   what the image consists of: bytes of one that lies beside, or of
+#                                what was sent (`.`); none where that is the image
 # Any number of these jobs may be at the same image: what has the final name is always whole, and
 # whoever comes second finds it. One that is ended leaves the pieces, for the next to join.
 set -u
@@ -10,6 +11,7 @@ export LC_ALL=C
 image=$folder/$stem.sqsh
 mark=$folder/$stem.json
 mine=$parts/whole.$SLURM_JOB_ID
+sent=$parts/whole.sent.$SLURM_JOB_ID
 said=$parts/said.$SLURM_JOB_ID
 sums=$parts/sums.$SLURM_JOB_ID
 
@@ -17,8 +19,12 @@ is_there() { # ours, of this build: perhaps another job's work
   [ -f "$image" ] && [ -f "$mark" ] && grep -q "\"build_id\": \"$build\"" "$mark"
 }
 
+is_long() { # a file of that length
+  [ -f "$1" ] && [ "$(wc -c <"$1")" -eq "$2" ]
+}
+
 is_whole() { # a file with the bytes that are wanted
-  [ -f "$1" ] && [ "$(wc -c <"$1")" -eq "$size" ] && [ "$(sha256sum <"$1")" = "$sha256  -" ]
+  is_long "$1" "$size" && [ "$(sha256sum <"$1")" = "$sha256  -" ]
 }
 
 over() { # nothing is left to be done, by whoever else sends this build
@@ -28,7 +34,7 @@ over() { # nothing is left to be done, by whoever else sends this build
 
 fail() { # code, words: unless another job has done it meanwhile
   is_there && over
-  rm -f "$mine" "$mark.$SLURM_JOB_ID"
+  rm -f "$mine" "$sent" "$mark.$SLURM_JOB_ID"
   echo "$2" 2>/dev/null >"$said"
   exit "$1"
 }
@@ -41,6 +47,9 @@ refused() { # the words of a command that could not write: what it means
 }
 
 marked() { # the image is what it is to be: say so
+  if is_long "$parts/chunks" "$chunks"; then
+    mv "$parts/chunks" "$folder/$stem.chunks" 2>/dev/null
+  fi
   told=$({ record >"$mark.$SLURM_JOB_ID" && mv "$mark.$SLURM_JOB_ID" "$mark"; } 2>&1) ||
     refused "$told"
   over
@@ -55,25 +64,34 @@ settled() { # something has the final name
 
 uploaded() { # name, length: a file of that piece, as far as its length tells
   for file in "$parts/$1".*; do
-    [ -f "$file" ] && [ "$(wc -c <"$file")" -eq "$2" ] && return
+    is_long "$file" "$2" && return
   done
   return 1
 }
 
-put() { # to the open file 3
-  case $1 in
-    sent) uploaded "$2" "$3" && cat "$file" >&3 ;;
-    copy)
-      dd if="$folder/$2" bs=1048576 iflag=skip_bytes,count_bytes skip="$4" count="$3" \
-        status=none >&3
-      ;;
-  esac
+gathered() { # the pieces one after the other, at the end of a file
+  pieces | while read -r name length; do
+    { uploaded "$name" "$length" && cat "$file" >&3; } || exit 1
+  done 3>>"$1"
+}
+
+laid() { # the ranges one after the other
+  ranges | while read -r file length offset; do
+    case $file in
+      .) file=$sent ;;
+      *) file=$folder/$file ;;
+    esac
+    dd if="$file" bs=1048576 iflag=skip_bytes,count_bytes skip="$offset" count="$length" \
+      status=none >&3 || exit 1
+  done 3>>"$mine"
 }
 
 joined() {
-  pieces | while read -r kind name length offset; do
-    put "$kind" "$name" "$length" "$offset" || exit 1
-  done 3>>"$mine"
+  if [ -z "$(ranges)" ]; then
+    gathered "$mine"
+  else
+    gathered "$sent" && laid && rm -f "$sent"
+  fi
 }
 
 summed() { # the digests of all uploads, for the client to find what was spoiled on its way
@@ -103,7 +121,7 @@ told=$(joined 2>&1) || case $told in
 esac
 if ! is_whole "$mine"; then
   [ -f "$mine" ] || fail "$INCOMPLETE" "$mine has gone"
-  rm -f "$mine"
+  rm -f "$mine" "$sent"
   summed
   fail "$DAMAGED" "what was joined has another digest than it should have"
 fi

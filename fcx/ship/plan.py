@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..firecrest.files import Entry
 from ..parity.manifest import Sqsh
+from .chunks import Range, sent
 
 BODY = 5_242_880  # bytes that one upload may have, with what stands around the file
 PIECE = BODY - 4096  # bytes of the file in it
@@ -20,7 +21,7 @@ _UPLOADED = re.compile(r"(\d+)\.[0-9a-f]+")
 
 @dataclass(frozen=True)
 class Piece:
-    """Some bytes of the file: so many, from ``start`` on."""
+    """Some of the bytes that are sent: so many, from ``start`` on."""
 
     number: int
     start: int
@@ -33,26 +34,43 @@ class Piece:
 
     def line(self) -> str:
         """As ``join.sh`` reads it."""
-        return f"sent {self.name} {self.length}"
+        return f"{self.name} {self.length}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A file as it is sent; ``sha256`` as it is said to be, which the job at the end finds out."""
+    """A file as it is sent; ``sha256`` as it is said to be, which the job at the end finds out.
+
+    ``ranges``: what it consists of, where an earlier image has some of it; else all of it is sent.
+    """
 
     source: Path
     size: int
     sha256: str
     pieces: tuple[Piece, ...]
+    ranges: tuple[Range, ...] = ()
 
     @classmethod
-    def of(cls, packed: Sqsh, largest: int) -> Plan:
+    def of(cls, packed: Sqsh, largest: int, ranges: tuple[Range, ...] = ()) -> Plan:
         """In pieces of at most that size."""
         source = Path(packed.path)
         size = source.stat().st_size
-        starts = range(0, size, largest)
-        cut = (Piece(i, at, min(largest, size - at)) for i, at in enumerate(starts))
-        return cls(source, size, packed.sha256, tuple(cut))
+        length = sent(ranges) if ranges else size
+        starts = range(0, length, largest)
+        cut = (Piece(i, at, min(largest, length - at)) for i, at in enumerate(starts))
+        return cls(source, size, packed.sha256, tuple(cut), ranges)
+
+    @property
+    def digest(self) -> str:
+        """Of what is sent and what becomes of it: pieces of another plan are of no use."""
+        if not self.ranges:
+            return self.sha256
+        return hashlib.sha256(f"{self.sha256}\n{self.recipe()}".encode()).hexdigest()
+
+    @property
+    def to_send(self) -> int:
+        """Bytes."""
+        return total(self.pieces)
 
     def missing(self, entries: Mapping[str, Entry]) -> list[Piece]:
         """The pieces of which a listing of the folder shows no upload of the whole length."""
@@ -62,6 +80,14 @@ class Plan:
     def lines(self) -> str:
         """All pieces in their order, as ``join.sh`` reads them."""
         return "".join(f"{piece.line()}\n" for piece in self.pieces)
+
+    def recipe(self) -> str:
+        """The ranges, as ``join.sh`` reads them: what was sent is the file `.`."""
+        at, lines = 0, []
+        for one in self.ranges:
+            lines.append(f"{one.file or '.'} {one.length} {one.offset if one.file else at}\n")
+            at += 0 if one.file else one.length
+        return "".join(lines)
 
     def holds(self) -> bool:
         """Whether the file has the digest that it is said to have: reads all of it."""
@@ -83,14 +109,21 @@ class Plan:
 
     def read(self, piece: Piece) -> bytes:
         """The bytes of a piece. Raises UsageError where the file has become shorter."""
+        skip, data = piece.start, bytearray()
+        parts = self.ranges or (Range("", 0, self.size),)
         with self.source.open("rb") as stream:
-            stream.seek(piece.start)
-            data = stream.read(piece.length)
-        if len(data) != piece.length:
-            raise UsageError(
-                f"{self.source} became shorter while it was sent. Pack it anew: `fcx image pack`."
-            )
-        return data
+            for one in parts:
+                if one.file or skip >= one.length:
+                    skip -= 0 if one.file else one.length
+                    continue
+                stream.seek(one.offset + skip)
+                data += stream.read(min(one.length - skip, piece.length - len(data)))
+                skip = 0
+                if len(data) == piece.length:
+                    return bytes(data)
+        raise UsageError(
+            f"{self.source} became shorter while it was sent. Pack it anew: `fcx image pack`."
+        )
 
 
 def _uploads(entries: Iterable[str]) -> Iterator[tuple[str, int]]:

@@ -21,8 +21,11 @@ MOST_STRIPES = 8
 LONGEST_NAME = 60
 
 
-def script(slot: Slot, plan: Plan, mark: Mark, parts: str, options: Options) -> str:
-    """The whole job script. What would run it in a container is left out of the user's options."""
+def script(slot: Slot, plan: Plan, mark: Mark, options: Options, chunks: int = 0) -> str:
+    """The whole job script. What would run it in a container is left out of the user's options.
+
+    ``chunks``: bytes of the list of the image's chunks, if one is sent along.
+    """
     words = [word for word in options.sbatch if word not in options.place]
     name = re.sub(r"[^A-Za-z0-9-]+", "-", f"fcx-ship-{slot.stem}")[:LONGEST_NAME]
     # What it has to say stands beside the pieces, and goes with them.
@@ -30,10 +33,11 @@ def script(slot: Slot, plan: Plan, mark: Mark, parts: str, options: Options) -> 
     values = {
         "folder": slot.folder,
         "stem": slot.stem,
-        "parts": parts,
+        "parts": slot.parts(plan.digest),
         "size": plan.size,
         "sha256": plan.sha256,
         "build": mark.build_id,
+        "chunks": chunks,
         "stripes": min(MOST_STRIPES, plan.size // STRIPE),
         "FULL": FULL,
         "INCOMPLETE": INCOMPLETE,
@@ -46,6 +50,7 @@ def script(slot: Slot, plan: Plan, mark: Mark, parts: str, options: Options) -> 
         *(f"{key}={shlex.quote(str(value))}" for key, value in values.items()),
         _prints("record", mark.to_json()),
         _prints("pieces", plan.lines()),
+        _prints("ranges", plan.recipe()),
         (resources.files("fcx") / "ship" / "join.sh").read_text("utf-8"),
     ]
     return "\n".join(lines)

@@ -14,7 +14,7 @@ FOLDER = "fcx-images"
 
 _PARTS = re.compile(r"\.(.+)\.[0-9a-f]{16}\.parts")
 
-IMAGE, MARK, PARTS = ".sqsh", ".json", ".parts"
+IMAGE, MARK, CHUNKS, PARTS = ".sqsh", ".json", ".chunks", ".parts"
 ID = 16  # hex digits of a build id in a name: as many as in an image's tag
 
 

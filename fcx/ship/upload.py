@@ -69,7 +69,7 @@ class Sending:
         missing = await self._missing()
         while missing:
             self._rng.shuffle(missing)
-            await self._send(missing[:ROUND], self.plan.size - total(missing))
+            await self._send(missing[:ROUND], self.plan.to_send - total(missing))
             if len(missing) <= ROUND or not await needed():
                 return
             missing = await self._missing()
@@ -101,4 +101,4 @@ class Sending:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _tell(self, there: int) -> None:
-        self._progress.layer(self.plan.source.name, "sending", there, self.plan.size)
+        self._progress.layer(self.plan.source.name, "sending", there, self.plan.to_send)

@@ -140,8 +140,13 @@ def test_clean(project: Project, tmp_path: Path):
         str(parts): (False, None, False),
     }
     assert "2 removed" in clean(project, "--yes")
-    assert set(folder.iterdir()) == {second, second.with_suffix(".json"), *others}
+    assert set(folder.iterdir()) == {*beside(second), *others}
     assert "nothing to remove" in clean(project, "--dry-run")
+
+
+def beside(image: Path) -> list[Path]:
+    """All that is of an image."""
+    return [image.with_suffix(suffix) for suffix in (".sqsh", ".json", ".chunks")]
 
 
 def clean(project: Project, *words: str) -> str:

@@ -85,7 +85,10 @@ class Port:
         """The image is there, whole, and nothing but it."""
         assert Path(self.slot.image).read_bytes() == DATA
         names = sorted(path.name for path in self.folder.iterdir())
-        assert names == [f"{self.slot.stem}.json", f"{self.slot.stem}.sqsh"]
+        assert set(names) - {f"{self.slot.stem}.chunks"} == {
+            f"{self.slot.stem}.json",
+            f"{self.slot.stem}.sqsh",
+        }
 
     def check_not_there(self) -> None:
         """Nothing has the final name."""
@@ -319,6 +322,25 @@ def test_a_clean_up_while_it_is_sent(port: Port):
 
     assert run(bring()).sent > len(DATA)
     port.check()
+
+
+def test_a_later_image_of_the_name(port: Port, tmp_path: Path):
+    """Of what an earlier one has nothing is sent; without it, or if it has changed, all is."""
+    port.ship()
+    at = len(DATA) // 3
+    data = DATA[:at] + b"something new" * 1000 + DATA[at + 500 :]
+    later = [Port(port.env, port.folder, tmp_path / f"later{number}") for number in (1, 2)]
+    for number, one in enumerate(later, 1):
+        one.manifest = shipping.manifest(build=f"{number}" * 64)
+        one.slot = shipping.slot(port.folder, build=f"{number}" * 64)
+        one.packed = shipping.packed(Path(one.packed.path), data + bytes(number))
+    assert later[0].ship().sent < 0.15 * len(data)
+    assert Path(later[0].slot.image).read_bytes() == data + bytes(1)
+    for old in (port, later[0]):  # of the same size, as if a disk had spoiled them
+        Path(old.slot.image).write_bytes(bytes(Path(old.slot.image).stat().st_size))
+    assert later[1].ship().sent > len(data)
+    assert Path(later[1].slot.image).read_bytes() == data + bytes(2)
+    assert not list(port.folder.glob(".*"))
 
 
 def test_on_a_real_slurm(slurm_firecrest: Environment, tmp_path: Path):

@@ -14,6 +14,8 @@ import shipping
 from small_disk import small_disk
 
 from fcx.jobscript.options import Options
+from fcx.parity.manifest import Sqsh
+from fcx.ship.chunks import Range
 from fcx.ship.mark import Mark
 from fcx.ship.plan import Plan
 from fcx.ship.script import DAMAGED, FOREIGN, FULL, INCOMPLETE, script
@@ -34,7 +36,7 @@ class Place:
 
     @property
     def parts(self) -> Path:
-        return Path(self.slot.parts(self.plan.sha256))
+        return Path(self.slot.parts(self.plan.digest))
 
     @property
     def image(self) -> Path:
@@ -46,7 +48,7 @@ class Place:
 
     def text(self, *options: str) -> str:
         checked = Options.check(options, ())
-        return script(self.slot, self.plan, self.mark, str(self.parts), checked)
+        return script(self.slot, self.plan, self.mark, checked)
 
     def send(self, nonce: str = "ab") -> None:
         self.parts.mkdir(parents=True, exist_ok=True)
@@ -226,14 +228,33 @@ def test_stripes(tmp_path: Path):
 
 
 def test_bytes_of_an_image_that_lies_beside(place: Place):
-    """A piece can be a range of another file."""
+    """Only what it does not have was sent; a list of chunks goes beside the image."""
+    old = place.image.parent / "old.sqsh"
+    old.parent.mkdir()
+    old.write_bytes(b"12345" + DATA[18000:50000])
+    made = (Range("", 0, 18000), Range("old.sqsh", 5, 32000), Range("", 50000, len(DATA) - 50000))
+    place.plan = Plan.of(Sqsh(str(place.plan.source), place.plan.sha256), 9000, made)
+    assert place.plan.to_send == len(DATA) - 32000
     place.send()
-    (place.image.parent / "old.sqsh").write_bytes(b"12345" + DATA[18000:27000] + b"67890")
-    (place.parts / "00002.ab").unlink()
-    text = place.text().replace("sent 00002 9000\n", "copy old.sqsh 9000 5\n")
-    assert place.run(text=text) == 0
-    (place.image.parent / "old.sqsh").unlink()
+    (place.parts / "chunks").write_text("list\n")
+    assert place.run(text=place.text().replace("chunks=0", "chunks=5")) == 0
+    assert place.image.read_bytes() == DATA
+    assert old.with_name(f"{place.slot.stem}.chunks").read_text() == "list\n"
+    old.unlink()
+    old.with_name(f"{place.slot.stem}.chunks").unlink()
     assert place.done
+
+
+def test_an_image_that_lay_beside(place: Place):
+    """Without it nothing is made; with other bytes in it, neither."""
+    made = (Range("old.sqsh", 0, 9000), Range("", 9000, len(DATA) - 9000))
+    place.plan = Plan.of(Sqsh(str(place.plan.source), place.plan.sha256), 9000, made)
+    place.send()
+    assert place.run() == INCOMPLETE
+    (place.image.parent / "old.sqsh").write_bytes(bytes(9000))
+    assert place.run("18") == DAMAGED
+    assert place.plan.spoiled((place.parts / "sums.18").read_text()) == []
+    assert not list(place.parts.glob("whole.*"))
 
 
 def test_options_of_the_job(place: Place):
