@@ -15,6 +15,7 @@ from .rows import SITES, Row
 
 DOCS = ROOT / "docs"
 STORED = DOCS / "performance.json"
+CLIENT = 60  # microseconds that a task may cost the client
 HEAD = """\
 # Performance
 
@@ -57,7 +58,7 @@ def page(document: dict[str, Any]) -> str:
         "![times the base, by row and contestant](performance.svg)\n",
         "## Where fcx misses what is wanted\n\n" + _missed(figures),
         "## Three sites\n\n" + _sites(figures),
-        *_processor(figures),
+        *_processor(document),
         *_simulated(document),
     ]
     return "\n".join(parts)
@@ -148,17 +149,18 @@ def _at(figures: dict[str, Any]) -> str:
     return f"{_seconds(figures['seconds'])} s, {figures['requests']} requests{share}"
 
 
-def _processor(figures: list[dict[str, Any]]) -> list[str]:
-    """What a task costs the client, by thread, where there are most tasks."""
-    mine = [(row, m["fcx"]) for row, m in by_row(figures) if row.kind == "noops" and "fcx" in m]
-    if not mine:
+def _processor(document: dict[str, Any]) -> list[str]:
+    """What a task costs the client, by part of its way."""
+    if "client" not in document:
         return []
-    row, fcx = max(mine, key=lambda pair: pair[0].size["count"])
-    each = {name: 1e6 * spent / row.size["count"] for name, spent in fcx["cpu"].items()}
-    rows = [(name, f"{spent:.1f}") for name, spent in sorted(each.items(), key=lambda p: -p[1])]
-    rows.append(("all", f"{sum(each.values()):.1f}"))
-    text = f"## What a task costs the client\n\nMicroseconds of processor time, {row.title}, by thread:\n"
-    return [text, _lines(("thread", "us a task"), rows)]
+    client = document["client"]
+    rows = [(part, f"{spent:.1f}") for part, spent in client["parts"].items()]
+    rows.append(("all", f"{client['all']:.1f}, wanted: {CLIENT:g}"))
+    text = (
+        f"## What a task costs the client\n\nMicroseconds of processor time, {client['tasks']:,} "
+        "no-ops through a cluster of processes, by part of a task's way (`tests/bench/client_cpu.py`):"
+    )
+    return [f"{text}\n", _lines(("part", "us a task"), rows)]
 
 
 def _simulated(document: dict[str, Any]) -> list[str]:

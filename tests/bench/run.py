@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -87,6 +88,14 @@ def measured(options: argparse.Namespace) -> dict[str, Any]:
         return {"requests": medians, "rows": found}
 
 
+def client_cpu() -> dict[str, Any]:
+    """What client_cpu.py finds, in a process of its own as all trials are."""
+    command = [sys.executable, str(ROOT / "tests" / "bench" / "client_cpu.py"), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 def main(arguments: list[str]) -> int:
     """Measure, print the table, write the JSON; 1 where a row got worse."""
     options = _parser().parse_args(arguments)
@@ -105,8 +114,8 @@ def main(arguments: list[str]) -> int:
     stored = json.loads(STORED.read_text(encoding="utf-8")) if STORED.is_file() else {"rows": []}
     text, worse = told(document["rows"], stored["rows"])
     if options.publish:
-        print("Simulating ...", file=sys.stderr)
-        published({**document, "simulated": all_of(document)})
+        print("What a task costs the client, then simulations ...", file=sys.stderr)
+        published({**document, "client": client_cpu(), "simulated": all_of(document)})
     print(text)
     print(f"{time.time() - began:.0f} s; all figures: {options.json}")
     return bool(worse)

@@ -16,7 +16,7 @@ MACHINE = dict.fromkeys(
 
 def figures(fcx: float, row: str = "noops-1", site: str = "loopback", **more):
     """A row as it stands in the JSON."""
-    common = {"row": row, "site": site, "memory_MB": 60.0, "cpu": {"MainThread": 0.1}, **more}
+    common = {"row": row, "site": site, "memory_MB": 60.0, **more}
     return [
         {**common, "who": "floor", "seconds": 1.0, "requests": 8, "share": 1.0},
         {**common, "who": "fcx", "seconds": fcx, "requests": 12, "share": 1.0 / fcx},
@@ -66,11 +66,13 @@ def test_the_longest_rows_are_left_out_unless_they_are_named():
 def test_the_page_has_all_parts():
     """The table, what is missed, the sites, and the processor."""
     rows = [each for site in SITES for each in figures(1.4, "noops-1000", site)]
-    text = page({"machine": MACHINE, "when": "2026-01-01", "rows": rows})
+    client = {"tasks": 100_000, "parts": {"pickle": 10.0, "core": 5.5}, "all": 15.5}
+    text = page({"machine": MACHINE, "when": "2026-01-01", "rows": rows, "client": client})
     assert "**1.4 s**" in text
     assert "seconds 1.4, not 1.3" in text
     assert text.count("1.4 s, 12 requests") == len(SITES)
-    assert "| MainThread | 100.0 |" in text
+    assert "| pickle | 10.0 |" in text
+    assert "| all | 15.5, wanted: 60 |" in text
 
 
 def test_the_picture_has_a_dot_for_each():
