@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 from ..errors import NoSuchPath, NotShipped, RequestRefused
 from ..firecrest.client import Client
@@ -47,12 +47,8 @@ class Delivered:
     sent: int = 0
 
 
-@dataclass(frozen=True)
-class Reading:
-    """What is found out of the file while it is sent: whether it holds, and its chunks."""
-
-    holds: asyncio.Future[bool]
-    chunks: asyncio.Future[list[Chunk]]
+Chunks: TypeAlias = "asyncio.Future[list[Chunk]]"
+"""What the file consists of, found out while it is sent."""
 
 
 class Delivery:
@@ -94,29 +90,17 @@ class Delivery:
             return {}
 
     async def run(self, packed: Sqsh, manifest: Manifest, options: Options) -> Delivered:
-        """Bring it there. Raises Changed, NotShipped, and what the API refuses.
-
-        Whether the file still is what it is said to be is found out while it is sent.
-        """
+        """Bring it there. Raises Changed, NotShipped, and what the API refuses."""
         whole = Plan.of(packed, self._way.largest)
         mark = Mark.of(manifest, whole)
-        read = Reading(
-            asyncio.ensure_future(asyncio.to_thread(whole.holds)),
-            asyncio.ensure_future(asyncio.to_thread(chunks_of, whole.source)),
-        )
-        work = asyncio.ensure_future(self._run(packed, whole, mark, options, read))
+        chunks = asyncio.ensure_future(asyncio.to_thread(chunks_of, whole.source))
         try:
-            both: set[asyncio.Future[Any]] = {read.holds, work}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done() and not await read.holds:
-                raise Changed
-            return await work
+            return await self._run(packed, whole, mark, options, chunks)
         finally:
-            work.cancel()
-            await asyncio.gather(read.holds, read.chunks, work, return_exceptions=True)
+            await asyncio.gather(chunks, return_exceptions=True)
 
     async def _run(
-        self, packed: Sqsh, whole: Plan, mark: Mark, options: Options, read: Reading
+        self, packed: Sqsh, whole: Plan, mark: Mark, options: Options, chunks: Chunks
     ) -> Delivered:
         ended: joining.Ended | None = None
         with self._explained():
@@ -128,15 +112,15 @@ class Delivery:
                     return Delivered(found, self._sent)
                 plan = whole
                 if ended is None:  # what an earlier image was may have misled us
-                    plan = await self._planned(packed, whole, mark.name, read)
-                size = await self._send(plan, read)
+                    plan = await self._planned(packed, whole, mark.name, chunks)
+                size = await self._send(plan, chunks)
                 if size is None:
                     continue
                 ended = await self._joined(plan, script(self._slot, plan, mark, options, size))
                 if ended.code == 0:
                     return Delivered(await self._made(), self._sent)
                 if ended.code == DAMAGED:
-                    if not await read.holds:
+                    if not await asyncio.to_thread(whole.holds):
                         raise Changed
                     await self._weed(plan, ended.job)
                 elif ended.code != INCOMPLETE:
@@ -144,20 +128,20 @@ class Delivery:
                 self._progress.line(f"job {ended.job}: {ended.said}; sending what is missing")
         raise self._failed(whole, ended)
 
-    async def _planned(self, packed: Sqsh, whole: Plan, name: str, read: Reading) -> Plan:
+    async def _planned(self, packed: Sqsh, whole: Plan, name: str, chunks: Chunks) -> Plan:
         """How it is sent: without what an earlier image of the name has, if there is one."""
         known = await earlier(self._files, self._slot, name, self._entries)
         if known is None or self._unmarked is not None:
             return whole
         self._progress.step(f"Comparing with {known.file}")
-        made = await asyncio.to_thread(ranges, await read.chunks, known.chunks, known.file)
+        made = await asyncio.to_thread(ranges, await chunks, known.chunks, known.file)
         return Plan.of(packed, self._way.largest, made) if made else whole
 
     async def _joined(self, plan: Plan, text: str) -> joining.Ended:
         folder, parts = self._slot.folder, self._slot.parts(plan.digest)
         return await joining.run(self._client, folder, parts, text, self._progress)
 
-    async def _send(self, plan: Plan, read: Reading) -> int | None:
+    async def _send(self, plan: Plan, chunks: Chunks) -> int | None:
         """What is missing, and the list of the chunks: its length.
 
         None where the folder of the pieces has gone meanwhile. A file of that very size and name
@@ -173,7 +157,7 @@ class Delivery:
         sending = Sending(plan, parts, self._files, self._way, self._progress)
         try:
             await sending.run(self._needed)
-            text = to_text(await read.chunks).encode()
+            text = to_text(await chunks).encode()
             if len(text) > MOST_TEXT:
                 return 0
             await self._files.write(parts, "chunks", text)

@@ -223,7 +223,7 @@ def test_a_mark_that_does_not_fit(port: Port):
 
 
 def test_a_file_that_is_not_what_was_packed(port: Port):
-    """It is told before the job, or by it; nothing of it has the name."""
+    """The job tells; nothing of it has the name."""
     wrong = Sqsh(port.packed.path, "0" * 64)
     with pytest.raises(Changed):
         port.ship(packed=wrong)
