@@ -27,6 +27,7 @@ from ..core.events import AnyEvent, Done, Fetched, FilesListed, LinksListed, Log
 from ..wire import Stretch, read
 from .context import Context
 from .external import ExternalTransfers
+from .folders import Folders
 from .keeping import Keeping
 from .parts import OutcomeParts
 from .shared import ObjectFiles
@@ -43,7 +44,8 @@ class FileEffects:
         self.context = context
         self.keeping = keeping
         self.files = context.client.files
-        self.objects = ObjectFiles(context)
+        self.folders = Folders(context)
+        self.objects = ObjectFiles(self.folders)
         self.parts = OutcomeParts(context)
         self.external = ExternalTransfers(context)
         self._pilots: dict[str, bytes] = {}  # keys, by name
@@ -70,10 +72,8 @@ class FileEffects:
         """Private before anything lies in it: what the API makes is 0755."""
         place = self.context.place
         await self.context.home.check(place.base)
-        await self.files.make_folder(place.directory)
+        await self.files.make_folder(place.path("inbox"))  # and itself
         await self.files.set_mode(place.directory, "700")
-        for folder in ("inbox", "modules", "pilots"):
-            await self.files.make_folder(place.path(folder))
         return Done(action.id)
 
     async def initializer(self, action: UploadInitializer) -> AnyEvent:
@@ -89,7 +89,7 @@ class FileEffects:
             await self._write("modules", action.archive, data)
             return Uploaded(action.id)
         if action.external is not None:
-            await self.objects.make_folder()
+            await self.folders.make("objects")
             parts = await self.external.send(content, action.external)
         if action.external is None or parts is not None:
             await self.objects.upload(content)
@@ -99,8 +99,8 @@ class FileEffects:
     async def bundle(self, action: UploadBundle) -> AnyEvent:
         """Chunks side by side, the head last: without it the bundle is not there."""
         *chunks, head = self.context.store.bundles[action.bundle].files
-        await asyncio.gather(*(self._write_file("inbox", *chunk) for chunk in chunks))
-        await self._write_file("inbox", *head)
+        await asyncio.gather(*(self.folders.write("inbox", *chunk) for chunk in chunks))
+        await self.folders.write("inbox", *head)
         return Done(action.id)
 
     async def config(self, action: UploadConfig) -> AnyEvent:
@@ -108,23 +108,20 @@ class FileEffects:
         kit, directory = self.context.kits[action.shape], self.context.place.directory
         guard, look = kit.gate.guard if action.open else None, kit.gate.look
         config = kit.scripts.config(directory, action.pilot, action.workers, guard, look=look)
-        await self._write_file("pilots", layout.pilot_config(action.pilot), config.encode())
+        await self.folders.write("pilots", layout.pilot_config(action.pilot), config.encode())
         return Done(action.id)
 
     async def order(self, action: UploadOrder) -> AnyEvent:
         """Tasks that nobody wants any more."""
         data = packing.encode_order({"cancel": list(action.cancel)}, self.context.inbox_key)
-        await self._write_file("inbox", names.order(action.number), data)
+        await self.folders.write("inbox", names.order(action.number), data)
         return Done(action.id)
 
     async def _write(self, folder: str, name: str, data: bytes) -> None:
         """A file; a large one in parts side by side, whose index goes last."""
         *pieces, last = layout.split(name, data)
-        await asyncio.gather(*(self._write_file(folder, *piece) for piece in pieces))
-        await self._write_file(folder, *last)
-
-    async def _write_file(self, folder: str, name: str, data: bytes) -> None:
-        await self.files.write(self.context.place.path(folder), name, data)
+        await asyncio.gather(*(self.folders.write(folder, *piece) for piece in pieces))
+        await self.folders.write(folder, *last)
 
     # -- listing ----------------------------------------------------------------------------
 
@@ -195,7 +192,7 @@ class FileEffects:
     async def close(self, action: WriteClosed) -> AnyEvent:
         """Agents and jobs that start late find this word."""
         word = {"keep": names.KEEP, "remove": names.REMOVE}[action.word]
-        await self._write_file("inbox", names.CLOSED, word)
+        await self.folders.write("inbox", names.CLOSED, word)
         return Done(action.id)
 
     async def reopen(self, action: Reopen) -> AnyEvent:

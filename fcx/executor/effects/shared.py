@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from ...errors import NoSuchPath, RequestRefused
 from ...firecrest.loop import LARGE
 from ...payload.contents import Content
 from ...protocol.parts import LARGEST_FILE
-from .context import Context
+from .folders import Folders
 from .parts import together
 
 
 class ObjectFiles:
     """Writes them to ``objects/``."""
 
-    def __init__(self, context: Context) -> None:
-        self.context = context
+    def __init__(self, folders: Folders) -> None:
+        self.folders = folders
         self._gate = asyncio.Semaphore(LARGE)  # pieces that are in memory
 
     async def upload(self, content: Content) -> None:
@@ -35,22 +34,4 @@ class ObjectFiles:
 
     async def _piece(self, content: Content, at: int, name: str) -> None:
         async with self._gate:
-            await self._write(name, content.piece(at, LARGEST_FILE))
-
-    async def _write(self, name: str, data: bytes) -> None:
-        """The folder is made where no pilot has made it yet."""
-        files, folder = self.context.client.files, self.context.place.path("objects")
-        try:
-            await files.write(folder, name, data)
-        except NoSuchPath:
-            await self.make_folder()
-            await files.write(folder, name, data)
-
-    async def make_folder(self) -> None:
-        """Several pieces may find at once that it is not there."""
-        folder = self.context.place.path("objects")
-        try:
-            await self.context.client.files.make_folder(folder, parents=False)
-        except RequestRefused as error:
-            if "File exists" not in str(error):
-                raise
+            await self.folders.write("objects", name, content.piece(at, LARGEST_FILE))

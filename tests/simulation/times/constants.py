@@ -7,7 +7,7 @@ import msgspec
 from fcx.executor.core import actions as act
 
 SLURM = (act.SubmitPilot, act.CancelJob, act.ListJobs, act.AskJob)  # what asks it
-MADE_OF = {act.MakeDirectory: 6, act.RemoveDirectory: 2}  # requests; others are one
+MADE_OF = {act.MakeDirectory: 3, act.RemoveDirectory: 2}  # requests; others are one
 
 
 class Constants(msgspec.Struct, frozen=True, kw_only=True):
