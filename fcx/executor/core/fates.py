@@ -165,6 +165,15 @@ def time_limit(job: str) -> Fate:
     return Fate("time", Trouble("TimeLimitExceeded", text))
 
 
+def no_time(job: str) -> Fate:
+    """The job's time limit came while nothing of ours was there to run a task."""
+    text = (
+        f"The time limit of job {job} came before any agent had started in it, so no task ran. "
+        "Ask for more with --time, or see in the job's output what it was waiting for."
+    )
+    return Fate("time", Trouble("TimeLimitExceeded", text))
+
+
 def requeued(job: str) -> Fate:
     """Slurm, or somebody, has put the job back into the queue in good order."""
     text = f"Job {job} was requeued while the task ran"

@@ -190,6 +190,7 @@ class Inquest:
         unread = isinstance(event, Failed) and event.kind != "missing"  # it may say why
         judge = fates.of_job if begun or unread else fates.not_begun
         why = judge(pilot.job, pilot.heard.state, told)
+        why = fates.no_time(pilot.job) if why.kind == "time" else why
         self.requests.note(Forget("verdict", pilot.shape))
         if begun and not pilot.brings.opened and fates.complains(why, pilot.heard.state, told):
             pilot.phase = "ended"

@@ -10,6 +10,7 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from firecrest.v2 import Firecrest
 from fcx.local import Environment
 
 AWAY = 5.0  # seconds for which Slurm's controller is gone
+LAUNCH = 10.0  # seconds within which a job that has begun has its step
 NEWEST = 8  # lines of ``ran`` whose processes may still live
 
 
@@ -91,10 +93,27 @@ class Strikes:
         return True
 
     def _restart_controller(self) -> bool:
+        """Not while a job begins its step: Slurm may lose that, and the job waits to its end."""
+        until = time.monotonic() + LAUNCH
+        while _launching() and time.monotonic() < until:
+            time.sleep(0.1)
         self._slurm.kill_controller()
         time.sleep(AWAY)
         self._slurm.start_controller()
         return True
+
+
+def _launching() -> bool:
+    """Whether a job runs that has no step yet."""
+    running = _listed("--states=RUNNING")
+    steps = _listed("--steps") if running else []
+    return any(f"{job}.0" not in steps for job in running)
+
+
+def _listed(what: str) -> list[str]:
+    """What squeue has of that; nothing while the controller is away."""
+    command = ["squeue", "--noheader", "--format=%i", what]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
 
 
 def _is_python(pid: int) -> bool:

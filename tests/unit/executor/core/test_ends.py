@@ -109,6 +109,23 @@ def test_no_start_up_file_is_blamed_where_the_jobs_output_could_not_be_read():
     assert "start-up file" not in broken.trouble.message
 
 
+def test_a_job_whose_time_was_over_before_an_agent_began_has_run_no_task():
+    """Another would end so, too: that is said, and not that a task took too long."""
+    drive = Drive(task_retries=3)
+    drive.serve("t1")
+    for _ in range(40):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            drive.tell(JobsListed(action.id, (JobSeen("7", "TIMEOUT"),), 0.1))
+        for action in _asked(drive, (ReadLog, ListFolder, ListLinks)):
+            drive.fails(action, "missing")
+        for action in _asked(drive, ReadOutput):
+            drive.fails(action, "missing")
+    (broken,) = drive.all(Broken)
+    assert broken.trouble.error == "TimeLimitExceeded"
+    assert "time limit of job 7 came before any agent" in broken.trouble.message
+
+
 def test_logs_that_cannot_be_listed_are_not_empty():
     """A pilot has ended; what its agents wrote is not known: it counts neither as barren nor lost."""
     drive = Drive(task_retries=0)
