@@ -179,4 +179,5 @@ def chosen(names: list[str], *, quick: bool, sites: list[str]) -> list[Row]:
         rows = [row for row in ROWS if row.name in names]
     else:
         rows = [row for row in ROWS if not row.asked and (row.quick or not quick)]
-    return [row for row in rows if row.site in sites]
+    at = list(SITES)  # the last of them has a quota, which fcx remembers from then on
+    return sorted((row for row in rows if row.site in sites), key=lambda row: at.index(row.site))
