@@ -46,7 +46,19 @@ def locate(
     places = ", ".join(map(repr, map(str, candidates)))
     raise EdfError(
         f"there is no EDF {reference!r} on this machine; looked for {places}. Correct the name or "
-        "path; `fcx edf write` makes edf/<name>.toml and edf/<name>-generated.toml"
+        f"path; {_makers(wanted, start)}"
+    )
+
+
+def _makers(wanted: str, start: Path) -> str:
+    """The command that makes what is missing: the EDF, or the image as well."""
+    folder = project_root(start) / EDF_FOLDER
+    named = wanted and not is_path(wanted)
+    if named and os.path.exists(folder / f"{wanted}.manifest.json"):  # noqa: PTH110 - as above
+        return f"its image is built, and `fcx edf write` makes {folder / wanted}.toml"
+    return (
+        "`fcx edf write` makes edf/<name>.toml and edf/<name>-generated.toml, and `fcx up` all "
+        "that comes before as well"
     )
 
 

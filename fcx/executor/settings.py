@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..config import Credentials, ExecutorSettings, ParitySettings, Settings, resolve
+from ..edf import standing
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
@@ -16,7 +17,9 @@ from ..jobscript.options import Options
 from ..parity.gate import Question
 from ..parity.manifest import Manifest, Shipped
 from ..records import names
-from .core import Limits, Words
+
+if TYPE_CHECKING:
+    from .core import Limits
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class RunEnvironment:
     stale: str = ""  # what has changed since the image was built
     build_id: str = ""  # that the EDF was written for
     image: str = ""  # that the EDF names
+    source: str = ""  # the EDF's file
 
     @property
     def shipped(self) -> Shipped | None:
@@ -52,16 +56,15 @@ def run_environment(environment: Any, options: Options, working_dir: str) -> Run
             f"srun_options: --environment={options.environment} and environment= both name an "
             "EDF; give one of them"
         )
-    manifest, changed, build_id, image = None, "", "", ""
+    manifest, changed = None, ""
     if environment is not None:
         edf = run_edf(environment, working_dir)
         manifest, changed = manifest_of(edf.source)
-        build_id, image = (edf.build_id, edf.image) if manifest else ("", "")
     else:
         edf = run_edf_over(options.environment, working_dir)
-    text = edf.text.encode("ascii")
-    engine = options.engine_option
-    return RunEnvironment(edf.name, text, engine, manifest, changed, build_id, image)
+    of_file = (edf.build_id, edf.image, edf.source)
+    text, engine = edf.text.encode("ascii"), options.engine_option
+    return RunEnvironment(edf.name, text, engine, manifest, changed, *of_file)
 
 
 def _argument_first(given: Mapping[str, object], options: Options) -> Options:
@@ -133,6 +136,8 @@ class RunSettings:
 
     def limits(self, run: str, pilots: str, directory: str, *, durable: bool = False) -> Limits:
         """As much of it as decisions need."""
+        from .core import Limits, Words  # which a verdict alone can do without
+
         table = self.table
         return Limits(
             max_workers=table.max_workers,
@@ -189,6 +194,12 @@ def settle(
     return settings, question
 
 
+def _said(environment: RunEnvironment, place: str) -> Iterator[str]:
+    """Which step of the way to this environment is missing."""
+    edf = environment.source, environment.build_id, environment.image
+    return standing.said(*edf, environment.manifest, place)
+
+
 def question_of(
     table: ExecutorSettings,
     place: str,
@@ -206,6 +217,7 @@ def question_of(
         edf=environment.name,
         edf_digest=environment.digest,
         stale=environment.stale,
-        edf_build=environment.build_id,
+        edf_build=environment.build_id if environment.manifest else "",
+        said=tuple(_said(environment, place)),
         surroundings=(*options.srun, *(f"sbatch {word}" for word in options.place), *table.setup),
     )

@@ -77,6 +77,7 @@ class Question:
     edf_digest: str | None = None  # SHA-256 of the file that travels with the run
     stale: str = ""  # what has changed since the image was built, if anything
     edf_build: str = ""  # the build that the EDF was written for, where it says so
+    said: tuple[str, ...] = ()  # which step on the way to the image is missing, with its command
     surroundings: tuple[str, ...] = ()  # what else the remote side is made by: srun options, setup
 
     def __post_init__(self) -> None:
@@ -106,13 +107,13 @@ class Question:
 
     @property
     def outdated(self) -> tuple[str, ...]:
-        """What of EDF and image is older than what they are made of, and what to do."""
+        """What of EDF and image is missing, or older than what it is made of, and what to do."""
         if self.manifest is None or not (self.stale or self.edf_build):
-            return ()
+            return self.said
         if not self.stale and self.edf_build == self.manifest.build_id:
-            return ()
+            return self.said
         found = self.judge(self.manifest).differences
-        return tuple(
+        return self.said + tuple(
             f"{one.what}: wanted {one.wanted}, found {one.found}. Fix: `{one.fix}`"
             for one in found
             if one.code in OUTDATED

@@ -11,7 +11,7 @@ from cluster.project import Project
 from executors.deadline import WAIT
 from executors.fixtures import TIME, Make
 
-from fcx.errors import ParityError
+from fcx.errors import EdfError, ParityError
 from fcx.local import Environment, cluster
 from fcx.parity.manifest import Manifest, Source
 from fcx.parity.snapshot import Snapshot
@@ -106,6 +106,34 @@ def test_what_is_older_than_its_source_is_said_before_anything_runs(
     make(tmp_path / "work", [TIME], environment="edf/img.toml")
     assert "source of the image" in caplog.text
     assert "`fcx edf write`" in caplog.text
+
+
+def test_a_step_that_is_missing_is_said_with_its_command(
+    project: Project,
+    tmp_path: Path,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    """An image that was pushed since, a manifest that is not there, no EDF of a built image."""
+    monkeypatch.chdir(project.root)
+    digest = f"registry.example.org/team/img@sha256:{'0123' * 16}"
+    ids = {"build_id": "b" * 64, "tag": "img:bbbb", "repo_digest": digest}
+    manifest = project.write(
+        "edf/img.manifest.json", replace(other_image(), origin="built", **ids).to_json()
+    )
+    here = f'#: build id:  {"b" * 64}\n\nimage = "img:bbbb"\nentrypoint = false\n'
+    edf = project.write("edf/img.toml", here)
+    make(tmp_path / "work", [TIME], environment="img")
+    assert "was pushed since. Fix: `fcx edf write`" in caplog.text
+    edf.unlink()
+    with pytest.raises(EdfError, match="its image is built, and `fcx edf write`"):
+        make(tmp_path / "work", [TIME], environment="img")
+    edf.write_text(here)
+    manifest.unlink()
+    make(tmp_path / "work", [TIME], environment="img")
+    assert "does not lie beside it" in caplog.text
+    assert "Fix: `fcx up`" in caplog.text
 
 
 def test_without_an_option_the_projects_own_edf_is_judged(project: Project, tmp_path: Path):
