@@ -6,7 +6,7 @@ WORKERS ?= auto
 # Where it is set, each of a thousand processes compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks up image edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ bench: $(VENV)/.ready ## Measure against others and a floor by hand; rows that g
 
 hooks: $(VENV)/.ready ## Check style, types and layers before each commit
 	$(BIN)/pre-commit install
+
+up: $(VENV)/.ready ## Have the image on the cluster, its EDF here and both sides proven: what is not done yet
+	$(BIN)/fcx up $(ARGS)
 
 image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and write its manifest to edf/
 	$(BIN)/fcx image build $(ARGS)

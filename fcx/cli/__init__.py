@@ -22,6 +22,7 @@ from .options import Reply
 VERBS = {
     "demo": "Run the five-line example on a cluster of this machine's own.",
     "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
+    "up": "Build, ship, write the EDF, preflight: whatever of it is not done yet.",
     "image": "Build, inspect, run, push, pack and ship the one image.",
     "lock": "Write the image's releases back into containers/, for later builds.",
     "env": "Make or repair a virtual environment that equals the image.",
@@ -92,6 +93,9 @@ def main() -> None:
     except FcxError as error:
         if reply.as_json:
             said = {"kind": type(error).__name__, "message": str(error)}
-            typer.echo(json.dumps({"error": {**said, "exit_code": error.exit_code}}, indent=2))
-        typer.echo(f"fcx: {error}", err=True)
+            said |= {"step": reply.during} if reply.during else {}
+            whole = {"error": {**said, "exit_code": error.exit_code}, **reply.more}
+            typer.echo(json.dumps(whole, indent=2))
+        step = f"{reply.during}: " if reply.during else ""
+        typer.echo(f"fcx: {step}{error}", err=True)
         sys.exit(error.exit_code)

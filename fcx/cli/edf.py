@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..config import Settings, Site
     from ..edf.findings import Finding
     from ..parity.manifest import Manifest
-    from .written import Written
+    from ..steps.edf import Written
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
@@ -56,7 +56,7 @@ def write(
     is made once, stays as it is from then on, and what you set in it goes before.
     """
     from ..config import Settings
-    from .written import site_of, written
+    from ..steps.edf import site_of, written
 
     settings = Settings.load()
     record, place = _manifest(settings, manifest), site_of(settings, site)

@@ -117,11 +117,14 @@ def shell(name: Name = "") -> None:
 
 @app.command()
 def push(
-    destination: Annotated[str, typer.Argument(metavar="REGISTRY/NAME[:TAG]")],
+    destination: Annotated[
+        str, typer.Argument(metavar="REGISTRY/NAME[:TAG]", help="[`push_to` in fcx.toml]")
+    ] = "",
     name: Name = "",
     as_json: JsonOption = False,
 ) -> None:
     """Push the image to a registry and note its digest in the manifest."""
+    from ..config import Settings
     from ..files import write_whole
     from ..image.engine import connect
     from ..image.manifests import built_image
@@ -130,9 +133,12 @@ def push(
     from .progress import shown
 
     manifest, path = leaving(name)
+    target = destination or Settings.load().image.push_to
+    if not target:
+        raise UsageError("Push where? Say REGISTRY/NAME, or `push_to` under [image] in fcx.toml.")
     with closing(connect()) as client, shown() as progress:
         found = built_image(client, manifest)
-        digest = push_image(client, found, manifest, destination, progress)
+        digest = push_image(client, found, manifest, target, progress)
     write_whole(path, replace(manifest, repo_digest=digest).to_json())
     typer.echo(json.dumps({"repo_digest": digest}) if as_json else digest)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
 import typer
 
 
 @dataclass
 class Reply:
-    """Made for one command line; a verb's ``--json`` says here that its errors are JSON too."""
+    """Made for one command line; a verb's ``--json`` says here that its errors are JSON too.
+
+    ``during``: the step of a verb that is under way; ``more``: what was done before an error.
+    """
 
     as_json: bool = False
+    during: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 def _remember(context: typer.Context, value: bool) -> bool:

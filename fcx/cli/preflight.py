@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
-DEFAULTS = {"--nodes": "--nodes=1", "--time": "--time=00:15:00"}
-"""sbatch options of the job, each where the user's own say nothing of the kind."""
-
-
 EdfOption = Annotated[
     str | None,
     typer.Option(
@@ -61,18 +57,18 @@ def preflight(
     --fresh tries them. Ends with 0 if tasks may be sent, else 3.
     """
     from ..config import Settings
+    from ..steps.judging import given_by, place_for
 
-    _show_phases(quiet=as_json)
+    show_phases(quiet=as_json)
     own = Settings.load()
-    given: dict[str, object] = {
-        "working_dir": working_dir or own.executor.working_dir or _proposed(),
-        "python": python,
-        "sbatch_options": _options(own, sbatch),
-        "srun_options": srun,
-        "environment": edf if edf is not None else _written(own, srun, adopt),
-        "parity": policy or None,
-        "sleep_interval": 5,
-    }
+    given = given_by(
+        own,
+        working_dir or own.executor.working_dir or place_for(),
+        edf if edf is not None else _written(own, srun, adopt),
+        sbatch,
+        policy,
+    )
+    given |= {"python": python, "srun_options": srun}
     answer, contained = _ask(given, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer, contained=contained)
@@ -88,16 +84,9 @@ def _ask(given: dict[str, object], fresh: bool) -> tuple[Answer, bool]:
     from ..executor.settings import settle
 
     settings, question = settle(given)
+    for line in question.said:
+        settings.logger.warning(line)
     return ask(settings, question, fresh=fresh), bool(settings.environment.name)
-
-
-def _options(own: Settings, sbatch: list[str] | None) -> list[str]:
-    """The sbatch options of a job that is short unless they say otherwise."""
-    from ..jobscript.options import Options
-
-    options = list(sbatch if sbatch is not None else own.executor.sbatch_options)
-    given = Options.check(options, ())
-    return options + [text for name, text in DEFAULTS.items() if not given.gives(name)]
 
 
 def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
@@ -113,20 +102,6 @@ def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
         return None
     logging.getLogger("fcx").info(f"Judging {path}; --edf names another, --edf '' none")
     return str(path)
-
-
-def _proposed() -> str:
-    """A working directory for whoever has named none."""
-    from ..config import Credentials
-    from ..executor.proposal import working_dir
-
-    logger = logging.getLogger("fcx")
-    place = working_dir(Credentials.from_env(None), logger)
-    logger.info(
-        f"No working directory is set: taking {place}. To keep it: working_dir = "
-        f"{json.dumps(place)} under [executor] in fcx.toml, or --working-dir {shlex.quote(place)}"
-    )
-    return place
 
 
 def _show(answer: Answer, tried: str, *, as_json: bool, all_packages: bool) -> None:
@@ -167,7 +142,7 @@ def _adopt(name: str, answer: Answer, *, contained: bool) -> None:
     )
 
 
-def _show_phases(*, quiet: bool) -> None:
+def show_phases(*, quiet: bool) -> None:
     """What the run logs goes to stderr as it happens."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))

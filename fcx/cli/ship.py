@@ -6,9 +6,7 @@ import json
 import os
 import sys
 import time
-from contextlib import closing, suppress
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,14 +16,12 @@ from ..errors import EdfError, UsageError
 from .options import JsonOption
 
 if TYPE_CHECKING:
-    from ..config import Credentials, Settings
-    from ..image.progress import Progress
-    from ..jobscript.options import Options
-    from ..parity.manifest import Manifest, Sqsh
+    from ..config import Settings
+    from ..parity.manifest import Manifest
     from ..ship.cleaning import Lying
     from ..ship.delivery import Delivered
     from ..ship.shelf import Slot
-    from .written import Written
+    from ..steps.edf import Written
 
 ToOption = Annotated[
     str, typer.Option("--to", help="Folder of images on the cluster [fcx.toml's, else a new one].")
@@ -35,8 +31,6 @@ WorkingDir = Annotated[
 ]
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]
 DAY = 86400.0
-DEFAULTS = {"--nodes": "--nodes=1", "--ntasks": "--ntasks=1", "--time": "--time=00:30:00"}
-"""sbatch options of the job, each where the user's own say nothing of the kind."""
 
 
 def ship(
@@ -61,59 +55,26 @@ def ship(
     from ..config import Credentials, Settings
     from ..files import write_whole
     from ..ship.shelf import Slot
+    from ..steps import shipment
+    from ..steps.project import Project
     from .image import leaving
     from .progress import shown
 
     settings, credentials = Settings.load(), Credentials.from_env(None)
     manifest, path = leaving(name)
-    _refuse_sarus(settings, credentials)
-    slot = Slot.of(_folder(settings, credentials, to, working_dir), manifest)
+    shipment.refuse_sarus(settings, credentials)
+    slot = Slot.of(shipment.folder(settings, credentials, to, working_dir), manifest)
     with shown() as progress:
-        parcel = Parcel(manifest, path, compression, progress)
-        done = _brought(credentials, slot, parcel, _options(settings, sbatch))
-    noted = parcel.noted(_system(settings, credentials), slot, done)
+        parcel = shipment.Parcel(manifest, path, compression, progress)
+        try:
+            done = parcel.bring(credentials, slot, shipment.options(settings, sbatch))
+        except KeyboardInterrupt:
+            say_kept()
+            raise
+    noted = parcel.noted(Project(settings, credentials).system, slot, done)
     if noted != manifest:
         write_whole(path, noted.to_json())
     _tell_shipped(slot, done, _edf(settings, noted, working_dir), as_json=as_json)
-
-
-@dataclass
-class Parcel:
-    """The image as a file: packed when somebody asks for it."""
-
-    manifest: Manifest
-    path: Path  # of the manifest
-    compression: str
-    progress: Progress
-
-    def packed(self, anew: bool) -> Sqsh:
-        """What is to be sent: the file that was packed already, if there is one."""
-        known = self.manifest.sqsh
-        if known and not anew and not self.compression and Path(known.path).is_file():
-            return known
-        return self._pack()
-
-    def _pack(self) -> Sqsh:
-        from ..files import plain_name
-        from ..image.engine import connect
-        from ..image.manifests import built_image
-        from ..image.pack import pack
-        from ..records import replace
-
-        target = self.path.with_name(f"{plain_name(self.manifest.name)}.sqsh")
-        self.progress.step(f"Packing {target}")
-        with closing(connect()) as client:
-            image = built_image(client, self.manifest)
-            sqsh = pack(client, image, target, self.compression or "zstd")
-        self.manifest = replace(self.manifest, sqsh=sqsh)
-        return sqsh
-
-    def noted(self, system: str, slot: Slot, done: Delivered) -> Manifest:
-        """The manifest that says where it lies now."""
-        from ..records import replace
-
-        shipped = {**self.manifest.shipped, system: done.mark.at(slot.image)}
-        return replace(self.manifest, shipped=shipped)
 
 
 def clean(
@@ -133,10 +94,11 @@ def clean(
     """
     from ..config import Credentials, Settings
     from ..ship import bring
+    from ..steps import shipment
 
     settings, credentials = Settings.load(), Credentials.from_env(None)
     image = name or settings.image.name
-    folder = _folder(settings, credentials, to, working_dir)
+    folder = shipment.folder(settings, credentials, to, working_dir)
     found = bring.lying(credentials, folder)
     used = _used(settings, image)
     old = [one for one in found if _is_old(one, image, used, older_than)]
@@ -152,58 +114,14 @@ def clean(
         typer.echo(f"{len(old)} removed.")
 
 
-def _folder(settings: Settings, credentials: Credentials, to: str, working_dir: str) -> str:
-    """The folder of images: an argument, else fcx.toml's, else one in the working directory."""
-    from ..ship.shelf import images_folder
-
-    given = to or ("" if working_dir else settings.image.ship_to)
-    place = working_dir or settings.executor.working_dir
-    if not given and not place:
-        import logging
-
-        from ..executor.proposal import working_dir as proposed
-
-        place = proposed(credentials, logging.getLogger("fcx"))
-    return images_folder(given, place)
-
-
-def _system(settings: Settings, credentials: Credentials) -> str:
-    """What the system is called, as `fcx edf write` has it."""
-    return settings.site(settings.image.site or credentials.system).name
-
-
-def _refuse_sarus(settings: Settings, credentials: Credentials) -> None:
-    name = _system(settings, credentials)
-    if settings.site(name).engine == "sarus":
-        raise UsageError(
-            f"The engine of {name} is Sarus, which takes no image file, only a reference to a "
-            "registry: `fcx image push REGISTRY/NAME`, then `fcx edf write`."
-        )
-
-
-def _options(settings: Settings, sbatch: list[str] | None) -> Options:
-    """The sbatch options of a small, short job unless they say otherwise."""
-    from ..jobscript.options import Options
-
-    options = list(sbatch if sbatch is not None else settings.executor.sbatch_options)
-    given = Options.check(options, ())
-    more = [text for name, text in DEFAULTS.items() if not given.gives(name)]
-    return Options.check([*options, *more], ())
-
-
-def _brought(credentials: Credentials, slot: Slot, parcel: Parcel, options: Options) -> Delivered:
-    from ..ship.bring import bring
-
-    try:
-        return bring(credentials, slot, parcel.manifest, options, parcel.packed, parcel.progress)
-    except KeyboardInterrupt:
-        typer.echo("What was sent is kept: `fcx image ship` goes on with it.", err=True)
-        raise
+def say_kept() -> None:
+    """What becomes of what was sent, where the user ends it."""
+    typer.echo("What was sent is kept: the same command goes on with it.", err=True)
 
 
 def _edf(settings: Settings, manifest: Manifest, working_dir: str) -> Written:
     """Write the EDF as `fcx edf write` does."""
-    from .written import site_of, written
+    from ..steps.edf import site_of, written
 
     return written(settings, manifest, site_of(settings, ""), working_dir=working_dir)
 

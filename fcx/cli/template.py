@@ -28,6 +28,7 @@ dockerfile = "containers/Dockerfile"
 # site = "clariden"                      # where it is meant to run: its architecture is checked
 # platform = "linux/arm64"               # build for another processor than this machine's
 # ship_to = "/store/me/images"           # folder of shipped images; else one in working_dir
+# push_to = "r.example.org/me/img"       # `fcx up` pushes it there; else it ships it
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
 # What you add to its EDF (mounts, variables, hooks) goes into edf/<name>.toml: see `fcx edf write`.
 

@@ -37,6 +37,7 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     build_args: Mapping[str, str] = {}
     site: str = ""  # the [site.<name>] that the image is meant for
     ship_to: str = ""  # folder on the cluster for packed images; empty: below the working_dir
+    push_to: str = ""  # REGISTRY/NAME, where it goes by a registry; empty: it is shipped
 
 
 class EdfSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -47,11 +47,27 @@ def write_pair(target: Path, edf: Edf, head: Iterable[str], settings: Settings) 
     own = generated_edf(target)
     _refuse_others(target, own)
     users, done = _users(target, own, settings)
-    lines = [f"#: {line}" for line in head]
-    write_whole(own, "\n".join([*lines, "", render(edf)]))
+    write_whole(own, _generated(edf, head))
     if users is not None:
         write_whole(target, users)
     return done
+
+
+def is_written(target: Path, edf: Edf, head: Iterable[str]) -> bool:
+    """Whether ``write_pair`` would change nothing; of a file that cannot be read that is not so."""
+    own = generated_edf(target)
+    try:
+        if text_of(own) != _generated(edf, head):
+            return False
+        text = text_of(target)
+        return takes_generated(parse(text, str(target))) or not is_old(text, str(target))
+    except EdfError:
+        return False
+
+
+def _generated(edf: Edf, head: Iterable[str]) -> str:
+    """The text of fcx's own file."""
+    return "\n".join([*(f"#: {line}" for line in head), "", render(edf)])
 
 
 def _refuse_others(target: Path, own: Path) -> None:

@@ -25,6 +25,7 @@ from ..files import EDF_FOLDER, manifest_path, write_whole
 from ..parity.manifest import SEALED, Manifest
 from ..parity.snapshot import Snapshot
 from ..protocol import probe
+from ..records import replace as altered
 from . import check
 from .bases import base_images
 from .builder import find_builder
@@ -73,9 +74,12 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
         manifest = (
             known if known and not fresh and _is_of(known, image, identity, request) else None
         )
+        source = source_of(plan, settings.root)
+        if manifest is not None and manifest.source != source:  # no other image comes of it
+            manifest = altered(manifest, source=source)
+            write_whole(path, manifest.to_json())
         if manifest is None:
             shown.step("Asking the image what it is")
-            source = source_of(plan, settings.root)
             manifest = describe(client, image, identity, source, request.python)
             names = required_names(plan.context)
             failing = failing_imports(client, image, manifest.python.executable, names)

@@ -7,7 +7,6 @@ from typing import Any
 
 from ..errors import ConfigError, ImageRefused
 from ..parity.manifest import Manifest
-from .engine import find_image
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -24,6 +23,8 @@ def read_manifest(path: Path) -> Manifest:
 
 def built_image(client: Any, manifest: Manifest) -> Any:
     """The engine's image of a manifest, by its id and not by a tag that may have moved."""
+    from .engine import find_image  # which brings the docker SDK: a manifest is read without it
+
     image = find_image(client, manifest.image_id) if manifest.image_id else None
     if image is None:
         raise ImageRefused(

@@ -1,7 +1,7 @@
 """What an image was built of, noted in its manifest, and whether that is still so.
 
-Build arguments and the fcx that is put in are no part of it: the first may come from a command
-line that nobody remembers, the second changes with each upgrade. What a large context comes to is
+The fcx that is put in is no part of it: it changes with each upgrade. Build arguments are noted
+apart: they may come from a command line that nobody remembers. What a large context comes to is
 remembered for as long as its files have the same sizes and times on this machine.
 """
 
@@ -19,6 +19,7 @@ from ..records import replace
 from ..state.facts import Facts
 from .context import Context
 from .plan import Plan, read_dockerfile
+from .request import Request
 
 SMALL = 1 << 20  # bytes of a context that is read each time
 AGE = 90 * 86400.0  # seconds for which a larger one is remembered
@@ -32,7 +33,34 @@ def source_of(plan: Plan, root: Path) -> Source:
         context=os.path.relpath(request.context, root),
         dockerfile=os.path.relpath(request.dockerfile, root),
         digest=_digest(text, plan.context.with_files({}).digest()),
+        asked=asked(request),
     )
+
+
+def asked(request: Request) -> str:
+    """The SHA-256 of what a build was asked for beside its files: arguments and a stage."""
+    words = [request.target, *(f"{name}={value}" for name, value in request.build_args.items())]
+    return hashlib.sha256("\0".join(sorted(words)).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def differs(manifest: Manifest, request: Request, root: Path) -> str:
+    """Why another image would come of building now; empty if none would.
+
+    Newer bases are not looked for: that takes an engine, as in `fcx image build --pull`.
+    """
+    source = manifest.source
+    if source is None:
+        return "it is not known of what it was built"
+    place = os.path.relpath(request.context, root), os.path.relpath(request.dockerfile, root)
+    for was, words in (
+        (place != (source.context, source.dockerfile), f"it was built of {source.dockerfile}"),
+        (source.asked != asked(request), "it was built with other arguments, or of another stage"),
+        (request.platform not in ("", manifest.platform), f"it was for {manifest.platform}"),
+        (request.python not in ("", manifest.python.executable), "its Python was another"),
+    ):
+        if was:
+            return words
+    return f"{place[1]} or {place[0]} has changed" if stale(manifest, root) else ""
 
 
 def stale(manifest: Manifest | None, root: Path) -> str:

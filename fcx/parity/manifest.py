@@ -36,11 +36,15 @@ class Shipped(Struct, frozen=True):
 
 
 class Source(Struct, frozen=True):
-    """What an image was built of: paths from the project's folder, and the SHA-256 of all of it."""
+    """What an image was built of: paths from the project's folder, and the SHA-256 of all of it.
+
+    ``asked`` is that of build arguments and stage; empty where an older fcx has built it.
+    """
 
     context: Text
     dockerfile: Text
     digest: Text
+    asked: str = ""
 
 
 class Manifest(Struct, frozen=True):

@@ -10,8 +10,8 @@ from ..config import Credentials
 from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..jobscript.options import Options
-from ..parity.manifest import Manifest, Sqsh
-from . import cleaning
+from ..parity.manifest import Manifest, Shipped, Sqsh
+from . import cleaning, compare
 from .cleaning import Lying
 from .delivery import Changed, Delivered, Delivery
 from .progress import Progress
@@ -47,6 +47,11 @@ def bring(
     return _with_client(credentials.charging(options.account), work)
 
 
+def difference(client: Client, shipped: Shipped, manifest: Manifest) -> str:
+    """What is wrong with what was shipped; empty if nothing is. The client is closed."""
+    return _closing(client, lambda client: compare.difference(client.files, shipped, manifest))
+
+
 def lying(credentials: Credentials, folder: str) -> list[Lying]:
     """What fcx has brought to a folder, and what is on its way there."""
     return _with_client(credentials, lambda client: cleaning.lying(client.files, folder))
@@ -58,8 +63,11 @@ def remove(credentials: Credentials, folder: str, chosen: Sequence[Lying]) -> No
 
 
 def _with_client(credentials: Credentials, work: Callable[[Client], Awaitable[T]]) -> T:
+    return _closing(Client(credentials), work)
+
+
+def _closing(client: Client, work: Callable[[Client], Awaitable[T]]) -> T:
     async def run() -> T:
-        client = Client(credentials)
         try:
             return await work(client)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 
 from ..errors import NoSuchPath
@@ -16,17 +17,17 @@ FIX = "Fix: `fcx image ship`"
 async def difference(files: Files, shipped: Shipped, manifest: Manifest) -> str:
     """What is wrong with the shipped file, and the command that repairs it; empty if nothing is.
 
-    Two requests: the size by a listing, build and digest by the mark, which was written when each
-    byte had been read. What Python finds in the image is for the probe to tell.
+    Two requests at once: the size by a listing, build and digest by the mark, which was written
+    when each byte had been read. What Python finds in the image is for the probe to tell.
     """
     folder, name = posixpath.split(shipped.path)
     stem = name.removesuffix(IMAGE)
     where = f"{folder}/{stem}{MARK}"
     try:
-        image = (await files.list(folder)).get(name)
+        listed, told = await asyncio.gather(files.list(folder), files.read_from(where, 0))
+        image, mark = listed.get(name), Mark.from_json(told, where)
         if image is None:
             return f"{shipped.path} is not there any more. {FIX}"
-        mark = Mark.from_json(await files.read_from(where, 0), where)
     except NoSuchPath:
         return f"{shipped.path} or its record is not there any more. {FIX}"
     if image.size != shipped.size:

@@ -1,4 +1,4 @@
-"""The EDF of an image, written for several verbs; and what there is to say of it."""
+"""The EDF of an image: written for several verbs, what is to be said, and when it is to be."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from ..files import EDF_FOLDER, edf_path
+from .project import Project
+from .step import Done, Look
 
 if TYPE_CHECKING:
     from ..config import Settings, Site
@@ -60,7 +63,6 @@ def written(
     from ..edf.generate import generate, header, reach, shipped
     from ..edf.read import read
     from ..edf.write import write_pair
-    from ..files import EDF_FOLDER, edf_path
 
     folder = working_dir or settings.executor.working_dir
     edf = generate(record, place, folder, sqsh=sqsh, dialect=dialect)
@@ -94,3 +96,41 @@ def _outdated(manifest: Manifest, settings: Settings) -> str:
         f"the image was built before its source changed: it has {changed}; `fcx image build`, "
         "then `fcx edf write` again"
     )
+
+
+class Edf:
+    """The step: as `fcx edf write` without options, where that would change anything."""
+
+    name = "edf"
+
+    def __init__(self, project: Project, working_dir: str = "") -> None:
+        self._project = project
+        self._working_dir = working_dir
+
+    def look(self) -> Look:
+        """Whether both files are what would be written."""
+        from ..edf.generate import generate, header
+        from ..edf.write import is_written
+
+        project = self._project
+        settings, manifest = project.settings, project.manifest()
+        target, place = project.edf_path, site_of(settings, "")
+        data = {"path": str(target)}
+        shown = os.path.relpath(target)
+        if manifest.origin == "adopted" and target.is_file():
+            return Look(False, f"{shown} is the one that the adopted image came with", data)
+        edf = generate(manifest, place, self._working_dir or settings.executor.working_dir)
+        head = header(manifest, place, __version__, target.name)
+        if is_written(target, edf, head):
+            return Look(False, f"up to date, {shown} is for this image and where it lies", data)
+        why = "it was for another image or place" if target.is_file() else "there was none"
+        return Look(True, why, data)
+
+    def do(self) -> Done:
+        """Write both files, the user's only where there is none."""
+        settings = self._project.settings
+        manifest, place = self._project.manifest(), site_of(settings, "")
+        done = written(settings, manifest, place, working_dir=self._working_dir)
+        told = (done.moved, *done.warnings, *(one.message() for one in done.findings))
+        said = f"wrote {done.generated.name} beside {os.path.relpath(done.path)}, of {done.image}"
+        return Done(said, tuple(filter(None, told)), data=done.to_data())
