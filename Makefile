@@ -6,10 +6,10 @@ WORKERS ?= auto
 # Where it is set, each of a thousand processes compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks up image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks e2e up image edf preflight cluster clean
 
 help: ## List these targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("fcx needs Python 3.10 or later; name one with `make PYTHON=python3.12 ...`")'
@@ -62,6 +62,9 @@ bench: $(VENV)/.ready ## Measure against others and a floor by hand; rows that g
 
 hooks: $(VENV)/.ready ## Check style, types and layers before each commit
 	$(BIN)/pre-commit install
+
+e2e: $(VENV)/.ready ## From a Dockerfile to a task on Slurm: the tree's digest in docker, in the file, in the step
+	$(BIN)/python -m pytest -s tests/system/steps/test_end_to_end.py $(ARGS)
 
 up: $(VENV)/.ready ## Have the image on the cluster, its EDF here and both sides proven: what is not done yet
 	$(BIN)/fcx up $(ARGS)

@@ -36,10 +36,12 @@ def test_places_exist(document: Path):
 @each
 def test_targets_of_make_exist(document: Path):
     """A command that begins with make works."""
-    targets = re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE)
+    targets = re.findall(
+        r"^([a-z0-9]+):", (REPOSITORY / "Makefile").read_text("utf-8"), re.MULTILINE
+    )
     text = document.read_text(encoding="utf-8")
-    named = re.findall(r"^\$ make (?:[A-Z]+=\S+ )*([a-z]+)", text, re.MULTILINE)
-    named += re.findall(r"`make (?:[A-Z]+=\S+ )*([a-z]+)", text)
+    named = re.findall(r"^\$ make (?:[A-Z]+=\S+ )*([a-z0-9]+)", text, re.MULTILINE)
+    named += re.findall(r"`make (?:[A-Z]+=\S+ )*([a-z0-9]+)", text)
     assert set(named) <= set(targets)
 
 
