@@ -69,7 +69,8 @@ def _machine(document: dict[str, Any]) -> str:
     return (
         f"Measured {document['when']}, commit {m['commit']}, on one machine: {m['cores']} cores "
         f"({m['processor']}), {m['memory_GB']} GB, {m['system']}, Linux {m['kernel']}, "
-        f"Python {m['python']}, {m['slurm']}.\n"
+        f"Python {m['python']}, {m['slurm']}. {document.get('remark', '')}".rstrip()
+        + "\n"
     )
 
 
