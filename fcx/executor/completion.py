@@ -99,14 +99,21 @@ class Completion:
     def relieve(self) -> None:
         """Start a spare where an outcome takes long and others wait."""
         with self._changed:
-            late = self._since is not None and time.monotonic() - self._since > SLOW
-            taken, self._taken = (self._taken, deque()) if late else (deque(), self._taken)
-            while taken:  # from its end, one by one: the other thread may have ended just now
-                with contextlib.suppress(IndexError):
-                    self._waiting.appendleft(taken.pop())
-            if late and self._waiting:
+            if self._since is None or time.monotonic() - self._since <= SLOW:
+                return
+            self._put_back()
+            if self._waiting:
                 with contextlib.suppress(RuntimeError):  # no thread starts: the interpreter exits
                     self._begin()
+
+    def _put_back(self) -> None:
+        """What a thread has taken: from its end, one by one, as it may go on just now."""
+        taken, self._taken = self._taken, deque()
+        while taken:
+            with contextlib.suppress(IndexError):
+                delivery = taken.pop()
+                self._waiting.appendleft(delivery)
+                self._waiting_bytes += delivery.size
 
     def close(self) -> None:
         """Nothing more comes: the thread ends once all is delivered."""
