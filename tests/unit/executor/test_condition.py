@@ -82,3 +82,10 @@ def test_attempts_are_told_in_order(future):
         (1, "12", "node"),
         (2, "13", ""),
     ]
+
+
+def test_a_future_begins_as_the_standards():
+    """It does not call what makes that: whatever else a Python's has, it must have."""
+    mine, its = vars(FirecrestFuture("t1", None)), vars(concurrent.futures.Future())
+    del its["_condition"]
+    assert {name: mine[name] for name in its} == its
