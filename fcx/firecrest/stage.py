@@ -19,7 +19,7 @@ from .transfer import Address, Incoming
 if TYPE_CHECKING:
     import httpx
 
-BLOCK = 4 << 20  # bytes that one request reads
+BLOCK = 2 << 20  # bytes that one request reads; several are in memory, each twice for a moment
 AHEAD = 4  # requests that read at once
 PARTS = 3  # that are written at once
 STEP = 1 << 20  # bytes of a part that are in memory
