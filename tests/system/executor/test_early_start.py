@@ -111,7 +111,8 @@ def test_a_child_can_do_the_same(own, tmp_path):
             child = os.fork()
             if not child:
                 with made() as own:
-                    os._exit(own.submit(abs, -7).result(60))
+                    value = own.submit(abs, -7).result(60)
+                os._exit(value)  # its pilot has ended: the next child needs the place
             print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     assert set(run(tmp_path, script, own).split()) == {"7"}

@@ -110,7 +110,7 @@ def test_a_small_task_beside_a_large_result(make, faults):
     """It is done long before that has come."""
     executor = make(max_workers=2)
     assert executor.submit(abs, -1).result(WAIT) == 1
-    faults.set("download", latency=2.0)
+    faults.set("download", latency=10.0)  # longer than another pilot takes to begin
     large = executor.submit(made, 9 * PART)
     eventually(lambda: any("download" in str(each) for each in faults.injected()))
     for number in range(4):
@@ -125,7 +125,7 @@ def test_another_large_result_beside_it(make, faults):
     """It need not wait for all the parts of the first."""
     executor = make(max_workers=2)
     assert executor.submit(abs, -1).result(WAIT) == 1
-    faults.set("download", latency=0.5)
+    faults.set("download", latency=3.0)
     first = executor.submit(made, 15 * PART)
     eventually(lambda: any("download" in str(each) for each in faults.injected()))
     assert executor.submit(made, PART).result(WAIT) == made(PART)
