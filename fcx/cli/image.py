@@ -244,6 +244,7 @@ def _summary(manifest: Manifest, path: Path, *, packages: bool = False) -> None:
         "python": f"{python.implementation} {python.version} at {python.executable}",
         "dill": manifest.dill or "(none)",
         "platform": manifest.platform,
+        "probed on": manifest.machine or "(its files were read)",
         "system": f"{manifest.os}, {manifest.libc}",
         "size": f"{manifest.size / 1e6:.0f} MB",
         "packages": str(len(manifest.distributions)),

@@ -40,14 +40,19 @@ def _remedy(words: str) -> str:
             "again; with all base images in the engine (`docker images`) no network is needed."
         )
     if "exec format error" in low:
-        return (
-            " The image is for another processor than this machine's. To emulate it: "
-            "`docker run --privileged --rm tonistiigi/binfmt --install all`; or build on a machine "
-            "of that kind."
-        )
+        return f" The image is for another processor than this machine's. {remedy('all')}"
     if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
         return " Log in first: `docker login REGISTRY`."
     return ""
+
+
+def remedy(architecture: str) -> str:
+    """The two ways to an image for another processor."""
+    return (
+        "Either have it emulated: `sudo apt-get install qemu-user-static binfmt-support`, or, for "
+        "any engine, `docker run --privileged --rm tonistiigi/binfmt --install "
+        f"{architecture}`; or have it built on the cluster: --build-remote."
+    )
 
 
 def is_network(words: str) -> bool:

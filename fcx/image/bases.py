@@ -3,38 +3,62 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import EngineError
 from .advice import is_network
 from .engine import engine_errors, find_image, split_tag
 from .progress import Progress, follow_layers
+from .recipe import Recipe, same_platform
+
+KIN = {"linux/amd64": "linux/386", "linux/arm64": "linux/arm"}
+"""What a processor runs beside its own: an image of that kind will do where nobody chose."""
 
 NO_IMAGE = "scratch"  # what a FROM line calls the empty image
 
 
 def base_images(
-    client: Any, names: Iterable[str], platform: str, *, pull: bool, progress: Progress
+    client: Any, recipe: Recipe, platforms: Platforms, *, pull: bool, progress: Progress
 ) -> dict[str, Any]:
-    """{name: image} of the bases, pulled where the engine lacks them or ``pull`` asks for it."""
+    """{name: image} of the bases, pulled where the engine lacks them or ``pull`` asks for it.
+
+    Raises EngineError for one that is to be had for another platform alone.
+    """
     found = {}
-    for name in names:
+    for name in recipe.bases:
         if name == NO_IMAGE:
             continue
+        wanted = recipe.elsewhere.get(name, platforms.wanted)
         image = None if pull else find_image(client, name)
-        if image is None or (platform and not _serves(image, platform)):
-            image = _pull(client, name, platform, progress)
+        if image is None or not platforms.serves(image, wanted):
+            asked = "" if image is None and wanted == platforms.local else wanted
+            image = _pull(client, name, asked, image, progress)
         found[name] = image
     return found
 
 
-def _serves(image: Any, platform: str) -> bool:
-    parts = platform.split("/")
-    return bool(parts[0] == image.attrs.get("Os") and parts[1:2] == [image.attrs["Architecture"]])
+@dataclass(frozen=True)
+class Platforms:
+    """What the engine builds for by itself, and what it is to build for."""
+
+    local: str
+    wanted: str
+
+    def serves(self, image: Any, wanted: str) -> bool:
+        """Whether an image is of a platform, or at least runs on the engine's own, where meant."""
+        found = platform_of(image)
+        kin = KIN.get(self.local) if wanted == self.local else None
+        return same_platform(found, wanted) or found == kin
 
 
-def _pull(client: Any, name: str, platform: str, progress: Progress) -> Any:
+def platform_of(image: Any) -> str:
+    """As its record has it: ``linux/arm64``."""
+    return f"{image.attrs.get('Os', '')}/{image.attrs.get('Architecture', '')}"
+
+
+def _pull(client: Any, name: str, platform: str, other: Any | None, progress: Progress) -> Any:
+    """Pull it; ``other`` is what the engine has under that name for another platform."""
     repository, tag = split_tag(name)
     progress.step(f"Pulling {name}")
     doing = f"Pulling the base image {name}" + (f" for {platform}" if platform else "")
@@ -45,12 +69,17 @@ def _pull(client: Any, name: str, platform: str, progress: Progress) -> Any:
             )
             follow_layers(events, doing, progress)
     except EngineError as error:
+        has = f" The engine has {name} for {platform_of(other)} only." if other is not None else ""
         if is_network(str(error)):
-            raise
-        raise EngineError(f"{error}{_other_base(name)}") from error
+            raise EngineError(f"{error}{has}") from error
+        raise EngineError(f"{error}{has}{_other_base(name)}") from error
     image = find_image(client, name)
-    if image is None or (platform and not _serves(image, platform)):
-        raise EngineError(f"{doing} brought another platform: the image is not made for it.")
+    if image is None or (platform and not same_platform(platform_of(image), platform)):
+        found = platform_of(image) if image is not None else "nothing"
+        raise EngineError(
+            f"The base image {name} is for another processor: wanted {platform}, found {found} "
+            "under that name. Take a base that is made for it, or a tag that has several platforms."
+        )
     return image
 
 

@@ -27,10 +27,11 @@ from ..parity.snapshot import Snapshot
 from ..protocol import probe
 from ..records import replace as altered
 from . import check
-from .bases import base_images
+from .bases import Platforms, base_images
 from .builder import find_builder
 from .context import RESERVED
 from .describe import describe
+from .emulation import require_emulation
 from .engine import connect, engine_errors, find_image, images_with, local_platform
 from .identity import BUILD_LABEL, SOURCE_LABEL, Identity
 from .importable import failing_imports, import_warnings, required_names
@@ -42,6 +43,12 @@ from .source import source_of
 from .tree import DEFAULT_PATH
 
 BAKE = f"\nCOPY {RESERVED}/image.json {probe.IMAGE_RECORD}\n"
+
+NOT_ASKED = (
+    "The image is for {0}, which does not run here: what it has was read from its files, and "
+    "whether it can import what was installed is not known. `docker run --privileged --rm "
+    "tonistiigi/binfmt --install {1}` has the engine emulate it; then build again with --no-cache."
+)
 
 
 @dataclass(frozen=True)
@@ -80,10 +87,12 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
             write_whole(path, manifest.to_json())
         if manifest is None:
             shown.step("Asking the image what it is")
-            manifest = describe(client, image, identity, source, request.python)
+            manifest = describe(client, image, identity, source, request.platform, request.python)
             names = required_names(plan.context)
             failing = failing_imports(client, image, manifest.python.executable, names)
             said.extend(import_warnings(failing))
+            if not manifest.machine:
+                said.append(NOT_ASKED.format(manifest.platform, manifest.architecture))
             write_whole(path, manifest.to_json())
         _tag(image, request)
     return Built(manifest, path, fresh, (*said, *_warnings(plan, manifest, settings)), plan.filled)
@@ -100,7 +109,10 @@ def _image(
     plan = plan.on(local)
     if plan.needs_more:  # before anything is pulled; where nothing is to be built nobody is asked
         find_builder(client).require(plan.recipe.file, request.secrets)
-    bases = base_images(client, plan.recipe.bases, foreign, pull=request.pull, progress=progress)
+    if foreign and plan.recipe.runs:
+        require_emulation(client, platform)
+    platforms = Platforms(local, platform)
+    bases = base_images(client, plan.recipe, platforms, pull=request.pull, progress=progress)
     identity = Identity.of(plan, bases, platform)
     image = None if request.no_cache else _same_source(client, identity, known)
     if image is not None:

@@ -16,11 +16,12 @@ from .static import Reading
 
 
 def describe(
-    client: Any, image: Any, identity: Identity, source: Source, python: str = ""
+    client: Any, image: Any, identity: Identity, source: Source, asked: str = "", python: str = ""
 ) -> Manifest:
     """The Manifest of a built image, as its ``python`` or the one on PATH has it.
 
-    Raises ImageRefused for one that fcx cannot use.
+    ``asked``: the platform that somebody has chosen for it. Raises ImageRefused for one that fcx
+    cannot use, or whose Python, by its ELF header and whatever the record says, is for another.
     """
     found = probe_image(client, image, python)
     if isinstance(found, Snapshot):
@@ -28,10 +29,12 @@ def describe(
         fields = snapshot_fields(found)
     else:
         fields = _reading_fields(found)
-    architecture = found.architecture or image.attrs.get("Architecture", "")
+    architecture = docker_architecture(found.architecture or image.attrs.get("Architecture", ""))
+    _refuse_other_processor(asked, architecture, identity.base)
     return Manifest(
         name=plain_name(identity.name),
-        architecture=docker_architecture(architecture),
+        architecture=architecture,
+        machine=(found.arch.machine or "") if isinstance(found, Snapshot) else "",
         recipe_id=identity.recipe_id,
         build_id=identity.build_id,
         image_id=image.id,
@@ -51,6 +54,16 @@ def _refuse_other_id(found: Snapshot, identity: Identity) -> None:
         raise ImageRefused(
             f"The image carries the build id {found.build_id}, not {identity.build_id}: a step of "
             f"the Dockerfile overwrites {probe.IMAGE_RECORD}. Take that step out."
+        )
+
+
+def _refuse_other_processor(asked: str, found: str, base: str) -> None:
+    if asked and asked.partition("/")[2] != found:
+        raise ImageRefused(
+            f"The image was to be for {asked}, and its Python is for linux/{found}, as the ELF "
+            f"header of the file has it: the base image {base} is recorded for a processor that "
+            "it is not for, or a step brings programs of another. Take another base, or have that "
+            "step bring what $TARGETARCH names."
         )
 
 

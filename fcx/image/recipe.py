@@ -28,6 +28,8 @@ class Recipe:
     arguments: frozenset[str]
     bases: tuple[str, ...]
     automatic: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)  # base -> its own platform
+    runs: bool = False  # whether a step runs on the image's platform
 
     @classmethod
     def from_text(
@@ -36,8 +38,8 @@ class Recipe:
         """Find the ARG names and the images of other makers that the last stage is made of.
 
         ``bases`` has the last stage's own image first; ``platform`` has what FROM lines may name
-        without an ARG, ``automatic`` what of it the stages ask for. Raises UsageError without a
-        FROM line.
+        without an ARG, ``automatic`` what of it the stages ask for; ``elsewhere`` has the bases
+        that are wanted for another platform only. Raises UsageError without a FROM line.
         """
         return cls.of(Dockerfile.from_text(text), build_args, platform or {})
 
@@ -65,7 +67,8 @@ class Recipe:
                 stages.take(one)
         if not stages.all:
             raise UsageError("The Dockerfile has no FROM line; an image must start from something.")
-        return cls(file, frozenset(names), tuple(dict.fromkeys(stages.needed())), asked)
+        bases, elsewhere, runs = stages.needed(platform.get("TARGETPLATFORM", ""))
+        return cls(file, frozenset(names), bases, asked, elsewhere, runs)
 
     @property
     def text(self) -> str:
@@ -102,6 +105,11 @@ def platform_arguments(target: str, build: str) -> dict[str, str]:
     return values
 
 
+def same_platform(one: str, other: str) -> bool:
+    """Whether both name one system and processor, of whatever variant."""
+    return one.split("/")[:2] == other.split("/")[:2]
+
+
 def argument_defaults(one: Instruction) -> Iterator[tuple[str, str]]:
     """(name, default or an empty string) of each argument that an ARG line declares."""
     for word in WORD.findall(one.rest):
@@ -116,6 +124,8 @@ class _Stages:
     def __init__(self) -> None:
         self.all: list[list[int | str]] = []
         self._numbers: dict[str, int] = {}
+        self._platforms: list[str] = []  # those that FROM lines name; empty: the image's
+        self._runs: set[int] = set()
 
     def begin(self, one: Instruction, values: Mapping[str, str]) -> None:
         """A FROM line."""
@@ -129,11 +139,17 @@ class _Stages:
         made_of = [self._known(named)]
         if len(words) >= 3 and words[1].upper() == "AS":
             self._numbers[words[2].lower()] = len(self.all)
+        base = made_of[0]
+        inherited = self._platforms[base] if isinstance(base, int) else ""
+        flag = one.flags().get("platform", [""])[-1]
+        self._platforms.append(expand(flag, values) or inherited)
         self.all.append(made_of)
 
     def take(self, one: Instruction) -> None:
         """What an instruction copies or mounts from elsewhere."""
         flags = one.flags()
+        if one.word == "RUN":
+            self._runs.add(len(self.all) - 1)
         named = flags.get("from", []) if one.word in ("COPY", "ADD") else []
         for mount in flags.get("mount", []) if one.word == "RUN" else []:
             named += [part[5:] for part in mount.split(",") if part.startswith("from=")]
@@ -143,21 +159,32 @@ class _Stages:
             elif name and "$" not in name:
                 self.all[-1].append(self._known(name))
 
-    def needed(self) -> list[str]:
-        """The images behind the last stage, its own first; none of stages that it does not use."""
-        images: list[str] = []
-        waiting: list[int | str] = [len(self.all) - 1]
+    def needed(self, target: str) -> tuple[tuple[str, ...], dict[str, str], bool]:
+        """The images behind the last stage, its own first; none of stages that it does not use.
+
+        With those of them that are for another platform than ``target`` alone, and whether a stage
+        of that one runs anything.
+        """
+        images: dict[str, set[str]] = {}
+        waiting: list[tuple[int | str, str]] = [(len(self.all) - 1, target)]
         seen: set[int | str] = set()
+        runs = False
         while waiting:
-            one = waiting.pop(0)
-            if one in seen:
-                continue
-            seen.add(one)
-            if isinstance(one, int):
-                waiting = self.all[one] + waiting
-            else:
-                images.append(one)
-        return images
+            one, platform = waiting.pop(0)
+            if isinstance(one, str):
+                images.setdefault(one, set()).add(platform)
+            elif one not in seen:
+                seen.add(one)
+                own = self._platforms[one] or target
+                runs = runs or (one in self._runs and same_platform(own, target))
+                first, *others = self.all[one]  # what is copied from is for the image's platform
+                waiting = [(first, own), *((other, target) for other in others), *waiting]
+        elsewhere = {
+            name: min(wanted)
+            for name, wanted in images.items()
+            if not any(same_platform(one, target) for one in wanted)
+        }
+        return tuple(images), elsewhere, runs
 
     def _known(self, name: str) -> int | str:
         """The number of the stage of that name, else the name: an image's."""

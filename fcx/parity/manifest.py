@@ -51,8 +51,9 @@ class Manifest(Struct, frozen=True):
     """What an image is and contains: written after the build, or adopted from a remote side.
 
     ``architecture`` is what the interpreter's ELF header says, whatever the image's record claims.
-    ``size`` is in bytes; ``created`` is an ISO 8601 time. Ids are empty where there are none (an
-    adopted image that fcx did not build).
+    ``machine`` is what the kernel called itself to the probe, emulated or not; empty where the
+    files alone were read. ``size`` is in bytes; ``created`` is an ISO 8601 time. Ids are empty
+    where there are none (an adopted image that fcx did not build).
     """
 
     name: Text
@@ -60,6 +61,7 @@ class Manifest(Struct, frozen=True):
     python: Interpreter
     dill: str | None
     distributions: Mapping[str, str]
+    machine: str = ""
     libc: str = ""
     os: str = ""
     locale: str = ""
@@ -112,6 +114,7 @@ class Manifest(Struct, frozen=True):
         return cls(
             name=name,
             architecture=snapshot.architecture,
+            machine=snapshot.arch.machine or "",
             origin="adopted",
             recipe_id=snapshot.recipe_id or "",
             build_id=snapshot.build_id or "",

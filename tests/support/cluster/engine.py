@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-PACKAGES = "apt-get install docker.io squashfs-tools docker-registry"
+PACKAGES = "apt-get install docker.io squashfs-tools docker-registry qemu-user-static"
 START_TIMEOUT = 60.0
 STOP_TIMEOUT = 30.0
 ATTEMPTS = 5

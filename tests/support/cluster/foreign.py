@@ -13,7 +13,7 @@ from pathlib import Path
 PYTHON = "3.11"
 PACKAGES = (
     "base-files dash libc6 python3-minimal python3.11-minimal libpython3.11-minimal "
-    "libpython3.11-stdlib"
+    "libpython3.11-stdlib zlib1g libexpat1 libssl3 libffi8 libbz2-1.0 liblzma5 libgcc-s1"
 ).split()
 
 

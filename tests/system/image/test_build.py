@@ -6,13 +6,15 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cluster.bases import bare_image, base_image, docker, import_tree, imported, newest
+from cluster.bases import bare_image, base_image, docker, import_tree, newest
+from cluster.emulation import arm_files, handlers
 from cluster.engine import Engine, mounts_below
-from cluster.foreign import bring_dill, debian_root, missing_foreign
+from cluster.foreign import bring_dill, missing_foreign
 from cluster.project import Project
 from places import REPOSITORY
 
@@ -466,12 +468,19 @@ def test_entrypoint_and_user_do_not_hinder(small: Project):
     assert small.manifest().dill == HERE["dill"]
 
 
-def test_another_processor(small: Project, engine: Engine):
+@pytest.fixture
+def unemulated() -> Iterator[None]:
+    """No handler for arm64 in the kernel, from whomever."""
+    with handlers():
+        yield
+
+
+def test_another_processor(small: Project, engine: Engine, unemulated: None):
     """The manifest says arm64 by the ELF header, whatever the engine's record says."""
     lack = missing_foreign()
     if lack:
         pytest.skip(lack)
-    tag = imported(engine, "arm:1", debian_root)
+    tag = arm_files(engine)
     record = json.loads(docker(engine, "image", "inspect", tag).stdout)[0]["Architecture"]
     assert record == "amd64"
     small.write("containers/Dockerfile", f"FROM {tag}\nENV X=1\n")
@@ -494,7 +503,7 @@ def test_another_processor(small: Project, engine: Engine):
     assert "another processor" in done.stderr
 
 
-def test_foreign_platform_without_emulation(small: Project):
+def test_foreign_platform_without_emulation(small: Project, unemulated: None):
     """A step that cannot run here says how emulation is set up."""
     small.write("containers/Dockerfile", "FROM arm:1\nRUN true\n")
     message = small.fcx("image", "build", code=5).stderr

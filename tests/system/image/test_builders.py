@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from cluster.bases import bare_image, base_image, docker, interpreters, newest
+from cluster.emulation import arm_image, handlers, missing_emulation, registered
 from cluster.engine import Engine
 from cluster.engine import engine as another
 from cluster.foreign import bring_dill, missing_foreign, programs_of
@@ -116,7 +117,7 @@ def test_what_the_builder_has_not(project: Project):
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, Path]]:
     """The next Debian's dockerd, and its buildx as this machine's docker may have it."""
-    lack = missing_foreign()
+    lack = missing_foreign() or missing_emulation()
     if lack:
         pytest.skip(lack)
     root = tmp_path_factory.mktemp("newer")
@@ -142,6 +143,7 @@ RUN cat /said /written; test -n "$SECRET"
 """
 
 
+FOREIGN = 'FROM arm64-base:1\nARG SECRET\nRUN python3 -c "import os; print(os.uname().machine)"; test -n "$SECRET"\n'
 PLAIN = 'FROM bare:1\nARG SECRET\nRUN echo yes; test -n "$SECRET"\n'
 
 
@@ -159,19 +161,25 @@ def test_buildx(newer: tuple[Engine, Path], engine: Engine, tmp_path: Path, monk
     steps, lines = built_by_buildx(engine, tmp_path, PLAIN)
     assert lines == ["yes"]
     assert steps[-1].startswith("Step 2/2 : RUN echo")
+    with handlers() as folder, registered(folder):
+        arm_image(engine)
+        _, lines = built_by_buildx(engine, tmp_path, FOREIGN, "linux/arm64")
+    assert lines == ["aarch64"]
 
 
-def built_by_buildx(made: Engine, folder: Path, text: str) -> tuple[list[str], list[str]]:
+def built_by_buildx(
+    made: Engine, folder: Path, text: str, platform: str = ""
+) -> tuple[list[str], list[str]]:
     """The steps of a build and what they print; without its argument it fails."""
     bare_image(made)
     context = Context((), ()).with_files({"Dockerfile": f"{text}\n# {folder}\n".encode()})
-    order = Order(context, ".fcx/Dockerfile", "by-buildx:1", "", False, {"SECRET": "x"})
+    order = Order(context, ".fcx/Dockerfile", "by-buildx:1", platform, False, {"SECRET": "x"})
     noted = Noted()
     with closing(connect(made.env)) as client:
         builder = find_builder(client)
         assert builder.command[0] == str(folder / ".docker/cli-plugins/docker-buildx")
         assert run_build(client, builder, order, noted).attrs["RepoTags"] == [order.tag]
-        failing = Order(context, ".fcx/Dockerfile", order.tag, "", False)
+        failing = Order(context, ".fcx/Dockerfile", order.tag, platform, False)
         with pytest.raises(BuildFailed, match=r"failed in 'Step \d/\d : RUN .* with exit code 1"):
             run_build(client, builder, failing, Silent())
     return noted.steps, noted.lines

@@ -77,6 +77,29 @@ def test_bases(text: str, args: dict[str, str], bases: tuple[str, ...]):
     assert Recipe.from_text(text, args, platform).bases == bases
 
 
+@pytest.mark.parametrize(
+    ("text", "elsewhere", "runs"),
+    [
+        ("FROM a\nRUN x", {}, True),
+        ("FROM a\nCOPY x /", {}, False),
+        ("FROM --platform=linux/arm64/v8 a\nRUN x", {}, True),
+        ("FROM --platform=$BUILDPLATFORM go AS b\nRUN x\nFROM a\nCOPY --from=b /x /",
+         {"go": "linux/amd64"}, False),
+        ("FROM --platform=linux/amd64 go AS b\nFROM b AS c\nRUN x\nFROM a\nCOPY --from=c /x /",
+         {"go": "linux/amd64"}, False),
+        ("FROM --platform=$BUILDPLATFORM a AS b\nFROM a\nCOPY --from=b /x /", {}, False),
+        ("FROM a AS unused\nRUN x\nFROM b\nCOPY y /", {}, False),
+        ("FROM a AS used\nRUN x\nFROM b\nCOPY --from=used y /", {}, True),
+        ("FROM --platform=$BUILDPLATFORM a\nCOPY --from=c /x /", {"a": "linux/amd64"}, False),
+    ],
+)  # fmt: skip
+def test_what_is_for_another_platform(text: str, elsewhere: dict[str, str], runs: bool):
+    """Bases that only stages of the builder's own platform take; and whether the image's runs."""
+    platform = platform_arguments("linux/arm64", "linux/amd64")
+    recipe = Recipe.from_text(text, {}, platform)
+    assert (recipe.elsewhere, recipe.runs) == (elsewhere, runs)
+
+
 def test_what_buildkit_sets_by_itself():
     """Of what stages ask for, and have no value of their own: other builders are given that."""
     text = (
