@@ -121,6 +121,9 @@ def push(
         str, typer.Argument(metavar="REGISTRY/NAME[:TAG]", help="[`push_to` in fcx.toml]")
     ] = "",
     name: Name = "",
+    join: Annotated[
+        bool, typer.Option("--join", help="into the list of images of several platforms at :TAG")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Push the image to a registry and note its digest in the manifest."""
@@ -128,8 +131,9 @@ def push(
     from ..files import write_whole
     from ..image.engine import connect
     from ..image.manifests import built_image
+    from ..image.push import Pushed, push_joined
     from ..image.push import push as push_image
-    from ..records import replace
+    from ..records import plain, replace
     from .progress import shown
 
     manifest, path = leaving(name)
@@ -138,9 +142,17 @@ def push(
         raise UsageError("Push where? Say REGISTRY/NAME, or `push_to` under [image] in fcx.toml.")
     with closing(connect()) as client, shown() as progress:
         found = built_image(client, manifest)
-        digest = push_image(client, found, manifest, target, progress)
-    write_whole(path, replace(manifest, repo_digest=digest).to_json())
-    typer.echo(json.dumps({"repo_digest": digest}) if as_json else digest)
+        given = (client, found, manifest, target, progress)
+        pushed = push_joined(*given) if join else Pushed(push_image(*given))
+    write_whole(path, replace(manifest, repo_digest=pushed.digest).to_json())
+    if as_json:
+        joined = plain(pushed.joined) if pushed.joined else None
+        typer.echo(json.dumps({"repo_digest": pushed.digest, "joined": joined}))
+        return
+    typer.echo(pushed.digest)
+    if pushed.joined:
+        platforms = ", ".join(pushed.joined.platforms)
+        typer.echo(f"{pushed.joined.name} has {platforms} ({pushed.joined.digest})", err=True)
 
 
 @app.command()

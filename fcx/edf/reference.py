@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+HUB = ("docker.io", "index.docker.io")
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -37,7 +39,9 @@ class Reference:
         if self.path:
             return self.path
         user = f"{self.user}@" if self.user else ""
-        registry = self.registry + ("#" if dialect == "ce" else "/") if self.registry else ""
+        hub = dialect == "ce" and self.registry in HUB  # the CE's own: under docker.io is no API
+        named = "" if hub else self.registry
+        registry = named + ("#" if dialect == "ce" else "/") if named else ""
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@sha256:{self.digest}" if self.digest else ""
         return f"{user}{registry}{self.repository}{tag}{digest}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import docker.auth
 import docker.errors
 from docker.context import ContextAPI
 from docker.types import Mount
@@ -20,6 +21,7 @@ from docker.utils import parse_repository_tag
 
 from ..errors import EngineError, EngineUnavailable
 from .advice import explain, no_engine, reason
+from .registry import Login
 
 PATIENCE = 10
 """Seconds that an engine has for its first answer."""
@@ -152,6 +154,26 @@ def images_with(client: Any, label: str, value: str) -> list[Any]:
     with engine_errors("Looking for an image of the same source"):
         found: list[Any] = client.images.list(filters={"label": f"{label}={value}"})
     return found
+
+
+def login_for(registry: str) -> Login | None:
+    """What `docker login` keeps for a registry, in Docker's file or a helper of its own."""
+    try:
+        found = docker.auth.load_config().resolve_authconfig(registry) or {}
+    except (docker.errors.DockerException, OSError, ValueError):
+        return None
+    known = {str(name).lower(): str(value or "") for name, value in found.items()}
+    login = Login(
+        known.get("username", ""), known.get("password", ""), known.get("identitytoken", "")
+    )
+    return login if login.user or login.token else None
+
+
+def allows_plain_http(client: Any, registry: str) -> bool:
+    """Whether the engine was told to talk to a registry without TLS."""
+    with engine_errors("Asking the engine about itself"):
+        known = (client.info().get("RegistryConfig") or {}).get("IndexConfigs") or {}
+    return (known.get(registry) or {}).get("Secure") is False
 
 
 def local_platform(client: Any) -> str:

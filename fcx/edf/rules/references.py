@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from ..official import OFFICIAL
-from ..reference import Reference
+from ..reference import HUB, Reference
 from ..toml import Path
 from ..variables import VARIABLE
 from . import fixes
@@ -132,7 +132,7 @@ def _built_here(context: Context, text: str, parsed: Reference) -> bool:
     manifest = context.manifest
     if manifest is None or text != manifest.tag:
         return len(parsed.tag) >= _SHORTEST and context.build_id.startswith(parsed.tag)
-    return Reference.parse(manifest.repo_digest).registry not in {"docker.io", "index.docker.io"}
+    return Reference.parse(manifest.repo_digest).registry not in HUB
 
 
 def _pushed(context: Context) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import socket
 import subprocess
 import tarfile
 import time
@@ -18,6 +17,7 @@ import pytest
 from cluster.bases import bare_image, docker
 from cluster.engine import Engine, which
 from cluster.project import Project
+from cluster.registry import serving
 
 from fcx.image.engine import connect
 from fcx.image.pack import pack
@@ -34,28 +34,8 @@ ENROOTS_OWN = ("etc/mtab", "etc/rc", "etc/fstab", "etc/environment")
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[str]:
     """A real registry on loopback: host and port."""
-    program = which("docker-registry")
-    if program is None:
-        pytest.skip("no docker-registry here: apt-get install docker-registry")
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    settings = tmp_path / "registry.yml"
-    settings.write_text(
-        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {tmp_path}/registry}}}}\n"
-        f"http: {{addr: '{address}'}}\n"
-    )
-    with (tmp_path / "registry.log").open("w") as log:
-        process = subprocess.Popen([program, "serve", str(settings)], stdout=log, stderr=log)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://{address}/v2/", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.05)
-    yield address
-    process.terminate()
-    process.wait(30)
+    with serving(tmp_path / "registry") as address:
+        yield address
 
 
 def test_push(built: Project, registry: str):

@@ -17,6 +17,7 @@ from fcx.edf.reference import Reference
         ("localhost:5000/a/b:1", "localhost:5000#a/b:1", "localhost:5000/a/b:1"),
         ("me@r.io#a/b:1@sha256:ab", "me@r.io#a/b:1@sha256:ab", "me@r.io/a/b:1@sha256:ab"),
         ("r.io/a@sha256:ab", "r.io#a@sha256:ab", "r.io/a@sha256:ab"),
+        ("docker.io/me/a@sha256:ab", "me/a@sha256:ab", "docker.io/me/a@sha256:ab"),
         ("/x/y.sqsh", "/x/y.sqsh", "/x/y.sqsh"),
         ("${SCRATCH}/y.sqsh", "${SCRATCH}/y.sqsh", "${SCRATCH}/y.sqsh"),
     ],
