@@ -16,7 +16,10 @@ from fcx.edf.generate import environment
 from fcx.edf.read import read, text_of
 from fcx.records import replace
 
-EXAMPLES = {"python": list(KNOWN_SITES), "ngc-pytorch": ["clariden", "daint", "santis"]}
+EXAMPLES = {
+    **dict.fromkeys(("python", "uv", "micromamba", "mpi"), [*KNOWN_SITES]),
+    "ngc-pytorch": ["clariden", "daint", "santis"],
+}
 
 
 def example(name: str) -> Path:
