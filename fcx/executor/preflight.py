@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError
+from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError, RequestRefused
 from ..firecrest.jobs import Submitted
 from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate, Question
@@ -97,7 +97,22 @@ async def _answer(context: Context, *, fresh: bool) -> Answer:
     if known is not None:
         age = known.known.spoken_age(time.time())
         return Answer(known.verdict, known.remote, "" if age == "just now" else age)
+    await _say_of_login(context)
     return await _ask(context)
+
+
+async def _say_of_login(context: Context) -> None:
+    """Warn where the engine will not be let in by the image's registry: Sarus has other logins."""
+    from . import logins  # which brings an HTTP client of its own
+
+    environment, logger = context.settings.environment, context.settings.logger
+    manifest = environment.manifest
+    here = bool(manifest and environment.image == manifest.tag)  # pushed nowhere
+    if environment.option != "--environment" or not environment.image or here:
+        return
+    with contextlib.suppress(RequestRefused):  # what matters of it, the job meets itself
+        for line in await logins.complaints(context.client, environment.image):
+            logger.warning(line)
 
 
 async def _refuse_shipped(context: Context) -> None:

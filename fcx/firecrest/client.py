@@ -88,16 +88,23 @@ class Client:
 
     async def work_folders(self) -> list[str]:
         """Where the system's file systems begin, those first that are meant for work."""
-        found = await self.requests.make(
-            "list the file systems", lambda api: api.systems(), answers.read_file_systems
-        )
 
         def rank(one: answers.FileSystem) -> tuple[bool, bool]:
             return not one.default_work_dir, one.data_type != "scratch"
 
-        return [
-            answers.plain_text(one.path) for one in sorted(found.get(self.system, []), key=rank)
-        ]
+        found = sorted(await self._file_systems(), key=rank)
+        return [answers.plain_text(one.path) for one in found]
+
+    async def home_folders(self) -> list[str]:
+        """The same, those first in which users have their homes."""
+        found = sorted(await self._file_systems(), key=lambda one: one.data_type != "users")
+        return [answers.plain_text(one.path) for one in found]
+
+    async def _file_systems(self) -> list[answers.FileSystem]:
+        found = await self.requests.make(
+            "list the file systems", lambda api: api.systems(), answers.read_file_systems
+        )
+        return found.get(self.system, [])
 
     async def systems(self) -> list[str]:
         """Names of the systems behind this server."""

@@ -77,16 +77,24 @@ class Repository:
     """``HOST/NAME``; ``insecure`` allows plain HTTP, as loopback addresses always do."""
 
     def __init__(
-        self, host: str, name: str, login: Login | None, *, insecure: bool = False
+        self,
+        host: str,
+        name: str,
+        login: Login | None = None,
+        *,
+        insecure: bool = False,
+        patience: float = PATIENCE,
     ) -> None:
         self.shown = f"{host}/{name}"
         hub = host in (HUB, f"index.{HUB}")
         self._host = HUB_API if hub else host
         self._name = f"library/{name}" if hub and "/" not in name else name
         self._login = login
+        self._patience = patience
         plain = insecure or _LOOPBACK.fullmatch(host)
         self._schemes = ["https", "http"] if plain else ["https"]
         self._authorization = ""
+        self._service = ""  # the host that gives out tokens, where there is one
 
     def manifest(self, reference: str) -> Stored | None:
         """What lies under a tag or a digest; None for nothing. Raises EngineError."""
@@ -108,9 +116,16 @@ class Repository:
         self._refuse(answer, f"reading {digest}")
         return answer.body
 
-    def is_private(self, reference: str) -> bool:
-        """Whether an image is kept from whoever does not log in. Raises EngineError."""
-        return self._ask("HEAD", f"manifests/{reference}", headers=ACCEPT).status in (401, 403)
+    def wants_login(self, reference: str) -> tuple[str, ...]:
+        """The hosts that want a name and password for an image; none if anybody may have it.
+
+        The registry's own, and that of the service which gives out its tokens. Raises EngineError.
+        """
+        answer = self._ask("HEAD", f"manifests/{reference}", headers=ACCEPT)
+        if answer.status not in (401, 403):
+            return ()
+        own = () if self._host == HUB_API else (self._host,)
+        return tuple(dict.fromkeys((*own, *filter(None, (self._service,)))))
 
     def _ask(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -144,7 +159,7 @@ class Repository:
         request = _request(url, body or None, headers, method)
         if self._authorization:  # not for the place that a registry sends us to for a blob
             request.add_unredirected_header("Authorization", self._authorization)
-        return _answer(request)
+        return _answer(request, self._patience)
 
     def _log_in(self, headers: Mapping[str, str], scheme: str, method: str) -> bool:
         """Have the header that the registry asks for; whether there is one."""
@@ -159,6 +174,7 @@ class Repository:
     def _token(self, challenge: Mapping[str, str], scheme: str, method: str) -> str:
         """A token of the registry's own service, for whoever is logged in or for anybody."""
         realm = challenge.get("realm", "")
+        self._service = urllib.parse.urlsplit(realm).netloc
         if not realm.startswith("https://") and not (
             scheme == "http" and realm.startswith("http:")
         ):
@@ -179,7 +195,7 @@ class Repository:
             if login and login.user:
                 request.add_unredirected_header("Authorization", login.basic())
         try:
-            answer = _answer(request)
+            answer = _answer(request, self._patience)
             found = json.loads(answer.body) if answer.status == 200 else {}
         except (OSError, HTTPException, ValueError):
             return ""
@@ -216,10 +232,10 @@ def _request(
     return urllib.request.Request(url, data, dict(headers or {}), method=method)  # noqa: S310
 
 
-def _answer(request: urllib.request.Request) -> _Answer:
+def _answer(request: urllib.request.Request, patience: float) -> _Answer:
     """What comes, whatever its status. Raises OSError where nothing does."""
     try:
-        found: Any = urllib.request.urlopen(request, timeout=PATIENCE)  # noqa: S310 - of http(s) alone
+        found: Any = urllib.request.urlopen(request, timeout=patience)  # noqa: S310 - of http(s) alone
     except urllib.error.HTTPError as error:
         found = error
     with closing(found):
