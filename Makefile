@@ -22,7 +22,7 @@ demo: $(VENV)/.ready ## Run examples/simple.py on a cluster of this machine's ow
 	$(BIN)/fcx demo $(ARGS)
 
 quick: $(VENV)/.ready ## Run the tests that need neither Slurm nor Docker nor patience
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm and not docker" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not slow and not slurm and not docker and not podman" $(ARGS)
 
 test: $(VENV)/.ready ## Run all tests that this machine can; those that lack Slurm or Docker say so
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)

@@ -1,6 +1,6 @@
 """What all tests share: real parts are skipped where they are missing, unless they are required.
 
-``FCX_TEST_REQUIRE=slurm,docker`` (set by CI) turns the skip of a missing part into a failure.
+``FCX_TEST_REQUIRE=slurm,docker,podman`` (set by CI) turns the skip of a missing part into a failure.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import pytest
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import built, engine
+from cluster.fixtures_podman import podman
 from executors.fixtures import ex, make, site, state_folder
 from hypothesis import settings
 
@@ -20,6 +21,7 @@ __all__ = [  # fixtures that every test may ask for
     "environment_slurm",
     "ex",
     "make",
+    "podman",
     "site",
     "slurm",
     "slurm_firecrest",
@@ -55,7 +57,7 @@ REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 def pytest_collection_modifyitems(items):
     """A test that asks for a real part has its mark, said or not."""
     for item in items:
-        for part, fixture in {"slurm": "slurm", "docker": "engine"}.items():
+        for part, fixture in {"slurm": "slurm", "docker": "engine", "podman": "podman"}.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(part)
 

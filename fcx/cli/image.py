@@ -13,11 +13,12 @@ import typer
 
 from ..errors import UsageError
 from .options import JsonOption
-from .ship import clean, ship
+from .ship import BuildRemote, ToOption, WorkingDir, clean, say_kept, ship
 
 if TYPE_CHECKING:
     from ..config import Settings
     from ..image.build import Built
+    from ..image.request import Request
     from ..image.run import Run
     from ..parity.manifest import Manifest
 
@@ -50,9 +51,20 @@ def build(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="run every step again")] = False,
     pull: Annotated[bool, typer.Option("--pull", help="ask for newer base images")] = False,
+    build_remote: BuildRemote = False,
+    to: ToOption = "",
+    working_dir: WorkingDir = "",
+    sbatch: Annotated[
+        list[str] | None, typer.Option(help="An sbatch option of that job; repeatable.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the image from its Dockerfile and write its manifest to edf/."""
+    """Build the image from its Dockerfile and write its manifest to edf/.
+
+    With --build-remote, or `build = "remote"` under [image] in fcx.toml, no engine is needed on
+    this machine: a job builds the image with podman, and leaves it on the cluster as `fcx image
+    ship` does; --to, --working-dir and --sbatch are about that.
+    """
     from ..config import Settings
     from ..image.build import build as build_image
     from ..image.request import Request
@@ -71,8 +83,13 @@ def build(
         no_cache=no_cache,
         pull=pull,
     )
-    with shown() as progress:
-        built = build_image(request, settings, progress)
+    if build_remote or settings.image.build == "remote":
+        built = _built_remotely(settings, request, to, working_dir, sbatch)
+    elif to or working_dir or sbatch:
+        raise UsageError("--to, --working-dir and --sbatch are for --build-remote.")
+    else:
+        with shown() as progress:
+            built = build_image(request, settings, progress)
     _tell_built(built, as_json=as_json)
 
 
@@ -179,6 +196,28 @@ def pack(
 
 app.command()(ship)
 app.command()(clean)
+
+
+def _built_remotely(
+    settings: Settings, request: Request, to: str, working_dir: str, sbatch: list[str] | None
+) -> Built:
+    """By a job on the cluster, where that is called for."""
+    from ..config import Credentials
+    from ..steps.project import Project
+    from ..steps.remote import RemoteImage
+    from .progress import shown
+
+    project = Project(settings, Credentials.from_env(None))
+    step = RemoteImage(project, shown, request, to, working_dir, sbatch)
+    found = step.look()
+    if not found.needed:
+        typer.echo(f"Nothing to build: {found.why}", err=True)
+        return step.unchanged()
+    try:
+        return step.build()[0]
+    except KeyboardInterrupt:
+        say_kept()
+        raise
 
 
 def _tell_built(built: Built, *, as_json: bool) -> None:

@@ -29,6 +29,9 @@ ToOption = Annotated[
 WorkingDir = Annotated[
     str, typer.Option(help="Directory on the cluster [fcx.toml's, else one of yours there].")
 ]
+BuildRemote = Annotated[
+    bool, typer.Option("--build-remote", help="A job on a compute node builds the image there.")
+]
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]
 DAY = 86400.0
 
@@ -116,7 +119,7 @@ def clean(
 
 def say_kept() -> None:
     """What becomes of what was sent, where the user ends it."""
-    typer.echo("What was sent is kept: the same command goes on with it.", err=True)
+    typer.echo("What was sent or begun is kept: the same command goes on with it.", err=True)
 
 
 def _edf(settings: Settings, manifest: Manifest, working_dir: str) -> Written:

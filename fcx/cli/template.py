@@ -27,10 +27,16 @@ dockerfile = "containers/Dockerfile"
 # python = "/opt/conda/bin/python"       # the image's Python, where its PATH does not lead there
 # site = "clariden"                      # where it is meant to run: its architecture is checked
 # platform = "linux/arm64"               # build for another processor than this machine's
+# build = "remote"                       # by a job on the cluster, where no engine is here
 # ship_to = "/store/me/images"           # folder of shipped images; else one in working_dir
 # push_to = "r.example.org/me/img"       # `fcx up` pushes it there; else it ships it
 # build_args = { BASE_IMAGE = "registry.example.org/mpi:1.0" }
 # What you add to its EDF (mounts, variables, hooks) goes into edf/<name>.toml: see `fcx edf write`.
+
+[remote_build]                           # what such a job builds with: docs/images.md
+# podman = "podman"
+# enroot = "enroot import"
+# setup = ["module load podman"]         # commands in the job's shell, before all else
 
 [parity]
 policy = "minor"                         # strict | minor | off

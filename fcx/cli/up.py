@@ -10,7 +10,7 @@ import typer
 from ..errors import ParityError
 from .options import JsonOption, Reply
 from .preflight import show_phases
-from .ship import ToOption, WorkingDir, say_kept
+from .ship import BuildRemote, ToOption, WorkingDir, say_kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,32 +30,41 @@ def up(
     sbatch: Annotated[
         list[str] | None, typer.Option(help="An sbatch option of the jobs; repeatable.")
     ] = None,
+    build_remote: BuildRemote = False,
     fresh: Annotated[bool, typer.Option(help="Preflight again, whatever is remembered.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Have the project's image on the cluster, its EDF here, and both sides proven to agree.
 
     Builds the image, ships it (or pushes it, where `push_to` under [image] in fcx.toml names a
-    registry), writes the EDF and makes a preflight: each step says what it did, or why there was
-    nothing to do. Ends with 0 if tasks may be sent, with 3 if parity refuses.
+    registry; with --build-remote a job builds it there), writes the EDF and makes a preflight: each
+    step says what it did, or why there was nothing to do. Ends with 0 if tasks may be sent, with 3
+    if parity refuses.
     """
     from ..config import Credentials, Settings
+    from ..image.request import Request
     from ..steps.away import away
     from ..steps.edf import Edf
     from ..steps.image import Image
     from ..steps.judging import Preflight
     from ..steps.project import Project
+    from ..steps.remote import RemoteImage, is_remote
     from .progress import shown
 
     show_phases(quiet=as_json)
     project = Project(Settings.load(), Credentials.from_env(None))
-    steps: list[Step] = [
-        Image(project, shown),
-        away(project, shown, to, working_dir, sbatch),
+    if is_remote(project, build_remote):
+        request = Request.from_settings(project.settings)
+        there: list[Step] = [RemoteImage(project, shown, request, to, working_dir, sbatch)]
+    else:
+        there = [Image(project, shown), away(project, shown, to, working_dir, sbatch)]
+    steps = [
+        *there,
         Edf(project, working_dir),
         Preflight(project, working_dir, sbatch, policy, fresh=fresh),
     ]
-    told = _taken(steps, context.ensure_object(Reply), quiet=as_json)
+    reply = context.ensure_object(Reply)
+    told = _taken(steps, reply, resumes=there[-1].name, quiet=as_json)
     passed = all(one.passed for one in told)
     if as_json:
         data = [one.to_data() for one in told]
@@ -64,8 +73,11 @@ def up(
         raise typer.Exit(ParityError.exit_code)
 
 
-def _taken(steps: Sequence[Step], reply: Reply, *, quiet: bool) -> list[Told]:
-    """What became of each; an error is told with the name of its step, after those before it."""
+def _taken(steps: Sequence[Step], reply: Reply, *, resumes: str, quiet: bool) -> list[Told]:
+    """What became of each; an error is told with the name of its step, after those before it.
+
+    ``resumes``: the step that goes on where it was broken off.
+    """
     from ..steps.step import walk
 
     told: list[Told] = []
@@ -79,7 +91,7 @@ def _taken(steps: Sequence[Step], reply: Reply, *, quiet: bool) -> list[Told]:
             if not quiet:
                 _tell(one)
     except KeyboardInterrupt:
-        if reply.during == "ship":
+        if reply.during == resumes:
             say_kept()
         raise
     return told

@@ -10,6 +10,7 @@ from .executor import resolve as resolve
 from .settings import EdfSettings as EdfSettings
 from .settings import ImageSettings as ImageSettings
 from .settings import ParitySettings as ParitySettings
+from .settings import RemoteBuildSettings as RemoteBuildSettings
 from .settings import Settings as Settings
 from .sites import KNOWN_SITES as KNOWN_SITES
 from .sites import Site as Site

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from ..errors import ConfigError
 from ..files import CONFIG_NAME, project_root
-from ..records import TOML, Misfit, Struct, field, fit, names
+from ..records import TOML, Meta, Misfit, Struct, field, fit, names
 from .executor import NOT_IN_FILE, ExecutorSettings, Policy
 from .sites import KNOWN_SITES, Site
 
@@ -23,6 +23,8 @@ else:
     import tomli as tomllib
 
 T = TypeVar("T", bound=Struct)
+
+Builder = Annotated[Literal["local", "remote"], Meta(description="local or remote")]
 
 
 class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,7 +39,21 @@ class ImageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     build_args: Mapping[str, str] = {}
     site: str = ""  # the [site.<name>] that the image is meant for
     ship_to: str = ""  # folder on the cluster for packed images; empty: below the working_dir
+    build: Builder = "local"  # remote: by a job on the cluster
     push_to: str = ""  # REGISTRY/NAME, where it goes by a registry; empty: it is shipped
+
+
+class RemoteBuildSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[remote_build]``: what a job on the cluster builds and imports an image with.
+
+    Commands and options are the job's shell's: ``$NAME`` in them is a variable of the node.
+    """
+
+    podman: str = "podman"  # with what stands before its verb
+    build_options: tuple[str, ...] = ()  # of `podman build`
+    run_options: tuple[str, ...] = ()  # of `podman run`, by which the image is asked what it is
+    enroot: str = "enroot import"
+    setup: tuple[str, ...] = ()  # commands before all else, such as `module load podman`
 
 
 class EdfSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +86,7 @@ class Settings(Struct, frozen=True):
     parity: ParitySettings = ParitySettings()
     executor: ExecutorSettings = field(default_factory=ExecutorSettings)
     sites: Mapping[str, Site] = {}
+    remote_build: RemoteBuildSettings = RemoteBuildSettings()
 
     @classmethod
     def load(cls, start: Path | None = None) -> Settings:
@@ -93,6 +110,7 @@ class Settings(Struct, frozen=True):
             _section(ParitySettings, path, "parity", document),
             _executor(path, document),
             _sites(path, document.get("site", {})),
+            _remote_build(path, document),
         )
 
     def site(self, name: str) -> Site:
@@ -113,6 +131,15 @@ def _executor(path: Path, document: Mapping[str, Any]) -> ExecutorSettings:
         raise ConfigError(
             f"{path}: [executor] environment must be a string, not {settings.environment!r}"
         )
+    return settings
+
+
+def _remote_build(path: Path, document: Mapping[str, Any]) -> RemoteBuildSettings:
+    settings = _section(RemoteBuildSettings, path, "remote_build", document)
+    for key in ("podman", "enroot"):
+        command: str = getattr(settings, key)
+        if not command.strip() or not command.isprintable():
+            raise ConfigError(f"{path}: [remote_build] {key} must be a command in one line")
     return settings
 
 

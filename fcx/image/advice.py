@@ -85,6 +85,7 @@ def no_engine(tried: list[str]) -> str:
     else:
         fix = (
             "Start one: `sudo systemctl start docker`, or `systemctl --user start podman.socket`; "
-            "or set DOCKER_HOST to where it listens."
+            "or set DOCKER_HOST to where it listens. Where there can be none, `fcx up "
+            "--build-remote` has a job on the cluster build the image."
         )
     return f"No container engine answers. Tried:{lines}\n{fix}"

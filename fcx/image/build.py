@@ -76,7 +76,7 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
     path = manifest_path(request.name, folder)
     said: list[str] = []
     with closing(connect()) as client:
-        known = _on_disk(path)
+        known = on_disk(path)
         image, identity, fresh = _image(client, plan, known, shown)
         manifest = (
             known if known and not fresh and _is_of(known, image, identity, request) else None
@@ -95,7 +95,9 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
                 said.append(NOT_ASKED.format(manifest.platform, manifest.architecture))
             write_whole(path, manifest.to_json())
         _tag(image, request)
-    return Built(manifest, path, fresh, (*said, *_warnings(plan, manifest, settings)), plan.filled)
+    return Built(
+        manifest, path, fresh, (*said, *warnings_of(plan, manifest, settings)), plan.filled
+    )
 
 
 def _image(
@@ -137,13 +139,17 @@ def _same_source(client: Any, identity: Identity, known: Manifest | None) -> Any
     return next((image for image in found if image.id == own), found[0] if found else None)
 
 
+def baked(plan: Plan, identity: Identity) -> dict[str, bytes]:
+    """The files that make the image say who it is: what is built, and the record in it."""
+    text = plan.recipe.text + BAKE + identity.label_line()
+    dockerfile = text.encode("utf-8", "surrogateescape")
+    return {"Dockerfile": dockerfile, "image.json": identity.record()}
+
+
 def _order(plan: Plan, identity: Identity, platform: str) -> Order:
     files = {
         **plan.files,
-        "Dockerfile": (plan.recipe.text + BAKE + identity.label_line()).encode(
-            "utf-8", "surrogateescape"
-        ),
-        "image.json": identity.record(),
+        **baked(plan, identity),
     }
     return Order(
         context=plan.context.with_files(files),
@@ -157,7 +163,7 @@ def _order(plan: Plan, identity: Identity, platform: str) -> Order:
     )
 
 
-def _on_disk(path: Path) -> Manifest | None:
+def on_disk(path: Path) -> Manifest | None:
     """The manifest of an earlier build, if it is whole."""
     if not path.is_file():
         return None
@@ -183,7 +189,8 @@ def _tag(image: Any, request: Request) -> None:
             image.tag(request.name, tag)
 
 
-def _warnings(plan: Plan, manifest: Manifest, settings: Settings) -> Iterator[str]:
+def warnings_of(plan: Plan, manifest: Manifest, settings: Settings) -> Iterator[str]:
+    """What is to be said of an image that was built of a plan."""
     yield from plan.warnings()
     yield from check.secret_warnings(plan.request.build_args, manifest.env)
     yield from check.client_warnings(

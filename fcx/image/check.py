@@ -80,7 +80,7 @@ def architecture_finding(manifest: Manifest, site: Site | None) -> str | None:
     return (
         f"Architecture: wanted {site.architecture} for {site.name}, found {manifest.architecture} "
         f"in the image {manifest.name}. Fix: `fcx image build --platform {site.platform}`, on a "
-        "machine that can run or emulate it."
+        "machine that can run or emulate it; or with --build-remote: a job there builds it."
     )
 
 

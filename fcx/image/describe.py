@@ -23,7 +23,17 @@ def describe(
     ``asked``: the platform that somebody has chosen for it. Raises ImageRefused for one that fcx
     cannot use, or whose Python, by its ELF header and whatever the record says, is for another.
     """
-    found = probe_image(client, image, python)
+    return manifest_of(image, probe_image(client, image, python), identity, source, asked)
+
+
+def manifest_of(
+    image: Any, found: Snapshot | Reading, identity: Identity, source: Source, asked: str = ""
+) -> Manifest:
+    """The same of what was found in it; ``image`` has an id, and the engine's record as attrs.
+
+    Raises ImageRefused for one that carries another id than it was given, or is for another
+    processor than was asked.
+    """
     if isinstance(found, Snapshot):
         _refuse_other_id(found, identity)
         fields = snapshot_fields(found)

@@ -44,9 +44,14 @@ def failing_imports(client: Any, image: Any, python: str, names: tuple[str, ...]
     with contextlib.suppress(EngineError, ValueError, IndexError):
         words = (python, *names)
         said, _, _ = run_inside(client, image, SCRIPT, PROGRAMS, *words, environment=HOME)
-        found = json.loads(said.splitlines()[-1])["failed"]
-        return {str(module): str(words) for module, words in found.items()}
+        return failed_in(said)
     return {}
+
+
+def failed_in(said: bytes) -> dict[str, str]:
+    """The same of what the program has said. Raises ValueError or a LookupError for no answer."""
+    found = json.loads(said.splitlines()[-1])["failed"]
+    return {str(module): str(words) for module, words in found.items()}
 
 
 def import_warnings(failing: Mapping[str, str]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from ..errors import EngineError, ImageRefused
@@ -41,8 +42,7 @@ def probe_image(client: Any, image: Any, own: str = "") -> Snapshot | Reading:
     if said:
         snapshot = Snapshot.from_probe(said)
         if snapshot.dill is None:
-            others = other_pythons(*_files(client, image))
-            raise ImageRefused(_no_dill(snapshot.python.executable, others))
+            raise without_dill(snapshot.python.executable, other_pythons(*_files(client, image)))
         return snapshot
     files, path = _files(client, image)
     reading, others = Reading.from_files(files, path, own), other_pythons(files, path)
@@ -54,7 +54,7 @@ def probe_image(client: Any, image: Any, own: str = "") -> Snapshot | Reading:
             "root."
         )
     if reading.dill is None:  # said last: where Python does not answer, its files may mislead
-        raise ImageRefused(_no_dill(python, others))
+        raise without_dill(python, others)
     return reading
 
 
@@ -77,11 +77,14 @@ def _run_probe(client: Any, image: Any, own: str) -> tuple[dict[str, Any], str]:
         said, complaint, code = run_inside(client, image, SCRIPT, PROGRAMS, own)
     except EngineError as error:
         return {}, str(error)
-    return (_found(said) if code == 0 else {}), complaint
+    return (answers_in(said) if code == 0 else {}), complaint
 
 
-def _found(said: bytes) -> dict[str, Any]:
-    """The answers of both programs, a line each, whatever a sitecustomize prints before them."""
+def answers_in(said: bytes) -> dict[str, Any]:
+    """What the probe found, with what is imported there; empty where it has not answered.
+
+    Both programs answer in a line each, whatever a sitecustomize prints before them.
+    """
     answers: list[Any] = []
     for line in said.splitlines():
         with contextlib.suppress(ValueError):
@@ -116,10 +119,11 @@ def _python_of(reading: Reading, own: str, others: list[Other]) -> Interpreter:
     return reading.python
 
 
-def _no_dill(python: str, others: list[Other]) -> str:
-    return (
+def without_dill(python: str, others: Sequence[Other] = ()) -> ImageRefused:
+    """Why an image is refused whose Python has none; ``others``: what else is in it."""
+    return ImageRefused(
         "The image has no dill. Wanted: dill in the image's Python, which unpickles the tasks; "
         f"found: none that {python} can import as a plain user. Add three lines to the Dockerfile: "
         "`# fcx: the dill of the laptop`, `ARG DILL_VERSION`, "
-        f"`RUN {python} -m pip install dill==$DILL_VERSION`. {advice(others)}".rstrip()
+        f"`RUN {python} -m pip install dill==$DILL_VERSION`. {advice(list(others))}".rstrip()
     )

@@ -44,7 +44,7 @@ def bring(
         except Changed:
             return await delivery.run(await asyncio.to_thread(packed, True), manifest, options)
 
-    return _with_client(credentials.charging(options.account), work)
+    return with_client(credentials.charging(options.account), work)
 
 
 def difference(client: Client, shipped: Shipped, manifest: Manifest) -> str:
@@ -54,15 +54,16 @@ def difference(client: Client, shipped: Shipped, manifest: Manifest) -> str:
 
 def lying(credentials: Credentials, folder: str) -> list[Lying]:
     """What fcx has brought to a folder, and what is on its way there."""
-    return _with_client(credentials, lambda client: cleaning.lying(client.files, folder))
+    return with_client(credentials, lambda client: cleaning.lying(client.files, folder))
 
 
 def remove(credentials: Credentials, folder: str, chosen: Sequence[Lying]) -> None:
     """Remove some of that."""
-    _with_client(credentials, lambda client: cleaning.remove(client.files, folder, chosen))
+    with_client(credentials, lambda client: cleaning.remove(client.files, folder, chosen))
 
 
-def _with_client(credentials: Credentials, work: Callable[[Client], Awaitable[T]]) -> T:
+def with_client(credentials: Credentials, work: Callable[[Client], Awaitable[T]]) -> T:
+    """What a piece of work comes to, done with a client that is closed at its end."""
     return _closing(Client(credentials), work)
 
 

@@ -1,9 +1,6 @@
 # Joins what was sent into the image, and gives that its name once it is whole. Above this stand
-# what it is (size, sha256, build), where (folder, stem, parts), how long the list of its chunks is
-# and functions that print: the record that marks the image as ours, and in their order
-#   pieces  NAME LENGTH          what was uploaded as NAME.<anything>
-#   ranges  FILE LENGTH OFFSET   what the image consists of: bytes of one that lies beside, or of
-#                                what was sent (`.`); none where that is the image
+# pieces.sh, what it is of (size, sha256, build), where (folder, stem, parts), how long the list of
+# its chunks is, and a function that prints the record that marks the image as ours.
 # Any number of these jobs may be at the same image: what has the final name is always whole, and
 # whoever comes second finds it. One that is ended leaves the pieces, for the next to join.
 set -u
@@ -17,14 +14,6 @@ sums=$parts/sums.$SLURM_JOB_ID
 
 is_there() { # ours, of this build: perhaps another job's work
   [ -f "$image" ] && [ -f "$mark" ] && grep -q "\"build_id\": \"$build\"" "$mark"
-}
-
-is_long() { # a file of that length
-  [ -f "$1" ] && [ "$(wc -c <"$1")" -eq "$2" ]
-}
-
-is_whole() { # a file with the bytes that are wanted
-  is_long "$1" "$size" && [ "$(sha256sum <"$1")" = "$sha256  -" ]
 }
 
 over() { # nothing is left to be done, by whoever else sends this build
@@ -60,38 +49,6 @@ settled() { # something has the final name
   is_whole "$image" && marked
   if ! [ -e "$image" ] && ! [ -L "$image" ]; then fail "$INCOMPLETE" "$image has gone"; fi
   fail "$FOREIGN" "$image is there, and is not this image"
-}
-
-uploaded() { # name, length: a file of that piece, as far as its length tells
-  for file in "$parts/$1".*; do
-    is_long "$file" "$2" && return
-  done
-  return 1
-}
-
-gathered() { # the pieces one after the other, at the end of a file
-  pieces | while read -r name length; do
-    { uploaded "$name" "$length" && cat "$file" >&3; } || exit 1
-  done 3>>"$1"
-}
-
-laid() { # the ranges one after the other
-  ranges | while read -r file length offset; do
-    case $file in
-      .) file=$sent ;;
-      *) file=$folder/$file ;;
-    esac
-    dd if="$file" bs=1048576 iflag=skip_bytes,count_bytes skip="$offset" count="$length" \
-      status=none >&3 || exit 1
-  done 3>>"$mine"
-}
-
-joined() {
-  if [ -z "$(ranges)" ]; then
-    gathered "$mine"
-  else
-    gathered "$sent" && laid && rm -f "$sent"
-  fi
 }
 
 summed() { # the digests of all uploads, for the client to find what was spoiled on its way

@@ -27,7 +27,11 @@ class Project:
     @property
     def manifest_path(self) -> Path:
         """Of the project's image."""
-        return manifest_path(self.settings.image.name, self.settings.root / EDF_FOLDER)
+        return self.manifest_path_of(self.settings.image.name)
+
+    def manifest_path_of(self, name: str) -> Path:
+        """Of an image of that name."""
+        return manifest_path(name, self.settings.root / EDF_FOLDER)
 
     @property
     def edf_path(self) -> Path:

@@ -77,7 +77,10 @@ def test_the_nearest_file_counts(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[imag]\n", "[imag] is not known; known: edf, executor, image, parity, site"),
+        (
+            "[imag]\n",
+            "[imag] is not known; known: edf, executor, image, parity, remote_build, site",
+        ),
         (
             "[edf]\nmount = []\n",
             "[edf] mount is not known; known: annotations, base, env, image, m",
@@ -89,6 +92,9 @@ def test_the_nearest_file_counts(tmp_path: Path):
         ("site = 1\n", "[site.<name>] must be tables"),
         ("[site]\nx = 1\n", "[site.x] must be a table without a key 'name'"),
         ("[site.x]\nname = 'y'\n", "[site.x] must be a table without a key 'name'"),
+        ("[remote_build]\npodman = ' '\n", "[remote_build] podman must be a command in one line"),
+        ('[remote_build]\nenroot = "a\\nb"\n', "[remote_build] enroot must be a command in"),
+        ("[image]\nbuild = 'there'\n", "[image] build must be local or remote, not 'there'"),
         ("[image]\nname = 1\n", "[image] name must be a string, not 1"),
         ("[image]\nbuild_args = []\n", "[image] build_args must be a table of strings, not []"),
         ("[edf.env]\nA = 1\n", "[edf] env must be a table of strings, not {'A': 1}"),
