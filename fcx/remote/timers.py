@@ -53,7 +53,7 @@ class Looks:
 
     def done(self, now: float, news: bool, longest: float) -> None:
         """One is answered."""
-        self.pause = QUICK if news else min(self.pause * 1.5, longest)
+        self.pause = QUICK if news else min(self.pause * 1.2, longest)
         self.under_way = False
         self.answered = now
         self.at = now + self.pause

@@ -36,8 +36,10 @@ workers; memory is the client's peak.
 
 SIMULATED = """\
 The real cores of client and agent in virtual time (`tests/simulation/times/`), with constants from the same run of
-the bench: what single requests and a task's parts cost was measured, three constants (a job's start, a worker's, an
-agent's work for a task) are fitted to the three rows that say so. All others are forecasts. *Refused* are requests
+the bench: what single requests and a task's parts cost was measured, four constants (from a job's begin to its agent,
+a worker's start, an agent's work for a task, from an upload to an agent's look) are fitted to the four rows that say so.
+All others are forecasts. Where both ran, the simulated job begins when the real one did: how long Slurm takes for that,
+here 0.2 to 2 s by chance, is what a site is given with, as its latency is. *Refused* are requests
 that met the quota; *idle* is the share of the workers' time, from each job's begin, in which no task ran.
 """
 

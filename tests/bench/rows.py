@@ -86,7 +86,7 @@ def _rows() -> list[Row]:
         noops(1, (*mine, "seed", "submitit"), Goal(times=1.1), workers=1, repeats=7, quick=True),
         noops(100, (*all_peers, "seed", "submitit"), Goal(seconds=0.8, requests=12), quick=True),
         noops(1_000, all_peers, Goal(seconds=1.3, requests=15), quick=True),
-        noops(10_000, all_peers, Goal(seconds=2.5, requests=20), repeats=2),
+        noops(10_000, all_peers, Goal(seconds=2.5, requests=20)),
         noops(
             100_000,
             ("floor", "fcx", "processes"),

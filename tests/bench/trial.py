@@ -57,6 +57,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._began = 0.0
+        self.since = 0.0  # the epoch
         self._cpu: dict[str, float] = {}
         self.first: float | None = None
 
@@ -66,7 +67,7 @@ class Meter:
         _say("ready")
         self.first = None
         self._cpu = _cpu_of_threads()
-        self._began = time.perf_counter()
+        self.since, self._began = time.time(), time.perf_counter()
 
     def came(self) -> None:
         """The first result."""
@@ -125,7 +126,7 @@ def noops(way: Any, task: Any, meter: Meter) -> None:
     meter.start()
     with way.executor(task) as executor:
         collect(meter, way.many(executor, noop, [None] * task.size["count"]))
-        meter.stop()
+        meter.stop(**_queue(way, task, meter))
 
 
 def sleeps(way: Any, task: Any, meter: Meter) -> None:
@@ -134,7 +135,13 @@ def sleeps(way: Any, task: Any, meter: Meter) -> None:
     with way.executor(task) as executor:
         times = [task.size["seconds"]] * task.size["count"]
         collect(meter, way.many(executor, sleep, times))
-        meter.stop()
+        meter.stop(**_queue(way, task, meter))
+
+
+def _queue(way: Any, task: Any, meter: Meter) -> dict[str, float]:
+    """How long after the start the first job began, from a way that knows."""
+    began = getattr(way, "began", None)
+    return {"job": began(task, meter.since) - meter.since} if began else {}
 
 
 def series(way: Any, task: Any, meter: Meter) -> None:

@@ -93,7 +93,7 @@ class Cluster:
 
     def seen_by_agents(self) -> float:
         """When agents see what the client's side writes now."""
-        return self.world.now + self.world.random.random() * self.scenario.lag
+        return self.world.now + self.timing.seen()
 
     # -- in ---------------------------------------------------------------------------------
 
@@ -103,7 +103,7 @@ class Cluster:
         self.jobs[job.id] = job
         self.faults.strike("job", self, job)
         if job.reason == "Priority":
-            self.queue(job, self.world.between(*self.scenario.queue))
+            self.queue(job, self.timing.queue())
         return job
 
     def queue(self, job: Job, seconds: float) -> None:
@@ -252,7 +252,7 @@ class Cluster:
         agents, job.agents = job.agents, []
         for agent in agents:
             agent.kill()
-        self.queue(job, self.world.between(*self.scenario.queue))
+        self.queue(job, self.timing.queue())
         self._begin_what_fits()
 
     def put_back(self, job: Job, life: int) -> None:

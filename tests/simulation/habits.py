@@ -12,7 +12,7 @@ from fcx.remote import events as on
 from .invariants import Checks
 
 EARLY = 1e-3  # seconds
-QUICK, GROWS = 0.02, 1.5  # seconds between looks after news; each pause is so much longer
+QUICK, GROWS = 0.02, 1.2  # seconds between looks after news; each pause is so much longer
 IDLE, AT_WORK = 0.2, 0.2  # seconds between looks at most: while nothing runs, and while tasks do
 PROMPT = 3.0  # seconds for which the first bundle is looked for as if there had been news
 NAMES = {**vars(typing), **vars(on)}

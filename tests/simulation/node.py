@@ -371,6 +371,7 @@ class Workers:
     def __init__(self, agent: Agent, count: int) -> None:
         self.agent = agent
         self.world = agent.world
+        self.count = count
         self.lives = [0] * count  # changes whenever a process is gone
         self.there = [False] * count
         self.tasks: list[Any] = [None] * count  # the run that is under way

@@ -75,12 +75,14 @@ def test_constants_are_found_again():
             "who": "fcx",
             "row": case.row,
             "site": "loopback",
-            "seconds": simulated(case, CONSTANTS).seconds,
+            "seconds": seconds,
+            "trials": [seconds],
             "requests": 10,
             "cpu": {"MainThread": 60e-6 * case.count, "fcx-completion": 20e-6 * case.count},
         }
         for case in BOTH
         if case.site == "loopback" and case.row in {"noops-1", "noops-100", "noops-1000"}
+        for seconds in [simulated(case, CONSTANTS).seconds]
     ]
     found = fitted(rows, {"request": CONSTANTS.request})
     assert found.start + found.worker == pytest.approx(0.78, rel=0.15)

@@ -23,6 +23,14 @@ class Timing:
         """What the client has to do with an answer before its core hears of it."""
         return 0.0
 
+    def queue(self) -> float:
+        """A job, until it may begin."""
+        return self.world.between(*self.scenario.queue)
+
+    def seen(self) -> float:
+        """What the client's side has written, until agents see it."""
+        return self.world.random.random() * self.scenario.lag
+
     def script(self) -> float:
         """What a job's script does before agents begin."""
         return self.world.between(0.05, 0.5)

@@ -16,10 +16,12 @@ class Case:
     one_by_one: bool = False  # each waits for the one before
     workers: int = 8
     per_node: int = 8
+    cores: int = 0  # of a node; 0: as many as the machine has that was measured
     latency: float = 0.0
     quota: float = 0.0  # requests a minute; 0: no limit
     queue: float = 0.05  # seconds until a job begins, at least
     spread: float = 0.0  # and at most so many more
+    begins: float | None = None  # seconds until a job does, as was measured; the queue then
     row: str = ""
     site: str = "loopback"
 
@@ -53,7 +55,7 @@ BOTH = (  # a real machine runs these, too
     Case("60 in a row, each", 60, one_by_one=True, row="series"),
     Case("one every 0.2 s, median", 300, every=0.2, row="trickle"),
 )
-LARGE = {"workers": 1_000, "per_node": 100}
+LARGE = {"workers": 1_000, "per_node": 100, "cores": 100}
 SITES = {  # that no machine of ours is
     "": {},
     ", 300 ms": {"latency": 0.3},

@@ -7,7 +7,11 @@ import msgspec
 from fcx.executor.core import actions as act
 
 SLURM = (act.SubmitPilot, act.CancelJob, act.ListJobs, act.AskJob)  # what asks it
-MADE_OF = {act.MakeDirectory: 3, act.RemoveDirectory: 2}  # requests; others are one
+MADE_OF = {
+    act.Prepare: 0,
+    act.MakeDirectory: 2,
+    act.RemoveDirectory: 2,
+}  # requests, where fcx knows the place
 
 
 class Constants(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +20,7 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
     request: float = 0.012  # of what only touches files
     slurm: float = 0.04  # of what asks Slurm
     start: float = 0.5  # from a job's begin to its agents'
+    seen: float = 0.0  # from an upload's end until an agent has looked at the file
     worker: float = 0.1  # processor time until a worker is there
     cores: int = 2  # of a node, for its workers to start on
     pickle: float = 60e-6  # client: a task, from submit to its bundle
@@ -30,5 +35,5 @@ class Constants(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def made_of(request: act.Request) -> int:
-    """How many of HTTP an action is."""
+    """How many of HTTP an action is; others are one."""
     return MADE_OF.get(type(request), 1)

@@ -71,6 +71,7 @@ class Listener:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.had = lambda task: None  # told of each outcome, once the caller has it
+        self.learnt: act.Remember | None = None  # for later runs
 
     def step(self, client: Any, event: Any, actions: list[Any]) -> None:
         """The core was told something."""
@@ -80,5 +81,7 @@ class Listener:
         for action in actions:
             if isinstance(action, act.Settle) and action.trouble is not None:
                 self.ledger.failed.append(action)
+            elif isinstance(action, act.Remember):
+                self.learnt = action
             elif isinstance(action, act.Broken):
                 raise RuntimeError(f"the run broke: {action}")

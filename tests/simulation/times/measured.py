@@ -86,7 +86,6 @@ class Measured:
         self.pickles = False  # the caller submits as fast as it goes
         self.gate = Gate(world, case, tell)
         self._agents: dict[Any, Processor] = {}
-        self._starts: dict[Any, Processor] = {}
 
     def request(self, request: Any) -> float:
         """A request, its way there and back."""
@@ -97,17 +96,28 @@ class Measured:
     def answer(self, answer: Any) -> float:
         """It is taken in, and what was read is taken apart, before the core has it."""
         records = len(answer.records) if isinstance(answer, ev.LogRead) else 0
-        work = self.constants.handling + self.constants.read * records
+        handling = 0.0 if isinstance(answer, ev.Prepared) else self.constants.handling
+        work = handling + self.constants.read * records
         return self.client.takes(work) + self._turns(REQUEST_TURNS)
+
+    def queue(self) -> float:
+        """A job, until it begins: when one did in the run that this one is compared with."""
+        if self.case.begins is not None:
+            return max(0.0, self.case.begins - self.world.now)
+        return self.world.between(self.case.queue, self.case.queue + self.case.spread)
+
+    def seen(self) -> float:
+        """A file, until agents see it."""
+        return self.constants.seen
 
     def script(self) -> float:
         """What a job takes until its agents begin."""
         return self.constants.start
 
     def hello(self, agent: Any) -> float:
-        """A worker's process: those of a node share its processors."""
-        node = self._starts.setdefault(agent, Processor(self.world))
-        return node.takes(self.constants.worker / self.constants.cores)
+        """A worker's process: those of a node begin together, and share its processors."""
+        cores = self.case.cores or self.constants.cores
+        return self.constants.worker * max(1.0, agent.workers.count / cores)
 
     def run(self, agent: Any, plan: Plan) -> float:
         """A task; its agent hears of one end at a time."""

@@ -18,10 +18,10 @@ from typing import Any
 
 import msgspec
 
-from .cases import ALONE, BOTH, Case
+from .cases import ALONE, Case
 from .clockwork import simulated
 from .constants import Constants
-from .fit import FITTED, fitted, real
+from .fit import FITTED, fitted, like_real, middle, real
 
 LONG = 10_000  # tasks from which a case takes more than seconds to simulate
 
@@ -47,14 +47,14 @@ def all_of(document: dict[str, Any], *, short: bool = False) -> dict[str, Any]:
     """Constants and all cases, on all processors; those that both can run have what was real."""
     rows = document["rows"]
     constants, known = fitted(rows, document.get("requests", {})), real(rows)
-    cases = [case for case in BOTH if (case.row, case.site) in known]
+    cases = like_real(known)
     cases += [case for case in ALONE if not short or case.count <= LONG]
     with multiprocessing.get_context("forkserver").Pool(os.cpu_count()) as pool:
         longest_first = sorted(cases, key=lambda case: -case.count)
         found = dict(zip(longest_first, pool.starmap(figures, _each(longest_first, constants), 1)))
     for case in cases:
         if (case.row, case.site) in known:
-            seconds = known[case.row, case.site]["seconds"]
+            seconds = middle(known[case.row, case.site])
             fit = case.site == "loopback" and case.row in FITTED.values()
             more = {"real": seconds, "off": found[case]["seconds"] / seconds - 1, "fitted": fit}
             found[case].update(more, real_requests=known[case.row, case.site]["requests"])
