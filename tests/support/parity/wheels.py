@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 TINY = (
@@ -51,9 +51,14 @@ def metadata(name: str, version: str) -> str:
 
 def wheel(folder: Path, name: str, version: str, files: Iterable[str]) -> Path:
     """A wheel of modules with nothing but a version, whose list of files is as pip leaves it."""
+    return of_texts(folder, name, version, dict.fromkeys(files, f"VERSION = {version!r}\n"))
+
+
+def of_texts(folder: Path, name: str, version: str, modules: Mapping[str, str]) -> Path:
+    """The same of modules with these texts."""
     path = folder / f"{file_name(name, version)}.whl"
     info = f"{stem(name, version)}.dist-info"
-    texts = dict.fromkeys(files, f"VERSION = {version!r}\n")
+    texts = dict(modules)
     texts[f"{info}/METADATA"] = metadata(name, version)
     texts[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     record = [f"{file},,{len(text)}" for file, text in texts.items()]
