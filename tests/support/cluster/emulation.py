@@ -12,7 +12,8 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cluster.bases import docker, imported
@@ -71,19 +72,29 @@ def arm_files(engine: Engine) -> str:
 def arm_image(engine: Engine) -> str:
     """The tag of a base with Debian's Python for arm64 and dill, that says what it is."""
     source = arm_files(engine)
-    with exclusive(Path(engine.root) / "bases.lock"):
-        if docker(engine, "image", "inspect", BASE, check=False).returncode == 0:
-            return BASE
-        folder = Path(engine.root) / "arm64-base"
-        folder.mkdir()
+
+    def fill(folder: Path) -> None:
         made = docker(engine, "create", source).stdout.strip()
         docker(engine, "export", "--output", str(folder / "root.tar"), made)
         docker(engine, "rm", made)
-        text = 'FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\nCMD ["sh"]\n'
-        (folder / "Dockerfile").write_text(text)
-        env = {**os.environ, **engine.env, "DOCKER_BUILDKIT": "0"}
-        command = [which("docker") or "docker", "build", "--platform", "linux/arm64"]
-        command += ["--tag", BASE, str(folder)]
-        subprocess.run(command, env=env, check=True, capture_output=True)
-        shutil.rmtree(folder)
-    return BASE
+
+    head = 'FROM scratch\nADD root.tar /\nENV PATH=/usr/local/bin:/usr/bin:/bin\nCMD ["sh"]\n'
+    return arm_built(engine, BASE, head, fill)
+
+
+def arm_built(engine: Engine, tag: str, dockerfile: str, fill: Callable[[Path], None]) -> str:
+    """An image for arm64 of what `fill` puts into a folder, unless this engine has it already.
+
+    The Dockerfile runs nothing: nobody has to emulate that.
+    """
+    with exclusive(Path(engine.root) / "bases.lock"):
+        if docker(engine, "image", "inspect", tag, check=False).returncode == 0:
+            return tag
+        with tempfile.TemporaryDirectory(dir=engine.root) as scratch:
+            fill(Path(scratch))
+            Path(scratch, "Dockerfile").write_text(dockerfile)
+            env = {**os.environ, **engine.env, "DOCKER_BUILDKIT": "0"}
+            command = [which("docker") or "docker", "build", "--platform", "linux/arm64"]
+            command += ["--tag", tag, scratch]
+            subprocess.run(command, env=env, check=True, capture_output=True)
+    return tag
