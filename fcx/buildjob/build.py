@@ -173,14 +173,14 @@ class _Building:
             )
             for attempt in range(ROUNDS):
                 self._progress.step(f"Sending the build context to {order.home}")
-                await parcel.send(entries, self._progress, anew=attempt > 0)
+                await parcel.send(entries, self._progress)
                 self._sent = parcel.sent
                 failed = await self._submitted(parcel)
                 if failed is None:
                     return
                 if failed.code not in (INCOMPLETE, DAMAGED) or attempt == ROUNDS - 1:
                     raise failed.error()
-                entries = {}
+                entries = {}  # what seemed to be there has not been of use
 
     async def _submitted(self, parcel: Parcel) -> Failed | None:
         """A job of ours, and why it failed if it did."""

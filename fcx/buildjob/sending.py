@@ -57,19 +57,17 @@ class Parcel:
         """The folder of its pieces."""
         return f"{self._home}/{self.plan.digest[:ID]}{PARTS}"
 
-    async def send(self, entries: Mapping[str, Entry], progress: Progress, *, anew: bool) -> None:
-        """Send what is missing; ``anew``: whatever seems to be there has not been of use."""
+    async def send(self, entries: Mapping[str, Entry], progress: Progress) -> None:
+        """Send what is missing, beside the ``entries`` of the folder that are to be relied on."""
         there = entries.get(self.stem + TAR)
-        if there is not None and there.size == self.plan.size and not anew:
+        if there is not None and there.size == self.plan.size:
             progress.line("the build context is there already")
             return
         chunks = await asyncio.to_thread(chunks_of, self.plan.source)
-        if not anew:
-            found = await self._earlier(entries)
-            made = ranges(chunks, found[1], found[0]) if found else ()
-            self.plan = Plan.of(
-                Sqsh(str(self.plan.source), self.plan.sha256), Requests.largest, made
-            )
+        found = await self._earlier(entries)
+        made = ranges(chunks, found[1], found[0]) if found else ()
+        packed = Sqsh(str(self.plan.source), self.plan.sha256)
+        self.plan = Plan.of(packed, Requests.largest, made)
         await self._files.make_folder(self.parts)
         sending = Sending(self.plan, self.parts, self._files, Requests(self._files), progress)
         await sending.run(_needed)

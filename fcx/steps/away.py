@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from .. import spoken
-from ..errors import FcxError
 from ..files import write_whole
 from ..records import replace
 from . import shipment
@@ -51,12 +50,7 @@ class Ship:
 
     def begin(self) -> None:
         """Do beside the step before what the look would have to wait for, if it will ask."""
-        from ..firecrest.client import Client
-
-        with suppress(FcxError):  # of a manifest that is not there, or cannot be read
-            if self._project.system in self._project.manifest().shipped:
-                self._client = Client(self._project.credentials)
-                self._client.begin()
+        self._client = self._project.begun_client()
 
     def look(self) -> Look:
         """Two requests, where this build was shipped at all."""

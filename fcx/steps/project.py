@@ -7,12 +7,16 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Credentials, Settings
-from ..errors import StateError
+from ..errors import FcxError, StateError
 from ..files import EDF_FOLDER, edf_path, manifest_path
 from ..parity.manifest import Manifest
 from ..state.facts import Facts
+
+if TYPE_CHECKING:
+    from ..firecrest.client import Client
 
 PROPOSAL_AGE = 7 * 86400.0  # seconds for which a proposed working directory is remembered
 
@@ -49,6 +53,20 @@ class Project:
         if self.settings.image.push_to:
             return bool(manifest.repo_digest)
         return packed or self.system in manifest.shipped
+
+    def begun_client(self) -> Client | None:
+        """A client that imports and logs in beside what follows, if there will be questions.
+
+        None where the image is not known to lie on the system, so that nothing is to be asked.
+        """
+        from ..firecrest.client import Client
+
+        with suppress(FcxError):  # of a manifest that is not there, or cannot be read
+            if self.system in self.manifest().shipped:
+                client = Client(self.credentials)
+                client.begin()
+                return client
+        return None
 
     def manifest(self) -> Manifest:
         """As it is now. Raises ConfigError where there is none, ManifestError for a damaged one."""

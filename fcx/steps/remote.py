@@ -46,6 +46,7 @@ class RemoteImage:
         self._to = to
         self._working_dir = working_dir
         self._sbatch = sbatch
+        self._client = project.begun_client()
 
     @cached_property
     def _request(self) -> Request:
@@ -84,7 +85,7 @@ class RemoteImage:
         if why or there is None:
             return Look(True, why, data)
         wrong = self._elsewhere(there.path) or difference(
-            Client(project.credentials), there, manifest
+            self._client or Client(project.credentials), there, manifest
         )
         if wrong:
             return Look(True, wrong.removesuffix(FIX).rstrip(" ."), data)

@@ -30,6 +30,7 @@ case $1 in
   --version) echo "podman version ${PODMAN_VERSION:-4.9.4}" ;;
   build)
     for last; do :; done
+    rm -rf "$ROOM/context"
     cp -a "$last" "$ROOM/context"
     echo "STEP 1/1: FROM base"
     [ -z "${PODMAN_SAYS:-}" ] || { echo "$PODMAN_SAYS" >&2; exit 125; } ;;
@@ -37,7 +38,8 @@ case $1 in
     case "$*" in *--user*) [ -z "${NO_PLAIN_USER:-}" ] || { echo "no such user" >&2; exit 125; } ;; esac
     case "$*" in
       *" /fcx-imports.py /fcx-probe.py"*) echo '{"failed": {}}' ;;
-      *) cat "$ROOM/answers" ;;
+      *) sed "s/BUILD_ID/$(sed -n 's/.*"build_id": "\\(.*\\)".*/\\1/p' "$ROOM/context/.fcx/image.json")/" \
+           "$ROOM/answers" ;;
     esac ;;
   image) cat "$ROOM/record" ;;
 esac
@@ -95,24 +97,20 @@ class Node:
         plan = Plan.from_request(request, source / "edf")
         return Order.of(plan, OWN, str(self.folder), self.settings)
 
-    def parcel(self, order: Order, *, anew: bool = False) -> Parcel:
+    def parcel(self, order: Order) -> Parcel:
         """The context, sent as far as it is not there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         files: Any = Uploads()
         Path(order.made).mkdir(parents=True)
         parcel = Parcel.pack(order.plan.context, self.room, order.home, files)
         entries = asyncio.run(files.list(order.home))
-        asyncio.run(parcel.send(entries, Silent(), anew=anew))
+        asyncio.run(parcel.send(entries, Silent()))
         return parcel
 
     def run(
         self, order: Order, text: str, words: Sequence[str] = ("bash",), **env: str
     ) -> subprocess.CompletedProcess[str]:
         """As Slurm runs a script."""
-        found = {**probe.snapshot(), "image": {"build_id": order.identity.build_id}}
-        imported = {"files": {}, "contents": {}, "mounts": []}
-        (self.room / "answers").write_text(f"{json.dumps(found)}\n{json.dumps(imported)}")
-        (self.room / "record").write_text(json.dumps(RECORD))
         path = f"{self.programs}:{os.environ['PATH']}"
         scratch = self.room / "tmp"
         scratch.mkdir(exist_ok=True)
@@ -138,4 +136,8 @@ def make(room: Path, folder: Path) -> Node:
     made.program("enroot", ENROOT)
     made.program("unsquashfs", '#!/bin/sh\n! grep -q half "$2"\n')
     (room / "image").write_text("whole")
+    found = {**probe.snapshot(), "image": {"build_id": "BUILD_ID"}}
+    imported = {"files": {}, "contents": {}, "mounts": []}
+    (room / "answers").write_text(f"{json.dumps(found)}\n{json.dumps(imported)}")
+    (room / "record").write_text(json.dumps(RECORD))
     return made

@@ -57,7 +57,7 @@ def test_what_is_asked_for_otherwise_is_built(project: Project, asked: Mapping[s
 
 def test_a_build_that_is_not_there_is_built_there(project: Project):
     """It was built here, or for another system, or never."""
-    found = step(project, platform="linux/arm64").look()
+    found = step(project).look()  # for what is known of that system, whatever this machine is
     assert (found.needed, found.why) == (True, f"this build is not on {project.system}")
     project.manifest_path.write_text("{")
     assert step(project).look().needed
