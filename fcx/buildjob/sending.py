@@ -65,7 +65,7 @@ class Parcel:
             return
         chunks = await asyncio.to_thread(chunks_of, self.plan.source)
         found = await self._earlier(entries)
-        made = ranges(chunks, found[1], found[0]) if found else ()
+        made = ranges(chunks, dict([found])) if found else ()
         packed = Sqsh(str(self.plan.source), self.plan.sha256)
         self.plan = Plan.of(packed, Requests.largest, made)
         await self._files.make_folder(self.parts)

@@ -1,7 +1,7 @@
-"""Which bytes of an image an earlier one has: both are cut where their content says so.
+"""Which bytes of an image earlier ones have: all are cut where their content says so.
 
 What is inserted shifts all that follows, so a cut stands behind a certain pair of bytes, wherever
-it comes: after a change both images are soon cut alike again. Digests of the chunks tell which they
+it comes: after a change images are soon cut alike again. Digests of the chunks tell which they
 share; they need not be more than quick, for the job compares the SHA-256 of the whole in the end.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import mmap
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,18 +79,21 @@ def from_text(text: bytes, size: int) -> list[Chunk]:
     return chunks if sum(chunk.length for chunk in chunks) == size else []
 
 
-def ranges(new: Sequence[Chunk], old: Sequence[Chunk], file: str) -> tuple[Range, ...]:
-    """What the new image consists of: as few ranges as there can be; none if it is not worth it."""
-    places: dict[Chunk, int] = {}
-    at = 0
-    for chunk in old:
-        places.setdefault(chunk, at)
-        at += chunk.length
+def ranges(new: Sequence[Chunk], old: Mapping[str, Sequence[Chunk]]) -> tuple[Range, ...]:
+    """What the new image consists of, besides bytes of old ones; none if it is not worth it.
+
+    What several files of ``old`` have is taken from the first.
+    """
+    places: dict[Chunk, tuple[str, int]] = {}
+    for file, chunks in old.items():
+        at = 0
+        for chunk in chunks:
+            places.setdefault(chunk, (file, at))
+            at += chunk.length
     made: list[Range] = []
     start = 0
     for chunk in new:
-        known = chunk in places
-        one = Range(file if known else "", places[chunk] if known else start, chunk.length)
+        one = Range(*places.get(chunk, ("", start)), chunk.length)
         last = made[-1] if made else None
         if last and last.file == one.file and last.offset + last.length == one.offset:
             made[-1] = Range(last.file, last.offset, last.length + one.length)

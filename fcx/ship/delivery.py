@@ -129,12 +129,14 @@ class Delivery:
         raise self._failed(whole, ended)
 
     async def _planned(self, packed: Sqsh, whole: Plan, name: str, chunks: Chunks) -> Plan:
-        """How it is sent: without what an earlier image of the name has, if there is one."""
-        known = await earlier(self._files, self._slot, name, self._entries)
-        if known is None or self._unmarked is not None:
+        """How it is sent: without what images that lie there have, if there are any."""
+        if self._unmarked is not None:
             return whole
-        self._progress.step(f"Comparing with {known.file}")
-        made = await asyncio.to_thread(ranges, await chunks, known.chunks, known.file)
+        known = await earlier(self._files, self._slot, name, self._entries)
+        if not known:
+            return whole
+        self._progress.step(f"Comparing with {', '.join(known)}")
+        made = await asyncio.to_thread(ranges, await chunks, known)
         return Plan.of(packed, self._way.largest, made) if made else whole
 
     async def _joined(self, plan: Plan, text: str) -> joining.Ended:

@@ -1,47 +1,58 @@
-"""An image of the same name that was shipped earlier, of which bytes can be taken."""
+"""Images that were shipped earlier, of which bytes can be taken.
+
+First of all one of the same name; but whoever starts from the same base shares that much with it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
-from ..errors import NoSuchPath
+from ..errors import RequestRefused
 from ..firecrest.files import Entry, Files
 from .chunks import Chunk, from_text
 from .mark import Mark, pairs
-from .shelf import CHUNKS, IMAGE, MARK, Slot, is_stem_of
+from .shelf import CHUNKS, IMAGE, MARK, Slot, is_stem, is_stem_of
 
-MOST = 8  # of which the marks are read, to find the newest
-
-
-@dataclass(frozen=True)
-class Earlier:
-    """Its file's name, and what that consists of."""
-
-    file: str
-    chunks: list[Chunk]
+MOST = 8  # of which the marks are read, to find the newest of each name
+TAKEN = 3  # of which the lists of chunks are fetched
 
 
 async def earlier(
     files: Files, slot: Slot, name: str, entries: Mapping[str, Entry]
-) -> Earlier | None:
-    """The newest one with a list of its chunks; some requests, and none where there is no such."""
-    stems = [stem for stem in pairs(entries) if stem != slot.stem and is_stem_of(stem, name)]
-    stems = [stem for stem in stems if stem + CHUNKS in entries][-MOST:]
+) -> dict[str, list[Chunk]]:
+    """{file: its chunks} of the newest of each name, the image's own first; some requests."""
+    known = [stem for stem in pairs(entries) if is_stem(stem) and stem + CHUNKS in entries]
+    stems = sorted(known, key=lambda stem: is_stem_of(stem, name))[-MOST:]
+    found = await asyncio.gather(*(_mark(files, slot, stem) for stem in stems))
+    marked = [(mark, stem) for mark, stem in zip(found, stems, strict=True) if mark]
+    chosen = _newest(name, marked)
+    lists = await asyncio.gather(*(_chunks(files, slot, stem, entries) for stem in chosen))
+    return {stem + IMAGE: chunks for stem, chunks in zip(chosen, lists, strict=True) if chunks}
+
+
+def _newest(name: str, marked: Iterable[tuple[Mark, str]]) -> list[str]:
+    """The stems to look at: the newest of each name, that name first, then the newest of all."""
+    newest: dict[str, tuple[bool, float, str]] = {}
+    for mark, stem in marked:
+        one = (mark.name == name, mark.shipped, stem)
+        newest[mark.name] = max(one, newest.get(mark.name, one))
+    return [stem for _, _, stem in sorted(newest.values(), reverse=True)[:TAKEN]]
+
+
+async def _chunks(files: Files, slot: Slot, stem: str, entries: Mapping[str, Entry]) -> list[Chunk]:
+    """What an image consists of; empty where that is not to be had: see `_mark`."""
     try:
-        found = await asyncio.gather(*(_mark(files, slot, stem) for stem in stems))
-        known = [(mark.shipped, stem) for stem, mark in zip(stems, found, strict=True) if mark]
-        if not known:
-            return None
-        stem = max(known)[1]
         text = await files.download(f"{slot.folder}/{stem}{CHUNKS}")
-    except NoSuchPath:  # somebody cleans up
-        return None
-    chunks = from_text(text, entries[stem + IMAGE].size)
-    return Earlier(stem + IMAGE, chunks) if chunks else None
+    except RequestRefused:
+        return []
+    return from_text(text, entries[stem + IMAGE].size)
 
 
 async def _mark(files: Files, slot: Slot, stem: str) -> Mark | None:
+    """What an image is; None where somebody has cleaned up, or does not let others read it."""
     where = f"{slot.folder}/{stem}{MARK}"
-    return Mark.from_json(await files.read_from(where, 0), where)
+    try:
+        return Mark.from_json(await files.read_from(where, 0), where)
+    except RequestRefused:
+        return None

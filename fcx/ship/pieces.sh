@@ -31,6 +31,7 @@ laid() { # the ranges one after the other
       .) file=$sent ;;
       *) file=$folder/$file ;;
     esac
+    [ -r "$file" ] || exit 1 # it has gone, or is not ours to read
     dd if="$file" bs=1048576 iflag=skip_bytes,count_bytes skip="$offset" count="$length" \
       status=none >&3 || exit 1
   done 3>>"$mine"

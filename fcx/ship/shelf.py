@@ -79,6 +79,11 @@ def stem_of_parts(name: str) -> str:
     return found[1] if found else ""
 
 
+def is_stem(name: str) -> bool:
+    """Whether it is that of a build of any image, as ``Slot.of`` makes it."""
+    return re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9a-f]{{{ID}}}", name) is not None
+
+
 def is_stem_of(stem: str, image: str) -> bool:
     """Whether it is that of a build of an image of this name."""
     return re.fullmatch(rf"{re.escape(plain_name(image))}-[0-9a-f]{{{ID}}}", stem) is not None

@@ -343,6 +343,27 @@ def test_a_later_image_of_the_name(port: Port, tmp_path: Path):
     assert not list(port.folder.glob(".*"))
 
 
+def test_images_of_other_names(port: Port, tmp_path: Path):
+    """What they have is not sent, be it of several; one that somebody has renamed is passed by."""
+    own = shipping.bytes_of(11, 400_000)
+
+    def sent(number: int, data: bytes) -> int:
+        name, build = f"other{number}", f"{number}" * 64
+        port.manifest = shipping.manifest(name, build)
+        port.slot = shipping.slot(port.folder, name=name, build=build)
+        port.packed = shipping.packed(tmp_path / f"{name}.sqsh", data)
+        said = port.ship().sent
+        assert Path(port.slot.image).read_bytes() == data
+        return said
+
+    port.ship()
+    assert len(own) <= sent(1, DATA[:900_000] + own) < 1.3 * len(own)
+    assert sent(2, own + DATA[1_000_000:]) < 0.4 * len(own)
+    for path in [*port.folder.glob("other1-*"), *port.folder.glob("other2-*")]:
+        path.rename(path.with_stem(f"a copy of {path.stem}"))
+    assert len(own) <= sent(3, own + DATA[900_000:]) < 1.3 * len(own)
+
+
 def test_on_a_real_slurm(slurm_firecrest: Environment, tmp_path: Path):
     """Cut once, two at once, then there; and a job that Slurm never starts is told."""
     port = Port(slurm_firecrest, tmp_path / "images", tmp_path / "here")

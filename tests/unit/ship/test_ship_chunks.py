@@ -66,7 +66,7 @@ def test_ranges_are_the_new_file(tmp_path_factory: pytest.TempPathFactory, edits
         data = data[:at] + added + data[at + removed :]
     folder = tmp_path_factory.mktemp("chunks")
     old = cut(folder, DATA)
-    made = ranges(cut(folder, data), old, "old.sqsh")
+    made = ranges(cut(folder, data), {"old.sqsh": old})
     plan = Plan.of(Sqsh(str(folder / "x"), "0" * 64), 10_000, made)
     far = b"".join(map(plan.read, plan.pieces))
     joined = b""
@@ -82,4 +82,13 @@ def test_ranges_are_the_new_file(tmp_path_factory: pytest.TempPathFactory, edits
 def test_what_is_not_worth_it(tmp_path: Path):
     """An image that shares little is sent whole."""
     old = cut(tmp_path, DATA)
-    assert ranges(cut(tmp_path, shipping.bytes_of(7, 1_000_000)), old, "old.sqsh") == ()
+    assert ranges(cut(tmp_path, shipping.bytes_of(7, 1_000_000)), {"old.sqsh": old}) == ()
+
+
+def test_several_old_images(tmp_path: Path):
+    """Each gives what it has; what two have comes from the first."""
+    one, two, three = (shipping.bytes_of(seed, 500_000) for seed in (8, 9, 10))
+    old = {"a": cut(tmp_path, one + two), "b": cut(tmp_path, two + three)}
+    made = ranges(cut(tmp_path, one + two + three), old)
+    assert [each.file for each in made if each.length > 100_000] == ["a", "b"]
+    assert sent(made) == 0 or sent(made) < 100_000

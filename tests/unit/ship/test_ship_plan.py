@@ -15,7 +15,7 @@ from fcx.firecrest.files import Entry
 from fcx.records import replace
 from fcx.ship.mark import Mark, pairs
 from fcx.ship.plan import BODY, PIECE, Plan
-from fcx.ship.shelf import Slot, images_folder, is_stem_of, stem_of_parts
+from fcx.ship.shelf import Slot, images_folder, is_stem, is_stem_of, stem_of_parts
 
 
 def plan_of(path: Path, data: bytes, largest: int = 100) -> Plan:
@@ -81,6 +81,9 @@ def test_names_of_a_slot():
     assert is_stem_of(slot.stem, "thing")
     assert not is_stem_of(slot.stem, "other")
     assert not is_stem_of("thing-2-1111111111111111", "thing")
+    assert is_stem(slot.stem)
+    for other in ("thing", "a thing-1111111111111111", "$x-1111111111111111", ".-1111111111111111"):
+        assert not is_stem(other)
 
 
 def test_an_image_without_a_build_id():
