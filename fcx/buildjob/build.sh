@@ -136,8 +136,8 @@ clean_up() { # what no next build needs: other contexts, what old builds have le
   for file in "$folder"/context-*; do
     case $file in "$folder/$archive".*) ;; *) rm -f "$file" ;; esac
   done
-  find "$folder" -mindepth 1 -maxdepth 1 \( -name '*.made' -o -name '*.parts' \) -mtime +7 \
-    -exec rm -rf {} +
+  find "$folder" -mindepth 1 -maxdepth 1 -mtime +7 \
+    \( -name '*.made' -o -name '*.parts' -o -name '*.job' \) -exec rm -rf {} +
   engine rmi --no-prune "$tag" >/dev/null 2>&1
 }
 

@@ -30,7 +30,8 @@ WIDTH = 76  # of lines of base64
 def script(order: Order, parcel: Parcel, options: Options) -> str:
     """The whole job script; its output is the log in the folder of what is made."""
     text = (resources.files("fcx") / "buildjob" / "build.sh").read_text("utf-8")
-    files = [f"--output={order.made}/log", f"--error={order.made}/log"]
+    log = f"{order.made}/log".replace("%", "%%")  # Slurm has patterns in names of files
+    files = [f"--output={log}", f"--error={log}"]
     lines = [
         "#!/bin/bash -l",
         *directives(options, f"fcx-build-{order.stem}", files),

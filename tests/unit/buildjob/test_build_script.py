@@ -239,13 +239,14 @@ def test_a_file_of_that_name_is_left_alone(node: Node):
 
 def test_options_of_the_job(node: Node):
     """The user's, but for what would put it into a container; then ours."""
+    node.folder = node.folder.with_name("100% mine")
     order = node.made()
     options = Options.check(["--account=g1", "--environment=/x.toml", "--time=5"], ())
     text = script(order, node.parcel(order), options)
     lines = [line for line in text.splitlines() if line.startswith("#SBATCH")]
     assert lines[0] == "#SBATCH --account=g1 --time=5"
     assert lines[1].startswith(f"#SBATCH --no-requeue --job-name=fcx-build-{order.stem} ")
-    assert f'"--output={order.made}/log"'.replace("$", "$") in lines[1]
+    assert f'"--output={order.made}/log"'.replace("100%", "100%%") in lines[1]
 
 
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck: apt-get install it")
