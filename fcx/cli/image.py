@@ -51,7 +51,7 @@ def build(
     ] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="run every step again")] = False,
     pull: Annotated[bool, typer.Option("--pull", help="ask for newer base images")] = False,
-    build_remote: BuildRemote = False,
+    build_remote: BuildRemote = None,
     to: ToOption = "",
     working_dir: WorkingDir = "",
     sbatch: Annotated[
@@ -68,6 +68,7 @@ def build(
     from ..config import Settings
     from ..image.build import build as build_image
     from ..image.request import Request
+    from ..steps.remote import is_remote
     from .progress import shown
 
     settings = Settings.load()
@@ -83,7 +84,7 @@ def build(
         no_cache=no_cache,
         pull=pull,
     )
-    if build_remote or settings.image.build == "remote":
+    if is_remote(settings, build_remote):
         built = _built_remotely(settings, request, to, working_dir, sbatch)
     elif to or working_dir or sbatch:
         raise UsageError("--to, --working-dir and --sbatch are for --build-remote.")

@@ -30,7 +30,11 @@ WorkingDir = Annotated[
     str, typer.Option(help="Directory on the cluster [fcx.toml's, else one of yours there].")
 ]
 BuildRemote = Annotated[
-    bool, typer.Option("--build-remote", help="A job on a compute node builds the image there.")
+    bool | None,
+    typer.Option(
+        "--build-remote/--build-local",
+        help="A job on a compute node builds it, or this machine [fcx.toml's, else this machine].",
+    ),
 ]
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]
 DAY = 86400.0

@@ -30,7 +30,7 @@ def up(
     sbatch: Annotated[
         list[str] | None, typer.Option(help="An sbatch option of the jobs; repeatable.")
     ] = None,
-    build_remote: BuildRemote = False,
+    build_remote: BuildRemote = None,
     fresh: Annotated[bool, typer.Option(help="Preflight again, whatever is remembered.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +53,7 @@ def up(
 
     show_phases(quiet=as_json)
     project = Project(Settings.load(), Credentials.from_env(None))
-    if is_remote(project, build_remote):
+    if is_remote(project.settings, build_remote):
         request = Request.from_settings(project.settings)
         there: list[Step] = [RemoteImage(project, shown, request, to, working_dir, sbatch)]
     else:

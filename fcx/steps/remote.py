@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from .. import spoken
+from ..config import Settings
 from ..errors import ManifestError, UsageError
 from ..files import write_whole
 from ..image.request import Request
@@ -175,6 +176,6 @@ def _refuse_what_cannot_be(project: Project, request: Request) -> None:
         )
 
 
-def is_remote(project: Project, asked: bool) -> bool:
+def is_remote(settings: Settings, asked: bool | None) -> bool:
     """Whether a job is to build the image: by the command line, else by ``[image] build``."""
-    return asked or project.settings.image.build == "remote"
+    return settings.image.build == "remote" if asked is None else asked

@@ -78,5 +78,7 @@ def test_what_cannot_be_is_refused(project: Project):
 
 def test_who_asks_for_it(project: Project):
     """The command line, or fcx.toml."""
-    assert [is_remote(project, asked) for asked in (False, True)] == [False, True]
-    assert is_remote(again(project, "[image]\nbuild = 'remote'\n"), False)
+    asked = (None, False, True)
+    assert [is_remote(project.settings, one) for one in asked] == [False, False, True]
+    remote = again(project, "[image]\nbuild = 'remote'\n").settings
+    assert [is_remote(remote, one) for one in asked] == [True, False, True]
