@@ -7,6 +7,7 @@ bytes for that processor is started in it. The kernel's list of handlers says wh
 from __future__ import annotations
 
 import io
+import re
 import struct
 import tarfile
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from .container import container
 from .engine import engine_errors
 
 HANDLERS = Path("/proc/sys/fs/binfmt_misc")
-TRIAL = "fcx-emulation-trial"
 NOT_RUN = ("exec format error", "no such file or directory")
 """What an engine says without a handler, and of one whose interpreter the container lacks."""
 
@@ -77,7 +77,7 @@ def require_emulation(client: Any, platform: str) -> None:
 
 def runs(client: Any, architecture: str) -> bool:
     """Whether a program for this processor, one of PROGRAMS, runs in the engine."""
-    with _trial_image(client, architecture) as image_id:
+    with _trial(client, architecture) as image_id:
         options = {"command": ["/exit"], "network_mode": "none"}
         with container(client, image_id, **options) as made:
             try:
@@ -126,7 +126,7 @@ def program(architecture: str) -> bytes:
 
 
 @contextmanager
-def _trial_image(client: Any, architecture: str) -> Iterator[str]:
+def _trial(client: Any, architecture: str) -> Iterator[str]:
     """An image of that program alone, which is gone afterwards."""
     stream, data = io.BytesIO(), program(architecture)
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -134,10 +134,12 @@ def _trial_image(client: Any, architecture: str) -> Iterator[str]:
         info.size, info.mode = len(data), 0o755
         archive.addfile(info, io.BytesIO(data))
     with engine_errors("Trying a program for another processor"):
-        client.api.import_image_from_data(stream.getvalue(), repository=TRIAL, tag=architecture)
-        image = client.images.get(f"{TRIAL}:{architecture}")
+        said = str(client.api.import_image_from_data(stream.getvalue()))
+    ids = re.findall("[0-9a-f]{64}", said)
+    if not ids:
+        raise EngineError(f"The engine imports no image: {said.strip()[-200:]}")
     try:
-        yield str(image.id)
+        yield f"sha256:{ids[-1]}"
     finally:
-        with engine_errors("Removing an image"), suppress(EngineError):
-            client.images.remove(image.id, force=True)
+        with suppress(EngineError), engine_errors("Removing an image"):
+            client.images.remove(f"sha256:{ids[-1]}", force=True)

@@ -44,7 +44,9 @@ def handlers() -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (HANDLERS / "register").exists():
             subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", HANDLERS], check=True)
-            undo.callback(subprocess.run, ["umount", HANDLERS], check=True)
+            undo.callback(subprocess.run, ["umount", "--lazy", HANDLERS], check=True)
+        for left in HANDLERS.glob("fcx-*"):  # by a run that was killed: the lock is ours now
+            left.write_text("-1")
         for one in known_handlers(HANDLERS):
             if one.enabled and one.takes(program("arm64")):
                 (HANDLERS / one.name).write_text("0")

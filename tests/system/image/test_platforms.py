@@ -87,7 +87,7 @@ def test_a_step_that_fails_is_told_as_ever(project: Project, emulated: None):
         assert "exit code 42" in message
 
 
-def test_refused_before_anything_is_built(project: Project, unemulated: Path, engine: Engine):
+def test_refused_before_anything_is_built(project: Project, unemulated: Path):
     """With both ways out; whoever would build, and wherever the platform is said."""
     for kit in "10":
         project.env["DOCKER_BUILDKIT"] = kit
@@ -103,7 +103,6 @@ def test_refused_before_anything_is_built(project: Project, unemulated: Path, en
     message = project.fcx("image", "build", code=5).stderr
     assert "no handler" in message
     assert "Pulling" not in message
-    assert "fcx-emulation-trial" not in docker(engine, "images").stdout
     with registered(unemulated, flags="OC") as name:
         message = project.fcx("image", "build", *TO, code=5).stderr
         assert f"handler {name} is registered without the flag F" in message

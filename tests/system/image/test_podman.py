@@ -7,13 +7,19 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from cluster.emulation import handlers
 from cluster.engine import Engine, answers, wait_for
 from cluster.foreign import bring_dill
 from cluster.podman import BASE, Podman
 from cluster.project import Project
+
+from fcx.image.emulation import runs
+from fcx.image.engine import connect
+from fcx.image.probe import image_native
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +67,17 @@ def test_a_failing_step(tmp_path: Path, service: Engine):
     message = project.fcx("image", "build", code=5).stderr
     assert "RUN echo before" in message
     assert "42" in message
+
+
+def test_another_processor_is_tried_in_it_too(tmp_path: Path, service: Engine):
+    """A program of its own processor runs; for one that nobody emulates it refuses beforehand."""
+    with closing(connect(service.env)) as client:
+        before = {image.id for image in client.images.list()}
+        assert runs(client, image_native(client))
+        assert {image.id for image in client.images.list()} == before
+    project = Project(tmp_path, dict(service.env))
+    project.write("containers/Dockerfile", f"FROM {BASE}\nRUN true\n")
+    with handlers():
+        message = project.fcx("image", "build", "--platform", "linux/arm64", code=5).stderr
+    assert "to be for linux/arm64, and this engine runs nothing for that processor" in message
+    assert "Step" not in message
