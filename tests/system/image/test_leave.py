@@ -65,6 +65,22 @@ def test_a_base_that_a_registry_does_not_have(built: Project, registry: str):
     assert "PYTHON_VERSION=3.99" in message
 
 
+def test_a_base_that_a_registry_has_for_another_processor(
+    built: Project, registry: str, engine: Engine
+):
+    """What is there is said beside what was wanted, and nothing is built of it."""
+    base = f"{registry}/bare:1"
+    docker(engine, "tag", bare_image(engine), base)
+    docker(engine, "push", base)
+    docker(engine, "image", "rm", base)
+    built.write("containers/Dockerfile", f"FROM {base}\nENV X=1\n")
+    message = built.fcx("image", "build", "--platform", "linux/arm64", code=5).stderr
+    assert f"The base image {base} is for another processor" in message
+    assert "wanted linux/arm64, found linux/amd64" in message
+    assert "Step" not in message
+    docker(engine, "image", "rm", base, check=False)
+
+
 def test_push_goes_by_id(built: Project, registry: str, engine: Engine):
     """A tag that was moved since the build does not send another image."""
     dockerfile = built.root / "containers/Dockerfile"
