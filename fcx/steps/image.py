@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 
 from ..errors import ManifestError
 from ..image.request import Request
@@ -34,13 +35,20 @@ class Image:
         data["build_id"] = manifest.build_id
         if manifest.origin == "adopted":
             return Look(False, f"{manifest.name} was adopted, so it is built elsewhere", data)
-        request = Request.from_settings(project.settings)
-        why = differs(manifest, request, project.settings.root)
+        why = differs(manifest, self._request(), project.settings.root)
         if not why and not project.away(manifest) and self._is_gone(manifest.image_id):
             why = "the engine does not have it any more, and it was not shipped or pushed"
         if why:
             return Look(True, why, data)
         return Look(False, "up to date, its source has not changed since it was built", data)
+
+    def _request(self) -> Request:
+        """What fcx.toml asks for, for the nodes of the system: theirs may be other processors."""
+        from ..image.plan import OWN
+
+        request = Request.from_settings(self._project.settings)
+        site = self._project.platform
+        return replace(request, platform=request.platform or (site if site != OWN else ""))
 
     @staticmethod
     def _is_gone(image_id: str) -> bool:
@@ -56,7 +64,7 @@ class Image:
 
         settings = self._project.settings
         with self._show() as progress:
-            built = build(Request.from_settings(settings), settings, progress)
+            built = build(self._request(), settings, progress)
         manifest = built.manifest
         said = f"{manifest.tag} {'built' if built.fresh else 'was built already'}"
         data = json.loads(manifest.to_json())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Credentials, Settings
+from ..config import Credentials, Settings, Site
 from ..errors import FcxError, StateError
 from ..files import EDF_FOLDER, edf_path, manifest_path
 from ..parity.manifest import Manifest
@@ -45,7 +45,16 @@ class Project:
     @property
     def system(self) -> str:
         """What the system is called, as `fcx edf write` has it."""
-        return self.settings.site(self.settings.image.site or self.credentials.system).name
+        return self._site.name
+
+    @property
+    def platform(self) -> str:
+        """Of the system's nodes, as docker says it; empty where it is not known."""
+        return self._site.platform
+
+    @property
+    def _site(self) -> Site:
+        return self.settings.site(self.settings.image.site or self.credentials.system)
 
     def away(self, manifest: Manifest) -> bool:
         """Whether it is known to be where the cluster has it from, or is packed to go there."""

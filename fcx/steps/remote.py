@@ -54,8 +54,7 @@ class RemoteImage:
         """What is to be built, for the platform of the system."""
         from ..image.plan import OWN
 
-        settings, given = self._project.settings, self._given
-        site = settings.site(self._project.system).platform
+        given, site = self._given, self._project.platform
         if given.platform and site and given.platform != site:
             raise UsageError(
                 f"{self._project.system} has nodes of {site}, and the image is to be for "

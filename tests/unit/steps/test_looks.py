@@ -61,6 +61,19 @@ def test_an_image_that_is_asked_for_otherwise_is_built(project: Project, toml: s
     assert why in found.why
 
 
+def test_an_image_is_for_the_nodes_of_the_system(project: Project, monkeypatch: pytest.MonkeyPatch):
+    """Where these have another processor than this machine, and fcx.toml says nothing else."""
+    packed(project)
+    for own, wanted in (("linux/arm64", True), ("linux/amd64", False)):
+        monkeypatch.setattr("fcx.image.plan.OWN", own)
+        found = Image(again(project, "[image]\nsite = 'eiger'\n"), quiet).look()
+        assert found.needed == wanted
+        assert ("it was for linux/arm64" in found.why) == wanted
+    said = "[image]\nsite = 'eiger'\nplatform = 'linux/arm64'\n"
+    monkeypatch.setattr("fcx.image.plan.OWN", "linux/arm64")
+    assert not Image(again(project, said), quiet).look().needed
+
+
 def test_an_image_of_another_source_is_built(project: Project):
     """So is one of which there is no manifest; one that was adopted never is."""
     packed(project)
