@@ -21,6 +21,8 @@ STARVED = re.compile(
     r"^slurmstepd\S*: error: .*(xceeded \w*\s?memory limit|oom.kill)", re.MULTILINE
 )
 SETUP = "fcx: setup: "  # how a script begins what it says of a command of setup= that failed
+NO_IMAGE = re.compile(r"^(?=.*\.sqsh\b).*No such file or directory", re.MULTILINE)  # any engine's
+BRING = "The image's file is not there any more: `fcx up` brings it back, and runs a preflight."
 WAITS_AGAIN = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 """States of a job that has run and is to run again."""
 
@@ -28,13 +30,13 @@ WAITS_AGAIN = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EX
 class Fate(msgspec.Struct, frozen=True):
     """Why a pilot, an agent or a worker ended, as the trouble of a task that it ran."""
 
-    kind: str  # time | memory | node | preempted | cancelled | failed | own | setup
+    kind: str  # time | memory | node | preempted | cancelled | failed | own | setup | image
     trouble: Trouble
 
     @property
     def retried(self) -> bool:
         """Infrastructure's fault: the task is repeated, a preempted one without end."""
-        return self.kind in {"node", "preempted", "cancelled", "failed", "setup"}
+        return self.kind in {"node", "preempted", "cancelled", "failed", "setup", "image"}
 
 
 def ended(state: JobSeen | None) -> bool:
@@ -73,7 +75,7 @@ def of_job(job: str, state: JobSeen | None, detail: str = "") -> Fate:
     told = f" Its output ends with:\n{detail.rstrip()}" if detail.strip() else ""
     cause = _cause(state, detail)
     text = f"Job {job} ended ({_how(state)}) without finishing its work.{cause}{told}"
-    kind = "setup" if SETUP in detail else "failed"
+    kind = "setup" if SETUP in detail else "image" if NO_IMAGE.search(detail) else "failed"
     if state is not None and state.exit_code == NOT_OURS:
         kind = "own"
     return Fate(kind, Trouble("JobFailed", text))
@@ -116,6 +118,8 @@ def _cause(state: JobSeen | None, told: str) -> str:
             "--error names (else working_dir) does not exist, cannot be written to, or has no room "
             "for a file more. Make it on the cluster, or correct sbatch_options."
         )
+    if NO_IMAGE.search(told):
+        return f" {BRING}"
     if _full(state, told):
         return " A disk is full, or its quota is used up: free some where its output says so."
     return ""
@@ -125,7 +129,9 @@ def complains(why: Fate, state: JobSeen | None, told: str) -> bool:
     """Whether it is the environment in which no agent came up, as far as anything tells."""
     code = state.exit_code if state else 0
     passing = _full(state, told) or (state is not None and state.signal == NO_OUTPUT_FILE)
-    return why.kind == "failed" and not passing and not killed(state) and bool(told or code)
+    return (
+        why.kind in {"failed", "image"} and not passing and not killed(state) and bool(told or code)
+    )
 
 
 def not_begun(job: str, state: JobSeen | None, told: str) -> Fate:
@@ -216,7 +222,9 @@ def run_lost(directory: str) -> Trouble:
 def not_started(job: str, python: str, told: str) -> Trouble:
     """The trouble of a remote side that could not even start the probe."""
     fix = "Correct what it complains of, then run `fcx preflight --fresh`."
-    if "not found" in told and python in told:
+    if NO_IMAGE.search(told):
+        fix = BRING
+    elif "not found" in told and python in told:
         fix = (
             f"There is no {python} on the cluster: name one with python=..., load a module in your "
             "login shell, or use an image (environment=...)."

@@ -224,11 +224,13 @@ class Inquest:
     def _hopeless(self, lane: Lane, why: fates.Fate) -> bool:
         """Whether another pilot would end like this one; while any works, nothing is given up.
 
-        So would one whose setup has never done; once it has, it may again on another node.
+        So would one whose setup has never done, or whose image is gone; where an agent has come up,
+        it may again on another node.
         """
         works = any(pilot.works for pilot in lane.crew.live())
         often = lane.crew.barren.count > self.limits.task_retries
-        never = why.kind in {"time", "own"} or (why.kind == "setup" and not self.logs.cursors)
+        first = why.kind in {"setup", "image"} and not self.logs.cursors
+        never = first or why.kind in {"time", "own"}
         return not works and (often or never)
 
     # -- what follows -----------------------------------------------------------------------

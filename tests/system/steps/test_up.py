@@ -80,6 +80,7 @@ def test_it_is_the_whole_story(project: Project, place: Environment, home: Path)
     first = project.manifest().build_id
     assert first in script(project, home)
     nothing_is_done(project, place)
+    the_file_is_gone(project, place, home)
     refused = project.fcx("up", "--policy", "strict", code=3).stdout
     assert "preflight: refused" in refused
     assert "REFUSED" in refused
@@ -92,14 +93,23 @@ def test_it_is_the_whole_story(project: Project, place: Environment, home: Path)
     assert project.manifest().build_id != first
 
 
-def script(project: Project, working_dir: Path) -> str:
-    """What a script of the user's prints, that names the environment."""
+def script(project: Project, working_dir: Path, *, code: int = 0) -> str:
+    """What a script of the user's prints, that names the environment; its error, if one is due."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(working_dir)],
         cwd=project.root, env=project.environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def the_file_is_gone(project: Project, place: Environment, home: Path) -> None:
+    """By a clean-up, behind a verdict that is remembered: one job finds out, and no other."""
+    file = Path(next(iter(project.manifest().shipped.values())).path)
+    jobs, away = len(place.submissions()), file.rename(file.with_suffix(".away"))
+    assert "`fcx up` brings it back" in script(project, home, code=1)
+    assert len(place.submissions()) == jobs + 1
+    away.rename(file)
 
 
 def nothing_is_done(project: Project, place: Environment) -> None:

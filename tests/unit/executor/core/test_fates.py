@@ -110,6 +110,29 @@ def test_a_run_directory_that_is_not_ours_is_final():
     assert "is not yours alone" in why.trouble.message
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "slurmstepd: error: pyxis:     [ERROR] No such file or directory: /scratch/me/a-1.sqsh\n",
+        "srun: error: image /scratch/me/a-1.sqsh: No such file or directory\n",
+    ],
+)
+def test_an_image_that_is_gone(told):
+    """Whoever says so: what brings it back is said, before a verdict and behind one."""
+    why = fates.of_job("7", JobSeen("7", "FAILED", exit_code=1), f"x\n{told}y\n")
+    assert why.kind == "image"
+    assert why.retried
+    assert "`fcx up` brings it back" in why.trouble.message
+    assert fates.complains(why, JobSeen("7", "FAILED", exit_code=1), told)
+    assert "`fcx up` brings it back" in fates.not_started("7", "python3", told).message
+
+
+def test_another_file_that_is_missing_is_no_image():
+    """Nor one in another line."""
+    told = "mounts /a/b.sqsh\ncat: /c: No such file or directory\n"
+    assert fates.of_job("7", JobSeen("7", "FAILED", exit_code=1), told).kind == "failed"
+
+
 def test_output_that_could_not_be_opened_is_no_signal_of_anybodys():
     """That is how Slurm says it, and nothing of the environment."""
     state = JobSeen("7", "FAILED", signal=53)
