@@ -12,6 +12,8 @@ from .container import container
 from .engine import engine_errors
 
 PLAIN_USER = "65534:65534"
+AS_THE_EDF = {"PYTHONNOUSERSITE": "1"}
+"""What the EDF sets, whatever the image: a task has no packages of a home's."""
 
 
 def run_inside(
@@ -24,6 +26,7 @@ def run_inside(
     """
     options |= {"entrypoint": ["sh", "-c", script, "sh", *words], "user": PLAIN_USER}
     options["network_mode"] = "none"
+    options["environment"] = {**AS_THE_EDF, **options.get("environment", {})}
     with container(client, image.id, command=[], working_dir="/", **options) as made:
         with engine_errors("Putting the probe into the image"):
             made.put_archive("/", _archive(programs))

@@ -123,7 +123,8 @@ def without_dill(python: str, others: Sequence[Other] = ()) -> ImageRefused:
     """Why an image is refused whose Python has none; ``others``: what else is in it."""
     return ImageRefused(
         "The image has no dill. Wanted: dill in the image's Python, which unpickles the tasks; "
-        f"found: none that {python} can import as a plain user. Add three lines to the Dockerfile: "
-        "`# fcx: the dill of the laptop`, `ARG DILL_VERSION`, "
+        f"found: none that {python} can import as a plain user; what `pip install --user` puts "
+        "into a home does not count, as on the cluster (PYTHONNOUSERSITE). Add three lines to the "
+        "Dockerfile, before any `USER`: `# fcx: the dill of the laptop`, `ARG DILL_VERSION`, "
         f"`RUN {python} -m pip install dill==$DILL_VERSION`. {advice(list(others))}".rstrip()
     )

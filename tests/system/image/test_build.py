@@ -214,6 +214,10 @@ REFUSED = {
         SMALL + "RUN chmod 700 /usr/local/lib/python{minor}/site-packages/dill\n",
         "no dill.*as a plain user",
     ),
+    "dill in a home": (
+        SMALL.replace("/usr/local", "/home/u/.local") + "ENV HOME=/home/u\nUSER 1000\n",
+        "no dill.*a home does not count.*before any `USER`",
+    ),
     "a record of its own": (
         SMALL + "RUN rm -f /etc/fcx/image.json\nONBUILD RUN true\n",
         None,
