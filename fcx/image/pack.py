@@ -44,6 +44,9 @@ TOUCHED = {"dev", "etc", "proc", "sys"} | {
 }
 """What an engine makes or touches in a container that was never started."""
 
+LATEST = (1 << 32) - 1
+"""The last second that SquashFS can hold; its first is that of 1970."""
+
 
 def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sqsh:
     """Write ``output`` whole or not at all; its path and SHA-256."""
@@ -78,8 +81,9 @@ def rewrite(
             if name in ("", ".", ".dockerenv", *added) or name.startswith("dev/"):
                 continue
             if name in TOUCHED or name.startswith(("proc/", "sys/")):
-                member.mtime = time
-                member.pax_headers = {k: v for k, v in member.pax_headers.items() if k != "mtime"}
+                _set_time(member, time)
+            elif not 0 <= member.mtime <= LATEST:
+                _set_time(member, min(max(member.mtime, 0), LATEST))
             if not member.issym():
                 member.mode = mode_there(member.mode, name, folder=member.isdir())
             new.addfile(member, old.extractfile(member) if member.isfile() else None)
@@ -87,6 +91,12 @@ def rewrite(
             info = tarfile.TarInfo(name)
             info.size, info.mode, info.mtime = len(content), mode, time
             new.addfile(info, io.BytesIO(content))
+
+
+def _set_time(member: tarfile.TarInfo, time: float) -> None:
+    """Give an entry a time, also where its own stands apart, as one with fractions does."""
+    member.mtime = time
+    member.pax_headers = {k: v for k, v in member.pax_headers.items() if k != "mtime"}
 
 
 def _squash(

@@ -63,3 +63,23 @@ def test_an_export_is_rewritten_with_those_modes():
     with tarfile.open(fileobj=target) as archive:
         found = {member.name: oct(member.mode) for member in archive if not member.issym()}
     assert (found["etc"], found["tmp"], found["etc/rc"]) == ("0o755", "0o1777", "0o755")
+
+
+@pytest.mark.parametrize(
+    ("time", "there"),
+    [(-86400.5, 0), (-1, 0), (0, 0), (1.5, 1.5), (2**32 - 1, 2**32 - 1), (2**32, 2**32 - 1),
+     (2**33 + 0.5, 2**32 - 1)],
+)  # fmt: skip
+def test_a_time_that_squashfs_cannot_hold_becomes_the_nearest(time: float, there: float):
+    """mksquashfs refuses the archive for some, and puts others into 1970."""
+    made, target, file = io.BytesIO(), io.BytesIO(), tarfile.TarInfo("f")
+    file.mtime = time
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(file)
+    made.seek(0)
+    rewrite(made, target, {}, 0)
+    target.seek(0)
+    with tarfile.open(fileobj=target) as archive:
+        (member,) = archive
+    assert member.mtime == there
+    assert ("mtime" in member.pax_headers) == (there != int(there))
