@@ -169,6 +169,10 @@ def push(
         return
     typer.echo(pushed.digest)
     if pushed.joined:
+        for lost in pushed.joined.lost:
+            typer.echo(
+                f"warning: {lost} is left out of the list: the registry has lost it", err=True
+            )
         platforms = ", ".join(pushed.joined.platforms)
         typer.echo(f"{pushed.joined.name} has {platforms} ({pushed.joined.digest})", err=True)
 

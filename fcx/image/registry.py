@@ -64,11 +64,8 @@ class Stored:
 
     def content(self) -> dict[str, Any]:
         """What it says. Raises EngineError where that is no manifest."""
-        try:
-            found = json.loads(self.body)
-        except ValueError:
-            found = None
-        if not isinstance(found, dict):
+        found = _object(self.body)
+        if found is None:
             raise EngineError("The registry answered with a page that is no manifest; try again.")
         return found
 
@@ -152,7 +149,7 @@ class Repository:
     ) -> _Answer:
         try:
             return self._send(method, url, headers, body)
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise EngineError(f"The registry {self._host} stopped answering: {error}.") from error
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> _Answer:
@@ -174,7 +171,10 @@ class Repository:
     def _token(self, challenge: Mapping[str, str], scheme: str, method: str) -> str:
         """A token of the registry's own service, for whoever is logged in or for anybody."""
         realm = challenge.get("realm", "")
-        self._service = urllib.parse.urlsplit(realm).netloc
+        try:
+            self._service = urllib.parse.urlsplit(realm).netloc
+        except ValueError:
+            return ""
         if not realm.startswith("https://") and not (
             scheme == "http" and realm.startswith("http:")
         ):
@@ -196,11 +196,12 @@ class Repository:
                 request.add_unredirected_header("Authorization", login.basic())
         try:
             answer = _answer(request, self._patience)
-            found = json.loads(answer.body) if answer.status == 200 else {}
         except (OSError, HTTPException, ValueError):
             return ""
+        found = (_object(answer.body) or {}) if answer.status == 200 else {}
         token = found.get("token") or found.get("access_token")
-        return f"Bearer {token}" if isinstance(token, str) else ""
+        usable = isinstance(token, str) and token.isascii() and token.isprintable()  # in a header
+        return f"Bearer {token}" if token and usable else ""
 
     def _refuse(self, answer: _Answer, doing: str) -> None:
         if answer.status < 400:
@@ -243,10 +244,19 @@ def _answer(request: urllib.request.Request, patience: float) -> _Answer:
         return _Answer(int(found.status), headers, found.read(LARGE))
 
 
+def _object(body: bytes) -> dict[str, Any] | None:
+    """The object that an answer is; None for anything else."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _words(body: bytes) -> str:
     """What a registry says of an error, in one line."""
     try:
-        first = json.loads(body)["errors"][0]
+        first = (_object(body) or {})["errors"][0]
         return f"{first.get('code', '')} {first.get('message', '')}".strip()
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (LookupError, TypeError, AttributeError):
         return body.decode("utf-8", "replace").strip()[:200] or "it said nothing"

@@ -38,11 +38,20 @@ class Small(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         """Keep one."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        if self.allowed():
+        if self.allowed() and not self.lacks(body):
             kept = self.headers["Content-Type"], body
             self.server.kept[self.path.rpartition("/")[2]] = kept
             self.server.kept[Stored(*kept).digest] = kept
             self.say(201, "text/plain", b"")
+
+    def lacks(self, body: bytes) -> bool:
+        """Whether a list has an image that is not here; then 400 has gone out."""
+        entries = json.loads(body).get("manifests", []) if self.server.whole else []
+        if all(one["digest"] in self.server.kept for one in entries):
+            return False
+        said = {"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown"}]}
+        self.say(400, "application/json", json.dumps(said).encode())
+        return True
 
     def do_POST(self) -> None:
         """A token for a token."""
@@ -55,7 +64,7 @@ class Small(BaseHTTPRequestHandler):
         basic = self.headers.get("Authorization", "")
         user = base64.b64decode(basic.partition(" ")[2]).decode().partition(":")[0]
         user = user or asked.get("refresh_token", "") or "anybody"
-        self.say(200, "application/json", json.dumps({"token": user}).encode())
+        self.say(200, "application/json", self.server.token or json.dumps({"token": user}).encode())
 
     def allowed(self) -> bool:
         """Whether the answer may follow; else 401 has gone out."""
@@ -91,6 +100,7 @@ def small_registry() -> Iterator[ThreadingHTTPServer]:
     """The registry; ``host`` is where it listens."""
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), Small)
     server.kept, server.seen, server.asked, server.how, server.public = {}, [], [], "", False
+    server.whole, server.token = False, b""
     server.host = f"127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

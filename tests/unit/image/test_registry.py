@@ -10,7 +10,8 @@ import pytest
 from small_registry import ADA, BASIC, BEARER, small_registry
 
 from fcx.errors import EngineError
-from fcx.image.platforms import join, platform_of
+from fcx.image import platforms
+from fcx.image.platforms import TRIES, join, listed, platform_of
 from fcx.image.registry import (
     DOCKER_IMAGE,
     DOCKER_LIST,
@@ -23,8 +24,9 @@ from fcx.image.registry import (
 
 
 @pytest.fixture
-def small() -> Iterator[Any]:
-    """The registry; ``host`` is where it listens."""
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The registry; ``host`` is where it listens. Lists are soon read again."""
+    monkeypatch.setattr(platforms, "PAUSE", 0.001)
     with small_registry() as server:
         yield server
 
@@ -129,7 +131,134 @@ def test_an_index_of_ocis_where_one_is_such(small: Any):
     assert note in json.loads(small.kept["1"][1])["manifests"]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b""])
+class Raced(Repository):
+    """Whenever a list was written, another join writes the next of its own over it."""
+
+    rivals: tuple[Stored, ...] = ()
+
+    def put(self, reference: str, stored: Stored) -> None:
+        """That."""
+        super().put(reference, stored)
+        for rival in self.rivals[:1]:
+            super().put(reference, rival)
+        self.rivals = self.rivals[1:]
+
+
+def raced(small: Any, *rivals: list[dict[str, Any]]) -> Raced:
+    """A repository of it, with the lists of the others."""
+    found = Raced(small.host, "team/thing")
+    found.rivals = tuple(map(listed, rivals))
+    return found
+
+
+def entry(stored: Stored, machine: str) -> dict[str, Any]:
+    """What a list has of an image."""
+    platform = {"architecture": machine, "os": "linux"}
+    return {"mediaType": stored.kind, "size": len(stored.body), "digest": stored.digest,
+            "platform": platform}  # fmt: skip
+
+
+def digests(small: Any) -> dict[str, str]:
+    """{machine: digest} of the list."""
+    entries = json.loads(small.kept["1"][1])["manifests"]
+    return {one["platform"]["architecture"]: one["digest"] for one in entries}
+
+
+def test_two_who_join_at_once(small: Any):
+    """A list without ours is joined again; what was in it before, and ours, are there in the end."""
+    own, rival, before = image(small, "own"), image(small, "rival"), image(small, "before")
+    join(there(small), "1", before.digest, "linux/s390x")
+    others = raced(small, [entry(rival, "arm64")], [entry(rival, "arm64"), entry(own, "amd64")])
+    joined = join(others, "1", own.digest, "linux/amd64")
+    assert joined.platforms == ("linux/amd64", "linux/arm64", "linux/s390x")
+    assert joined.digest == Stored(*small.kept["1"]).digest
+    assert digests(small) == {
+        "amd64": own.digest, "arm64": rival.digest, "s390x": before.digest,
+    }  # fmt: skip
+
+
+def test_newer_builds_of_others_stay(small: Any):
+    """What lies there at the second look counts, not what lay there at the first."""
+    own, newer = image(small, "own"), image(small, "newer")
+    join(there(small), "1", image(small, "older").digest, "linux/arm64")
+    join(raced(small, [entry(newer, "arm64")]), "1", own.digest, "linux/amd64")
+    assert digests(small) == {"amd64": own.digest, "arm64": newer.digest}
+
+
+def test_others_who_do_not_stop(small: Any):
+    """It is given up and said."""
+    own, rival = image(small, "own"), image(small, "rival")
+    others = raced(small, *[[entry(rival, "arm64")]] * (TRIES + 1))
+    with pytest.raises(EngineError, match=f"written {TRIES} times"):
+        join(others, "1", own.digest, "linux/amd64")
+    assert len(others.rivals) == 1
+
+
+def test_an_image_that_was_deleted(small: Any):
+    """The registry takes no list with it: it is left out and named; another refusal stays one."""
+    small.whole = True
+    own, stays, gone = image(small, "own"), image(small, "stays"), image(small, "gone")
+    join(there(small), "1", stays.digest, "linux/arm64")
+    join(there(small), "1", gone.digest, "linux/s390x")
+    del small.kept[gone.digest]
+    joined = join(there(small), "1", own.digest, "linux/amd64")
+    assert joined.lost == (f"linux/s390x ({gone.digest})",)
+    assert joined.platforms == ("linux/amd64", "linux/arm64")
+    assert digests(small) == {"amd64": own.digest, "arm64": stays.digest}
+    small.how, small.public = BEARER, True
+    with pytest.raises(EngineError, match="`docker login"):
+        join(there(small), "1", image(small, "newer").digest, "linux/amd64")
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        [{"digest": "sha256:1", "platform": "x"}, {"platform": None}, {"platform": {"os": 1}}],
+        ["x", 1, None],
+        "x",
+        1,
+    ],
+)
+def test_an_odd_list(small: Any, present: Any):
+    """What has no platform stays as it is; what is no entry goes."""
+    small.kept["1"] = (OCI_INDEX, json.dumps({"manifests": present}).encode())
+    far = image(small, "far")
+    assert join(there(small), "1", far.digest, "linux/arm64").platforms == ("linux/arm64",)
+    entries = json.loads(small.kept["1"][1])["manifests"]
+    kept = [one for one in present if isinstance(one, dict)] if isinstance(present, list) else []
+    assert [one for one in entries if one not in kept] == [entry(far, "arm64")]
+    assert len(entries) == len(kept) + 1
+
+
+@pytest.mark.parametrize("config", ["x", 1, None, {}, {"digest": 1}])
+def test_an_image_of_no_platform(small: Any, config: Any):
+    """It is not in the list as one of nothing; nothing is written over it."""
+    body = json.dumps({"config": config}).encode()
+    small.kept["1"] = (OCI_IMAGE, body)
+    with pytest.raises(EngineError, match="no image that says its platform"):
+        join(there(small), "1", image(small, "far").digest, "linux/arm64")
+    assert small.kept["1"][1] == body
+
+
+@pytest.mark.parametrize(
+    "token", [b"[]", b"1", b'{"token": 1}', rb'{"token": "ada\nb"}', b"[" * 99999]
+)
+def test_an_odd_token(small: Any, token: bytes):
+    """As if there were none; what came is not shown."""
+    small.how, small.token = BEARER, token
+    with pytest.raises(EngineError, match="`docker login") as caught:
+        there(small, ADA).manifest("v1")
+    assert "ada" not in str(caught.value)
+
+
+def test_an_odd_place_for_tokens(small: Any):
+    """Which is no address."""
+    small.how = 'Bearer realm="http://[x/token"'
+    with pytest.raises(EngineError, match="`docker login"):
+        there(small, ADA).manifest("v1")
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"", b"[" * 99999])
 def test_what_is_no_manifest_is_refused(small: Any, body: bytes):
     """A page of a proxy's, say: nothing is written over it."""
     small.kept["1"] = (DOCKER_LIST, body)
