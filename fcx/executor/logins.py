@@ -24,6 +24,7 @@ PATIENCE = 8.0  # seconds that a registry has for an answer
 MOST = 64 << 10  # bytes of the file that are looked at
 TRIED = 6  # places in which it is looked for
 NGC = "nvcr.io"
+KEYS = ("machine", "login", "password", "account")  # a word of the user's follows
 
 
 async def complaints(client: Client, image: str) -> list[str]:
@@ -38,15 +39,15 @@ async def complaints(client: Client, image: str) -> list[str]:
             f"it the Container Engine cannot pull the image. {_write(hosts)}"
         )
         return [said]
-    path, about = found
+    path, about, content = found
     told = []
     if not stat.S_ISLNK(about.mode) and about.mode & (stat.S_IRWXG | stat.S_IRWXO):
         told.append(
             f"{path} on {client.system} has passwords, and others may read it (mode "
             f"{stat.S_IMODE(about.mode):04o}). Fix there: `chmod 600 {SHOWN}`"
         )
-    known = machines(await client.files.read_end(path, MOST)) if about.size else set()
-    lacking = [host for host in hosts if not known & {host, _bare(host), "default"}]
+    known = machines(content)
+    lacking = [host for host in hosts if not known & {host.lower(), _bare(host).lower(), "default"}]
     if lacking:
         told.append(
             f"{path} on {client.system} has no login for {' and '.join(lacking)}, without which "
@@ -70,17 +71,29 @@ def asking(image: str) -> tuple[str, ...]:
 
 
 def machines(content: bytes) -> set[str]:
-    """The hosts that a netrc has logins for, and ``default`` where it has one for all others."""
-    lines = content.decode("utf-8", "replace").splitlines()
-    words = iter([word for line in lines if line.lstrip()[:1] != "#" for word in line.split()])
+    """The hosts that a netrc has a password for, and ``default`` where it has one for all others.
+
+    As curl reads it, for which enroot prepares the file. A password may be a command line, as
+    enroot allows: what follows its first word says nothing, up to the next ``machine``.
+    """
     found = set()
-    for word in words:
-        if word == "default":
-            found.add(word)
-        elif word == "machine":
-            found.add(next(words, ""))
-        else:  # login, password, account: a word of the user's follows
-            next(words, "")
+    host = key = ""
+    for line in content.decode("utf-8", "replace").splitlines():
+        words = line.split()
+        if words[:1] in (["machine"], ["default"]):
+            key = ""
+        for word in words:
+            said = word.strip('"')
+            if word.startswith("#") and key != "password":
+                key = ""
+                break
+            if key == "machine":
+                host = said.lower()
+            elif key == "password" and host and said:
+                found.add(host)
+            elif not key and word == "default":
+                host = word
+            key = word if not key and word in KEYS else ""
     return found
 
 
@@ -105,8 +118,11 @@ def _user(hosts: tuple[str, ...] | list[str]) -> str:
     return "$oauthtoken" if any("nvidia" in host or host == NGC for host in hosts) else "NAME"
 
 
-async def _find(client: Client) -> tuple[str, FileStat] | None:
-    """The file: in a folder of the user's in one of the file systems, or right below one."""
+async def _find(client: Client) -> tuple[str, FileStat, bytes] | None:
+    """The file: in a folder of the user's in one of the file systems, or right below one.
+
+    A folder or a link to nowhere in its place is none.
+    """
     user = await client.user()
     homes = [
         home for root in await client.home_folders() for home in (posixpath.join(root, user), root)
@@ -114,7 +130,9 @@ async def _find(client: Client) -> tuple[str, FileStat] | None:
     for home in homes[:TRIED]:
         path = posixpath.join(home, FILE)
         try:
-            return path, await client.files.stat(path)
+            about = await client.files.stat(path)
+            content = await client.files.read_end(path, MOST) if about.size else b""
         except (NoSuchPath, RequestRefused):
             continue
+        return path, about, content
     return None

@@ -19,6 +19,8 @@ from fcx.firecrest.client import Client
 from fcx.local import Environment, cluster
 
 SECRET = "s3cret-t0ken"
+SHELL = r"machine a login _json_key password $(jq -c '.' $KEY | sed 's/ /\\u0020/g')"
+"""As enroot's own documentation has a password."""
 
 
 @pytest.fixture
@@ -86,6 +88,24 @@ def test_the_file_is_missing_or_lacks_the_host(
     path.unlink()
 
 
+@pytest.mark.parametrize("kind", ["nowhere", "loop", "folder"])
+def test_what_is_no_file_is_missing(
+    cluster_of_homes: Environment, home: Path, small: Any, kind: str
+):
+    """A link to nowhere or to itself, a folder: nobody logs in with these."""
+    path = credentials(home, "")
+    path.unlink()
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to(path if kind == "loop" else "gone")
+    try:
+        (line,) = said(cluster_of_homes, f"{small.host}#team/thing:1")
+    finally:
+        path.rmdir() if kind == "folder" else path.unlink()
+    assert "shows no ~/.config/enroot/.credentials" in line
+
+
 def test_a_preflight_says_it_and_goes_on(
     cluster_of_homes: Environment, home: Path, small: Any, tmp_path: Path, caplog
 ):
@@ -126,7 +146,18 @@ def test_a_public_image_wants_no_login(small: Any):
         ("machine a login x password y machine b login x password machine", {"a", "b"}),
         ("machine a\n\tlogin default\n\tpassword z\ndefault login x password y", {"a", "default"}),
         ("# machine c login x password y\n", set()),
-        ("machine", {""}),
+        ("machine", set()),
+        (SHELL + "\nmachine b login x password y", {"a", "b"}),
+        (SHELL + " machine b login x password y", {"a", "b"}),
+        ("machine a login x password p # not machine b login x password p", {"a"}),
+        ("machine a login x # password p\nmachine b login x #password p", set()),
+        ("machine a login x password #1 machine b", {"a"}),
+        ("machine a\nmachine b login x password y", {"b"}),
+        ("machine a login\nmachine b login x password y", {"b"}),
+        ('machine "A.Org" login "x" password "y z"', {"a.org"}),
+        ('machine a login x password ""', set()),
+        ("default\nmachine a", set()),
+        ("\ufeffmachine a login x password y", set()),  # curl does not know the word either
         ("", set()),
     ],
 )
