@@ -45,7 +45,7 @@ def join(repository: Repository, tag: str, digest: str, platform: str) -> Joined
     own, others, lost = _entry(image, platform), list[Entry](), list[Entry]()
     for left in range(TRIES, -1, -1):
         began = time.monotonic()
-        present = repository.manifest(tag)
+        present = _present(repository, tag)
         if present and present.digest != digest:
             others = _with(others, _entries(repository, tag, present))
         entries = [one for one in others if platform_of(one) != platform and one not in lost]
@@ -62,6 +62,16 @@ def join(repository: Repository, tag: str, digest: str, platform: str) -> Joined
         f"{repository.shown}:{tag} was written {TRIES} times, and each time something else lay "
         "there a moment later: others push to it. Try again when they are done."
     )
+
+
+def _present(repository: Repository, tag: str) -> Stored | None:
+    """What lies under the tag; a registry may stumble over what is just being written."""
+    for _ in range(2):
+        try:
+            return repository.manifest(tag)
+        except EngineError:
+            time.sleep(PAUSE)
+    return repository.manifest(tag)
 
 
 def _put(repository: Repository, tag: str, made: Stored, entries: list[Entry]) -> list[Entry]:

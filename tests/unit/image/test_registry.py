@@ -185,6 +185,28 @@ def test_newer_builds_of_others_stay(small: Any):
     assert digests(small) == {"amd64": own.digest, "arm64": newer.digest}
 
 
+@pytest.mark.parametrize("times", [2, 3])
+def test_a_tag_that_cannot_be_read_while_others_write_it(
+    small: Any, times: int, monkeypatch: pytest.MonkeyPatch
+):
+    """It is read again, but not for ever."""
+    stumbles = [EngineError("failed with 500")] * times
+    repository, own = there(small), image(small, "own")
+    read = repository.manifest
+
+    def manifest(reference: str) -> Stored | None:
+        if reference == "1" and stumbles:
+            raise stumbles.pop()
+        return read(reference)
+
+    monkeypatch.setattr(repository, "manifest", manifest)
+    if times == 2:
+        assert join(repository, "1", own.digest, "linux/amd64").platforms == ("linux/amd64",)
+    else:
+        with pytest.raises(EngineError, match="500"):
+            join(repository, "1", own.digest, "linux/amd64")
+
+
 def test_others_who_do_not_stop(small: Any):
     """It is given up and said."""
     own, rival = image(small, "own"), image(small, "rival")
