@@ -7,7 +7,8 @@
     manifest <── what the probe found in the image <──┘ .sqsh under its name, with its mark
 
 Who leaves meanwhile leaves the job: the next call for the same source goes on with it, or takes
-what it has made.
+what it has made. Any number may follow one job, and each reads its answer: that stays until a later
+build tidies up. Only whoever had it built, or came after its end, removes the note that names it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ..parity.manifest import Manifest, Source
 from ..ship.bring import with_client
 from ..ship.progress import Progress
 from ..ship.script import DAMAGED, INCOMPLETE
+from ..ship.shelf import IMAGE
 from ..ship.waiting import ended
 from .answer import Answer
 from .failure import Failed
@@ -96,6 +98,7 @@ class _Building:
         self._options = options
         self._progress = progress
         self._sent = 0
+        self._follows = False  # a job that another caller waits for as well, perhaps
 
     async def run(self, source: Source, system: str) -> Made:
         try:
@@ -113,15 +116,21 @@ class _Building:
                 await self._files.remove(path)
             raise
         finally:
-            for path in (f"{self._order.home}/{self._order.note}", self._order.made):
-                await self._files.remove(path)
+            if not self._follows:
+                await self._files.remove(f"{self._order.home}/{self._order.note}")
         return Made(manifest, warnings, self._sent)
 
     async def _answer(self) -> Answer:
         """What a job has found: one that is under way, or was when its caller left, or ours."""
-        entries = await self._listed()
-        if not await self._begun(entries):
-            await self._build(entries)
+        entries, ours = await self._listed(), self._order
+        if await self._begun(entries):
+            with suppress(NoSuchPath):  # somebody has cleaned up: then it is built once more
+                return await self._read()
+            self._order, self._follows = ours, False
+        await self._build(entries)
+        return await self._read()
+
+    async def _read(self) -> Answer:
         where = f"{self._order.made}/answer"
         return Answer.of(await self._files.download(where), where)
 
@@ -148,7 +157,7 @@ class _Building:
         job, known = note.job, self._order.known_as(note.build_id)
         state = await self._client.jobs.ask(job)
         if state is not None and not state.terminal:
-            self._order = known
+            self._order, self._follows = known, True
             self._progress.step(f"Following job {job}, which builds this already")
             failed = await self._followed(job)
             if failed is not None:
@@ -156,9 +165,10 @@ class _Building:
             return True
         try:
             there = await self._files.list(known.made)
+            images = await self._files.list(known.folder)
         except NoSuchPath:
             return False
-        if "answer" not in there:
+        if "answer" not in there or known.stem + IMAGE not in images:
             return False
         self._order = known
         self._progress.line(f"job {job} of an earlier call has built this")

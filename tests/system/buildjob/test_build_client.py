@@ -73,7 +73,7 @@ def test_what_a_job_has_made_meanwhile_is_taken(project: Project, site: Environm
     there = Path(built["shipped"]["fcx-local"]["path"])
     assert there.name == f"fcx-image-{built['build_id'][:16]}.sqsh"
     assert there.is_file()
-    assert sorted(path.suffix for path in home(project).iterdir()) == [".chunks", ".tar"]
+    assert sorted(path.suffix for path in home(project).iterdir()) == [".chunks", ".made", ".tar"]
 
 
 def test_a_folder_that_cannot_be_made(project: Project):

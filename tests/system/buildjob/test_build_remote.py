@@ -112,7 +112,7 @@ def test_from_a_dockerfile_to_a_task(
     step = json.loads(project.fcx("up", "--json").stdout)["steps"][0]
     assert 0 < step["sent"] < 0.15 * len(noise)
     assert project.manifest().build_id != manifest.build_id
-    left = sorted(path.name for path in (work / "fcx-images/.fcx-image.build").iterdir())
+    left = sorted(path.name for path in (work / "fcx-images/.fcx-image.build").glob("*[!e]"))
     assert [re.sub("[0-9a-f]{16}", "", name) for name in left] == [
         "context-.chunks",
         "context-.tar",
