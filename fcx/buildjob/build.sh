@@ -74,8 +74,8 @@ unpack_context() {
   } || fail "$PLACE" "the context cannot be unpacked in $scratch"
 }
 
-plainly() { # script, words: as a plain user, where the node can have one in a container
-  run_image ${as:+"$as"} ${home:+"$home"} --entrypoint sh "$tag" -c "$@"
+plainly() { # script, words: as a plain user, where the node can have one; with what the EDF sets
+  run_image --env=PYTHONNOUSERSITE=1 ${as:+"$as"} ${home:+"$home"} --entrypoint sh "$tag" -c "$@"
 }
 
 ask_image() { # what the probes find in it
@@ -138,6 +138,7 @@ clean_up() { # what no next build needs: other contexts, what old builds have le
   done
   find "$folder" -mindepth 1 -maxdepth 1 -mtime +7 \
     \( -name '*.made' -o -name '*.parts' -o -name '*.job' \) -exec rm -rf {} +
+  abandoned "$images/.$image_name-"*.*.sqsh "$folder"/whole.* "$folder"/sent.*
   engine rmi --no-prune "$tag" >/dev/null 2>&1
 }
 

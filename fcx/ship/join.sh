@@ -55,20 +55,9 @@ summed() { # the digests of all uploads, for the client to find what was spoiled
   (cd "$parts" && sha256sum [0-9]*.*) >"$sums" 2>/dev/null
 }
 
-in_queue() { # a job that has not ended
-  [ -n "$(squeue -h -j "$1" -o %i 2>/dev/null)" ]
-}
-
-abandoned() { # what jobs that were ended have left half joined, if Slurm can be asked
-  in_queue "$SLURM_JOB_ID" || return
-  for file in "$parts"/whole.*; do
-    [ ! -f "$file" ] || in_queue "${file##*.}" || rm -f "$file"
-  done
-}
-
 if [ -e "$image" ] || [ -L "$image" ]; then settled; fi
 [ -d "$parts" ] || fail "$INCOMPLETE" "$parts is gone"
-abandoned
+abandoned "$parts"/whole.*
 if [ "$stripes" -gt 1 ] && command -v lfs >/dev/null; then
   lfs setstripe -c "$stripes" "$mine" >/dev/null 2>&1
 fi

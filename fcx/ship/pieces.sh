@@ -45,3 +45,16 @@ joined() {
   fi
 }
 
+in_queue() { # a job that has not ended
+  [ -n "$(squeue -h -j "$1" -o %i 2>/dev/null)" ]
+}
+
+abandoned() { # files NAME.JOB or NAME.JOB.sqsh: those of jobs that were ended go, if Slurm can tell
+  in_queue "$SLURM_JOB_ID" || return
+  for file; do
+    job=${file%.sqsh} job=${job##*.}
+    case $job in '' | *[!0-9]*) continue ;; esac
+    [ ! -f "$file" ] || in_queue "$job" || rm -f "$file"
+  done
+}
+

@@ -249,6 +249,30 @@ def test_options_of_the_job(node: Node):
     assert f'"--output={order.made}/log"'.replace("100%", "100%%") in lines[1]
 
 
+def test_what_ended_jobs_have_left(node: Node):
+    """Of as many bytes as the image, for ever: it goes with the next build, unless its job runs."""
+    node.program("squeue", '#!/bin/sh\n[ "$3" = 16 ] || echo "$3"\n')
+    order = node.made()
+    home, other = Path(order.home), f"{order.stem[:-16]}{'0' * 16}"
+    home.mkdir(parents=True)
+    theirs = [node.folder / f".{other}.{job}.sqsh" for job in (15, 16)]
+    theirs += [home / "whole.15", home / "whole.16", home / "sent.16"]
+    theirs += [node.folder / f".{other}.mine.sqsh"]
+    for path in theirs:
+        path.touch()
+    assert node.build(order)[1] == 0
+    assert [path for path in theirs if path.exists()] == [theirs[0], theirs[2], theirs[5]]
+
+
+def test_the_image_is_asked_with_what_the_edf_sets(node: Node):
+    """Else what stands in a home's ~/.local is found here, and not by the tasks."""
+    node.build()
+    calls = (node.room / "podman.calls").read_text().splitlines()
+    asked = [call for call in calls if call.startswith("run ")]
+    assert len(asked) == 3
+    assert all("--env=PYTHONNOUSERSITE=1" in call.split() for call in asked)
+
+
 @pytest.mark.skipif(not shutil.which("shellcheck"), reason="no shellcheck: apt-get install it")
 def test_shellcheck_has_nothing_to_say(node: Node):
     """Of the whole script, as bash has the shell."""
