@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..parity.manifest import Manifest
     from ..ship.cleaning import Lying
     from ..ship.delivery import Delivered
+    from ..ship.mark import Mark
     from ..ship.shelf import Slot
     from ..steps.edf import Written
 
@@ -96,8 +97,9 @@ def clean(
 ) -> None:
     """List the images that were shipped, and remove those of older builds.
 
-    Only what `fcx image ship` has brought there is touched, and of that only builds of this image
-    that neither its manifest nor its EDF names. Others may use them: look at the list.
+    Only what `fcx image ship` or a building job has left there is touched, and of that only builds
+    of this image that neither its manifest nor its EDF names, or that are damaged. Others may use
+    them: look at the list.
     """
     from ..config import Credentials, Settings
     from ..ship import bring
@@ -176,11 +178,16 @@ def _is_old(one: Lying, image: str, used: set[str], days: float) -> bool:
     from ..ship.shelf import IMAGE, is_stem_of
 
     place = one.path.rpartition("/")[0] + f"/{one.stem}{IMAGE}"
-    if not is_stem_of(one.stem, image) or place in used:
+    if not is_stem_of(one.stem, image):
         return False
-    if one.mark is None:
-        return not days
-    return time.time() - one.mark.shipped >= days * DAY
+    if place in used and not (one.damaged or one.job):
+        return False
+    return not days if one.mark is None else _age(one.mark) >= days * DAY
+
+
+def _age(mark: Mark) -> float:
+    """Seconds; none of one from a clock that is ahead of ours."""
+    return max(0.0, time.time() - mark.shipped)
 
 
 def _agreed(count: int, *, yes: bool) -> bool:
@@ -198,8 +205,9 @@ def _record(one: Lying, used: set[str], *, removed: bool) -> dict[str, Any]:
         "name": mark.name if mark else None,
         "build_id": mark.build_id if mark else None,
         "size": mark.size if mark else None,
-        "age": round(max(0.0, time.time() - mark.shipped), 1) if mark else None,
+        "age": round(_age(mark), 1) if mark else None,
         "used": one.path in used,
+        "damaged": one.damaged,
         "removed": removed,
     }
 
@@ -207,10 +215,12 @@ def _record(one: Lying, used: set[str], *, removed: bool) -> dict[str, Any]:
 def _say_lying(folder: str, found: list[Lying], used: set[str], old: list[Lying]) -> None:
     for one in found:
         what = "pieces of an image that was not joined"
+        if one.job:
+            what = f"of job {one.job}, which ended before the image was whole"
         if one.mark:
-            age = spoken.ago(max(0.0, time.time() - one.mark.shipped))
-            what = f"{spoken.size(one.mark.size)}, shipped {age}"
-        fate = "used" if one.path in used else "old" if one in old else "left alone"
+            what = f"{spoken.size(one.mark.size)}, shipped {spoken.ago(_age(one.mark))}"
+            what += ", damaged: it is of another size" if one.damaged else ""
+        fate = "old" if one in old else "used" if one.path in used else "left alone"
         typer.echo(f"{one.path}: {what}, {fate}")
     if not found:
         typer.echo(f"No image was shipped to {folder}.")

@@ -54,7 +54,7 @@ def difference(client: Client, shipped: Shipped, manifest: Manifest) -> str:
 
 def lying(credentials: Credentials, folder: str) -> list[Lying]:
     """What fcx has brought to a folder, and what is on its way there."""
-    return with_client(credentials, lambda client: cleaning.lying(client.files, folder))
+    return with_client(credentials, lambda client: cleaning.lying(client, folder))
 
 
 def remove(credentials: Credentials, folder: str, chosen: Sequence[Lying]) -> None:

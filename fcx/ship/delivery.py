@@ -77,9 +77,11 @@ class Delivery:
         text = await self._files.read_from(self._slot.mark, 0)
         found = Mark.from_json(text, self._slot.mark)
         if found is None or (found.build_id, found.size) != (self._slot.build_id, image.size):
+            short = found is not None and found.size != image.size
+            how = "Remove both: `fcx image clean`" if short else "Remove both on the cluster"
             raise NotShipped(
                 f"{self._slot.image} is not what {self._slot.mark} says of it, so nothing was "
-                "touched. Remove both on the cluster, and run `fcx image ship` again."
+                f"touched. {how}, and run `fcx image ship` again."
             )
         return found
 

@@ -12,6 +12,7 @@ from ..parity.manifest import Manifest
 FOLDER = "fcx-images"
 """Below the working directory, where no other place is named."""
 
+_BEGUN = re.compile(r"\.(.+-[0-9a-f]{16})\.([0-9]+)\.sqsh")
 _PARTS = re.compile(r"\.(.+)\.[0-9a-f]{16}\.parts")
 
 IMAGE, MARK, CHUNKS, PARTS = ".sqsh", ".json", ".chunks", ".parts"
@@ -77,6 +78,12 @@ def stem_of_parts(name: str) -> str:
     """The stem whose pieces a folder of this name has; empty where it is no such folder."""
     found = _PARTS.fullmatch(name)
     return found[1] if found else ""
+
+
+def begun_by(name: str) -> tuple[str, str]:
+    """The stem and the job of a file that a building job imports into; empty for any other."""
+    found = _BEGUN.fullmatch(name)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def is_stem(name: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from executors.deadline import WAIT, within
 from executors.fixtures import TIME, making
 from parity.images import OWN, Images, Variant
 
+from fcx.config import Credentials
 from fcx.edf.read import read
 from fcx.local import Environment
 from fcx.parity.manifest import Manifest, Sqsh
 from fcx.records import replace
+from fcx.ship.bring import with_client
 
 DATA = shipping.bytes_of(5, 300_000)
 NAME = "edf/thing.manifest.json"
@@ -142,6 +145,32 @@ def test_clean(project: Project, tmp_path: Path):
     assert "2 removed" in clean(project, "--yes")
     assert set(folder.iterdir()) == {*beside(second), *others}
     assert "nothing to remove" in clean(project, "--dry-run")
+
+
+def test_clean_of_what_is_odd(project: Project, site: Environment, tmp_path: Path):
+    """Damaged: also where it is used. By a clock that is ahead; by a job that ended early."""
+    folder = tmp_path / "work/fcx-images"
+    ahead = Path(ship(project)["path"])
+    mark = json.loads(ahead.with_suffix(".json").read_text())
+    ahead.with_suffix(".json").write_text(json.dumps({**mark, "shipped": time.time() + 300}))
+    rebuilt(project, "cd")
+    used = Path(ship(project)["path"])
+    used.write_bytes(DATA[:-1])
+    assert "`fcx image clean`" in project.fcx("image", "ship", code=4).stderr
+    credentials, script = Credentials.from_env(dict(site)), "#!/bin/bash\nsleep 600\n"
+    job = with_client(credentials, lambda client: client.jobs.submit(str(folder), script)).job
+    left = [folder / f".thing-{'1' * 16}.{number}.sqsh" for number in ("99999999", job)]
+    for path in left:
+        path.write_bytes(b"half")
+    try:
+        said = clean(project, "--yes")
+    finally:
+        with_client(credentials, lambda client: client.jobs.cancel(job))
+    assert f"{used}: 300.0 kB, shipped just now, damaged: it is of another size, old" in said
+    assert "of job 99999999, which ended before the image was whole, old" in said
+    assert f"{ahead}: 300.0 kB, shipped just now, old" in said
+    assert "3 removed" in said
+    assert list(folder.glob("*thing-*")) == left[1:]
 
 
 def beside(image: Path) -> list[Path]:
