@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from .errors import StateError, UsageError
 CONFIG_NAME = "fcx.toml"
 EDF_FOLDER = "edf"
 """Folder of a project that holds its EDFs and the manifests of their images."""
+
+LEFT_BEHIND = 86400.0
+"""Seconds after which what a process of ours has not removed is nobody's any more."""
 
 _MANIFEST = ".manifest.json"
 _GENERATED = "-generated"
@@ -137,6 +141,15 @@ def replacing(path: Path) -> Iterator[Path]:
             f"{path} cannot be written: {error.strerror}. Give its folder room and the rights to "
             "write there, or name another place."
         ) from error
+
+
+def remove_partials(path: Path) -> None:
+    """Remove what killed processes have left of writing ``path``; what can stay may stay."""
+    name = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}\.tmp")
+    with suppress(OSError):
+        for one in path.parent.iterdir():
+            if name.fullmatch(one.name) and time.time() - one.lstat().st_mtime > LEFT_BEHIND:
+                one.unlink()
 
 
 def write_whole(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from ..errors import EngineError, UsageError
-from ..files import replacing
+from ..files import remove_partials, replacing
 from ..parity.manifest import Sqsh
 from .advice import FULL, explain
 from .container import Stream, container
@@ -58,6 +58,7 @@ def pack(client: Any, image: Any, output: Path, compression: str = "zstd") -> Sq
             "Packing needs mksquashfs, which this machine lacks. Install it: `sudo apt-get install "
             "squashfs-tools`, `sudo dnf install squashfs-tools` or `brew install squashfs`."
         )
+    remove_partials(output)  # each as large as an image
     with replacing(output) as partial:
         command = [program, "-", str(partial), *OPTIONS, *COMPRESSIONS[compression]]
         with container(client, image.id, command=["true"]) as made:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from fcx.files import (
     manifest_path,
     plain_name,
     project_root,
+    remove_partials,
     replacing,
     state_folder,
     write_whole,
@@ -182,3 +184,22 @@ class TestKept:
         path.parent.write_text("no folder")
         assert self.made(self.KEY)
         assert self.made(self.KEY)
+
+
+def test_what_killed_processes_left_of_a_file_is_removed_after_a_day(tmp_path: Path):
+    """Of this file alone, and what may still be written to stays."""
+    names = {
+        ".a[1].sqsh.0123abcd.tmp": 0,
+        ".a[1].sqsh.0123abce.tmp": 1,
+        ".ab.sqsh.0123abcd.tmp": 1,
+        ".a1.sqsh.0123abcd.tmp": 1,
+        ".a[1].sqsh.mine.tmp": 1,
+        "a[1].sqsh": 1,
+    }
+    for name, days in names.items():
+        (tmp_path / name).touch()
+        then = time.time() - days * 86400 - 60
+        os.utime(tmp_path / name, (then, then))
+    remove_partials(tmp_path / "a[1].sqsh")
+    assert {path.name for path in tmp_path.iterdir()} == names.keys() - {".a[1].sqsh.0123abce.tmp"}
+    remove_partials(tmp_path / "nowhere/x")

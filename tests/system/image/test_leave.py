@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import subprocess
 import tarfile
 import time
@@ -135,6 +136,9 @@ def test_pack_is_the_image(built: Project, engine: Engine, tmp_path: Path):
 def test_pack_twice(engine: Engine, tmp_path: Path, compression: str):
     """The same image gives the same bytes, whenever and under whatever name."""
     one, two = tmp_path / "one.sqsh", tmp_path / "a b'.sqsh"
+    left = tmp_path / ".one.sqsh.0123abcd.tmp"  # by a process that was killed, in 1970
+    left.touch()
+    os.utime(left, (0, 0))
     with closing(connect(engine.env)) as client:
         image = client.images.get(bare_image(engine))
         first = pack(client, image, one, compression)
