@@ -6,6 +6,8 @@ import re
 import shutil
 import sys
 
+from .registry import HUB, HUB_API
+
 FULL = "no space left on device"
 _NO_NETWORK = re.compile(
     r"no such host|name resolution|name or service not known|network is unreachable|i/o timeout"
@@ -14,15 +16,21 @@ _NO_NETWORK = re.compile(
     re.IGNORECASE,
 )
 
+_URL = re.compile(r'"https?://([^/"]+)([^"]*)"')
 
-def explain(doing: str, words: str) -> str:
-    """``doing`` failed, in the engine's words, and what can be done where that is known."""
+
+def explain(doing: str, words: str, registry: str = "") -> str:
+    """``doing`` failed, in the engine's words, and what can be done where that is known.
+
+    ``registry``: the host of the one that it was done with; else it may be in the words.
+    """
     words = words.strip().rstrip(".")
-    return f"{doing} failed: {words}." + _remedy(words)
+    return f"{doing} failed: {words}." + _remedy(words, registry)
 
 
-def _remedy(words: str) -> str:
+def _remedy(words: str, registry: str) -> str:
     low = words.lower()
+    url = _URL.search(words)
     if FULL in low:
         return (
             " The disk that holds the engine's images is full: `docker system df` shows what "
@@ -34,16 +42,39 @@ def _remedy(words: str) -> str:
             "there. Without that line the engine's own reads it, and fcx says what that one lacks."
         )
     if is_network(words):
-        return (
-            " The engine reaches no registry: that is the network of this machine, or a proxy that "
-            "the engine was not told of, and nothing of the image's. Connect it, and run the same "
-            "again; with all base images in the engine (`docker images`) no network is needed."
-        )
+        return _unreached(url, registry)
     if "exec format error" in low:
         return f" The image is for another processor than this machine's. {remedy('all')}"
     if re.search("unauthorized|no basic auth|authentication required|access.* denied", low):
-        return " Log in first: `docker login REGISTRY`."
+        host = registry or (_host(url) if url and _is_registrys(url) else "")
+        login = f"docker login {host}".strip().removesuffix(f" {HUB}")
+        return f" Log in first: `{login}`{'' if host else ', with the host of its registry'}."
     return ""
+
+
+def _unreached(url: re.Match[str] | None, registry: str) -> str:
+    """Who does not answer: a registry, or where the Dockerfile takes a file from."""
+    if url and not registry and not _is_registrys(url):
+        return (
+            f" The engine does not reach {_host(url)}, where the Dockerfile takes that from: is "
+            "the address right, as seen from the engine, and does it answer? Else it is the "
+            "network of this machine, or a proxy that the engine was not told of."
+        )
+    host = registry or (_host(url) if url else "")
+    return (
+        f" The engine does not reach {'the registry ' + host if host else 'any registry'}: is the "
+        "name right, and does it answer? Else it is the network of this machine, or a proxy that "
+        "the engine was not told of, and nothing of the image's. Run the same again once it does."
+    )
+
+
+def _is_registrys(url: re.Match[str]) -> bool:
+    """Whether an address is one of a registry's API, or of whom it sends for a token."""
+    return bool(re.match(r"/v2(/|$)|/.*\btoken\b", url[2]))
+
+
+def _host(url: re.Match[str]) -> str:
+    return HUB if url[1] == HUB_API else url[1]
 
 
 def remedy(architecture: str) -> str:

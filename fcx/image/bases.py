@@ -11,6 +11,7 @@ from .advice import is_network
 from .engine import engine_errors, find_image, split_tag
 from .progress import Progress, follow_layers
 from .recipe import Recipe, same_platform
+from .registry import split_host
 
 KIN = {"linux/amd64": "linux/386", "linux/arm64": "linux/arm"}
 """What a processor runs beside its own: an image of that kind will do where nobody chose."""
@@ -60,18 +61,20 @@ def platform_of(image: Any) -> str:
 def _pull(client: Any, name: str, platform: str, other: Any | None, progress: Progress) -> Any:
     """Pull it; ``other`` is what the engine has under that name for another platform."""
     repository, tag = split_tag(name)
+    registry, _ = split_host(repository)
     progress.step(f"Pulling {name}")
     doing = f"Pulling the base image {name}" + (f" for {platform}" if platform else "")
     try:
-        with engine_errors(doing):
+        with engine_errors(doing, registry):
             events = client.api.pull(
                 repository, tag or "latest", stream=True, decode=True, platform=platform or None
             )
-            follow_layers(events, doing, progress)
+            follow_layers(events, doing, progress, registry)
     except EngineError as error:
         has = f" The engine has {name} for {platform_of(other)} only." if other is not None else ""
         if is_network(str(error)):
-            raise EngineError(f"{error}{has}") from error
+            had = f" With {name} in the engine (`docker images`) no network is needed."
+            raise EngineError(f"{error}{has or had}") from error
         raise EngineError(f"{error}{has}{_other_base(name)}") from error
     image = find_image(client, name)
     if image is None or (platform and not same_platform(platform_of(image), platform)):

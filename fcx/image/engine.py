@@ -125,14 +125,14 @@ def _context_host() -> str:
 
 
 @contextmanager
-def engine_errors(doing: str) -> Iterator[None]:
-    """Turn what the SDK raises into an EngineError that says what was being done."""
+def engine_errors(doing: str, registry: str = "") -> Iterator[None]:
+    """Turn what the SDK raises into an EngineError: what was done, and with which registry."""
     try:
         yield
     except docker.errors.APIError as error:
-        raise EngineError(explain(doing, str(error.explanation or error))) from error
+        raise EngineError(explain(doing, str(error.explanation or error), registry)) from error
     except docker.errors.DockerException as error:
-        raise EngineError(explain(doing, str(error))) from error
+        raise EngineError(explain(doing, str(error), registry)) from error
     except OSError as error:  # the HTTP library's exceptions are OSErrors
         raise EngineError(
             f"{doing} failed: the container engine stopped answering ({reason(error)}). See "

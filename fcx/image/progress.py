@@ -35,7 +35,9 @@ class Silent:
         """Pass over it."""
 
 
-def follow_layers(events: Iterable[Mapping[str, Any]], doing: str, progress: Progress) -> str:
+def follow_layers(
+    events: Iterable[Mapping[str, Any]], doing: str, progress: Progress, registry: str = ""
+) -> str:
     """Follow a pull or a push to its end; the digest that the registry answered with, if any.
 
     Raises EngineError when it says that it failed.
@@ -43,7 +45,7 @@ def follow_layers(events: Iterable[Mapping[str, Any]], doing: str, progress: Pro
     digest = ""
     for event in events:
         if "error" in event:
-            raise EngineError(explain(doing, str(event["error"])))
+            raise EngineError(explain(doing, str(event["error"]), registry))
         tell_layer(event, progress)
         digest = str((event.get("aux") or {}).get("Digest") or digest)
     return digest

@@ -11,7 +11,7 @@ from ..parity.manifest import Manifest
 from .engine import allows_plain_http, engine_errors, login_for, split_tag
 from .platforms import Joined, join
 from .progress import Progress, follow_layers
-from .registry import HUB, Repository
+from .registry import Repository, split_host
 
 REPOSITORY = re.compile(
     r"[a-zA-Z0-9.-]+(:\d+)?(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)+(:\w[\w.-]{0,127})?"
@@ -46,9 +46,7 @@ def push_joined(
             "registry.example.org/team/image:1."
         )
     digest = _push(client, image, repository, _unique(manifest), progress)
-    host, _, name = repository.partition("/")
-    if not re.search(r"[.:]|^localhost$", host):  # a team of Docker Hub's
-        host, name = HUB, repository
+    host, name = split_host(repository)
     insecure = allows_plain_http(client, host)
     there = Repository(host, name, login_for(host), insecure=insecure)
     progress.step(f"Joining {manifest.platform} into {repository}:{tag}")
@@ -71,10 +69,11 @@ def _unique(manifest: Manifest) -> str:
 
 
 def _push(client: Any, image: Any, repository: str, tag: str, progress: Progress) -> str:
-    with engine_errors(f"Pushing to {repository}"):
+    doing, (registry, _) = f"Pushing to {repository}", split_host(repository)
+    with engine_errors(doing, registry):
         image.tag(repository, tag)
         events = client.api.push(repository, tag, stream=True, decode=True)
-        digest = follow_layers(events, f"Pushing to {repository}", progress)
+        digest = follow_layers(events, doing, progress, registry)
         image.reload()
     if digest:
         return f"{repository}@{digest}"

@@ -37,6 +37,13 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?")
 _PARAMETER = re.compile(r'(\w+)="([^"]*)"')
 
 
+def split_host(repository: str) -> tuple[str, str]:
+    """(registry, name there) as docker reads it: ``team/image`` is Docker Hub's."""
+    host, slash, name = repository.partition("/")
+    named = slash and re.search(r"[.:]|^localhost$", host)
+    return (host, name) if named else (HUB, repository)
+
+
 @dataclass(frozen=True)
 class Login:
     """What `docker login` has kept for a registry: a name and password, or a token instead."""

@@ -368,12 +368,22 @@ def test_a_failing_step_is_named(small: Project):
         assert_matches(message, rf"\n  \| .*{said}")
 
 
+def test_a_file_where_fcx_keeps_its_record(small: Project):
+    """The step that fails is none of the user's: what he can correct is named."""
+    extend(small, "RUN touch /etc/fcx\n")
+    message = small.fcx("image", "build", code=5).stderr
+    assert "COPY .fcx/image.json" in message
+    assert_matches(message, "fcx's own.*must leave /etc/fcx/image.json free.*place of /etc/fcx")
+    assert "Correct that step" not in message
+
+
 def test_a_base_that_is_nowhere(small: Project):
     """Where no registry answers that is the network's doing, and no other base is proposed."""
     base = "127.0.0.1:1/python:3.99.9-slim"
     small.write("containers/Dockerfile", f"FROM {base}\n")
     message = small.fcx("image", "build", code=5).stderr
-    assert_matches(message, f"Pulling the base image {base} failed.*The engine reaches no registry")
+    assert_matches(message, f"Pulling the base image {base} failed.*the registry 127.0.0.1:1: is")
+    assert_matches(message, f"With {base} in the engine .*no network is needed")
     assert "PYTHON_VERSION" not in message
 
 

@@ -34,10 +34,14 @@ def test_nobody_answers(host: str):
     [
         ("write /x: no space left on device", "docker system prune"),
         ("exec /bin/sh: exec format error", "binfmt"),
-        ("unauthorized: authentication required", "docker login"),
+        ("unauthorized: authentication required", "docker login`, with the host of its registry"),
+        ('Get "https://r.io/v2/x": unauthorized', "`docker login r.io`."),
         ("dial tcp: lookup registry-1.docker.io: no such host", "nothing of the image's"),
         ("Get https://r.io/v2/: net/http: request canceled (Client.Timeout exceeded)", "network"),
         ('Head "https://x/v2/docker/dockerfile/manifests/1": dial tcp: no such host', "# syntax="),
+        ('load cache key: Get "http://r.io:9/x": connection refused', "reach r.io:9, where the Do"),
+        ('Head "http://r.io:9/v2/x/manifests/1": connection refused', "reach the registry r.io:9:"),
+        ('Get "https://auth.r.io/?scope=x&token": no such host', "reach the registry auth.r.io:"),
         ("something else", ""),
     ],
 )
@@ -46,3 +50,19 @@ def test_what_to_do(words: str, fix: str):
     text = explain("Doing it", words)
     assert words in text
     assert fix in text
+
+
+@pytest.mark.parametrize(
+    ("words", "registry", "fix"),
+    [
+        ("unauthorized", "r.io:5000", "Log in first: `docker login r.io:5000`."),
+        ("unauthorized", "docker.io", "Log in first: `docker login`."),
+        ("dial tcp 1.2.3.4:5000: connection refused", "r.io:5000", "reach the registry r.io:5000:"),
+        ('Get "http://r.io/blob": connection refused', "r.io", "reach the registry r.io:"),
+    ],
+)
+def test_the_registry_that_it_was_done_with_is_named(words: str, registry: str, fix: str):
+    """Not one that the user has to find out; no advice on base images where none was asked for."""
+    text = explain("Pushing", words, registry)
+    assert fix in text
+    assert "base images" not in text

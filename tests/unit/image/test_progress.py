@@ -51,5 +51,5 @@ def test_layers_are_told_and_the_digest_is_found():
 def test_an_error_among_the_events_ends_it_with_a_remedy():
     """In the engine's own words."""
     events = [*EVENTS, {"error": "unauthorized: authentication required"}]
-    with pytest.raises(EngineError, match=r"Pushing failed: unauthorized.*docker login"):
-        follow_layers(events, "Pushing", Silent())
+    with pytest.raises(EngineError, match=r"Pushing failed: unauthorized.*docker login r\.io`"):
+        follow_layers(events, "Pushing", Silent(), "r.io")

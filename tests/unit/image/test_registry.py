@@ -20,7 +20,24 @@ from fcx.image.registry import (
     Login,
     Repository,
     Stored,
+    split_host,
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("python", "docker.io"),
+        ("team/img", "docker.io"),
+        ("docker.io/team/img", "docker.io"),
+        ("localhost/img", "localhost"),
+        ("host:5000/team/img", "host:5000"),
+        ("r.io/img", "r.io"),
+    ],
+)
+def test_which_registry_a_name_is_of(name: str, host: str):
+    """Docker's own rule, by what stands before the first slash."""
+    assert split_host(name) == (host, name.removeprefix(f"{host}/"))
 
 
 @pytest.fixture
