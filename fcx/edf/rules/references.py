@@ -113,7 +113,10 @@ def _local(context: Context, text: str, parsed: Reference) -> Hit | None:
     if not why:
         return None
     push = "`fcx image push REGISTRY/NAME`, then `fcx edf write`"
-    fix = _pushed(context) or f"push it and name it as it is there: {push}"
+    fix = _pushed(context)
+    if fix == fixes.line("image", text):  # to a registry of this machine's
+        fix = f"push it to a registry that the cluster reaches: {push}"
+    fix = fix or f"push it and name it as it is there: {push}"
     what = f"{text} is an image of one machine only, as it seems"
     severity = ERROR if context.site and context.site.architecture else WARNING
     return Hit(_IMAGE, "local-image", severity, what, why, fix)

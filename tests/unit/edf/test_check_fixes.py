@@ -260,6 +260,14 @@ def test_of_an_image_that_was_pushed_the_digest_is_the_fix(code, text):
     assert "fcx " in finding.fix or "registry" in finding.fix
 
 
+def test_what_was_pushed_to_this_machine_is_to_be_pushed_elsewhere():
+    """The line that is there already is no fix."""
+    digest = f"localhost:5000/team/img@sha256:{'d' * 64}"
+    pushed = {"manifest": replace(MANIFEST, repo_digest=digest), "dialect": "sarus"}
+    (finding,) = [f for f in singles(f'image = "{digest}"', **pushed) if f.code == "local-image"]
+    assert finding.fix.startswith("push it to a registry that the cluster reaches: `fcx image push")
+
+
 IN_USE = sorted(Path(__file__).with_name("data").glob("in-use/*.toml"))
 
 
