@@ -29,7 +29,7 @@ from ..records import replace as altered
 from . import check
 from .bases import Platforms, base_images
 from .builder import find_builder
-from .context import RESERVED
+from .context import RECORD_STEP, RESERVED
 from .describe import describe
 from .emulation import require_emulation
 from .engine import connect, engine_errors, find_image, images_with, local_platform
@@ -42,7 +42,7 @@ from .request import Request
 from .source import source_of
 from .tree import DEFAULT_PATH
 
-BAKE = f"\nCOPY {RESERVED}/image.json {probe.IMAGE_RECORD}\n"
+BAKE = f"\n{RECORD_STEP}\n"
 
 NOT_ASKED = (
     "The image is for {0}, which does not run here: what it has was read from its files, and "

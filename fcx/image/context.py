@@ -23,6 +23,9 @@ from .ignore import IGNORE_FILE, Rules, read_rules, walk
 RESERVED = ".fcx"
 """Folder at the context's top that fcx fills; one that is there already is left out."""
 
+RECORD_STEP = f"COPY {RESERVED}/image.json {probe.IMAGE_RECORD}"
+"""What is added at the end of every Dockerfile: the image carries who it is."""
+
 EPOCH = 315532800
 """1980-01-01, the time that every file gets: the earliest that zip files can hold."""
 

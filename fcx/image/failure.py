@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Sequence
 
+from ..protocol import probe
 from .advice import FULL, explain
+from .context import RECORD_STEP
 
 LAST_LINES = 15
 CODE = re.compile(r"(?:non-zero code:|exit(?:ed with)? (?:status|code):?)\s*(\d+)")
@@ -26,6 +29,12 @@ def failure(step: str, lines: Sequence[str], words: str, code: object = None) ->
         return explain(f"{where}{how}. Its last lines:{output}\nThe step", "exec format error")
     if not step:
         return explain("Building the image", words)
+    if RECORD_STEP in step:
+        return (
+            f"{where}: {words}\nThat step is fcx's own, by which the image says who it is: it must "
+            f"leave {probe.IMAGE_RECORD} free. Have the Dockerfile, or its base, put nothing else "
+            f"there, nor a file in the place of {posixpath.dirname(probe.IMAGE_RECORD)}."
+        )
     return (
         f"{where}{how}. Its last lines:{output}\n  {words}\nCorrect that step in the Dockerfile, "
         "or what it reads from the context, and build again: the steps before it are cached."
