@@ -48,7 +48,8 @@ REFUSED = (
     "is not an absolute path",
     "not allowed",
 )
-REFUSED_STATUSES = frozenset({413, 422})
+TOO_LARGE = 413
+REFUSED_STATUSES = frozenset({TOO_LARGE, 422})
 NOWHERE = frozenset({404, 405, 410})  # what a server says of a path that it does not have
 # sbatch gave up waiting although the job may yet appear.
 AMBIGUOUS = (
@@ -190,6 +191,9 @@ def refusal(response: Any, what: str, url: str = "") -> Exception:
     if message is None or status < 400:
         told = f"the answer is not one of FirecREST's ({_described(response)})"
         rest = retry_after(response, default=0.0)
+        if status == TOO_LARGE:  # a proxy's word, which no waiting changes
+            refused = RequestRefused(f"Could not {what}: {told}", status)
+            return Odd(told, rest, meaning=refused, early=False)
         return Odd(told, rest, meaning=_nowhere(status, told, url), restarts=True)
     return _worded(response, message, told, url)
 

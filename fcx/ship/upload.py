@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from ..errors import NotShipped, RequestRefused
+from ..firecrest.failures import TOO_LARGE
 from ..firecrest.files import Files
 from ..firecrest.loop import AT_ONCE
-from .plan import PIECE, Piece, Plan, total
+from .plan import BODY, PIECE, Piece, Plan, total
 from .progress import Progress
 
 ROUND = 32  # pieces that are sent between two looks at what is there
@@ -42,7 +44,17 @@ class Requests:
 
     async def put(self, folder: str, name: str, data: bytes) -> None:
         """One request; what fails on the way is repeated."""
-        await self._files.write(folder, name, data)
+        try:
+            await self._files.write(folder, name, data)
+        except RequestRefused as error:
+            if error.status != TOO_LARGE:
+                raise
+            raise NotShipped(
+                f"{str(error).rstrip('.')}. FirecREST, or a proxy between here and there, takes no "
+                f"request of {BODY} bytes, and no setting makes the pieces smaller: ask the centre "
+                "to let bodies of that size pass. Until then an image gets there by a registry: "
+                "`fcx image push`."
+            ) from None
 
 
 class Sending:
