@@ -35,6 +35,7 @@ def image() -> None:
 
 @app.command()
 def build(
+    command: typer.Context,
     context: Annotated[
         Path | None, typer.Argument(help="folder that the Dockerfile copies from [containers]")
     ] = None,
@@ -70,6 +71,7 @@ def build(
     from ..image.request import Request
     from ..steps.remote import is_remote
     from .progress import shown
+    from .turn import take_turn
 
     settings = Settings.load()
     request = Request.from_settings(
@@ -84,6 +86,7 @@ def build(
         no_cache=no_cache,
         pull=pull,
     )
+    take_turn(command, settings, request.name)
     if is_remote(settings, build_remote):
         built = _built_remotely(settings, request, to, working_dir, sbatch)
     elif to or working_dir or sbatch:
@@ -135,6 +138,7 @@ def shell(name: Name = "") -> None:
 
 @app.command()
 def push(
+    command: typer.Context,
     destination: Annotated[
         str, typer.Argument(metavar="REGISTRY/NAME[:TAG]", help="[`push_to` in fcx.toml]")
     ] = "",
@@ -153,9 +157,12 @@ def push(
     from ..image.push import push as push_image
     from ..records import plain, replace
     from .progress import shown
+    from .turn import take_turn
 
+    settings = Settings.load()
+    take_turn(command, settings, name)
     manifest, path = leaving(name)
-    target = destination or Settings.load().image.push_to
+    target = destination or settings.image.push_to
     if not target:
         raise UsageError("Push where? Say REGISTRY/NAME, or `push_to` under [image] in fcx.toml.")
     with closing(connect()) as client, shown() as progress:

@@ -42,6 +42,7 @@ DAY = 86400.0
 
 
 def ship(
+    command: typer.Context,
     *,
     to: ToOption = "",
     working_dir: WorkingDir = "",
@@ -61,14 +62,15 @@ def ship(
     of that name is always whole. An image whose build is there already is not even packed.
     """
     from ..config import Credentials, Settings
-    from ..files import write_whole
     from ..ship.shelf import Slot
     from ..steps import shipment
     from ..steps.project import Project
     from .image import leaving
     from .progress import shown
+    from .turn import take_turn
 
     settings, credentials = Settings.load(), Credentials.from_env(None)
+    take_turn(command, settings, name)
     manifest, path = leaving(name)
     shipment.refuse_sarus(settings, credentials)
     slot = Slot.of(shipment.folder(settings, credentials, to, working_dir), manifest)
@@ -79,9 +81,7 @@ def ship(
         except KeyboardInterrupt:
             say_kept()
             raise
-    noted = parcel.noted(Project(settings, credentials).system, slot, done)
-    if noted != manifest:
-        write_whole(path, noted.to_json())
+    noted = parcel.note(Project(settings, credentials).system, slot, done)
     _tell_shipped(slot, done, _edf(settings, noted, working_dir), as_json=as_json)
 
 

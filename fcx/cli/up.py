@@ -50,9 +50,11 @@ def up(
     from ..steps.project import Project
     from ..steps.remote import RemoteImage, is_remote
     from .progress import shown
+    from .turn import take_turn
 
     show_phases(quiet=as_json)
     project = Project(Settings.load(), Credentials.from_env(None))
+    take_turn(context, project.settings)
     if is_remote(project.settings, build_remote):
         request = Request.from_settings(project.settings)
         there: list[Step] = [RemoteImage(project, shown, request, to, working_dir, sbatch)]

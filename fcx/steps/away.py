@@ -91,9 +91,7 @@ class Ship:
         with self._show() as progress:
             parcel = shipment.Parcel(manifest, path, "", progress)
             done = parcel.bring(credentials, slot, shipment.options(settings, self._sbatch))
-        noted = parcel.noted(project.system, slot, done)
-        if noted != manifest:
-            write_whole(path, noted.to_json())
+        parcel.note(project.system, slot, done)
         size = spoken.size(done.mark.size)
         how = f"{spoken.size(done.sent)} of it sent" if done.sent else "it was there already"
         data = {"path": slot.image, "size": done.mark.size, "sent": done.sent}

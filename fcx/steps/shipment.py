@@ -60,12 +60,23 @@ class Parcel:
 
         return bring(credentials, slot, self.manifest, options, self.packed, self.progress)
 
-    def noted(self, system: str, slot: Slot, done: Delivered) -> Manifest:
-        """The manifest that says where it lies now."""
+    def note(self, system: str, slot: Slot, done: Delivered) -> Manifest:
+        """Have the manifest say where it lies now, as far as it is still of this build.
+
+        It is read again: another build may have taken its place while this one was sent.
+        """
+        from ..files import write_whole
+        from ..image.manifests import read_manifest
         from ..records import replace
 
-        shipped = {**self.manifest.shipped, system: done.mark.at(slot.image)}
-        return replace(self.manifest, shipped=shipped)
+        found = read_manifest(self.path)
+        ours = found.build_id == self.manifest.build_id
+        known = found if ours else self.manifest
+        shipped = {**known.shipped, system: done.mark.at(slot.image)}
+        noted = replace(known, sqsh=self.manifest.sqsh or known.sqsh, shipped=shipped)
+        if ours and noted != found:
+            write_whole(self.path, noted.to_json())
+        return noted
 
 
 def folder(settings: Settings, credentials: Credentials, to: str, working_dir: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 import shipping
 from cluster import bases
-from cluster.project import Project
-from executors.deadline import WAIT, within
+from cluster.project import FCX, Project
+from executors.deadline import WAIT, eventually, within
 from executors.fixtures import TIME, making
 from parity.images import OWN, Images, Variant
 
@@ -23,6 +24,7 @@ from fcx.local import Environment
 from fcx.parity.manifest import Manifest, Sqsh
 from fcx.records import replace
 from fcx.ship.bring import with_client
+from fcx.state.turn import turn
 
 DATA = shipping.bytes_of(5, 300_000)
 NAME = "edf/thing.manifest.json"
@@ -71,6 +73,31 @@ def test_the_edf_names_it(project: Project, tmp_path: Path):
     (project.root / "edf/thing-generated.toml").unlink()
     project.fcx("edf", "write")
     assert read(project.root / "edf/thing-generated.toml").image == str(path)
+
+
+def test_commands_take_turns(project: Project, tmp_path: Path):
+    """Whoever is at the image, the next one waits and says so; afterwards it does its part."""
+    words = {"up": ["up"], "build": ["image", "build"], "ship": ["image", "ship"]}
+    words["push"] = ["image", "push", "registry.example.org/thing"]
+    begun = {}
+    try:
+        with turn(project.root / "edf/.thing.lock", pytest.fail):
+            for name, given in words.items():
+                with (tmp_path / name).open("w") as log:
+                    begun[name] = subprocess.Popen(
+                        [*FCX, *given], cwd=project.root, env=project.environment(), stderr=log
+                    )
+                eventually(lambda name=name: "Waiting for another" in (tmp_path / name).read_text())
+                if name != "ship":
+                    begun[name].kill()
+                    begun[name].wait()
+            assert not list((tmp_path / "work").iterdir())
+        assert begun["ship"].wait(WAIT) == 0
+    finally:
+        for one in begun.values():
+            one.kill()
+            one.wait()
+    assert not (project.root / "edf/.thing.lock").exists()
 
 
 def test_another_folder(project: Project, tmp_path: Path):

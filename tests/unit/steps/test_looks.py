@@ -10,13 +10,18 @@ from stepping import CREDENTIALS, noted, quiet
 
 from fcx.config import Settings
 from fcx.errors import EngineUnavailable
+from fcx.image.progress import Silent
 from fcx.parity.manifest import Shipped, Sqsh
 from fcx.records import replace
+from fcx.ship.delivery import Delivered
+from fcx.ship.mark import Mark
+from fcx.ship.shelf import Slot
 from fcx.state.facts import Facts
 from fcx.steps.away import Push, Ship, away
 from fcx.steps.edf import Edf
 from fcx.steps.image import Image
 from fcx.steps.project import Project, proposed
+from fcx.steps.shipment import Parcel
 from fcx.steps.step import Look
 
 THERE = f"/scratch/me/fcx-images/fcx-image-{BUILD[:16]}.sqsh"
@@ -108,6 +113,21 @@ def test_what_was_never_shipped_is_shipped(project: Project):
     noted(project, replace(project.manifest(), shipped={"santis": shipped["daint"]}))
     assert ship(project, to="/store/me") == Look(True, f"it was shipped to {THERE}")
     assert ship(project, working_dir="/other") == Look(True, f"it was shipped to {THERE}")
+
+
+def test_a_manifest_of_another_build_is_not_written_over(project: Project):
+    """One that somebody has built while ours was sent; what else is new in ours is kept."""
+    mine = noted(project, replace(project.manifest(), build_id=BUILD))
+    parcel = Parcel(mine, project.manifest_path, "", Silent())
+    slot = Slot.of("/scratch/me", mine)
+    done = Delivered(Mark(mine.name, BUILD, 9, "0" * 64, 1.0))
+    noted(project, replace(mine, repo_digest="r/x@sha256:" + "1" * 64))
+    parcel.note("santis", slot, done)
+    found = project.manifest()
+    assert (found.repo_digest[:3], found.shipped["santis"].path) == ("r/x", slot.image)
+    theirs = noted(project, replace(mine, build_id="12" * 32))
+    assert parcel.note("santis", slot, done).shipped["santis"].path == slot.image
+    assert project.manifest() == theirs
 
 
 def test_an_adopted_image_stays_where_it_is(project: Project):
