@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ParityError
+from ..errors import ConfigError, ParityError
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -90,18 +90,30 @@ def _ask(given: dict[str, object], fresh: bool) -> tuple[Answer, bool]:
 
 
 def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
-    """The EDF that `fcx edf write` made of the project's image, where nothing names another."""
-    from ..files import EDF_FOLDER, edf_path, manifest_of_edf
+    """The EDF of the project's image, where nothing names another; None where it has no image.
+
+    Raises ConfigError where the image's manifest is there and the EDF is not: what a login shell
+    finds is no answer for who asks about an image.
+    """
+    from ..files import EDF_FOLDER, edf_path, manifest_path
     from ..jobscript.options import Options
 
     options = srun if srun is not None else own.executor.srun_options
     if adopt or own.executor.environment is not None or Options.check((), options).environment:
         return None
-    path = edf_path(own.image.name, own.root / EDF_FOLDER)
-    if not path.is_file() or manifest_of_edf(path) is None:
-        return None
-    logging.getLogger("fcx").info(f"Judging {path}; --edf names another, --edf '' none")
-    return str(path)
+    folder, logger = own.root / EDF_FOLDER, logging.getLogger("fcx")
+    path, manifest = edf_path(own.image.name, folder), manifest_path(own.image.name, folder)
+    if path.is_file():
+        logger.info(f"Judging {path}; --edf names another, --edf '' none")
+        return str(path)
+    if manifest.is_file():
+        raise ConfigError(
+            f"There is no EDF {path}, though the manifest of its image is there. Make it: `fcx up` "
+            "(the EDF of an adopted image is yours to put there); --edf names another, and --edf "
+            "'' judges the system outside any container."
+        )
+    logger.info(f"There is no EDF {path}: judging the system outside any container")
+    return None
 
 
 def _show(answer: Answer, tried: str, *, as_json: bool, all_packages: bool) -> None:

@@ -146,6 +146,21 @@ def test_without_an_option_the_projects_own_edf_is_judged(project: Project, tmp_
     assert "nowhere" in missing.stdout
 
 
+def test_no_login_shell_is_judged_in_the_place_of_an_image(project: Project, tmp_path: Path):
+    """Where the EDF or the manifest is gone; where there is neither, it is, and that is said."""
+    project.write("fcx.toml", '[image]\nname = "img"\n')
+    words = ("preflight", "--working-dir", str(tmp_path / "work"), f"--sbatch={TIME}")
+    edf, manifest = (project.root / f"edf/img.{end}" for end in ("toml", "manifest.json"))
+    edf.rename(tmp_path / "img.toml")
+    refused = project.fcx(*words, code=2).stderr
+    assert f"There is no EDF {edf}" in refused
+    assert "`fcx up`" in refused
+    manifest.unlink()
+    assert "judging the system outside any container" in project.fcx(*words).stderr
+    (tmp_path / "img.toml").rename(edf)
+    assert f"Judging {edf};" in project.fcx(*words, code=3).stderr
+
+
 @pytest.mark.parametrize(
     "own",
     ['environment = "img"', 'srun_options = ["--environment=/nowhere/img.toml"]'],
