@@ -6,7 +6,7 @@ WORKERS ?= auto
 # Where it is set, each of a thousand processes compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks e2e up image edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks e2e up image ship edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ up: $(VENV)/.ready ## Have the image on the cluster, its EDF here and both sides
 
 image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and write its manifest to edf/
 	$(BIN)/fcx image build $(ARGS)
+
+ship: $(VENV)/.ready ## Bring the image to the cluster as a file, and write its EDF
+	$(BIN)/fcx image ship $(ARGS)
 
 edf: $(VENV)/.ready ## Write the EDF that matches the image
 	$(BIN)/fcx edf write $(ARGS)

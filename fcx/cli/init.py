@@ -53,7 +53,7 @@ def init(
     for path, what in outcome.items():
         typer.echo(f"{what:<8} {path}")
     typer.echo("Next: list in containers/requirements.txt what your functions import, then")
-    typer.echo("      fcx image build && fcx edf write && fcx preflight")
+    typer.echo("      fcx up")
 
 
 def _values(

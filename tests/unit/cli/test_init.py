@@ -35,6 +35,11 @@ def test_lays_out_everything(project: Project):
     assert (project.root / "edf").is_dir()
 
 
+def test_the_next_command_is_the_whole_way(project: Project):
+    """On a cluster an image that was only built is not there, and a preflight in its EDF fails."""
+    assert project.fcx("init").stdout.splitlines()[-1].strip() == "fcx up"
+
+
 def test_the_edf_of_the_template_is_that_of_the_image(project: Project):
     """As `fcx edf write` calls it, whatever the image is named."""
     for words, name in ((), "my-project"), (("--force", "--name", "r.io/team/sim:1"), "my-project"):
