@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import EdfError
-from ..files import EDF_FOLDER, project_root
+from ..files import CONFIG_NAME, EDF_FOLDER, project_root
 from .document import Edf
 from .merge import Lookup
 from .read import read
@@ -52,10 +52,16 @@ def locate(
 
 def _makers(wanted: str, start: Path) -> str:
     """The command that makes what is missing: the EDF, or the image as well."""
-    folder = project_root(start) / EDF_FOLDER
+    root = project_root(start)
+    folder = root / EDF_FOLDER
     named = wanted and not is_path(wanted)
     if named and os.path.exists(folder / f"{wanted}.manifest.json"):  # noqa: PTH110 - as above
         return f"its image is built, and `fcx edf write` makes {folder / wanted}.toml"
+    if not (root / CONFIG_NAME).is_file():
+        return (
+            f"no {CONFIG_NAME} is in {start} or above it: start it in the project's folder (that "
+            f"of {CONFIG_NAME}), or give the path. In a project without one, `fcx up` makes the EDF"
+        )
     return (
         "`fcx edf write` makes edf/<name>.toml and edf/<name>-generated.toml, and `fcx up` all "
         "that comes before as well"
