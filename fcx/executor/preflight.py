@@ -240,7 +240,8 @@ class Watch:
         fate = judge(self.job, self.heard, told)
         if not begun or not fates.complains(fate, self.heard, told):
             return JobFailed(fate.trouble.message)
-        return ParityError(fates.not_started(self.job, context.settings.python, told).message)
+        python, tag = context.settings.python, context.settings.environment.tag
+        return ParityError(fates.not_started(self.job, python, told, tag).message)
 
     async def _begun(self) -> bool:
         """Whether the job's script has come to our lines, as the lock that it took says."""

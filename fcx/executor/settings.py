@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..config import Credentials, ExecutorSettings, ParitySettings, Settings, resolve
 from ..edf import standing
+from ..edf.reference import Reference
 from ..edf.run import run_edf, run_edf_over
 from ..errors import OptionError
 from ..files import manifest_of_edf
@@ -40,6 +41,12 @@ class RunEnvironment:
         """What `fcx image ship` has brought to the path that the EDF names, if it has."""
         known = self.manifest.shipped.values() if self.manifest else ()
         return next((one for one in known if one.path == self.image), None)
+
+    @property
+    def tag(self) -> str:
+        """The image, where fcx built it and the EDF names neither a file nor a registry."""
+        named = Reference.parse(self.image)
+        return self.image if self.build_id and not (named.path or named.registry) else ""
 
     @property
     def digest(self) -> str | None:
@@ -156,6 +163,7 @@ class RunSettings:
                 directory=directory or f"{table.working_dir}/.fcx-*/{run}",
                 policy=table.parity,
                 python=self.python,
+                tag=self.environment.tag,
                 shape=self.called,
             ),
         )

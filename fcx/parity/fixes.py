@@ -77,7 +77,7 @@ class Fixes:
 
     def rebuild(self, options: str = "") -> str:
         """Build the image for this interpreter, hand it to the cluster, and refer to it."""
-        steps = [f"fcx image build{options}", self.new_edf()]
+        steps = [f"fcx image build{options}", "fcx edf write"]
         if self.manifest and self.manifest.shipped:
             steps[1:] = ["fcx image ship"]  # which writes the EDF as well
         elif self.manifest and self.manifest.repo_digest:
@@ -85,6 +85,8 @@ class Fixes:
             steps.insert(1, f"fcx image push {shlex.quote(repository)}")
         elif self.manifest and self.manifest.sqsh:
             steps.insert(1, "fcx image pack")
+        else:
+            steps[1:] = [self.new_edf()]
         return " && ".join(steps)
 
     def reinstall(self, name: str, version: str) -> str:
@@ -121,8 +123,16 @@ class Fixes:
         return self.rebuild(f" --platform linux/{architecture}")
 
     def new_edf(self) -> str:
-        """Write the EDF anew: it names this very image, and its interpreter."""
-        return "fcx edf write" if self.buildable else self.adopt()
+        """Write the EDF anew: it names this very image, and its interpreter.
+
+        An image that is on this machine only is brought to the cluster first: the EDF of before
+        may have named one that is there.
+        """
+        if not self.buildable:
+            return self.adopt()
+        known = self.manifest
+        gone = known and (known.shipped or known.repo_digest or known.sqsh)
+        return "fcx edf write" if gone else "fcx up"
 
     def same_image(self) -> str:
         """Hand this very image to the cluster, refer to it, and look again."""

@@ -219,11 +219,16 @@ def run_lost(directory: str) -> Trouble:
     )
 
 
-def not_started(job: str, python: str, told: str) -> Trouble:
-    """The trouble of a remote side that could not even start the probe."""
+def not_started(job: str, python: str, told: str, tag: str = "") -> Trouble:
+    """The trouble of a remote side that could not even start the probe.
+
+    ``tag``: of the image, where the EDF names one that a cluster can only have by chance.
+    """
     fix = "Correct what it complains of, then run `fcx preflight --fresh`."
     if NO_IMAGE.search(told):
         fix = BRING
+    elif tag and tag in told:
+        fix = f"The EDF names {tag}, an image of the machine that built it. Fix: `fcx up`"
     elif "not found" in told and python in told:
         fix = (
             f"There is no {python} on the cluster: name one with python=..., load a module in your "

@@ -194,8 +194,9 @@ class Inquest:
         self.requests.note(Forget("verdict", pilot.shape))
         if begun and not pilot.brings.opened and fates.complains(why, pilot.heard.state, told):
             pilot.phase = "ended"
-            python = lane.limits.words.python
-            self.lanes.give_up(pilot.shape, fates.not_started(pilot.job, python, told))
+            words = lane.limits.words
+            trouble = fates.not_started(pilot.job, words.python, told, words.tag)
+            self.lanes.give_up(pilot.shape, trouble)
         elif self._hopeless(lane, why):
             pilot.phase = "ended"
             self.lanes.give_up(pilot.shape, why.trouble)

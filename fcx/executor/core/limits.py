@@ -13,6 +13,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     directory: str = ""  # where that is known before the run begins
     policy: str = "minor"
     python: str = "python3"  # the interpreter that is started
+    tag: str = ""  # of its image, where the EDF names it as this machine's own engine does
     shape: str = ""  # what its pilots are called by, as " with --partition=gpu"
 
 

@@ -53,3 +53,18 @@ def test_arguments_that_contradict_each_other_are_refused(project: Path):
         environment(project, {}, environment="./two.toml", srun_options=options)
     with pytest.raises(OptionError, match="both name an EDF"):
         environment(project, {"environment": "./two.toml", "srun_options": options})
+
+
+@pytest.mark.parametrize(
+    ("image", "named"),
+    [
+        ("img:265e", True),
+        ("me/img:265e", True),
+        ("r.example.org#img:265e", False),
+        ("/scratch/me/img.sqsh", False),
+    ],
+)
+def test_what_only_the_machine_that_built_it_calls_an_image(image: str, named: bool):
+    """A tag of its engine's, in an EDF of fcx's own: one of a registry's may be where it will."""
+    assert RunEnvironment("e", image=image, build_id="b").tag == (image if named else "")
+    assert RunEnvironment("e", image=image).tag == ""

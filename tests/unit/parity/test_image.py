@@ -46,7 +46,7 @@ def test_other_files_under_the_right_build_id(policy, there):
     verdict = compare(policy, manifest=manifest(BUILT), remote=snapshot(there))
     assert codes(verdict) == {"image-changed": "refuse"}
     assert verdict.refusals[0].what == PACKAGES
-    assert verdict.refusals[0].fix.startswith("fcx image build && fcx edf write && fcx preflight")
+    assert verdict.refusals[0].fix.startswith("fcx image build && fcx up && fcx preflight")
 
 
 def test_of_an_interpreter_of_the_users_choice_no_files_are_known():
@@ -93,7 +93,7 @@ def test_an_edf_that_was_written_for_another_build_is_said():
         assert codes(verdict) == found
     said = Question("minor", "s", manifest=manifest(), edf_build="c" * 64).outdated
     assert said == (
-        f"build that the EDF is for: wanted {'b' * 12}, found {'c' * 12}. Fix: `fcx edf write`",
+        f"build that the EDF is for: wanted {'b' * 12}, found {'c' * 12}. Fix: `fcx up`",
     )
 
 

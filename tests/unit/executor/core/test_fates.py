@@ -197,3 +197,11 @@ def test_a_python_that_does_not_start(python, told, fix):
     message = fates.not_started("17", python, told).message
     assert told in message
     assert fix in message
+
+
+def test_an_image_that_only_the_machine_that_built_it_has():
+    """The engine's words name it; without that it is something else that went wrong."""
+    told = "srun: error: image 'img:265e' is not the path of a .sqsh file"
+    assert "Fix: `fcx up`" in fates.not_started("17", "python3", told, "img:265e").message
+    for words, tag in ((told, ""), ("Fatal Python error", "img:265e")):
+        assert "fcx up" not in fates.not_started("17", "python3", words, tag).message
