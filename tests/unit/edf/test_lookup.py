@@ -31,7 +31,9 @@ def test_a_name_is_found_as_srun_finds_it(tmp_path):
 
 def test_outside_the_project_its_folder_is_asked_for(tmp_path: Path):
     """There, what makes an EDF would make it in the wrong place."""
-    wanted = r"no fcx\.toml is in .*: start it in the project's folder \(that of fcx\.toml\), or give"
+    wanted = (
+        r"no fcx\.toml is in .*: start it in the project's folder \(that of fcx\.toml\), or give"
+    )
     with pytest.raises(EdfError, match=wanted):
         locate("img", {"HOME": str(tmp_path)}, tmp_path)
     (tmp_path / "fcx.toml").touch()

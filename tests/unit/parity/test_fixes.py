@@ -96,7 +96,11 @@ def test_the_image_goes_back_where_it_came_from():
     assert "edf write" not in found["shipped: add"]  # that is done with it
     assert found["built: add"].count("&&") == 2
     assert found["built: add"].endswith("&& fcx up")  # on this machine only, it is of no use there
-    for kind, fix in (("built", "fcx up"), ("pushed", "fcx edf write"), ("shipped", "fcx edf write")):
+    for kind, fix in (
+        ("built", "fcx up"),
+        ("pushed", "fcx edf write"),
+        ("shipped", "fcx edf write"),
+    ):
         assert found[f"{kind}: edf"] == fix
     assert found["adopted: add"].startswith("on the cluster: /usr/local/bin/python3 -m pip install")
 
