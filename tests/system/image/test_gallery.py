@@ -110,17 +110,21 @@ def plain(edf: Edf) -> Edf:
 def test_ranks_of_the_mpi_image_find_each_other(
     project: Project, engine: Engine, environment_slurm: SlurmCluster
 ):
-    """By the protocol that the Dockerfile names; without it each is alone."""
+    """By the protocol that the Dockerfile names, or by mpiexec; with neither each is alone."""
     project.build(
         "containers/mpi", "--tag", "fcx-mpi", "--build-arg", f"BASE_IMAGE={stand_ins(engine)}"
     )
     packed = project.fcx("image", "pack", "--name", "fcx-mpi", "--compression", "none")
     write_edf(project, "mpi", str(project.root), packed.stdout.split(" sha256:")[0])
     edf = project.root / "edf/fcx-mpi.toml"
-    for protocol, wanted in (("pmi2", ["0 of 2: 3", "1 of 2: 3"]), ("none", ["0 of 1: 1"] * 2)):
-        command = ["srun", "--ntasks=2", f"--mpi={protocol}", f"--environment={edf}"]
+    alone, both = ["0 of 1: 1"] * 2, ["0 of 2: 3", "1 of 2: 3"]
+    for words, start, wanted in (
+        (["--ntasks=2", "--mpi=pmi2"], [], both),
+        (["--ntasks=2", "--mpi=none"], [], alone),
+        (["--ntasks=1"], ["mpiexec", "-n", "2"], both),  # as a task starts it, in a step
+    ):
         done = subprocess.run(
-            [*command, "python3", "-c", RANKS],
+            ["srun", *words, f"--environment={edf}", *start, "python3", "-c", RANKS],
             cwd=project.root,
             env={**environment_slurm.env, "PATH": SYSTEM_PATH, "EDF_PATH": str(edf.parent)},
             capture_output=True,
