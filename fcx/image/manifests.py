@@ -28,7 +28,7 @@ def built_image(client: Any, manifest: Manifest) -> Any:
     image = find_image(client, manifest.image_id) if manifest.image_id else None
     if image is None:
         there = [one.path for one in manifest.shipped.values()]
-        lies = f" It lies on the cluster, as {there[0]}: a job may have built it." if there else ""
+        lies = f" It was brought to {there[0]} on the cluster, or built there." if there else ""
         raise ImageRefused(
             f"The engine has no image {manifest.image_id or '(adopted, so without an id)'} for "
             f"{manifest.name}.{lies} Build it: `fcx image build --build-local`."

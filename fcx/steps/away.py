@@ -10,6 +10,7 @@ from .. import spoken
 from ..files import write_whole
 from ..records import replace
 from . import shipment
+from .image import Image, is_gone
 from .project import Project, leaving
 from .step import Done, Look, Show, Step
 
@@ -47,6 +48,7 @@ class Ship:
         self._working_dir = working_dir
         self._sbatch = sbatch
         self._client: Client | None = None
+        self._gone = False  # what was shipped is not there as it was
 
     def begin(self) -> None:
         """Do beside the step before what the look would have to wait for, if it will ask."""
@@ -74,6 +76,7 @@ class Ship:
                 return Look(True, f"it was shipped to {there.path}")
         client = self._client or Client(project.credentials)
         wrong = difference(client, there, manifest)
+        self._gone = bool(wrong)
         if wrong:
             return Look(True, wrong.removesuffix(FIX).rstrip(" ."))
         return Look(False, f"{there.path} is this build", {"path": there.path})
@@ -83,6 +86,7 @@ class Ship:
         from ..ship.shelf import Slot
 
         project = self._project
+        warnings = self._build_what_is_lost()
         settings, credentials, manifest = project.settings, project.credentials, project.manifest()
         leaving(settings, manifest)
         shipment.refuse_sarus(settings, credentials)
@@ -95,7 +99,17 @@ class Ship:
         size = spoken.size(done.mark.size)
         how = f"{spoken.size(done.sent)} of it sent" if done.sent else "it was there already"
         data = {"path": slot.image, "size": done.mark.size, "sent": done.sent}
-        return Done(f"{slot.image}, {size}, {how}", data=data)
+        return Done(f"{slot.image}, {size}, {how}", warnings, data=data)
+
+    def _build_what_is_lost(self) -> tuple[str, ...]:
+        """Build where nobody has the image any more, and return what is to be said.
+
+        The step before did not, for it went by the manifest: that one asks no server.
+        """
+        manifest = self._project.manifest()
+        if not self._gone or self._project.packed(manifest) or not is_gone(manifest.image_id):
+            return ()
+        return Image(self._project, self._show).do().warnings
 
 
 class Push:

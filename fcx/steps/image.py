@@ -36,7 +36,7 @@ class Image:
         if manifest.origin == "adopted":
             return Look(False, f"{manifest.name} was adopted, so it is built elsewhere", data)
         why = differs(manifest, self._request(), project.settings.root)
-        if not why and not project.away(manifest) and self._is_gone(manifest.image_id):
+        if not why and not project.away(manifest) and is_gone(manifest.image_id):
             why = "the engine does not have it any more, and it was not shipped or pushed"
         if why:
             return Look(True, why, data)
@@ -50,14 +50,6 @@ class Image:
         site = self._project.platform
         return replace(request, platform=request.platform or (site if site != OWN else ""))
 
-    @staticmethod
-    def _is_gone(image_id: str) -> bool:
-        """Whether the engine lacks it: then nobody could bring it to the cluster."""
-        from ..image.engine import connect, find_image
-
-        with closing(connect()) as client:
-            return not image_id or find_image(client, image_id) is None
-
     def do(self) -> Done:
         """Build it, and write its manifest."""
         from ..image.build import build
@@ -70,3 +62,11 @@ class Image:
         data = json.loads(manifest.to_json())
         more = {name: data[name] for name in ("build_id", "image_id", "tag", "size")}
         return Done(said, built.warnings, data={**more, "manifest": str(built.path)})
+
+
+def is_gone(image_id: str) -> bool:
+    """Whether the engine lacks it: then nobody could bring it to the cluster."""
+    from ..image.engine import connect, find_image
+
+    with closing(connect()) as client:
+        return not image_id or find_image(client, image_id) is None

@@ -58,10 +58,14 @@ class Project:
 
     def away(self, manifest: Manifest) -> bool:
         """Whether it is known to be where the cluster has it from, or is packed to go there."""
-        packed = manifest.sqsh is not None and Path(manifest.sqsh.path).is_file()
         if self.settings.image.push_to:
             return bool(manifest.repo_digest)
-        return packed or self.system in manifest.shipped
+        return self.packed(manifest) or self.system in manifest.shipped
+
+    @staticmethod
+    def packed(manifest: Manifest) -> bool:
+        """Whether it is here as a file, so that no engine need have it."""
+        return manifest.sqsh is not None and Path(manifest.sqsh.path).is_file()
 
     def begun_client(self) -> Client | None:
         """A client that imports and logs in beside what follows, if there will be questions.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster.bases import base_image, interpreters
+from cluster.bases import base_image, docker, interpreters
 from cluster.engine import Engine
 from cluster.foreign import bring_dill
 from cluster.project import Project
@@ -74,7 +74,7 @@ def up(project: Project) -> list[str]:
     return [one["step"] for one in said["steps"] if one["done"]]
 
 
-def test_it_is_the_whole_story(project: Project, place: Environment, home: Path):
+def test_it_is_the_whole_story(project: Project, place: Environment, home: Path, engine: Engine):
     """A task runs in the image; again nothing is done; a change goes the whole way."""
     assert up(project) == NAMES
     first = project.manifest().build_id
@@ -84,13 +84,24 @@ def test_it_is_the_whole_story(project: Project, place: Environment, home: Path)
     refused = project.fcx("up", "--policy", "strict", code=3).stdout
     assert "preflight: refused" in refused
     assert "REFUSED" in refused
-    engine = project.env.pop("DOCKER_HOST")
+    host = project.env.pop("DOCKER_HOST")
     project.env["DOCKER_HOST"] = f"unix://{home}/nowhere"
     project.write("containers/packages/fresh.py", "NAME = 1\n")
     assert "fcx: image: " in project.fcx("up", code=5).stderr
-    project.env["DOCKER_HOST"] = engine
+    project.env["DOCKER_HOST"] = host
     assert up(project) == NAMES
     assert project.manifest().build_id != first
+    nobody_has_it(project, engine)
+
+
+def nobody_has_it(project: Project, engine: Engine) -> None:
+    """Neither the cluster, nor this machine, be it as a file or in its engine: it is built again."""
+    lost = project.manifest()
+    docker(engine, "rmi", "--force", lost.image_id)
+    Path(lost.sqsh.path).unlink()
+    Path(next(iter(lost.shipped.values())).path).unlink()
+    assert up(project) == NAMES[1:]
+    assert project.manifest().build_id != lost.build_id
 
 
 def script(project: Project, working_dir: Path, *, code: int = 0) -> str:
