@@ -29,6 +29,7 @@ CLIENT = Path(__file__).with_name("client.py")
 LONGEST = 900.0  # seconds for a client's last life
 LAST_LINES = 12  # of the log, shown of a trial that went wrong
 KILLED = 1.0, 6.0  # seconds until a client is killed, and before each strike
+AGAIN = 0.2  # seconds after a strike that met nobody
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def attempt(plan: Plan, env: Environment, folder: Path, slurm: Any = None) -> Ou
             life = _begin(plan, folder, surroundings)
             for _ in range(plan.strikes):
                 _wait(life, rng.uniform(*KILLED))
-                outcome.strikes[strikes.strike()] += 1
+                outcome.strikes[_struck(strikes, life)] += 1
             _wait(life, rng.uniform(*KILLED) if kill else LONGEST)
             ended = life.poll()
             life.kill()
@@ -108,6 +109,13 @@ def attempt(plan: Plan, env: Environment, folder: Path, slurm: Any = None) -> Ou
     _judge(outcome, plan, folder)
     outcome.seconds = time.monotonic() - began
     return outcome
+
+
+def _struck(strikes: Strikes, life: subprocess.Popen[bytes]) -> str:
+    """Something that meets somebody: on a busy machine, jobs may not have begun yet."""
+    while not (name := strikes.strike()) and life.poll() is None:
+        _wait(life, AGAIN)
+    return name
 
 
 def _wait(life: subprocess.Popen[bytes], seconds: float) -> None:
