@@ -105,7 +105,7 @@ def test_what_is_older_than_its_source_is_said_before_anything_runs(
     monkeypatch.chdir(project.root)
     make(tmp_path / "work", [TIME], environment="edf/img.toml")
     assert "source of the image" in caplog.text
-    assert "`fcx edf write`" in caplog.text
+    assert "found cccccccccccc. Fix: `fcx up`" in caplog.text
 
 
 def test_a_step_that_is_missing_is_said_with_its_command(
