@@ -15,24 +15,32 @@ def turn(path: Path, wait: Callable[[], object]) -> Iterator[None]:
 
     Where there is no place for it, or the file system has no locks, all goes on without.
     """
-    held = -1
+    held, made = -1, False
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        held = _held(path, wait)
+        held, made = _held(path, wait)
     try:
         yield
     finally:
         if held >= 0:
             with suppress(OSError):
                 path.unlink()
+                if made:
+                    path.parent.rmdir()  # unless something lies there now
             os.close(held)
 
 
-def _held(path: Path, wait: Callable[[], object]) -> int:
-    """The descriptor of the lock, once it is ours and still under that name."""
+def _held(path: Path, wait: Callable[[], object]) -> tuple[int, bool]:
+    """The lock's descriptor, once it is ours and under that name; whether its folder is new."""
     told = False
     while True:
-        fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        made = not path.parent.is_dir()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            fd = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        except FileNotFoundError:
+            if path.parent.is_dir():
+                raise
+            continue  # whoever had made the folder has just taken it away
         try:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,7 +50,7 @@ def _held(path: Path, wait: Callable[[], object]) -> int:
                     wait()
                 fcntl.flock(fd, fcntl.LOCK_EX)
             if _is_at(fd, path):
-                return fd
+                return fd, made
         except BaseException:  # no locks here, or the user does not wait
             os.close(fd)
             raise

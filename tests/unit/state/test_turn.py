@@ -57,6 +57,31 @@ def test_nothing_is_left(tmp_path: Path):
         assert not path.exists()
 
 
+def test_a_folder_of_its_own_goes_with_it(tmp_path: Path):
+    """Unless it was there before, or something lies in it now; who waits makes it again."""
+    path = tmp_path / "edf/.thing.lock"
+    with turn(path, pytest.fail):
+        second = holding(path)
+        assert said(second) == "waits"
+    try:
+        assert said(second) == "has it"
+        assert path.exists()
+    finally:
+        second.kill()
+        second.communicate()
+    path.unlink()
+    with turn(path, pytest.fail):
+        pass
+    assert path.parent.is_dir()
+    path.parent.rmdir()
+    with turn(path, pytest.fail):
+        pass
+    assert not path.parent.exists()
+    with turn(path, pytest.fail):
+        (path.parent / "thing.toml").touch()
+    assert [each.name for each in path.parent.iterdir()] == ["thing.toml"]
+
+
 def test_who_waited_for_a_file_that_went_takes_the_next(tmp_path: Path):
     """Else a third, who makes a new one, would be at it beside the second."""
     path = tmp_path / ".thing.lock"
