@@ -6,6 +6,7 @@ from pathlib import Path
 
 import building
 import pytest
+from noted import Noted
 
 from fcx.buildjob.answer import Answer
 from fcx.buildjob.build import Note
@@ -25,24 +26,10 @@ two
 """
 
 
-class Told(Silent):
-    """Keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-        self.lines: list[str] = []
-
-    def step(self, text: str) -> None:
-        self.steps.append(text)
-
-    def line(self, text: str) -> None:
-        self.lines.append(text)
-
-
 def test_a_log_is_told_line_by_line_however_it_comes():
     """Its steps as steps, podman's ids not at all; each byte once."""
     for size in (1, 7, len(LOG)):
-        told = Told()
+        told = Noted()
         log = Log(told)
         for at in range(0, len(LOG), size):
             log.feed(LOG[at : at + size].encode())
