@@ -64,7 +64,7 @@ class Answer:
         made = manifest_of(
             self.image, self.snapshot, order.identity, source, order.identity.platform
         )
-        return replace(made, shipped={system: self.mark.at(order.image)})
+        return replace(made, shipped={system: self.mark.at(order.slot.image)})
 
 
 def _failing(said: bytes) -> Mapping[str, str]:

@@ -112,7 +112,7 @@ class _Building:
             manifest = answer.manifest(self._order, source, system)
             warnings = tuple(import_warnings(answer.failing))
         except ImageRefused:  # nobody is to find it there and take it for good
-            for path in (self._order.image, self._order.mark):
+            for path in (self._order.slot.image, self._order.slot.mark):
                 await self._files.remove(path)
             raise
         finally:
@@ -168,7 +168,7 @@ class _Building:
             images = await self._files.list(known.folder)
         except NoSuchPath:
             return False
-        if "answer" not in there or known.stem + IMAGE not in images:
+        if "answer" not in there or known.slot.stem + IMAGE not in images:
             return False
         self._order = known
         self._progress.line(f"job {job} of an earlier call has built this")

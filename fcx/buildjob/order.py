@@ -22,7 +22,7 @@ from ..image.build import baked
 from ..image.identity import Identity
 from ..image.importable import required_names
 from ..image.plan import Plan
-from ..ship.shelf import ID, IMAGE, MARK
+from ..ship.shelf import ID, Slot
 
 MADE, NOTE = ".made", ".job"
 
@@ -52,19 +52,9 @@ class Order:
         return plain_name(self.identity.name)
 
     @property
-    def stem(self) -> str:
-        """Of the image's files."""
-        return f"{self.name}-{self.identity.build_id[:ID]}"
-
-    @property
-    def image(self) -> str:
-        """The path that an EDF names."""
-        return f"{self.folder}/{self.stem}{IMAGE}"
-
-    @property
-    def mark(self) -> str:
-        """The path of the record beside it."""
-        return f"{self.folder}/{self.stem}{MARK}"
+    def slot(self) -> Slot:
+        """The place of the image."""
+        return Slot.named(self.folder, self.identity.name, self.identity.build_id)
 
     @property
     def home(self) -> str:

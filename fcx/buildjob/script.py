@@ -34,7 +34,7 @@ def script(order: Order, parcel: Parcel, options: Options) -> str:
     files = [f"--output={log}", f"--error={log}"]
     lines = [
         "#!/bin/bash -l",
-        *directives(options, f"fcx-build-{order.stem}", files),
+        *directives(options, f"fcx-build-{order.slot.stem}", files),
         "# shellcheck disable=SC2016 # nothing of what is quoted here is for this shell to expand",
         *assignments(_values(order, parcel)),
         joining(parcel.plan),
@@ -56,7 +56,7 @@ def _values(order: Order, parcel: Parcel) -> Mapping[str, object]:
         "sha256": plan.sha256,
         "chunks": parcel.chunks,
         "images": order.folder,
-        "stem": order.stem,
+        "stem": order.slot.stem,
         "made": order.made,
         "image_name": order.name,
         "build": order.identity.build_id,

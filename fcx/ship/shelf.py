@@ -35,8 +35,12 @@ class Slot:
                 f"{manifest.name} has no build id: fcx did not build it, and cannot tell it from "
                 "another on the cluster. Build it: `fcx image build`."
             )
-        stem = f"{plain_name(manifest.name)}-{manifest.build_id[:ID]}"
-        return cls(folder, stem, manifest.build_id)
+        return cls.named(folder, manifest.name, manifest.build_id)
+
+    @classmethod
+    def named(cls, folder: str, name: str, build_id: str) -> Slot:
+        """For a build of an image of this name."""
+        return cls(folder, f"{plain_name(name)}-{build_id[:ID]}", build_id)
 
     @property
     def image(self) -> str:

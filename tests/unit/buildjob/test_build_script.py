@@ -55,13 +55,13 @@ def test_built(node: Node):
     node.options = {"build_args": {"A": "it's; $HOME"}}
     order, code, log = node.build(TZ="UTC")
     assert code == 0, log
-    assert left(node) == [f"{order.stem}.json", f"{order.stem}.sqsh"]
-    mark = Mark.from_json(Path(order.mark).read_bytes(), "")
+    assert left(node) == [f"{order.slot.stem}.json", f"{order.slot.stem}.sqsh"]
+    mark = Mark.from_json(Path(order.slot.mark).read_bytes(), "")
     assert mark is not None
     assert (mark.build_id, mark.size) == (order.identity.build_id, len("whole"))
     answer = Answer.of(Path(order.made, "answer").read_bytes(), "")
     made = answer.manifest(order, SOURCE, "there")
-    assert (made.shipped["there"].path, made.env["A"]) == (order.image, "b c")
+    assert (made.shipped["there"].path, made.env["A"]) == (order.slot.image, "b c")
     assert (made.image_id, made.tag) == ("sha256:" + "c0" * 32, order.identity.tag)
     context = node.room / "context"
     assert (context / "run me").stat().st_mode & 0o777 == 0o755
@@ -100,7 +100,7 @@ def test_what_enroot_leaves_counts_and_not_its_code(node: Node, code: int, says:
     (node.room / "image").write_text("whole" if whole else "half")
     order, ended, log = node.build(ENROOT_CODE=str(code), ENROOT_SAYS=says)
     assert ended == (0 if whole else codes.IMPORT), log
-    assert (f"{order.stem}.sqsh" in left(node)) == whole
+    assert (f"{order.slot.stem}.sqsh" in left(node)) == whole
     if not whole:
         assert left(node) == []
         assert says in told(order, ended, log)
@@ -232,9 +232,9 @@ def test_a_file_of_that_name_is_left_alone(node: Node):
     """Whoever made it."""
     order = node.made()
     node.folder.mkdir()
-    Path(order.image).write_text("somebody's")
+    Path(order.slot.image).write_text("somebody's")
     assert node.build(order)[1] == FOREIGN
-    assert Path(order.image).read_text() == "somebody's"
+    assert Path(order.slot.image).read_text() == "somebody's"
 
 
 def test_options_of_the_job(node: Node):
@@ -245,7 +245,7 @@ def test_options_of_the_job(node: Node):
     text = script(order, node.parcel(order), options)
     lines = [line for line in text.splitlines() if line.startswith("#SBATCH")]
     assert lines[0] == "#SBATCH --account=g1 --time=5"
-    assert lines[1].startswith(f"#SBATCH --no-requeue --job-name=fcx-build-{order.stem} ")
+    assert lines[1].startswith(f"#SBATCH --no-requeue --job-name=fcx-build-{order.slot.stem} ")
     assert f'"--output={order.made}/log"'.replace("100%", "100%%") in lines[1]
 
 
@@ -253,7 +253,7 @@ def test_what_ended_jobs_have_left(node: Node):
     """Of as many bytes as the image, for ever: it goes with the next build, unless its job runs."""
     node.program("squeue", '#!/bin/sh\n[ "$3" = 16 ] || echo "$3"\n')
     order = node.made()
-    home, other = Path(order.home), f"{order.stem[:-16]}{'0' * 16}"
+    home, other = Path(order.home), f"{order.slot.stem[:-16]}{'0' * 16}"
     home.mkdir(parents=True)
     theirs = [node.folder / f".{other}.{job}.sqsh" for job in (15, 16)]
     theirs += [home / "whole.15", home / "whole.16", home / "sent.16"]

@@ -104,7 +104,7 @@ def test_who_follows_the_job_of_another_gets_its_image(node: Node):
     """Though the other has been done first, and has left nothing for who comes later to follow."""
     first, second = asyncio.run(together(node, lambda order: None))
     assert (first.submitted, second.submitted) == (1, 0)
-    assert [path.name for path in node.folder.glob("*.sqsh")] == [f"{first.order.stem}.sqsh"]
+    assert [path.name for path in node.folder.glob("*.sqsh")] == [f"{first.order.slot.stem}.sqsh"]
     assert not list(Path(first.order.home).glob("*.job"))
 
 
@@ -112,7 +112,7 @@ def test_an_answer_that_has_gone_is_asked_for_anew(node: Node):
     """Somebody cleans up: it is built once more, under a name of its own."""
     _, second = asyncio.run(together(node, lambda order: shutil.rmtree(order.made)))
     assert second.submitted == 1
-    assert Path(second.order.image).is_file()
+    assert Path(second.order.slot.image).is_file()
 
 
 def test_what_was_made_and_removed_since_is_built_again(node: Node):
@@ -124,7 +124,7 @@ def test_what_was_made_and_removed_since_is_built_again(node: Node):
         left = asyncio.ensure_future(first.build())
         await first.looked.wait()
         left.cancel()
-        Path(first.order.image).unlink()
+        Path(first.order.slot.image).unlink()
         second.looked.set()
         second.goes_on.set()
         await second.build()
@@ -132,4 +132,4 @@ def test_what_was_made_and_removed_since_is_built_again(node: Node):
 
     first, second = asyncio.run(work())
     assert second.submitted == 1
-    assert Path(second.order.image).is_file()
+    assert Path(second.order.slot.image).is_file()
