@@ -32,6 +32,19 @@ def said(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def handed_over(path: Path) -> None:
+    """From this process, by letting go of it, to another that waits."""
+    with turn(path, pytest.fail):
+        second = holding(path)
+        assert said(second) == "waits"
+    try:
+        assert said(second) == "has it"
+        assert path.exists()
+    finally:
+        second.kill()
+        second.communicate()
+
+
 def test_one_after_the_other(tmp_path: Path):
     """The second says once that it waits, and has its turn when the first is gone, however."""
     path = tmp_path / "edf/.thing.lock"
@@ -60,15 +73,7 @@ def test_nothing_is_left(tmp_path: Path):
 def test_a_folder_of_its_own_goes_with_it(tmp_path: Path):
     """Unless it was there before, or something lies in it now; who waits makes it again."""
     path = tmp_path / "edf/.thing.lock"
-    with turn(path, pytest.fail):
-        second = holding(path)
-        assert said(second) == "waits"
-    try:
-        assert said(second) == "has it"
-        assert path.exists()
-    finally:
-        second.kill()
-        second.communicate()
+    handed_over(path)
     path.unlink()
     with turn(path, pytest.fail):
         pass
@@ -85,15 +90,7 @@ def test_a_folder_of_its_own_goes_with_it(tmp_path: Path):
 def test_who_waited_for_a_file_that_went_takes_the_next(tmp_path: Path):
     """Else a third, who makes a new one, would be at it beside the second."""
     path = tmp_path / ".thing.lock"
-    with turn(path, pytest.fail):
-        second = holding(path)
-        assert said(second) == "waits"
-    try:
-        assert said(second) == "has it"
-        assert path.exists()
-    finally:
-        second.kill()
-        second.communicate()
+    handed_over(path)
 
 
 def test_without_a_place_and_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
