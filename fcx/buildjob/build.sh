@@ -79,7 +79,7 @@ plainly() { # script, words: as a plain user, where the node can have one; with 
 }
 
 ask_image() { # what the probes find in it
-  local told python
+  local told found
   say "Asking the image what it is"
   as=--user=$plain_user home=
   if ! told=$(plainly : 2>&1); then
@@ -89,9 +89,9 @@ ask_image() { # what the probes find in it
   fi
   plainly "$probe_script" sh "$python" >"$answer/probe" 2>"$answer/complaint" ||
     fail "$SILENT" "$(tail -c 600 "$answer/complaint" | tr '\n' ' ')"
-  python=$(sed -n 's/.*"executable": "\([^"]*\)".*/\1/p' "$answer/probe" | head -n 1)
+  found=$(sed -n 's/.*"executable": "\([^"]*\)".*/\1/p' "$answer/probe" | head -n 1)
   home=--env=HOME=/tmp
-  import_names plainly "$import_script" sh "$python" >"$answer/imports" 2>/dev/null
+  import_names plainly "$import_script" sh "$found" >"$answer/imports" 2>/dev/null
   engine image inspect "$tag" >"$answer/record" || fail "$SILENT" "podman does not know $tag"
 }
 

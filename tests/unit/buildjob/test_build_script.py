@@ -22,6 +22,7 @@ from fcx.firecrest.jobs import JobState
 from fcx.image.progress import Silent
 from fcx.jobscript.options import Options
 from fcx.parity.manifest import Source
+from fcx.protocol import probe
 from fcx.ship.mark import Mark
 from fcx.ship.script import DAMAGED, FOREIGN, INCOMPLETE
 
@@ -69,6 +70,17 @@ def test_built(node: Node):
     assert "LABEL" in (context / ".fcx/Dockerfile").read_text()
     assert "--build-arg=A=it's; $HOME" in (node.room / "podman.calls").read_text()
     assert not list((node.room / "tmp").iterdir())
+
+
+def test_the_python_that_is_named_is_asked(node: Node):
+    """And the one that answered, what it can import."""
+    node.options = {"python": "/opt/env/bin/python"}
+    _, code, log = node.build()
+    assert code == 0, log
+    calls = (node.room / "podman.calls").read_text().splitlines()
+    _, probed, imported = (call for call in calls if call.startswith("run "))
+    assert probed.endswith(" sh /opt/env/bin/python")
+    assert imported.endswith(f" sh {probe.snapshot()['python']['executable']}")
 
 
 def test_a_context_that_is_there_is_not_sent_again(node: Node):
