@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Settings
-from ..errors import ManifestError
 from ..files import EDF_FOLDER, manifest_path, write_whole
 from ..parity.manifest import SEALED, Manifest
 from ..parity.snapshot import Snapshot
@@ -35,6 +34,7 @@ from .emulation import require_emulation
 from .engine import connect, engine_errors, find_image, images_with, local_platform
 from .identity import BUILD_LABEL, SOURCE_LABEL, Identity
 from .importable import failing_imports, import_warnings, required_names
+from .manifests import earlier_manifest
 from .order import Order, run_build
 from .plan import Plan
 from .progress import Progress, Silent
@@ -76,7 +76,7 @@ def build(request: Request, settings: Settings, progress: Progress | None = None
     path = manifest_path(request.name, folder)
     said: list[str] = []
     with closing(connect()) as client:
-        known = on_disk(path)
+        known = earlier_manifest(path)
         image, identity, fresh = _image(client, plan, known, shown)
         manifest = (
             known if known and not fresh and _is_of(known, image, identity, request) else None
@@ -161,16 +161,6 @@ def _order(plan: Plan, identity: Identity, platform: str) -> Order:
         automatic=plan.recipe.automatic,
         secrets=plan.request.secrets,
     )
-
-
-def on_disk(path: Path) -> Manifest | None:
-    """The manifest of an earlier build, if it is whole."""
-    if not path.is_file():
-        return None
-    try:
-        return Manifest.from_json(path.read_bytes(), str(path))
-    except ManifestError:
-        return None  # damaged, or another version's: it is about to be written anew
 
 
 def _is_of(manifest: Manifest, image: Any, identity: Identity, request: Request) -> bool:

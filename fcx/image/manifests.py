@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError, ImageRefused
+from ..errors import ConfigError, ImageRefused, ManifestError
 from ..parity.manifest import Manifest
 
 
@@ -19,6 +19,16 @@ def read_manifest(path: Path) -> Manifest:
             "preflight --adopt NAME` makes one of an image that is on the cluster already."
         ) from error
     return Manifest.from_json(text, str(path))
+
+
+def earlier_manifest(path: Path) -> Manifest | None:
+    """That of an earlier build; None for one that is damaged, or another version's."""
+    if not path.is_file():
+        return None
+    try:
+        return read_manifest(path)
+    except ManifestError:
+        return None
 
 
 def built_image(client: Any, manifest: Manifest) -> Any:

@@ -59,21 +59,18 @@ class Ship:
         from ..firecrest.client import Client
         from ..ship.bring import difference
         from ..ship.compare import FIX
-        from ..ship.shelf import Slot, images_folder
+        from ..ship.shelf import Slot
 
         project = self._project
-        manifest, settings = project.manifest(), project.settings
+        manifest = project.manifest()
         if manifest.origin == "adopted":
             return Look(False, f"{manifest.name} was adopted, so it is on the cluster already")
         there = manifest.shipped.get(project.system)
         if there is None:
             return Look(True, f"this build was not on {project.system} yet")
-        given = self._to or ("" if self._working_dir else settings.image.ship_to)
-        place = self._working_dir or settings.executor.working_dir
-        if given or place:
-            wanted = Slot.of(images_folder(given, place), manifest).image
-            if wanted != there.path:
-                return Look(True, f"it was shipped to {there.path}")
+        folder = shipment.named_folder(project.settings, self._to, self._working_dir)
+        if folder and Slot.of(folder, manifest).image != there.path:
+            return Look(True, f"it was shipped to {there.path}")
         client = self._client or Client(project.credentials)
         wrong = difference(client, there, manifest)
         self._gone = bool(wrong)

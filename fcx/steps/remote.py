@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import spoken
 from ..config import Settings
-from ..errors import ManifestError, UsageError
+from ..errors import UsageError
 from ..files import write_whole
 from ..image.request import Request
 from ..image.source import differs
@@ -94,24 +94,14 @@ class RemoteImage:
 
     def _known(self) -> Manifest | None:
         """The manifest of an earlier build, if it can be read."""
-        from ..image.manifests import read_manifest
+        from ..image.manifests import earlier_manifest
 
-        path = self._project.manifest_path_of(self._request.name)
-        try:
-            return read_manifest(path) if path.is_file() else None
-        except ManifestError:
-            return None
+        return earlier_manifest(self._project.manifest_path_of(self._request.name))
 
     def _elsewhere(self, path: str) -> str:
         """That the image lies in another folder than the one that is named; empty if not."""
-        from ..ship.shelf import images_folder
-
-        settings = self._project.settings
-        given = self._to or ("" if self._working_dir else settings.image.ship_to)
-        place = self._working_dir or settings.executor.working_dir
-        if not (given or place):
-            return ""
-        same = path.rpartition("/")[0] == images_folder(given, place)
+        folder = shipment.named_folder(self._project.settings, self._to, self._working_dir)
+        same = not folder or path.rpartition("/")[0] == folder
         return "" if same else f"it was built into {path}"
 
     def do(self) -> Done:

@@ -83,9 +83,16 @@ def folder(settings: Settings, credentials: Credentials, to: str, working_dir: s
     """The folder of images: an argument, else fcx.toml's, else one in the working directory."""
     from ..ship.shelf import images_folder
 
+    return named_folder(settings, to, working_dir) or images_folder("", proposed(credentials))
+
+
+def named_folder(settings: Settings, to: str, working_dir: str) -> str:
+    """The same as far as somebody has named it; else empty, and nobody is asked."""
+    from ..ship.shelf import images_folder
+
     given = to or ("" if working_dir else settings.image.ship_to)
     place = working_dir or settings.executor.working_dir
-    return images_folder(given, place if given or place else proposed(credentials))
+    return images_folder(given, place) if given or place else ""
 
 
 def refuse_sarus(settings: Settings, credentials: Credentials) -> None:
