@@ -6,7 +6,7 @@ import re
 
 from ..errors import BuildFailed, EngineError, FcxError, ImageRefused, NotShipped
 from ..firecrest.jobs import JobState
-from ..image.failure import CODE
+from ..image.failure import CODE, own_step
 from ..image.features import features
 from . import script
 from .log import Log
@@ -124,6 +124,8 @@ class Failed:
             )
         if not self._log.step:
             return BuildFailed(f"{self._job}: podman did not begin to build: {words}.{self._tail}")
+        if own := own_step(self._log.step):
+            return BuildFailed(f"The build failed in {self._log.step!r}: {words}\n{own}")
         code = CODE.search(words)
         how = f" with exit code {code[1]}" if code else ""
         output = "".join(f"\n  | {line}" for line in self._log.lines)

@@ -29,13 +29,20 @@ def failure(step: str, lines: Sequence[str], words: str, code: object = None) ->
         return explain(f"{where}{how}. Its last lines:{output}\nThe step", "exec format error")
     if not step:
         return explain("Building the image", words)
-    if RECORD_STEP in step:
-        return (
-            f"{where}: {words}\nThat step is fcx's own, by which the image says who it is: it must "
-            f"leave {probe.IMAGE_RECORD} free. Have the Dockerfile, or its base, put nothing else "
-            f"there, nor a file in the place of {posixpath.dirname(probe.IMAGE_RECORD)}."
-        )
+    if own := own_step(step):
+        return f"{where}: {words}\n{own}"
     return (
         f"{where}{how}. Its last lines:{output}\n  {words}\nCorrect that step in the Dockerfile, "
         "or what it reads from the context, and build again: the steps before it are cached."
+    )
+
+
+def own_step(step: str) -> str:
+    """What is to be done where a step of fcx's own fails; empty for one of the user's."""
+    if RECORD_STEP not in step:
+        return ""
+    return (
+        "That step is fcx's own, by which the image says who it is: it must "
+        f"leave {probe.IMAGE_RECORD} free. Have the Dockerfile, or its base, put nothing else "
+        f"there, nor a file in the place of {posixpath.dirname(probe.IMAGE_RECORD)}."
     )

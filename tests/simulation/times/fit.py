@@ -48,7 +48,7 @@ def like_real(known: Mapping[tuple[str, str], dict[str, Any]]) -> list[Case]:
 
 
 def fitted(figures: list[dict[str, Any]], requests: Mapping[str, float]) -> Constants:
-    """What makes the simulator take as long as the machine took with these three rows.
+    """What makes the simulator take as long as the machine took with these rows.
 
     ``requests``: what one takes that touches files alone, and one that asks Slurm, for a client
     that handles the answer, too.

@@ -19,6 +19,7 @@ from fcx.buildjob.order import Order
 from fcx.buildjob.script import script
 from fcx.config import RemoteBuildSettings
 from fcx.firecrest.jobs import JobState
+from fcx.image.context import RECORD_STEP
 from fcx.image.progress import Silent
 from fcx.jobscript.options import Options
 from fcx.parity.manifest import Source
@@ -70,6 +71,15 @@ def test_built(node: Node):
     assert "LABEL" in (context / ".fcx/Dockerfile").read_text()
     assert "--build-arg=A=it's; $HOME" in (node.room / "podman.calls").read_text()
     assert not list((node.room / "tmp").iterdir())
+
+
+def test_a_step_of_its_own_that_fails_is_not_the_users(node: Node):
+    """It stands in no Dockerfile that could be corrected."""
+    log = f"STEP 2/2: {RECORD_STEP}\nError: /etc/fcx is not a directory\n"
+    said = told(node.made(), codes.BUILD, log)
+    assert "/etc/fcx is not a directory" in said
+    assert "leave /etc/fcx/image.json free" in said
+    assert "Correct that step" not in said
 
 
 def test_the_python_that_is_named_is_asked(node: Node):
