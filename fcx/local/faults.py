@@ -29,10 +29,13 @@ expires   (transfer.upload, transfer.download) seconds for which the object's ad
 missing   (job, jobs) a job is not found for so many seconds after its submission
 bogus     (job, jobs) for so many seconds after its start, a job's record is the early, wrong one
 lag       (ls) the listing is so many seconds old
+down      (partitions) all of them are told to be down
+skew      seconds by which the answer's Date is ahead
 
 Jobs themselves go wrong through KIND `run`: node_fail, preempt, requeue, oom take the probability
 that it happens to a job within `within` seconds (2) of its submission. KIND `token` has lifetime
-(seconds) and refuse (True). `seed` (no kind) is the seed, 0 by default.
+(seconds) and refuse (True). KIND `health` has scheduler, ssh, filesystem and s3 (True): what the
+server says of that service, although it works. `seed` (no kind) is the seed, 0 by default.
 """
 
 from __future__ import annotations
@@ -47,11 +50,14 @@ COUNTED = frozenset({"crash", "drop", "lost", "ghost", "half", "limit", "fails",
 VALUED = frozenset(
     {
         *("latency", "status", "rate", "quota", "unsaid"),
-        *("hang", "appears", "pending", "expires", "missing", "bogus", "lag"),
+        *("hang", "appears", "pending", "expires", "missing", "bogus", "lag", "down", "skew"),
     }
 )
 RUN_EFFECTS = frozenset({"node_fail", "preempt", "requeue", "oom"})
 TOKEN_EFFECTS = frozenset({"lifetime", "refuse"})
+SERVICES = ("scheduler", "ssh", "filesystem", "s3")
+EFFECTS = {"run": RUN_EFFECTS, "health": frozenset(SERVICES)}
+"""Those of kinds that are no requests."""
 
 
 @dataclass
@@ -117,6 +123,10 @@ class Faults:
             self.note(kind, hit)
         return hit
 
+    def in_force(self, kind: str) -> frozenset[str]:
+        """The effects of a kind that is no request's, as long as they last."""
+        return frozenset(rule.effect for rule in self.rules if rule.kind == kind)
+
     def fate_of_a_job(self) -> tuple[str, float] | None:
         """What befalls a job that was just submitted, and after how many seconds; or nothing."""
         for rule in self.rules:
@@ -134,7 +144,7 @@ class Faults:
 
 
 def _rule(kind: str, effect: str, value: Any, times: int | None, probability: float) -> Rule:
-    known = RUN_EFFECTS if kind == "run" else COUNTED | VALUED
+    known = EFFECTS.get(kind, COUNTED | VALUED)
     if effect not in known:
         raise ValueError(
             f"no fault is called {kind}.{effect}; there are {', '.join(sorted(known))}"

@@ -59,6 +59,7 @@ async def _run(site: Site, listener: socket.socket, ready: Callable[[], None]) -
         log_config=None,
         log_level="critical",  # a crash on request is no news
         access_log=False,
+        date_header=False,  # the application's own, which may be wrong on request
         lifespan="off",
         timeout_graceful_shutdown=1,
         timeout_keep_alive=60,

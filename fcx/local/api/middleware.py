@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from email.utils import formatdate
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -51,6 +52,7 @@ class Middleware:
             if message["type"] == "http.response.start":
                 ledger.statuses[message["status"]] += 1
                 told = self.window.headers(time.monotonic()) if "quota" in faults else {}
+                told["date"] = formatdate(time.time() + faults.get("skew", 0.0), usegmt=True)
                 message["headers"] = [*message.get("headers", []), *_headers(scope, told)]
             await send(message)
 

@@ -40,6 +40,8 @@ async def reservations(request: Request, system_name: str) -> Response:
 async def partitions(request: Request, system_name: str, show_hidden: bool = False) -> Response:
     """The system's partitions."""
     found = await site_of(request, system_name).scheduler.partitions(show_hidden=show_hidden)
+    if "down" in request.scope["faults"]:
+        found = [{**one, "partition": "DOWN"} for one in found]
     return JSONResponse({"partitions": found})
 
 

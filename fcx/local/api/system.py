@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from ..faults import SERVICES
 from ..scheduler import Record
 from ..stage.store import TTL
 from .site import Site, System
 
-SERVICES = ("scheduler", "ssh", "filesystem", "s3")
 HIDDEN = "**********"
 
 
@@ -31,7 +31,7 @@ def record(site: Site) -> Record:
             "apiVersion": None,
             "timeout": 10,
         },
-        "servicesHealth": _health(system),
+        "servicesHealth": _health(system, site.faults.in_force("health")),
         "probing": {"services": {name: {"timeout": 10} for name in SERVICES}, "intervalCheck": 120},
         "lastHealthCheck": iso(system.started),
         "fileSystems": [
@@ -63,14 +63,21 @@ def _ssh(system: System) -> Record:
     }
 
 
-def _health(system: System) -> list[Record]:
+def _health(system: System, ill: frozenset[str]) -> list[Record]:
     checked = iso(system.started)
-    health = {"lastChecked": checked, "latency": 0.01, "healthy": True, "message": None}
+
+    def of(service: str, **more: str) -> Record:
+        told = {
+            "healthy": service not in ill,
+            "message": "Injected fault" if service in ill else None,
+        }
+        return {"serviceType": service, "lastChecked": checked, "latency": 0.01, **told, **more}
+
     return [
-        {"serviceType": "scheduler", **health},
-        {"serviceType": "ssh", **health},
-        *({"serviceType": "filesystem", **health, "path": fs} for fs in system.filesystems),
-        *([{"serviceType": "s3", **health}] if system.max_part_size else []),
+        of("scheduler"),
+        of("ssh"),
+        *(of("filesystem", path=fs) for fs in system.filesystems),
+        *([of("s3")] if system.max_part_size else []),
     ]
 
 

@@ -6,6 +6,7 @@ import concurrent.futures
 import os
 import socket
 import time
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import httpx
@@ -244,3 +245,34 @@ def test_faults_can_stand_from_the_start(tmp_path):
     with local_server("process", tmp_path, faults={"mkdir.status": 503, "seed": 3}) as server:
         assert once(server, "POST", MKDIR, json={"sourcePath": f"{tmp_path}/d"}).status_code == 503
         assert once(server, "GET", LS, params={"path": str(tmp_path)}).status_code == 200
+
+
+def test_a_service_is_told_to_be_unwell(server, faults):
+    """That one alone, with a word of why; it works all the same."""
+    faults.set("health", scheduler=True)
+    (system,) = once(server, "GET", "/status/systems").json()["systems"]
+    told = {
+        one["serviceType"]: (one["healthy"], one["message"]) for one in system["servicesHealth"]
+    }
+    assert told.pop("scheduler") == (False, "Injected fault")
+    assert set(told.values()) == {(True, None)}
+    assert once(server, "GET", "/compute/{system}/jobs").status_code == 200
+
+
+def test_partitions_are_told_to_be_down(server, faults):
+    """All of them, and up again once that is lifted."""
+    faults.set("partitions", down=True)
+    path = "/status/{system}/partitions"
+    states = [one["partition"] for one in once(server, "GET", path).json()["partitions"]]
+    assert set(states) == {"DOWN"}
+    faults.clear("partitions")
+    assert once(server, "GET", path).json()["partitions"][0]["partition"] == "UP"
+
+
+def test_a_clock_is_ahead(server, faults):
+    """The answer's Date is one, and only one, and as far off as asked."""
+    faults.set("systems", skew=3600)
+    told = once(server, "GET", "/status/systems").headers["Date"]
+    right = once(server, "GET", "/status/liveness/").headers["Date"]
+    apart = parsedate_to_datetime(told) - parsedate_to_datetime(right)
+    assert 3500 < apart.total_seconds() < 3700
