@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 from ..records import Meta, Misfit, Struct, fit
 from .failures import Odd
@@ -93,6 +93,42 @@ class System(Struct, frozen=True, rename="camel"):
     file_systems: list[FileSystem] | None = None
 
 
+class Health(Struct, frozen=True, rename="camel"):
+    """What the server found when it last tried a service of a system."""
+
+    service_type: str = ""  # scheduler, ssh, filesystem, s3
+    healthy: bool | None = None
+    message: str | None = None
+    path: str | None = None  # of a file system
+
+
+class Watched(Struct, frozen=True, rename="camel"):
+    """A system with its services."""
+
+    name: str
+    services_health: list[Health] | None = None
+
+
+class Partition(Struct, frozen=True, rename="camel"):
+    """A partition of a system; its state is one word or several."""
+
+    name: str
+    cpus: int | None = None
+    total_nodes: int | None = None
+    partition: str | list[str] = ""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether jobs start there, as far as its state is told."""
+        states = [self.partition] if isinstance(self.partition, str) else self.partition
+        return not states or not set(states) & {"DOWN", "DRAIN", "INACTIVE"}
+
+    @property
+    def state(self) -> str:
+        """In a word or several."""
+        return self.partition if isinstance(self.partition, str) else "+".join(self.partition)
+
+
 class DataTransfer(Struct, frozen=True, rename="camel"):
     """How a system moves large files: by ``s3``, say."""
 
@@ -159,9 +195,18 @@ class User(Struct, frozen=True):
 
 
 class UserInfo(Struct, frozen=True):
-    """Who jobs run as."""
+    """Who jobs run as, and the accounts that may pay for them, where the server tells these."""
 
     user: User
+    accounts: list[Named] | None = None
+
+
+class Identity(NamedTuple):
+    """A user's name and number, and the accounts that may pay; none where they are not told."""
+
+    user: str
+    uid: int | None
+    accounts: tuple[str, ...]
 
 
 class Token(Struct, frozen=True):
@@ -268,8 +313,30 @@ def read_user(answer: Any) -> str:
 
 def read_uid(answer: Any) -> int | None:
     """The number of that user, where the server tells it."""
-    number = str(_record(answer, UserInfo).user.id)
+    return _uid(_record(answer, UserInfo).user)
+
+
+def _uid(user: User) -> int | None:
+    number = str(user.id)
     return int(number) if number.isdecimal() and len(number) < MOST_DIGITS else None
+
+
+def read_identity(answer: Any) -> Identity:
+    """All that the server tells of who jobs run as."""
+    told = _record(answer, UserInfo)
+    accounts = tuple(plain_text(one.name) for one in told.accounts or ())
+    return Identity(plain_text(told.user.name), _uid(told.user), accounts)
+
+
+def read_health(answer: Any) -> dict[str, list[Health]]:
+    """The services of each system; none where the server does not tell of them."""
+    systems = _record(answer, list[Watched])
+    return {plain_text(one.name): one.services_health or [] for one in systems}
+
+
+def read_partitions(answer: Any) -> list[Partition]:
+    """The partitions of a system."""
+    return _record([] if answer is None else answer, list[Partition])
 
 
 def read_systems(answer: Any) -> list[str]:

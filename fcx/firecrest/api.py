@@ -18,6 +18,10 @@ class Api(AsyncFirecrest):  # type: ignore[misc]  # pyfirecrest has no types
             super().__init__(url, authorization, verify)
         self._session = session
 
+    async def log_in(self) -> None:
+        """Have a token."""
+        await self._auth_headers()
+
     async def put(self, system: str, folder: str, name: str, data: bytes) -> None:
         """Write a file: half of ``upload``, which reads it from a disk."""
         endpoint = f"/filesystem/{system}/ops/upload"

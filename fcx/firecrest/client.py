@@ -7,6 +7,7 @@ import random
 
 from ..config import Credentials
 from . import answers
+from .about import About
 from .connection import Connection
 from .files import Files
 from .jobs import Jobs
@@ -46,6 +47,7 @@ class Client:
         self.files = Files(self.requests, credentials.system, credentials.account)
         self.transfers = Transfers(self.requests, credentials.system, credentials.account)
         self.stage = Stage()
+        self.about = About(self._connection, self.requests, credentials.system)
 
     @property
     def reached(self) -> bool:

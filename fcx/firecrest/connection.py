@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..config import Credentials
 from . import network, quiet
@@ -33,6 +34,14 @@ class Came:
     seconds: float
 
 
+class Heard(NamedTuple):
+    """What an answer says of who gave it: its time, and the API's version; empty if nothing."""
+
+    date: str
+    version: str
+    came: float  # by this machine's clock
+
+
 class Connection:
     """Opens with the first request; importing pyfirecrest takes a moment, so off the loop."""
 
@@ -46,6 +55,7 @@ class Connection:
         self._api: Any = None
         self._token: ClientToken | None = None
         self._early: Early | None = None
+        self.heard: Heard | None = None  # with the last answer of the API
 
     @property
     def url(self) -> str:
@@ -120,6 +130,8 @@ class Connection:
     async def _note(self, response: Any) -> None:
         """An answer has come."""
         _came.get().append(response)
+        told = response.headers.get
+        self.heard = Heard(told("Date", ""), told("f7t-appversion", ""), time.time())
         after = retry_after(response) if response.status_code == 429 else 0.0
         now = asyncio.get_running_loop().time()
         self.quota.answered(response.status_code, response.headers, after, now)

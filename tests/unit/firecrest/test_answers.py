@@ -141,3 +141,35 @@ class TestReading:
         with pytest.raises(Odd) as caught:
             answers.read_token(body)
         assert "hush" not in "".join(traceback.format_exception(caught.value))
+
+
+class TestAbout:
+    """What a server tells of itself, in the forms that different versions have."""
+
+    def test_services_that_nobody_watches(self):
+        """A server may not tell of them at all."""
+        assert answers.read_health([{"name": "a"}, {"name": "b", "servicesHealth": None}]) == {
+            "a": [],
+            "b": [],
+        }
+        told = {"serviceType": "scheduler", "healthy": False, "message": "down"}
+        (health,) = answers.read_health([{"name": "a", "servicesHealth": [told]}])["a"]
+        assert (health.service_type, health.healthy, health.message) == ("scheduler", False, "down")
+
+    @pytest.mark.parametrize(
+        ("accounts", "read"), [(None, ()), ([], ()), ([{"name": "a", "default": True}], ("a",))]
+    )
+    def test_accounts_come_from_26_on(self, accounts, read):
+        """Before that, and where there are none, nothing is known of them."""
+        told = {"user": {"name": "me", "id": "7"}, "accounts": accounts}
+        assert answers.read_identity(told) == ("me", 7, read)
+        assert answers.read_identity({"user": {"name": "me"}}) == ("me", None, ())
+
+    @pytest.mark.parametrize(
+        ("state", "up"),
+        [("UP", True), (["UP"], True), (["UP", "DRAIN"], False), ("INACTIVE", False), ([], True)],
+    )
+    def test_states_of_a_partition(self, state, up):
+        """A word or a list of them; where nothing is told it counts as up."""
+        (found,) = answers.read_partitions([{"name": "normal", "partition": state}])
+        assert (found.is_up, found.total_nodes) == (up, None)
