@@ -22,6 +22,7 @@ from .options import Reply
 VERBS = {
     "demo": "Run the five-line example on a cluster of this machine's own.",
     "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
+    "doctor": "Say what is wrong, here, on the way or on the cluster, and how to fix it.",
     "up": "Build, ship, write the EDF, preflight: whatever of it is not done yet.",
     "image": "Build, inspect, run, push, pack and ship the one image.",
     "lock": "Write the image's releases back into containers/, for later builds.",

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ConfigError, ParityError
+from ..errors import ParityError
 from .options import JsonOption
 
 if TYPE_CHECKING:
-    from ..config import Settings
     from ..executor.preflight import Answer
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -57,14 +56,14 @@ def preflight(
     --fresh tries them. Ends with 0 if tasks may be sent, else 3.
     """
     from ..config import Settings
-    from ..steps.judging import given_by, place_for
+    from ..steps.judging import edf_for, given_by, place_for
 
     show_phases(quiet=as_json)
     own = Settings.load()
     given = given_by(
         own,
         working_dir or own.executor.working_dir or place_for(),
-        edf if edf is not None else _written(own, srun, adopt),
+        edf if edf is not None or adopt else edf_for(own, srun),
         sbatch,
         policy,
     )
@@ -87,33 +86,6 @@ def _ask(given: dict[str, object], fresh: bool) -> tuple[Answer, bool]:
     for line in question.said:
         settings.logger.warning(line)
     return ask(settings, question, fresh=fresh), bool(settings.environment.name)
-
-
-def _written(own: Settings, srun: list[str] | None, adopt: str) -> str | None:
-    """The EDF of the project's image, where nothing names another; None where it has no image.
-
-    Raises ConfigError where the image's manifest is there and the EDF is not: what a login shell
-    finds is no answer for who asks about an image.
-    """
-    from ..files import EDF_FOLDER, edf_path, manifest_path
-    from ..jobscript.options import Options
-
-    options = srun if srun is not None else own.executor.srun_options
-    if adopt or own.executor.environment is not None or Options.check((), options).environment:
-        return None
-    folder, logger = own.root / EDF_FOLDER, logging.getLogger("fcx")
-    path, manifest = edf_path(own.image.name, folder), manifest_path(own.image.name, folder)
-    if path.is_file():
-        logger.info(f"Judging {path}; --edf names another, --edf '' none")
-        return str(path)
-    if manifest.is_file():
-        raise ConfigError(
-            f"There is no EDF {path}, though the manifest of its image is there. Make it: `fcx up` "
-            "(the EDF of an adopted image is yours to put there); --edf names another, and --edf "
-            "'' judges the system outside any container."
-        )
-    logger.info(f"There is no EDF {path}: judging the system outside any container")
-    return None
 
 
 def _show(answer: Answer, tried: str, *, as_json: bool, all_packages: bool) -> None:

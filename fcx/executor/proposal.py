@@ -20,14 +20,15 @@ def working_dir(credentials: Credentials, logger: logging.Logger) -> str:
     async def asked() -> str:
         client = Client(credentials, PATIENCE, logger)
         try:
-            return await _own_folder(client)
+            return await own_folder(client)
         finally:
             await client.close()
 
     return LoopThread.shared().run(asked())
 
 
-async def _own_folder(client: Client) -> str:
+async def own_folder(client: Client) -> str:
+    """The same, for whoever has a client. Raises ConfigError without one."""
     user, uid = await client.user(), await client.uid()
     roots = await client.work_folders()
     for root in roots:

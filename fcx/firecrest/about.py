@@ -38,7 +38,9 @@ class About:
         )
 
     async def partitions(self) -> list[Partition]:
-        """The partitions of the system."""
+        """The partitions of the system, hidden ones too."""
         return await self._requests.make(
-            "list the partitions", lambda api: api.partitions(self._system), answers.read_partitions
+            "list the partitions",
+            lambda api: api.all_partitions(self._system),
+            answers.read_partitions,
         )

@@ -22,6 +22,12 @@ class Api(AsyncFirecrest):  # type: ignore[misc]  # pyfirecrest has no types
         """Have a token."""
         await self._auth_headers()
 
+    async def all_partitions(self, system: str) -> Any:
+        """Those that are hidden as well: jobs may name them."""
+        endpoint = f"/status/{system}/partitions"
+        answer = await self._get_request(endpoint=endpoint, params={"show_hidden": True})
+        return self._check_response(answer, 200)["partitions"]
+
     async def put(self, system: str, folder: str, name: str, data: bytes) -> None:
         """Write a file: half of ``upload``, which reads it from a disk."""
         endpoint = f"/filesystem/{system}/ops/upload"

@@ -88,6 +88,7 @@ class Options:
     engine_option: str = "--environment"  # or --edf, as the user has it
     output: str = ""
     account: str = ""
+    partition: str = ""  # one, or several by commas
     names: tuple[str, ...] = ()  # long names of the sbatch options
     place: tuple[str, ...] = ()  # those of them that make the place where tasks run
 
@@ -112,6 +113,7 @@ class Options:
             "--edf" if any(option.name == "--edf" for option in engine) else "--environment",
             _value(batch, "--output") or "",
             _value(batch, "--account") or "",
+            _value(batch, "--partition") or "",
             tuple(dict.fromkeys(option.name for option in batch)),
             tuple(word for option in batch if option.name in PLACE for word in option.words),
         )

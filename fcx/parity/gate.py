@@ -268,13 +268,13 @@ class Gate:
             return self._judgement
         question = self.question
         self._seen_whole = bool(self.facts.get(question.build, BUILD_AGE))
-        known = self._remembered()
+        known = self.remembered()
         if known is None:
             return None
         verdict = question.judge(known.remote)
         return self._publish(verdict, known) if verdict.passed else None
 
-    def _remembered(self) -> Known | None:
+    def remembered(self) -> Known | None:
         """What a preflight or a pilot has found, whoever sent it."""
         days = self.question.rules.max_age_days
         remembered = self.facts.get(self.question.key, days * 86400)
@@ -328,7 +328,7 @@ class Gate:
         By default what is remembered, where somebody has found it since; whether it was taken.
         """
         since = self._judgement.known.taken if known is None and self._judgement else 0.0
-        known = known or self._remembered()
+        known = known or self.remembered()
         if known is None or known.taken <= since:
             return False
         judged = self._judged(self.question.judge(known.remote), known)

@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..config import Credentials, Settings
-from ..errors import ParityError
+from ..errors import ConfigError, ParityError
+from ..files import EDF_FOLDER, edf_path, manifest_path
+from ..jobscript.options import Options
 from . import shipment
 from .project import Project, proposed
 from .step import Done, Look
@@ -40,6 +42,30 @@ def given_by(
         "parity": policy or None,
         "sleep_interval": 5,
     }
+
+
+def edf_for(own: Settings, srun: Sequence[str] | None = None) -> str | None:
+    """The EDF of the project's image, where nothing names another; None where it has no image.
+
+    Raises ConfigError where the image's manifest is there and the EDF is not: what a login shell
+    finds is no answer for who asks about an image.
+    """
+    options = srun if srun is not None else own.executor.srun_options
+    if own.executor.environment is not None or Options.check((), options).environment:
+        return None
+    folder, logger = own.root / EDF_FOLDER, logging.getLogger("fcx")
+    path, manifest = edf_path(own.image.name, folder), manifest_path(own.image.name, folder)
+    if path.is_file():
+        logger.info(f"Judging {path}; --edf names another, --edf '' none")
+        return str(path)
+    if manifest.is_file():
+        raise ConfigError(
+            f"There is no EDF {path}, though the manifest of its image is there. Make it: `fcx up` "
+            "(the EDF of an adopted image is yours to put there); --edf names another, and --edf "
+            "'' judges the system outside any container."
+        )
+    logger.info(f"There is no EDF {path}: judging the system outside any container")
+    return None
 
 
 def place_for(*, known: bool = False) -> str:
