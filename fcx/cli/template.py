@@ -60,6 +60,7 @@ policy = "minor"                         # strict | minor | off
 # idle_timeout = 30.0                    # seconds after which a pilot without work ends
 # gate_timeout = 300.0                   # seconds for which a pilot waits for the verdict
 # requests_per_minute = 60               # where your centre states a quota; else it is found out
+# progress = "line"                      # true, false, "line" or "panel"; else whatever suits
 """
 
 

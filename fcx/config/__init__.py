@@ -4,9 +4,11 @@ from .credentials import VARIABLES as VARIABLES
 from .credentials import Credentials as Credentials
 from .executor import POLICIES as POLICIES
 from .executor import ExecutorSettings as ExecutorSettings
+from .executor import Wanted as Wanted
 from .executor import altered as altered
 from .executor import check_policy as check_policy
 from .executor import resolve as resolve
+from .executor import shown_here as shown_here
 from .settings import EdfSettings as EdfSettings
 from .settings import ImageSettings as ImageSettings
 from .settings import ParitySettings as ParitySettings

@@ -18,6 +18,16 @@ from ..records import PYTHON, Meta, Misfit, Struct, field, fit, names, plain, re
 if TYPE_CHECKING:
     from .settings import Settings
 
+PROGRESS = "FCX_PROGRESS"
+PROGRESS_WORDS = {
+    **dict.fromkeys(("on", "1", "true", "yes"), True),
+    **dict.fromkeys(("off", "0", "false", "no"), False),
+    **dict.fromkeys(("", "auto")),
+    "line": "line",
+    "panel": "panel",
+}
+"""The variable for ``progress``, and what it may say."""
+
 POLICIES = ("strict", "minor", "off")
 Policy = Annotated[Literal["strict", "minor", "off"], Meta(description="strict, minor or off")]
 
@@ -25,6 +35,8 @@ Options = Annotated[tuple[str, ...], Meta(description="a list, and its items mus
 Count = Annotated[int, Meta(ge=1, description="greater than 0, and a whole number")]
 Retries = Annotated[int, Meta(ge=0, description="0 or more, and a whole number")]
 Seconds = Annotated[float, Meta(ge=0, description="a number of seconds, 0 or more")]
+Wanted = bool | Literal["line", "panel"] | None  # how a run is shown; None: whatever suits
+Progress = Annotated[Wanted, Meta(description="true, false, line or panel")]
 PerMinute = Annotated[float, Meta(gt=0, description="greater than 0, and a number")]
 
 
@@ -52,6 +64,7 @@ class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
     idle_timeout: Seconds = 30.0  # after which a pilot without work ends
     gate_timeout: Seconds = 300.0  # for which a pilot waits for the go
     requests_per_minute: PerMinute | None = None  # that the centre allows; None: found out
+    progress: Progress = None  # what is shown while a run is waited for; None: whatever suits
 
     def to_record(self) -> dict[str, Any]:
         """What another process needs to carry the run on; no secrets, and no EDF object."""
@@ -72,7 +85,8 @@ class ExecutorSettings(Struct, frozen=True, forbid_unknown_fields=True):
             raise ConfigError(f"The settings that the run was begun with: {misfit}") from None
 
 
-NOT_RECORDED = frozenset({"environment"})  # the text of the run's EDF is recorded instead
+NOT_RECORDED = frozenset({"environment", "progress"})
+"""The text of the run's EDF is recorded in its place; what is shown is each process's matter."""
 NOT_IN_FILE = frozenset({"parity"})  # it is policy under [parity]
 OLD_NAMES = {"sbatch": "sbatch_options", "srun": "srun_options"}
 
@@ -84,7 +98,7 @@ def resolve(given: Mapping[str, object], settings: Settings) -> ExecutorSettings
     directory or a policy.
     """
     wanted = {name: _as_plain(value) for name, value in given.items() if value is not None}
-    values = {**_of_file(wanted, settings), **wanted}
+    values = {**_of_file(wanted, settings), **_of_environment(), **wanted}
     if not values["working_dir"] and "working_dir" not in wanted:
         raise ConfigError(
             "No working directory: give working_dir, an absolute path on the cluster, or set "
@@ -131,6 +145,24 @@ def _of_file(given: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
     elif own.environment and "/" in own.environment:
         values["environment"] = str(settings.root / own.environment)
     return values
+
+
+def shown_here(given: Any = None) -> Wanted:
+    """``progress``, where there are no other settings: as given, else the variable, else the file.
+
+    Raises UsageError for a value that cannot be.
+    """
+    from .settings import Settings
+
+    return resolve({"working_dir": "/", "progress": given}, Settings.load()).progress
+
+
+def _of_environment() -> dict[str, Any]:
+    """What a variable says, before the file. Raises ConfigError for what it cannot say."""
+    said = os.environ.get(PROGRESS, "").strip().lower()
+    if said not in PROGRESS_WORDS:
+        raise ConfigError(f"{PROGRESS} is {said!r}: set it to on, off, line, panel or auto.")
+    return {"progress": PROGRESS_WORDS[said]} if said else {}
 
 
 def _as_plain(value: object) -> object:

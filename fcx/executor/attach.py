@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ..config import Credentials
+from ..config import Credentials, Wanted
 from ..errors import UsageError
 from ..payload.shared import SharedObject
 from ..state.journal import Journal, RunRecord
@@ -116,7 +116,7 @@ class AttachedRun:
             self._run.cancel_pending()
         self._run.close(abort=False)
         if wait:
-            self._run.finished.wait()
+            self._run.wait()
 
     def __enter__(self) -> AttachedRun:
         return self
@@ -142,11 +142,12 @@ def attach(
     key: str = "",
     env: Mapping[str, str | None] | None = None,
     logger: logging.Logger | None = None,
+    progress: Wanted = None,
 ) -> AttachedRun:
     """Take over a run by its name or id, or on another machine by its directory and key (hex).
 
-    The process that began it should be gone. Raises UsageError for a run that this machine does
-    not remember, and for a key that is not the run's.
+    The process that began it should be gone. ``progress``: as an executor's. Raises UsageError for
+    a run that this machine does not remember, and for a key that is not the run's.
     """
     journal = Journal()
     credentials = Credentials.from_env(env)
@@ -154,4 +155,4 @@ def attach(
     if bool(directory) != bool(key) or elsewhere == bool(run):
         raise UsageError("Give the name of a run, or its directory= and its key=.")
     record = given(directory, key, credentials, journal) if elsewhere else find(journal, run)
-    return AttachedRun(*collect(record, journal, credentials, logger))
+    return AttachedRun(*collect(record, journal, credentials, logger, progress))

@@ -95,6 +95,18 @@ class FirecrestFuture(Future[T]):
         """How often the task was begun, as far as is known: more than once after a failure."""
         return self._attempts
 
+    @property
+    def state(self) -> str:
+        """In a word: pending, running, done, failed or cancelled; takes no lock.
+
+        Of a value that was left on the cluster it is known that there is one: that is done.
+        """
+        if self._state in {"PENDING", "RUNNING"}:
+            return self._state.lower()
+        if self._state == "FINISHED":
+            return "done" if self._exception is None else "failed"
+        return "cancelled"
+
     def remote(self) -> RemoteValue:
         """A reference to the value, for other tasks of the run, which does not fetch it.
 

@@ -21,6 +21,7 @@ from . import mapping
 from .leaving import leaving
 
 if TYPE_CHECKING:
+    from ..config import Wanted
     from ..parity.verdict import Verdict
     from ..payload.shared import SharedObject
     from .future import FirecrestFuture
@@ -38,7 +39,9 @@ class FirecrestExecutor(Executor):
     sleep_interval: longest pause between two looks, in seconds (30). task_retries: how often a
     task is run again when a node fails or a job is cancelled (3). env: the six FIRECREST
     variables, instead of the environment's. run: a name, under which the same script run again
-    goes on with what is queued, running and done. What is not given is taken from ``fcx.toml``.
+    goes on with what is queued, running and done. progress: what is shown while the run is waited
+    for: True, False, "line" or "panel" (None: whatever suits). What is not given is taken from
+    ``fcx.toml``.
     Raises ConfigError or OptionError for what can be told without asking the cluster.
     """
 
@@ -68,6 +71,7 @@ class FirecrestExecutor(Executor):
         python: str | None = None,
         run: str | None = None,
         requests_per_minute: float | None = None,
+        progress: Wanted = None,
     ) -> None:
         given = dict(locals())  # each setting of the table is an argument of the same name
         from ..payload.dump import dump_initializer
@@ -124,16 +128,19 @@ class FirecrestExecutor(Executor):
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: Wanted = None,
         **kwargs: Any,
     ) -> Iterator[T]:
         """Submit a task for each set of arguments at once; results come in order.
 
         timeout: seconds from now for all of them. chunksize: arguments that travel as one task.
         buffersize: tasks that are submitted ahead of the results that were taken (None: all).
+        progress: show this map's tasks while they are waited for: True, "line" or "panel".
         """
         if kwargs:
             raise TypeError(f"map() does not know {', '.join(kwargs)}")
-        return mapping.over(self.submit, fn, iterables, timeout, chunksize, buffersize)
+        submit, ends = mapping.shown(self._run.shown, self.submit, fn, progress, self._logger)
+        return mapping.over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
 
     def options(
         self,
@@ -180,7 +187,7 @@ class FirecrestExecutor(Executor):
             self._run.cancel_pending()
         self._run.close(abort=False)
         if wait:
-            self._run.finished.wait()
+            self._run.wait()
 
     def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
         """Wait for all tasks; after an exception (Ctrl-C, say) cancel them instead."""
@@ -188,7 +195,7 @@ class FirecrestExecutor(Executor):
             self.shutdown(wait=True)
             return
         self.abort()
-        self._run.finished.wait()
+        self._run.wait()
 
     def abort(self) -> None:
         """Cancel all tasks and end all jobs, without waiting for either."""

@@ -26,6 +26,7 @@ from .core.events import (
     Submitted,
     TaskInfo,
 )
+from .counts import Counts, first
 from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
 
@@ -53,6 +54,7 @@ class Mailbox:
 
     def __init__(self, wake: Callable[[], None], over: Callable[[], None] = lambda: None) -> None:
         self.finished = threading.Event()  # the run is over, its cluster tidied up
+        self.counts = Counts()
         self._wake = wake
         self._over = over
         self._lock = threading.Lock()
@@ -78,6 +80,7 @@ class Mailbox:
             if takes and any(name not in self._futures for name in takes):
                 return False
             self._futures[task.info.id] = task.future
+            self.counts.total += 1
             self._put(task)
             return True
 
@@ -114,6 +117,11 @@ class Mailbox:
     def pending(self) -> int:
         """Tasks without an outcome."""
         return len(self._futures)
+
+    @property
+    def oldest(self) -> str:
+        """The one of these that came first."""
+        return first(self._futures)
 
     @property
     def broken(self) -> BaseException | None:
@@ -153,6 +161,7 @@ class Mailbox:
         """Futures of tasks that an earlier process has sent; ``found`` hears of further ones."""
         with self._lock:
             self._futures.update(futures)
+            self.counts.total += len(futures)
             self._on_found = found or self._on_found
 
     def take(self) -> list[Letter]:
@@ -177,6 +186,7 @@ class Mailbox:
             future = self._futures.pop(task, None)
             if future is not None:
                 self._done[task] = future
+                self.counts.ended(future)
 
     def called(self, task: str) -> str:
         """A task's name for people."""
@@ -194,6 +204,7 @@ class Mailbox:
             if future is not None:
                 future.task_id = to
                 self._futures[to] = future
+                self.counts.renamed(task, to)
 
     def finish(self) -> None:
         """The run is over, and its cluster tidied up."""

@@ -8,7 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import logging
+
+    from ..config import Wanted
+    from .future import FirecrestFuture
+    from .shown import Shown
 
 T = TypeVar("T")
 
@@ -23,6 +30,28 @@ def check(chunksize: int, buffersize: int | None) -> None:
         raise ValueError("buffersize must be None or > 0")
 
 
+def shown(
+    run: Shown,
+    submit: Callable[..., FirecrestFuture[Any]],
+    fn: Callable[..., Any],
+    wanted: Wanted,
+    logger: logging.Logger,
+) -> tuple[Callable[..., Future[Any]], Callable[[], None]]:
+    """A map's own ``submit``, and what ends it: its tasks are shown, where that is wanted."""
+    if not wanted:
+        return submit, _nothing
+    from ..payload.dump import name_of
+    from .shown import ShownMap
+
+    own = ShownMap(run, name_of(fn), submit)
+    own.begin(wanted, logger)
+    return own.submit, own.end
+
+
+def _nothing() -> None:
+    """Nothing is shown."""
+
+
 def over(
     submit: Callable[..., Future[Any]],
     fn: Callable[..., T],
@@ -30,16 +59,18 @@ def over(
     timeout: float | None,
     chunksize: int,
     buffersize: int | None,
+    ends: Callable[[], None] = _nothing,
 ) -> Iterator[T]:
-    """``map`` of an executor, by its ``submit``: see there."""
+    """``map`` of an executor, by its ``submit``: see there. ``ends``: called at the end of it."""
     check(chunksize, buffersize)
     arguments = zip(*iterables, strict=False)
     if chunksize == 1:
-        return mapped(functools.partial(submit, fn), arguments, timeout, buffersize)
+        return mapped(functools.partial(submit, fn), arguments, timeout, buffersize, ends)
     from ..payload.dump import run_chunk
 
     many = functools.partial(submit, functools.partial(run_chunk(), fn))
-    found: Iterator[list[T]] = mapped(many, chunks(arguments, chunksize), timeout, buffersize)
+    pieces = chunks(arguments, chunksize)
+    found: Iterator[list[T]] = mapped(many, pieces, timeout, buffersize, ends)
     return itertools.chain.from_iterable(found)
 
 
@@ -48,6 +79,7 @@ def mapped(
     arguments: Iterator[Sequence[Any]],
     timeout: float | None,
     buffersize: int | None,
+    ends: Callable[[], None] = _nothing,
 ) -> Iterator[T]:
     """Submit what may be under way now, and give an iterator over the results.
 
@@ -56,7 +88,7 @@ def mapped(
     """
     end = None if timeout is None else time.monotonic() + timeout
     futures = deque(submit(*each) for each in itertools.islice(arguments, buffersize))
-    return _results(submit, arguments if buffersize else iter(()), futures, end)
+    return _results(submit, arguments if buffersize else iter(()), futures, end, ends)
 
 
 def _results(
@@ -64,6 +96,7 @@ def _results(
     arguments: Iterator[Sequence[Any]],
     futures: deque[Future[T]],
     end: float | None,
+    ends: Callable[[], None],
 ) -> Iterator[T]:
     try:
         while futures:
@@ -72,6 +105,7 @@ def _results(
     finally:
         for future in futures:
             future.cancel()
+        ends()
 
 
 def _result(future: Future[T], end: float | None) -> T:

@@ -86,15 +86,18 @@ class Notes:
     def _running(self, note: TellRunning) -> None:
         future = self.mailbox.future(note.task)
         if future is not None:
+            self.mailbox.counts.began(note.task)
             future.report_running(note.job)
 
     def _pending(self, note: TellPending) -> None:
+        self.mailbox.counts.stopped(note.task)
         future = self.mailbox.future(note.task)
         if future is not None:
             future.report_pending()
 
     def _settle(self, note: Settle) -> None:
         store = self.context.store
+        self.mailbox.counts.stopped(note.task)
         store.payloads.drop(note.task)
         store.objects.drop(note.task)
         ended = self._ended(note)

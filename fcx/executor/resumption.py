@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..config import Credentials, ExecutorSettings
+from ..config import Credentials, ExecutorSettings, Wanted, shown_here
 from ..errors import NoSuchPath, StateError, UsageError
 from ..firecrest.client import Client
 from ..firecrest.loop import LoopThread
 from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
+from ..records import replace
 from ..state.journal import Journal, RunRecord
 from ..state.memory import Memory
 from ..state.presence import Presence
@@ -231,10 +232,14 @@ def open_run(
 
 
 def collect(
-    record: RunRecord, journal: Journal, credentials: Credentials, logger: logging.Logger | None
+    record: RunRecord,
+    journal: Journal,
+    credentials: Credentials,
+    logger: logging.Logger | None,
+    progress: Wanted = None,
 ) -> tuple[Run, Intake, dict[str, FirecrestFuture[Any]]]:
     """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
-    context = context_of(record, credentials, logger)
+    context = context_of(record, credentials, logger, progress)
     gate = context.gate
     run = Run(context)
     try:
@@ -297,10 +302,13 @@ async def is_there(record: RunRecord, client: Client) -> None:
 
 
 def context_of(
-    record: RunRecord, credentials: Credentials, logger: logging.Logger | None = None
+    record: RunRecord,
+    credentials: Credentials,
+    logger: logging.Logger | None = None,
+    progress: Wanted = None,
 ) -> Context:
     """What the effects of a remembered run work with."""
-    settings = _settings_of(record, credentials, logger)
+    settings = _settings_of(record, credentials, logger, progress)
     environment = settings.environment
     question = Question(
         settings.table.parity,
@@ -315,11 +323,14 @@ def context_of(
 
 
 def _settings_of(
-    record: RunRecord, credentials: Credentials, logger: logging.Logger | None
+    record: RunRecord,
+    credentials: Credentials,
+    logger: logging.Logger | None,
+    progress: Wanted,
 ) -> RunSettings:
     """What the run was begun with."""
     known = record.settings
-    table = ExecutorSettings.from_record(known)
+    table = replace(ExecutorSettings.from_record(known), progress=shown_here(progress))
     environment = environment_of(known)
     options = Options.check(table.sbatch_options, table.srun_options)
     return RunSettings(

@@ -34,6 +34,7 @@ from .performer import Performer
 from .recorder import Recorder
 from .scripts import Scripts
 from .settings import RunSettings
+from .shown import Shown
 from .store import RequirementSets, Store
 from .weight import weigh
 
@@ -74,11 +75,13 @@ class Run:
         limits = context.kits.limits(context.kits[0])
         left_in_children(context.presence)
         self.recorder = Recorder(limits)
-        self.mailbox = Mailbox(self._wake, partial(leaving.over, self))
+        self.mailbox = Mailbox(self._wake, self._over)
         self._completion = Completion(self._settled)
         self._performer = Performer(context, self.mailbox, self._completion)
         left_in_children(self._performer.usage.sharing)
-        self._driver = Driver(Core(limits), self.mailbox, self._performer, self.recorder)
+        core, requests = Core(limits), context.client.requests
+        self._driver = Driver(core, self.mailbox, self._performer, self.recorder)
+        self.shown = Shown(context.identity.name, self.mailbox, core.fleet, lambda: requests.made)
         self._begin_lock = threading.Lock()
         self._begun = False
         self._shaped: dict[int, Kit] = {}  # that the core has been told of
@@ -176,6 +179,7 @@ class Run:
         self._begun = True
         self._join()
         self._early_threads()
+        self._show()
         if earlier:
             self._goes_on(len(self._earlier.tasks) if self._earlier else 0)
         self._driver.begin(*events)
@@ -218,6 +222,19 @@ class Run:
         if NO_LATE_THREADS:
             self._completion.prepare()
 
+    def _show(self) -> None:
+        settings = self.context.settings
+        self.shown.begin(settings.table.progress, settings.logger)
+
+    def _over(self) -> None:
+        leaving.over(self)
+        self.shown.over()
+
+    def wait(self) -> None:
+        """Until it is over, and nothing of it is shown any more."""
+        self.finished.wait()
+        self.shown.end()
+
     def _goes_on(self, tasks: int) -> None:
         """Remember that it is open again, and say with what."""
         context = self.context
@@ -242,6 +259,7 @@ class Run:
             self._begun = True
         self._join()
         self._early_threads()
+        self._show()
         self._performer.expect_pilots(name for name, _ in event.pilots)
         shapes = [event for kit in self.context.kits for event in self._again(kit)]
         self._driver.begin(self._began(), *shapes, event)
@@ -286,7 +304,7 @@ class Run:
         if abort and not self.finished.is_set():
             self.context.settings.logger.warning("Tasks and jobs are cancelled")
         self.close(abort=abort)
-        self.finished.wait()
+        self.wait()
 
     def cancel_pending(self) -> None:
         """Cancel every task that is not known to run."""

@@ -12,6 +12,7 @@ from .future import FirecrestFuture
 from .intake import Intake
 
 if TYPE_CHECKING:
+    from ..config import Wanted
     from ..parity.verdict import Verdict
     from ..payload.shared import SharedObject
 
@@ -66,9 +67,13 @@ class ExecutorView(Executor):
         timeout: float | None = None,
         chunksize: int = 1,
         buffersize: int | None = None,
+        progress: Wanted = None,
     ) -> Iterator[T]:
         """As the executor's, in pilots of this shape."""
-        return mapping.over(self.submit, fn, iterables, timeout, chunksize, buffersize)
+        run = self._intake.run
+        logger = run.context.settings.logger
+        submit, ends = mapping.shown(run.shown, self.submit, fn, progress, logger)
+        return mapping.over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
 
     def options(
         self,

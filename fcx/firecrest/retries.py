@@ -86,6 +86,7 @@ class Requests:
         self, line: Line, patience: float, log: logging.Logger, rng: random.Random
     ) -> None:
         self.patience = patience
+        self.made = 0  # requests, those that are repeated each time
         self._line = line
         self._log = log
         self._rng = rng
@@ -124,6 +125,7 @@ class Requests:
         """The same, with what is known of its way."""
         so_far = Attempts(self._now(), once=once)
         while True:
+            self.made += 1
             try:
                 came = await self._line.once(what, ask, large=large)
                 value = read(came.answer)

@@ -6,30 +6,16 @@ for as long as it lasts. Nothing of it is final: Slurm starts the job once the r
 
 from __future__ import annotations
 
-import re
-
+from ...jobscript.reasons import BUDGET, HELD, LIMIT, NODES
 from .events import JobSeen
 from .requests import Requests
 
 REMIND = 600.0  # seconds after which what needs somebody is said again
-HEED = (  # (reasons, what is the matter, what to do)
-    (
-        r"(assoc|qos)(grp|max)\w*(minutes|runmins)\w*",
-        "the budget of node hours of the account is used up, or what is left of it does not do",
-        "Ask for more, or name another account (FIRECREST_ACCOUNT) in a new run",
-    ),
-    (
-        r"job ?held\w*|.*requeued.* held.*",
-        "it is held",
-        "Ask the site why, and release it with `scontrol release {job}`",
-    ),
-    (
-        r"reqnodenotavail.*|partition(inactive|nodelimit)|reserv.*|.*(down|drained|maintenance).*",
-        "its nodes are down, drained or reserved, perhaps for maintenance",
-        "Look at the site's status page, or ask for another --partition or --nodelist",
-    ),
+HEED = (  # (reason, what to do)
+    (BUDGET, "Ask for more, or name another account (FIRECREST_ACCOUNT) in a new run"),
+    (HELD, "Ask the site why, and release it with `scontrol release {job}`"),
+    (NODES, "Look at the site's status page, or ask for another --partition or --nodelist"),
 )
-LIMITS = re.compile(r"(assoc|qos|max)\w*(limit|jobs?|cpu|node|gres|tres|mem|billing|wall)\w*")
 
 
 class Waits:
@@ -44,16 +30,13 @@ class Waits:
         reason = state.reason
         if reason in {"", "None"}:
             return
-        plain = reason.lower().replace("_", " ").strip("() ")
-        for words, matter, fix in HEED:
-            if re.fullmatch(words, plain):
-                text = f"Job {job} waits: {reason}, that is, {matter}. {fix.format(job=job)}; "
+        for known, fix in HEED:
+            if known.fits(reason):
+                text = f"Job {job} waits: {reason}, that is, {known.words}. {fix.format(job=job)}; "
                 self.remind(reason, f"{text}it starts by itself once that is over.")
                 return
-        if LIMITS.fullmatch(plain):
-            text = (
-                f"Job {job} waits: {reason}, a limit on what may run at once. It passes by itself"
-            )
+        if LIMIT.fits(reason):
+            text = f"Job {job} waits: {reason}, {LIMIT.words}. It passes by itself"
             self.once(reason, f"{text} as other jobs end; nothing is lost meanwhile.")
         elif reason != before:
             self.requests.say(f"Job {job} waits: {reason}")

@@ -33,6 +33,7 @@ OTHER = {
     "idle_timeout": 4.5,
     "gate_timeout": 6.0,
     "requests_per_minute": 90.0,
+    "progress": "line",
 }
 """A value for each setting that is not its default."""
 
@@ -75,7 +76,8 @@ def test_an_argument_comes_before_the_file(tmp_path: Path, name: str):
     """None is no argument; False, 0 and "" are."""
     settings = written(tmp_path, OTHER)
     usual = getattr(ExecutorSettings("/w", environment="mine", python=""), name)
-    given = {"max_tasks_per_child": 9, "requests_per_minute": 30.0}.get(name, usual)
+    given = {"max_tasks_per_child": 9, "requests_per_minute": 30.0, "progress": False}
+    given = given.get(name, usual)
     assert getattr(resolve({name: given}, settings), name) == given
     assert getattr(resolve({name: None}, settings), name) == OTHER[name]
 
@@ -160,12 +162,13 @@ def test_an_empty_edf_is_none(tmp_path: Path):
 
 
 def test_what_attach_gets_makes_the_same_settings(tmp_path: Path):
-    """All through JSON, but the EDF, whose text is recorded instead."""
+    """All through JSON, but the EDF, whose text is recorded instead, and what is shown."""
     settings = resolve({**OTHER, "environment": object()}, Settings(tmp_path))
     record = json.loads(json.dumps(settings.to_record()))
     assert "environment" not in record
+    assert "progress" not in record
     again = ExecutorSettings.from_record(record)
-    assert again == resolve({**OTHER, "environment": None}, Settings(tmp_path))
+    assert again == resolve({**OTHER, "environment": None, "progress": None}, Settings(tmp_path))
     assert again.parity == "strict"
 
 
@@ -212,3 +215,17 @@ def test_the_executor_obeys_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert executor._intake.question.policy == "off"
     assert settings.to_record()["parity"] == "off"
     executor.shutdown(wait=False)
+
+
+def test_what_is_shown_may_stand_in_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """After an argument, before the file; words for yes and no; what it cannot say is named."""
+    settings = written(tmp_path, {"working_dir": "/w", "progress": "line"})
+    for said, meant in {"off": False, "0": False, "ON": True, "panel": "panel", "": "line"}.items():
+        monkeypatch.setenv("FCX_PROGRESS", said)
+        assert resolve({}, settings).progress == meant
+        assert resolve({"progress": True}, settings).progress is True
+    monkeypatch.setenv("FCX_PROGRESS", "auto")
+    assert resolve({}, settings).progress is None
+    monkeypatch.setenv("FCX_PROGRESS", "sometimes")
+    with pytest.raises(ConfigError, match="FCX_PROGRESS is 'sometimes': set it to on, off, line"):
+        resolve({}, settings)

@@ -1,0 +1,118 @@
+"""What a person sees while a script waits: on a real terminal, with real runs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from terminals import on_terminal
+
+HEAD = """
+import os, sys, time
+from concurrent.futures import wait
+from fcx import FirecrestExecutor
+
+def task(x):
+    time.sleep(0.3)
+    if x == 7:
+        raise ValueError(x)
+    return x
+
+def executor(**options):
+    options = {"max_workers": 2, "workers_per_node": 2, "sleep_interval": 1, **options}
+    return FirecrestExecutor(os.environ["W"], ["--time=5"], idle_timeout=3, **options)
+"""
+MIXED = """
+from tqdm import tqdm
+with executor() as one, executor(run="other") as two:
+    futures = [one.submit(task, x) for x in range(20)]
+    others = [two.submit(task, x) for x in range(2)]
+    futures[5].result()
+    print("a line\\nand one more")
+    for future in tqdm(futures, ncols=60):
+        future.exception()
+    list(one.map(task, range(10, 40), progress=True))
+    wait(others)
+    pid = os.fork()
+    if not pid:
+        print("the child's", flush=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+print("the end")
+"""
+ALONE = """
+with executor() as one:
+    print(len(list(one.map(abs, range(30)))))
+print("the end")
+"""
+STOPPED = """
+import signal, threading
+with executor() as one:
+    future = one.submit(time.sleep, 60)
+    threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    future.result()
+"""
+
+
+@pytest.fixture
+def env(site, tmp_path):
+    (tmp_path / "w").mkdir()
+    return {**site, "W": str(tmp_path / "w"), "FCX_STATE_DIR": str(tmp_path / "state")}
+
+
+@pytest.mark.slow
+def test_a_panel_that_is_in_nobodys_way(env, tmp_path):
+    """Prints and tqdm stay whole; two runs share one panel; a fork has none; a line at the end."""
+    seen = on_terminal(HEAD + MIXED, env, tmp_path)
+    assert seen.code == 0, seen.last
+    panel = seen.ever("╭─ fcx ─")
+    assert any("0/20 done" in line for line in panel)
+    assert any("0/2 done" in line for line in panel)
+    assert sum("╭─" in line for line in panel) == 1
+    assert any("request" in line and "node hours" in line for line in panel)
+    seen.ever("1 failed")
+    seen.ever("fcx task ")  # the map's own
+    told = [line for line in seen.last if not line.startswith("fcx")]
+    assert told[0:2] == ["a line", "and one more"]
+    assert told[2].startswith("100%|")
+    assert told[3:] == ["the child's", "the end"]
+    ends = [line for line in seen.last if line.startswith("fcx")]
+    assert len(ends) == 2
+    assert any("fcx other: 2/2 done | " in line for line in ends)
+    assert any("fcx: 50/50 done, 1 failed | " in line for line in ends)
+
+
+@pytest.mark.slow
+def test_a_line_where_there_is_little_room(env, tmp_path):
+    """Forty columns, no colours: nothing is wider, nothing is coloured."""
+    chosen = {"NO_COLOR": "1", "FCX_PROGRESS": "line"}
+    seen = on_terminal(HEAD + ALONE, {**env, **chosen}, tmp_path, columns=40)
+    assert seen.code == 0, seen.last
+    assert any("fcx: 0/30 done" in line for line in seen.ever("fcx: 0/30 done"))
+    assert all(sum(line.startswith("fcx") for line in one) <= 1 for one in seen.screens)
+    assert not any("\x1b[" in piece for piece in seen.written.split("m")[:-1] if piece[-1:] == "3")
+    assert [line for line in seen.last if not line.startswith("fcx")] == ["30", "the end"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_a_clean_terminal(env, tmp_path):
+    """The traceback is whole, and nothing is drawn below it."""
+    seen = on_terminal(HEAD + STOPPED, env, tmp_path)
+    assert seen.code != 0
+    seen.ever("0/1 done")
+    assert not any("│" in line or "╭" in line for line in seen.last)
+    assert seen.last[-1] == "KeyboardInterrupt"
+
+
+@pytest.mark.slow
+def test_nothing_where_nobody_looks(env, tmp_path):
+    """No terminal, or one that cannot move its cursor: stderr stays empty."""
+    seen = on_terminal(HEAD + ALONE, {**env, "TERM": "dumb"}, tmp_path)
+    assert seen.last == ["30", "the end"]
+    script = tmp_path / "script.py"
+    done = subprocess.run(
+        [sys.executable, str(script)], env={**os.environ, **env}, capture_output=True, check=True
+    )
+    assert (done.stdout, done.stderr) == (b"30\nthe end\n", b"")
