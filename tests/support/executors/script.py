@@ -29,3 +29,32 @@ def run_script(
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def memory_for_a_result(folder: Path, env: Mapping[str, str], before: str = "") -> float:
+    """What a script's memory grew by, at most, for a result of 150 MB, in sizes of that result.
+
+    A second copy of it makes this 2; some 20 to 30 MB of pieces on their way belong to it.
+    """
+    script = f"""
+        import os, re
+        from pathlib import Path
+        from fcx import FirecrestExecutor
+        {before}
+
+        def held(what):
+            found = re.search(what + r":\\s*(\\d+)", Path("/proc/self/status").read_text())
+            return int(found[1]) << 10
+
+        def made(size):
+            return b"x" * size
+
+        SIZE, WHERE = 150_000_000, os.environ["WORKING_DIR"]
+        with FirecrestExecutor(WHERE, ["--time=00:05:00"], max_workers=1) as executor:
+            executor.submit(made, 10_000_000).result()
+            before = held("VmRSS")
+            value = executor.submit(made, SIZE).result()
+            assert len(value) == SIZE
+            print((held("VmHWM") - before) / SIZE)
+    """
+    return float(run_script(folder, script, env).stdout)

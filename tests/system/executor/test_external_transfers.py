@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from executors.deadline import WAIT, eventually, within
 from executors.fixtures import making
-from executors.script import run_script
+from executors.script import memory_for_a_result
 from msgspec.structs import replace
 
 from fcx.executor.core import external
@@ -142,31 +142,13 @@ def test_a_site_without_a_staging_area(tmp_path, said, monkeypatch):
 @pytest.mark.slow
 def test_in_memory_once(site, faults, tmp_path):
     """The client takes about the size of the value, whichever way it comes."""
-    script = """
-        import os, re
-        from pathlib import Path
+    lower = """
         from msgspec.structs import replace
-        from fcx import FirecrestExecutor
         from fcx.executor.settings import RunSettings
 
         limits = RunSettings.limits
         RunSettings.limits = lambda *a, **k: replace(limits(*a, **k), external=9_000_000)
-
-        def held(what):
-            found = re.search(what + r":\\s*(\\d+)", Path("/proc/self/status").read_text())
-            return int(found[1]) << 10
-
-        def made(size):
-            return b"x" * size
-
-        SIZE, WHERE = 150_000_000, os.environ["WORKING_DIR"]
-        with FirecrestExecutor(WHERE, ["--time=00:05:00"], max_workers=1) as executor:
-            executor.submit(made, 10_000_000).result()
-            before = held("VmRSS")
-            value = executor.submit(made, SIZE).result()
-            assert len(value) == SIZE
-            print((held("VmHWM") - before) / SIZE)
     """
-    assert float(run_script(tmp_path, script, site).stdout) < 1.2
+    assert memory_for_a_result(tmp_path, site, lower.strip()) < 1.5
     assert site.counts()["transfer.download"] == 2
     assert "download" not in site.counts()

