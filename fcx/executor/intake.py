@@ -12,6 +12,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -28,7 +29,7 @@ from ..payload.contents import Contents
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
 from ..payload.origin import Origin, Origins
-from ..payload.repeated import Repeated
+from ..payload.repeated import Kept, Repeated
 from ..payload.requirements import Requirements
 from ..payload.scan import Scan
 from ..payload.shared import SharedObject
@@ -47,14 +48,27 @@ from .shapes import reshape
 TOLD = 100 * 10**6  # bytes of an object from which it is said that it was put
 
 
+class Kind(Struct, frozen=True):
+    """What a call has in common with others of its function."""
+
+    needs: Needs
+    name: str  # its function's, for people
+    function: str = ""  # tells functions apart whose running times are remembered
+    archive: str = ""  # the name of its modules, which travel with it
+    supplies: tuple[tuple[str, int], ...] = ()  # that, and its bytes
+    requirements: int = 0  # the run's number for them
+
+
+NO_NEEDS = Needs(Requirements())
+
+
 class Made(Struct, frozen=True):
     """What a call is made of; ``failed``: what it takes has failed, so that it cannot run."""
 
-    parcel: Parcel = NOTHING
+    kind: Kind
     data: bytes = b""
-    needs: Needs = Needs(Requirements())
-    name: str = ""  # its function's, for people
-    function: str = ""  # tells functions apart whose running times are remembered
+    parcel: Parcel = NOTHING  # what it shares with others
+    plain: Kept | None = None  # its function, where nothing else but plain values is in it
     failed: FirecrestFuture[Any] | None = None
 
 
@@ -72,7 +86,7 @@ class Draft(Struct, frozen=True):
     @property
     def needs(self) -> Needs:
         """Modules, to be judged and sent."""
-        return self.made.needs
+        return self.made.kind.needs
 
     @property
     def digest(self) -> bytes:
@@ -102,6 +116,7 @@ class Intake:
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
         self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
         self._origins = Origins()
+        self._kind: tuple[Kept | None, Kind] = (None, Kind(NO_NEEDS, ""))  # of the last plain call
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
 
     def reshaped(self, given: Mapping[str, object]) -> Intake:
@@ -165,7 +180,9 @@ class Intake:
         """
         if not callable(fn):
             raise TypeError(f"{fn!r} is not callable")
-        kwargs, ours = _without(OURS if key is None else OURS[1:], fn, kwargs)
+        ours: Mapping[str, Any] = NONE_OF_OURS
+        if kwargs:
+            kwargs, ours = _without(OURS if key is None else OURS[1:], fn, kwargs)
         named = key is not None or "key" in ours
         key = check_key(ours["key"] if key is None else key) if named else None
         seconds = walltime.checked(ours.get("walltime"))
@@ -179,14 +196,37 @@ class Intake:
         try:
             parcel, kept, plain = self._repeated.dump(fn, args, kwargs)
         except TakenFailed as taken:
-            return Made(failed=taken.future, name=payload.name_of(fn))
+            return Made(Kind(NO_NEEDS, payload.name_of(fn)), failed=taken.future)
         if kept is None:
             needs = self._needs.needs(fn, parcel.data, parcel.looked)
-            named = payload.name_of(fn), payload.function_key(fn)
-            return Made(parcel, parcel.payload(), needs, *named)
+            kind = self._kind_of(needs, payload.name_of(fn), payload.function_key(fn))
+            return Made(kind, parcel.payload(), parcel)
+        if plain and not parcel.supplies:
+            return Made(self._plain(kept), parcel.data, NOTHING, kept)
         scan = kept.scan if plain else Scan(fn, parcel.data)
         needs = self._needs.of(scan, parcel.looked)
-        return Made(parcel, parcel.payload(), needs, kept.name, kept.key)
+        return Made(self._kind_of(needs, kept.name, kept.key), parcel.payload(), parcel)
+
+    def _plain(self, kept: Kept) -> Kind:
+        """Of a call of that function with plain arguments: that of the last one, mostly."""
+        needs = self._needs.of(kept.scan)
+        known, kind = self._kind
+        if known is not kept or kind.needs is not needs:
+            kind = self._kind_of(needs, kept.name, kept.key)
+            self._kind = kept, kind
+        return kind
+
+    def _kind_of(self, needs: Needs, name: str, function: str) -> Kind:
+        suffix = ".x.zip" if needs.extract else ".zip"
+        archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
+        return Kind(
+            needs,
+            sys.intern(name),  # of a million tasks, most have the same
+            sys.intern(function),
+            archive,
+            ((archive, len(needs.archive)),) if archive else (),
+            self.run.context.requirements.number(needs.requirements),
+        )
 
     def put(self, value: Any) -> SharedObject:
         """Keep an object for tasks that are submitted. Raises PayloadError."""
@@ -232,7 +272,7 @@ class Intake:
             self._compare(draft)
             return known
         task = f"{self._prefix}{next(self._numbers):07d}"
-        name = sys.intern(draft.made.name)  # of a million tasks, most have the same
+        name = draft.made.kind.name
         future: FirecrestFuture[Any] = FirecrestFuture(task, self.run, name, draft.key)
         while not self._sent(draft, future):
             draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
@@ -248,12 +288,15 @@ class Intake:
             end_as(future, made.failed)
             return True
         future.origin = self._origin(draft)
-        info, archive = self._info(draft, future)
-        archives = ((archive, made.needs.archive),) if archive else ()
+        kind = made.kind
+        archives = ((kind.archive, kind.needs.archive),) if kind.archive else ()
+        info = self._info(draft, future)
         return self.run.submit(NewTask(info, made.data, future, archives, made.parcel))
 
     def _origin(self, draft: Draft) -> Origin:
         """The same for tasks of one kind."""
+        if draft.made.plain is not None:
+            return self._origins.of_plain(draft.fn, draft.made.plain, draft.needs)
         values = (*draft.args, *draft.kwargs.values())
         return self._origins.of(draft.fn, values, draft.needs, draft.made.parcel.origins)
 
@@ -267,29 +310,26 @@ class Intake:
                 "run for this one: both get the first one's outcome. Give each a key of its own."
             )
 
-    def _info(self, draft: Draft, future: FirecrestFuture[Any]) -> tuple[TaskInfo, str]:
-        """What decisions need of a task, and the name of the modules that travel with it."""
-        needs = draft.needs
-        suffix = ".x.zip" if needs.extract else ".zip"
-        archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
-        supplies = [(archive, len(needs.archive))] if archive else []
-        supplies += [(content.name, content.size) for content in draft.made.parcel.contents]
-        info = TaskInfo(
+    def _info(self, draft: Draft, future: FirecrestFuture[Any]) -> TaskInfo:
+        """What decisions need of a task."""
+        kind, parcel = draft.made.kind, draft.made.parcel
+        contents = tuple((content.name, content.size) for content in parcel.contents)
+        return TaskInfo(
             future.task_id,
             future.name,
             len(draft.made.data),
-            sys.intern(draft.made.function),
+            kind.function,
             draft.walltime,
-            tuple(supplies),
-            self.run.context.requirements.number(needs.requirements),
+            kind.supplies + contents,
+            kind.requirements,
             draft.key,
             shape=self._kit.shape,
-            takes=draft.made.parcel.takes,
+            takes=parcel.takes,
         )
-        return info, archive
 
 
 OURS = ("key", "walltime")  # arguments of ``submit``, where the function does not take them
+NONE_OF_OURS: Mapping[str, Any] = MappingProxyType({})
 
 
 def _without(

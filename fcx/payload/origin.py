@@ -73,6 +73,7 @@ class Origins:
 
     def __init__(self) -> None:
         self._last: tuple[tuple[Any, ...], Origin] = ((), Origin(Needs(Requirements())))
+        self._plain: tuple[object, Origin] = (None, self._last[1])
 
     def of(
         self, fn: Any, values: Iterable[Any], needs: Needs, before: tuple[Origin, ...]
@@ -90,6 +91,14 @@ class Origins:
             made = Origin(needs, codes, spaces, mine, before)
             last = last if made.like(last) else made
             self._last = looked, last
+        return last
+
+    def of_plain(self, fn: Any, kept: object, needs: Needs) -> Origin:
+        """That of a call with values of nobody's classes; ``kept``: the function, as it is."""
+        known, last = self._plain
+        if known is not kept or last.needs is not needs:
+            last = self.of(fn, (), needs, ())
+            self._plain = kept, last
         return last
 
 

@@ -6,13 +6,12 @@ This loads dill: it is imported where something is pickled.
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..protocol import pickling
-from .sharing import Sink, Ways
-
-PROTOCOL = 5  # buffers leave the pickle
+from .sharing import PROTOCOL, Sink, Ways
 
 
 class TaskPickler(pickling.Pickler):  # type: ignore[misc]  # protocol/ has no annotations
@@ -66,9 +65,10 @@ class State:
         self.modules: Mapping[str, list[str]] = pickler.modules
         self.names = len(own["_names"])
 
-    def knows(self, thing: Any) -> bool:
-        """Whether it may be referred to."""
-        return id(thing) in self.memo.copy()
+    def refer(self, thing: Any) -> bytes:
+        """What gets it from the unpickler's memo; empty where it is not there."""
+        known = self.memo.copy().get(id(thing))
+        return pickle.LONG_BINGET + struct.pack("<I", known[0]) if known else b""
 
     def whole(self, pickler: Following) -> bool:
         """Whether all modules came with the submodules that the code at hand names."""

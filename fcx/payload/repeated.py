@@ -5,7 +5,8 @@
     pickle of the function, once ─ POP ─ GET function ─ pickle of the arguments ──> Parcel.data
 
 The second part is what the pickler writes that goes on after the first, so that what the arguments
-share with the function is shared on the other end, too.
+share with the function is shared on the other end, too. A few numbers have nothing to share: their
+pickle stands there as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .dump import dump, function_key, is_own, name_of
 from .scan import Scan
-from .sharing import Parcel, Sharing, Sink
+from .sharing import PROTOCOL, Parcel, Sharing, Sink
 
 if TYPE_CHECKING:
     from .pickler import State
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 MOST = 32  # functions that are remembered, the latest ones
 LONGEST_WAIT = 10  # times that waiting is doubled
 
+NUMBERS = frozenset((type(None), bool, int, float))
+TEXTS = frozenset((str, bytes))
+SHORT = 1 << 12  # bytes of a text that is pickled with its frame
+NO_KWARGS_CALL = pickle.EMPTY_DICT + pickle.TUPLE3 + pickle.STOP  # function and arguments precede
+
 
 @dataclass(frozen=True)
 class Kept:
     """A function as it was pickled."""
 
     stream: bytes  # leaves nothing on the unpickler's stack, and the function in its memo
+    refer: bytes  # gets it from there
     state: State
     proof: Proof
     scan: Scan
@@ -72,8 +79,14 @@ class Repeated:
     ) -> Pickled:
         """Pickle a task. Raises PayloadError, and what the references in it raise."""
         kept = self._known(fn)
-        found = self._follow(kept, fn, args, kwargs) if kept is not None else None
-        return found or Pickled(dump(fn, args, kwargs, self.sharing))
+        if kept is not None:
+            if not kwargs and _share_nothing(args):
+                rest = pickle.dumps(args, PROTOCOL)[:-1] + NO_KWARGS_CALL
+                return Pickled(Parcel(kept.stream + kept.refer + rest), kept, True)
+            found = self._follow(kept, fn, args, kwargs)
+            if found is not None:
+                return found
+        return Pickled(dump(fn, args, kwargs, self.sharing))
 
     def _known(self, fn: Any) -> Kept | None:
         """The function as it was pickled, if it is as it was."""
@@ -116,10 +129,11 @@ class Repeated:
             state = State(pickler)
         except Exception:  # noqa: BLE001 - whatever it is, each task is pickled as a whole
             return None
-        if parcel.supplies or scan.live or not state.knows(fn) or not proof.holds():
+        refer = state.refer(fn)
+        if parcel.supplies or scan.live or not refer or not proof.holds():
             return None
         stream = parcel.data[:-1] + pickle.POP
-        return Kept(stream, state, proof, scan, name_of(fn), function_key(fn))
+        return Kept(stream, refer, state, proof, scan, name_of(fn), function_key(fn))
 
     def _follow(self, kept: Kept, fn: Any, args: Any, kwargs: Any) -> Pickled | None:
         """None: not so, it is to be seen as a whole why."""
@@ -135,3 +149,15 @@ class Repeated:
             return None
         rest = sink.parcel()
         return Pickled(Parcel(kept.stream + rest.data, rest.supplies), kept, pickler.plain)
+
+
+def _share_nothing(args: tuple[Any, ...]) -> bool:
+    """Whether nothing in these is referred to twice: numbers, and one short text at most."""
+    texts = 0
+    for each in args:
+        kind = type(each)
+        if kind not in NUMBERS:
+            if texts or kind not in TEXTS or len(each) > SHORT:
+                return False
+            texts = 1
+    return True

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from .contents import Content, Contents
 
+PROTOCOL = 5  # of pickles: buffers leave them
 LARGE = 1 << 20  # bytes from which a buffer or a text is shared
 NEXT_BUFFER = b"\x97"
 FRAME = b"\x95"
