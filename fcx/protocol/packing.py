@@ -1,12 +1,14 @@
 """Bundles and orders as the client makes them, and reads them back: ``bundle.py`` has the format.
 
-Agents have no use for it, so it does not travel with them.
+Agents have no use for it, so it does not travel with them, and may use what they do not have.
 """
 
 import hashlib
 import json
 import zlib
 from typing import NamedTuple
+
+import msgspec
 
 from . import mac, names
 from .bundle import (
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 SMALL_HEAD = 350000  # bytes of a head that lies with a chunk in one file; a larger one lies alone
 LARGEST_PORTION = 64  # tasks
-_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Bundle(NamedTuple):
@@ -177,8 +178,17 @@ def frame(item: Item) -> bytes:
         meta["k"] = item.meaning.key
     if item.meaning.runs:
         meta["r"] = item.meaning.runs
-    text = _as_json(meta).encode("ascii")
+    text = _as_json(meta)
     return FRAME.pack(len(text), len(item.payload)) + text + item.payload
+
+
+def _as_json(meta: "Dict[str, Any]") -> bytes:
+    """In ASCII, by the quick encoder where that gives it."""
+    try:
+        text = msgspec.json.encode(meta)
+    except UnicodeEncodeError:  # half a character
+        text = b"\x80"
+    return text if text.isascii() else json.dumps(meta, separators=(",", ":")).encode("ascii")
 
 
 def encode_order(content: "Mapping[str, Any]", key: bytes) -> bytes:
