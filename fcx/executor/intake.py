@@ -313,14 +313,16 @@ class Intake:
     def _info(self, draft: Draft, future: FirecrestFuture[Any]) -> TaskInfo:
         """What decisions need of a task."""
         kind, parcel = draft.made.kind, draft.made.parcel
-        contents = tuple((content.name, content.size) for content in parcel.contents)
+        supplies = kind.supplies
+        if parcel.supplies:
+            supplies += tuple((content.name, content.size) for content in parcel.contents)
         return TaskInfo(
             future.task_id,
             future.name,
             len(draft.made.data),
             kind.function,
             draft.walltime,
-            kind.supplies + contents,
+            supplies,
             kind.requirements,
             draft.key,
             shape=self._kit.shape,

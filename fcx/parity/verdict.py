@@ -39,7 +39,7 @@ class Verdict(Struct, frozen=True):
     @property
     def passed(self) -> bool:
         """Whether payload may be sent."""
-        return not self.refusals
+        return not self.differences or not self.refusals
 
     @property
     def refusals(self) -> tuple[Difference, ...]:
