@@ -22,6 +22,7 @@ from .core import Core
 from .core.actions import Action, Answered, Finish, JudgeRequirements, Note
 from .core.events import AnyEvent, Failed, Settled, Ticked, Trouble
 from .effects.errands import JournalLost
+from .effects.written import Written
 from .gathered import Gathered, Paced
 from .mailbox import Mailbox, events_of
 from .performer import Performer
@@ -184,8 +185,23 @@ class Driver:
 
     async def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far."""
-        place = self.core.place(task)
-        return await self.performer.live_output(*place, stream) if place else b""
+        running = self.core.running(task)
+        if running is None:
+            return b""
+        return await self.performer.output.so_far(running.cursor.name, running.slot, stream)
+
+    async def written(self, task: str, stream: int, before: Written | None) -> Written | None:
+        """What it has written since; None while it is not known to run, or how it has ended."""
+        running = self.core.running(task)
+        if running is None:
+            return None
+        of = running.cursor.name, running.slot, running.attempt
+        offset = before.end if before is not None and before.of == of else 0
+        data = await self.performer.output.more(running, stream, offset)
+        still = self.core.running(task)
+        if still is None or (still.slot, still.attempt) != (running.slot, running.attempt):
+            return None
+        return Written(of, offset, data, self.performer.output.pause())
 
 
 KINDS: tuple[tuple[type[Exception], str], ...] = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -13,8 +13,11 @@ from .condition import SlimCondition
 
 if TYPE_CHECKING:
     from ..payload.origin import Origin
+    from .effects.written import Written
 
 T = TypeVar("T")
+
+STREAMS = ("stdout", "stderr")
 
 _LOGGER = logging.getLogger("concurrent.futures")  # where the base class says it, too
 
@@ -24,6 +27,9 @@ class Owner(Protocol):
 
     def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far (0: stdout, 1: stderr)."""
+
+    def written(self, task: str, stream: int, before: Written | None) -> Written | None:
+        """What a running task has written since then; None while it is not known to run."""
 
     def hand_on(self, task: str) -> None:
         """Leave a large value where it lies."""
@@ -157,6 +163,19 @@ class FirecrestFuture(Future[T]):
     def stderr(self) -> str:
         """What the task has written to stderr: all of it once it is done, so far while it runs."""
         return self._stream(1)
+
+    def follow(self, stream: str = "stdout") -> Iterator[str]:
+        """What the task writes to that stream ("stdout" or "stderr"), as it comes, to its end.
+
+        ``for text in future.follow(): print(text, end="")``: whole lines while it runs, seconds
+        after they were written; the rest once it is done, however it ended (``result()`` tells).
+        In all it is what ``stdout()`` gives then. A task that is begun again writes it again.
+        """
+        if stream not in STREAMS:
+            raise ValueError(f"stream must be one of {', '.join(STREAMS)}, not {stream!r}")
+        from .following import pieces
+
+        return pieces(self, self._owner, STREAMS.index(stream))
 
     def _stream(self, which: int) -> str:
         if self._left is not None:

@@ -19,6 +19,7 @@ from .effects.ownership import Ownership
 from .effects.sent import SentTasks
 from .effects.table import Table
 from .effects.usage import Usage
+from .effects.written import Output
 from .mailbox import Mailbox, NewTask
 from .notes import Notes
 
@@ -31,6 +32,7 @@ class Performer:
         self.completion = completion
         keeping = Keeping(context, completion)
         self.files = FileEffects(context, keeping)
+        self.output = Output(context, self.files)
         self.errands = Errands(context)
         self.sent = SentTasks(context, self.files.expect_pilot)
         self.ownership = Ownership(context)
@@ -83,10 +85,6 @@ class Performer:
     def keep_error(self, error: BaseException) -> int:
         """A number for an exception."""
         return self.context.store.errors.keep(error)
-
-    async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
-        """What a running task has written so far."""
-        return await self.files.live_output(agent, slot, stream)
 
     async def close(self) -> None:
         """Let go of threads and connections."""

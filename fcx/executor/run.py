@@ -25,6 +25,7 @@ from .core.fleet import Pilot
 from .driver import Driver
 from .effects.context import Context, Identity, Place
 from .effects.errands import record_of
+from .effects.written import Written
 from .forks import FOREIGN, left_in_children
 from .home import Home
 from .kits import Kit, Kits
@@ -321,6 +322,10 @@ class Run:
     def live_output(self, task: str, stream: int) -> bytes:
         """What a running task has written so far; waits for the cluster's answer."""
         return LoopThread.shared().run(self._driver.live_output(task, stream))
+
+    def written(self, task: str, stream: int, before: Written | None) -> Written | None:
+        """What a running task has written since then; waits for the cluster's answer."""
+        return LoopThread.shared().run(self._driver.written(task, stream, before))
 
     def take_over(self) -> int:
         """Become the client that the run belongs to: which one of those that it had."""

@@ -251,7 +251,8 @@ class Session:
             there = [
                 (r.agent.name, r.slot) for r in runs if r.agent.job.id == getattr(note, "job", "")
             ]
-            place = core.place(task)
+            found = core.running(task)
+            place = (found.cursor.name, found.slot) if found else None
             fine = place in there if isinstance(note, act.TellRunning) else place is None
             self.checks.demand(fine, "writes elsewhere", f"{note}: {place}, not {there}")
         if isinstance(event, ev.CloseAsked) and event.abort:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -72,6 +72,15 @@ class Cursor(msgspec.Struct):
                 self.told = True
             elif isinstance(record, Left):
                 self.ended = record.why
+
+
+class Place(NamedTuple):
+    """Where an attempt at a task runs: in a slot of the agent whose log that is."""
+
+    task: str
+    attempt: int
+    slot: int
+    cursor: Cursor
 
 
 class Sink(Protocol):
@@ -339,4 +348,4 @@ def _all(follow: list[Callable[[], None]]) -> None:
         each()
 
 
-__all__ = ["Cursor", "Logs", "Record", "Sink"]
+__all__ = ["Cursor", "Logs", "Place", "Record", "Sink"]

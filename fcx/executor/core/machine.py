@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from ...protocol.names import Incarnation
 from .actions import Action, FetchLeft, Prepare
 from .adoption import Adoption
 from .audit import Audit
@@ -40,7 +41,7 @@ from .inbox import Inbox
 from .inquest import Inquest
 from .lanes import Lane, Lanes
 from .limits import Limits
-from .logs import Logs
+from .logs import Logs, Place
 from .numbers import Numbers
 from .outcomes import Outcomes
 from .requests import Requests, nothing
@@ -96,10 +97,14 @@ class Core:
                 times.append(self.outcomes.cuts.due())
         return min((time for time in times if time is not None), default=None)
 
-    def place(self, task: str) -> tuple[str, int] | None:
-        """Where a running task writes what it prints: (agent, slot)."""
+    def running(self, task: str) -> Place | None:
+        """Where a running task writes what it prints, if it is known to run."""
         found = self.tasks.unfinished.get(task)
-        return found.place if found is not None and found.agent else None
+        agent = Incarnation.parse(found.agent) if found is not None and found.agent else None
+        cursor = self.logs.cursors.get(agent) if agent is not None else None
+        if found is None or cursor is None:
+            return None
+        return Place(task, found.attempt, found.place[1], cursor)
 
     def _works(self) -> bool:
         ready = self._prepared is True and self.adoption.done

@@ -151,15 +151,18 @@ class FileEffects:
         return LogRead(action.id, records, stretch.used, stretch.spoilt)
 
     def _decode(self, action: ReadLog, data: bytes) -> Stretch:
+        return self.decoded(action.log, data, skip=action.skip)
+
+    def decoded(self, log: str, data: bytes, *, skip: bool = False) -> Stretch:
         """By the key of the log's pilot: the one that fits, where that is not known yet."""
-        known = self._logs.get(action.log)
+        known = self._logs.get(log)
         if known is not None:
-            return read(data, known, skip=action.skip)
+            return read(data, known, skip=skip)
         best = Stretch([], 0, spoilt=False)
         for key in list(self._pilots.values()):
             found = read(data, key)
             if found.used:
-                self._logs[action.log] = key
+                self._logs[log] = key
                 return found
             best = Stretch([], 0, spoilt=best.spoilt or found.spoilt)
         return best
@@ -176,16 +179,6 @@ class FileEffects:
         if action.external is not None:
             parts = await self.external.bring(task, attempt, outcome, action.external)
         return Fetched(action.id, await self.parts.bring(task, attempt, outcome), parts)
-
-    async def live_output(self, agent: str, slot: int, stream: int) -> bytes:
-        """What a running task has written so far (0: stdout, 1: stderr)."""
-        incarnation = names.Incarnation.parse(agent)
-        assert incarnation is not None, agent
-        name = names.output(incarnation, slot, ("out", "err")[stream])
-        try:
-            return await self.files.read_from(self.context.place.path("output", name), 0)
-        except NoSuchPath:
-            return b""
 
     # -- the end ----------------------------------------------------------------------------
 
