@@ -44,7 +44,7 @@ def demo(
         working_dir.mkdir()
         own = {"FCX_WORKING_DIR": str(working_dir), "FCX_STATE_DIR": str(Path(folder, "state"))}
         done = subprocess.run(
-            [sys.executable, str(chosen)],
+            [sys.executable, "-u", str(chosen)],  # in order with what is said beside it
             env={**os.environ, **env, **own},
             stdout=sys.stderr if as_json else None,
             check=False,

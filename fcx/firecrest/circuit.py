@@ -15,6 +15,7 @@ COMPLAINTS = 30.0  # seconds between two words about single requests that fail
 OPENS = 10.0  # seconds of failures alone after which the circuit is open
 LEAST = 3  # failures that it takes
 REMINDERS = 600.0  # seconds between two words about a circuit that is open
+EXPLAINS = "`fcx doctor` finds out"
 LONGEST_PAUSE = 30.0  # seconds between two attempts, jitter apart
 
 
@@ -46,7 +47,8 @@ class Circuit:
             self._opened(now, self._since, told)
         elif now - self._said > COMPLAINTS:
             self._said = now
-            self._log.warning(f"Could not {what}: {told}. Trying again")
+            first = "" if self.reached else f"; if it stays so, {EXPLAINS} why"
+            self._log.warning(f"Could not {what}: {told}. Trying again{first}")
 
     def left_alone(self, now: float, error: Passing) -> None:
         """The server asks for a pause that is too long for a request: whoever made it has it."""

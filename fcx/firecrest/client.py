@@ -43,11 +43,11 @@ class Client:
             logger or logging.getLogger("fcx"),
             rng or random.Random(),  # noqa: S311 - pauses are no secret
         )
-        self.jobs = Jobs(self.requests, credentials.system, credentials.account)
+        self.about = About(self._connection, self.requests, credentials.system)
+        self.jobs = Jobs(self.requests, self.about, credentials.system, credentials.account)
         self.files = Files(self.requests, credentials.system, credentials.account)
         self.transfers = Transfers(self.requests, credentials.system, credentials.account)
         self.stage = Stage()
-        self.about = About(self._connection, self.requests, credentials.system)
 
     @property
     def reached(self) -> bool:

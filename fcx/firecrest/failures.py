@@ -169,7 +169,8 @@ def _wrong_address(error: Any, told: str, variable: str, url: str) -> ConfigErro
         return ConfigError(f"Could not reach {url} ({variable}): {told}. Check the proxy.")
     if isinstance(error, httpx.ConnectError) and is_loopback(urlsplit(url).hostname or ""):
         return ConfigError(
-            f"Nothing listens at {url} ({variable}): start what is meant to, or correct {variable}."
+            f"Nothing listens at {url} ({variable}): start what is meant to (`fcx local up "
+            f"--env-file env.sh`, then `. ./env.sh`, if it was that), or correct {variable}."
         )
     if isinstance(error, httpx.ConnectError) and any(words in told for words in NO_SUCH_HOST):
         return ConfigError(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..errors import JobRefused, RequestRefused, SubmitLimit
+from ..errors import FcxError, JobRefused, RequestRefused, SubmitLimit
 from ..jobscript.states import TERMINAL
 from . import answers
 
 if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests
+    from .about import About
     from .retries import Requests
 
 # Words of a cancel that came too late, or to nothing: the job does not run, which is what counts.
@@ -23,6 +25,7 @@ FOR_NOW = re.compile(
     r"(Assoc|QOS)\w*Submit\w*Limit|Required partition not available|"
     r"partition configuration not available now|temporarily unable to accept|in standby mode"
 )
+EXPLAINED = 10.0  # seconds in which names come that a refusal is explained by
 CANCELLED_BY = re.compile(r"CANCELLED by ([0-9]{1,10})")
 
 
@@ -98,8 +101,9 @@ class Listing:
 class Jobs:
     """The account's jobs on one system."""
 
-    def __init__(self, requests: Requests, system: str, account: str) -> None:
+    def __init__(self, requests: Requests, about: About, system: str, account: str) -> None:
         self._requests = requests
+        self._about = about
         self._system = system
         self._account = account
 
@@ -119,9 +123,21 @@ class Jobs:
             )
         except RequestRefused as error:
             if error.status in {500, 400}:
-                raise _refusal(str(error)) from None
+                raise await self._explained(_refusal(str(error))) from None
             raise
         return Submitted(answer.value, answer.doubtful)
+
+    async def _explained(self, refused: JobRefused) -> JobRefused:
+        """With the names that there are, where Slurm does not know the one that it was given."""
+        told = []
+        with suppress(FcxError, asyncio.TimeoutError):
+            if "nvalid partition" in str(refused):
+                found = await asyncio.wait_for(self._about.partitions(), EXPLAINED)
+                told.append(f"The partitions are: {', '.join(one.name for one in found)}.")
+            if "nvalid account" in str(refused):
+                known = (await asyncio.wait_for(self._about.identity(), EXPLAINED)).accounts
+                told += [f"You may charge: {', '.join(known)}."] if known else []
+        return type(refused)(" ".join((str(refused), *told)))
 
     async def listing(self) -> Listing:
         """All of the user's recent jobs, in one request."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ..errors import CredentialsRefused, Unreachable
-from .circuit import LONGEST_PAUSE, Circuit
+from .circuit import EXPLAINS, LONGEST_PAUSE, Circuit
 from .connection import Ask, Came
 from .failures import Passing, StaleToken
 
@@ -181,12 +181,10 @@ class Requests:
             where, variable = f", for want of a token from {error.server}", "AUTH_TOKEN_URL"
         fix = "look at the site's status page, then run again"
         if not self.reached:
-            fix = f"check {variable}, and the network"
-        return Unreachable(
-            f"Could not {what}{where}: {str(error).rstrip('.')}. It was tried for "
-            f"{spent:.0f} s; {fix}.",
-            error.after,
-        )
+            fix = f"check {variable}, and the network: {EXPLAINS} more"
+        tried = f"It was tried for {spent:.0f} s; {fix}" if spent >= 1 else fix[0].upper() + fix[1:]
+        told = f"Could not {what}{where}: {str(error).rstrip('.')}. {tried}."
+        return Unreachable(told, error.after)
 
     async def _nap(self, seconds: float) -> None:
         """A pause that ends when the caller begins to leave."""

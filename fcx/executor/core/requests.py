@@ -227,7 +227,7 @@ class Requests:
 def _unreachable(trouble: Trouble, seconds: float, *, never: bool) -> Trouble:
     fix = "look at the site's status page, then attach to the run"
     if never:
-        fix = "check the address that is named, and the network"
+        fix = "`fcx doctor` finds out why"
     return Trouble(
         "Unreachable",
         f"{trouble.message} No answer has been usable for {seconds:.0f} s: {fix}.",

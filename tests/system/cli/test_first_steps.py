@@ -48,7 +48,8 @@ def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str]
     ("arguments", "last"),
     [
         ("'/opt'", "ConfigError: working_dir /opt cannot be used"),
-        ("'{folder}', ['--partition=nonsense']", "JobRefused: Slurm refused the job"),
+        ("'{folder}', ['--partition=nonsense']", "The partitions are: normal, debug, xfer."),
+        ("'{folder}', ['--account=nonsense']", "You may charge: staff"),
     ],
 )
 def test_an_error_is_not_buried_below_those_that_led_to_it(
@@ -64,10 +65,16 @@ def test_an_error_is_not_buried_below_those_that_led_to_it(
 
 
 def test_the_demo_is_clean(tmp_path: Path):
-    """No notes, no unknown name."""
-    done = run({**os.environ, "HOME": str(tmp_path)}, tmp_path, "-m", "fcx", "demo")
-    assert done.returncode == 0, done.stderr
-    assert "Success testing execution on" in done.stdout
+    """No notes, no unknown name; and in order, also through a pipe."""
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(
+        [sys.executable, "-m", "fcx", "demo"],
+        env={**given, "HOME": str(tmp_path)}, cwd=tmp_path, text=True, check=False, timeout=120,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
     assert "unknown" not in done.stdout
-    assert "passes under 'minor'" in done.stderr
-    assert "note(s)" not in done.stderr
+    assert "note(s)" not in done.stdout
+    said = ("Starting a", "stay tuned", " submitted as ", "passes under 'minor'", "Success testing")
+    places = [done.stdout.index(words) for words in said]
+    assert places == sorted(places)

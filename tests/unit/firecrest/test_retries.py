@@ -406,7 +406,9 @@ class TestComplaints:
         with caplog.at_level(logging.WARNING, LOG.name):
             seconds = virtual_time.run(do)
         assert 2 <= len(caplog.messages) <= seconds / COMPLAINTS + 1
-        assert set(caplog.messages) == {"Could not look: HTTP 503. Trying again"}
+        first, *others = caplog.messages
+        assert first == f"{others[0]}; if it stays so, `fcx doctor` finds out why", "once"
+        assert set(others) == {"Could not look: HTTP 503. Trying again"}
 
     def test_a_server_that_wants_a_long_rest(self, caplog):
         """The request is given up, whoever made it waits: not in silence."""
@@ -424,7 +426,7 @@ class TestComplaints:
         first, opened, *reminders = self.lines(
             caplog, Script(Passing("HTTP 503")), 3 * REMINDERS, patience=10 * REMINDERS
         )
-        assert first == "Could not look: HTTP 503. Trying again"
+        assert first.startswith("Could not look: HTTP 503. Trying again")
         assert opened.startswith("http://nowhere cannot be used since ")
         assert f"repeated at most {LONGEST_PAUSE:.0f} s apart" in opened
         assert len(reminders) == 2
@@ -456,4 +458,4 @@ class TestComplaints:
         caplog.clear()
         line = Script(Passing("HTTP 503"), Passing("HTTP 503"), "well")
         (only,) = self.lines(caplog, line, OPENS - 1, count=1)
-        assert only.endswith("Trying again")
+        assert "Trying again" in only
