@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import EdfError, ManifestError, UsageError
+from .group import Verbs
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from ..parity.manifest import Manifest
     from ..steps.edf import Written
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 ManifestOption = Annotated[
     Path | None, typer.Option("--manifest", help="Manifest that `fcx image build` wrote.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import ParityError, UsageError
+from .group import Verbs
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..venv.sync import Prepared, Request, Synced
     from ..venv.wanted import Wanted
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 VENV = ".venv"
 """In the project's folder: where uv, poetry and editors look for its environment."""

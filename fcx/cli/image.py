@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
+from .group import Verbs
 from .options import JsonOption
 from .ship import BuildRemote, ToOption, WorkingDir, clean, say_kept, ship
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from ..image.run import Run
     from ..parity.manifest import Manifest
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 Name = Annotated[str, typer.Option(help="an image other than the one in fcx.toml")]

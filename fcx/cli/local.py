@@ -16,9 +16,10 @@ import typer
 from ..errors import ClusterError, ConfigError, UsageError
 from ..files import write_whole
 from ..install import command
+from .group import Verbs
 from .options import JsonOption
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, rich_markup_mode=None, add_completion=False)
 
 
 class Scheduler(str, Enum):

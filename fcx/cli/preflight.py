@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 
 from ..errors import ParityError
 from .options import JsonOption
+from .phases import show_phases
 
 if TYPE_CHECKING:
     from ..executor.preflight import Answer
@@ -124,13 +124,3 @@ def _adopt(name: str, answer: Answer, *, contained: bool) -> None:
         f"one. It is what tasks in the EDF {edf} are compared with, should there be one.",
         err=True,
     )
-
-
-def show_phases(*, quiet: bool) -> None:
-    """What the run logs goes to stderr as it happens."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("fcx")
-    logger.addHandler(handler)
-    logger.setLevel(logging.ERROR if quiet else logging.INFO)
-    logger.propagate = False

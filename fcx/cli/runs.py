@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import FcxError, UsageError
+from .group import Verbs
 from .options import JsonOption
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from ..executor.upkeep import Cleaning, RunView
 
 app = typer.Typer(
+    cls=Verbs,
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,

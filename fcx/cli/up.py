@@ -9,7 +9,7 @@ import typer
 
 from ..errors import ParityError
 from .options import JsonOption, Reply
-from .preflight import show_phases
+from .phases import show_phases
 from .ship import BuildRemote, ToOption, WorkingDir, say_kept
 
 if TYPE_CHECKING:

@@ -39,7 +39,10 @@ def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str]
     later = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense")
     assert later.returncode == 0
     assert "so --partition=nonsense is not tried: add --fresh" in later.stdout
-    assert "not tried" not in run(env, tmp_path, *ask).stdout
+    third = run(env, tmp_path, "-m", "fcx", "-v", *ask[2:])
+    assert "not tried" not in third.stdout
+    assert "ask who we are: done in" in third.stderr, "-v says each request"
+    assert "done in" not in later.stderr
     tried = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--fresh")
     assert (tried.returncode, "nonsense" in tried.stderr) == (4, True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +11,8 @@ import pytest
 import typer
 
 from fcx import __version__, errors
-from fcx.cli import VERBS, app
+from fcx.cli import VERBS, glance
+from fcx.cli.root import app
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -29,6 +32,39 @@ def test_help_lists_every_verb():
     listed = run("--help").stdout
     for verb in VERBS:
         assert f"  {verb} " in listed
+
+
+def test_the_quick_help_is_that_of_the_whole(monkeypatch):
+    """It is written without the library that all else goes through, and says the same."""
+    monkeypatch.setenv("COLUMNS", "80")
+    root = typer.main.get_command(app)
+    assert glance() == root.get_help(typer.Context(root, info_name="fcx"))
+    narrow = subprocess.run(
+        [sys.executable, "-m", "fcx", "--help"],
+        env={**os.environ, "COLUMNS": "60"}, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert max(map(len, narrow.splitlines())) <= 60
+
+
+@pytest.mark.parametrize("verb", ["image", "edf", "env", "runs", "local"])
+def test_no_summary_is_cut(verb: str):
+    """A sentence is told to its end, in as many lines as it takes."""
+    assert "..." not in run(verb, "--help").stdout.partition("Commands:")[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "completed"),
+    [("fcx ", 1, set(VERBS)), ("fcx im", 1, {"image"}), ("fcx image b", 2, {"build"})],
+)
+def test_what_a_shell_completes(line: str, word: int, completed: set[str]):
+    """The verbs, and those below them."""
+    code = "import sys; from fcx.cli import main; sys.argv = ['fcx']; main()"
+    given = {"_FCX_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(word)}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **given}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert set(done.stdout.split()) == completed, done.stderr
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -58,7 +94,7 @@ def test_a_verb_that_was_misspelt_is_guessed(words: list[str], meant: str):
 def test_help_imports_no_verb():
     """It stays quick, and a missing extra hurts only the verb that needs it."""
     code = "import sys; from fcx.cli import main; sys.argv = ['fcx', '--help']\ntry: main()\n"
-    code += "finally: print(sorted(m for m in ('docker', 'tomlkit', 'rich', 'firecrest', 'fastapi')"
+    code += "finally: print(sorted(m for m in ('docker', 'tomlkit', 'rich', 'firecrest', 'fastapi', 'typer')"
     code += " if m in sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "[]"
@@ -101,6 +137,15 @@ def test_every_verb_can_answer_in_json():
 def test_each_kind_of_error_has_its_exit_code(error: type[errors.FcxError], code: int):
     """1 failed, 2 usage, 3 parity, 4 cluster, 5 image or engine."""
     assert error.exit_code == code
+
+
+def test_a_wrong_command_line_is_told_in_json_too():
+    """To whoever asks for that: standard output is not empty."""
+    done = run("preflight", "--json", "--nonsense")
+    said = json.loads(done.stdout)["error"]
+    assert (said["kind"], said["exit_code"], done.returncode) == ("UsageError", 2, 2)
+    assert "--nonsense" in said["message"]
+    assert "Usage: " in done.stderr
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["edf", "write", "--nonsense"], ["edf", "check"]])

@@ -13,7 +13,7 @@ from edf_cases import DIGEST as WHOLE
 from sample import DIGEST, MANIFEST
 from typer.testing import CliRunner
 
-from fcx.cli import app
+from fcx.cli.root import app
 from fcx.config import KNOWN_SITES
 from fcx.edf.findings import Finding
 from fcx.edf.index import Index

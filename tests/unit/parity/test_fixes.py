@@ -16,7 +16,7 @@ from parity.sides import laptop, manifest, snapshot
 from places import REPOSITORY
 from typer.testing import CliRunner
 
-from fcx.cli import app
+from fcx.cli.root import app
 from fcx.parity.compare import compare
 from fcx.parity.fixes import Fixes
 from fcx.parity.manifest import Shipped, Sqsh

@@ -1,0 +1,25 @@
+"""What is logged, on standard error as it happens."""
+
+from __future__ import annotations
+
+import logging
+
+
+def show_phases(*, quiet: bool) -> None:
+    """The phases of a verb; ``quiet``: errors alone. Whoever has asked for everything gets that."""
+    if logging.getLogger("fcx").level != logging.DEBUG:
+        _show(logging.ERROR if quiet else logging.INFO, "%(message)s")
+
+
+def show_everything() -> None:
+    """Each request too, with the time."""
+    _show(logging.DEBUG, "%(asctime)s %(message)s")
+
+
+def _show(level: int, form: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter(form))
+    logger = logging.getLogger("fcx")
+    logger.addHandler(handler)
+    logger.setLevel(level)
+    logger.propagate = False
