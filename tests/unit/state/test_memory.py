@@ -72,7 +72,7 @@ def test_what_cannot_be_used_is_told_once(tmp_path: Path, caplog, spoil, remedy:
     assert "only fcx.attach(directory=..., key=...) can collect them" in told
 
 
-@pytest.mark.parametrize("options", ["size=64k", "nr_inodes=2"])
+@pytest.mark.parametrize("options", ["size=64k", "size=64k,nr_inodes=2"])
 @pytest.mark.slow
 def test_a_full_disk(tmp_path: Path, caplog, options: str):
     with small_disk(tmp_path / "state", options) as folder:
