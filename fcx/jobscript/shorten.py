@@ -33,17 +33,17 @@ _OF_OBJECTS = re.compile(r"self\.(\w+)")
 def shorten(sources: Iterable[str], known: Iterable[str] = ()) -> list[str]:
     """Sources that call each other, with short names; what is ``known`` to others stays."""
     texts = list(sources)
-    trees = [ast.parse(text) for text in texts]
-    given = {each.arg for tree in trees for each in _nodes(tree, ast.keyword) if each.arg}
-    shared = _shared(trees, {*known, *given})
+    trees = [list(ast.walk(ast.parse(text))) for text in texts]  # a walk takes longer than a look
+    given = {each.arg for nodes in trees for each in _nodes(nodes, ast.keyword) if each.arg}
+    shared = _shared(list(itertools.chain(*trees)), {*known, *given})
     return [
-        _written(text, {*_local(tree, given, shared), *_marked(tree, shared)})
-        for text, tree in zip(texts, trees, strict=True)
+        _written(text, {*_local(nodes, given, shared), *_marked(nodes, shared)})
+        for text, nodes in zip(texts, trees, strict=True)
     ]
 
 
-def _nodes(tree: ast.AST, kind: type[T]) -> Iterator[T]:
-    return (each for each in ast.walk(tree) if isinstance(each, kind))
+def _nodes(nodes: Iterable[ast.AST], kind: type[T]) -> Iterator[T]:
+    return (each for each in nodes if isinstance(each, kind))
 
 
 def _written(text: str, edits: Iterable[Edit]) -> str:
@@ -66,9 +66,8 @@ def _short(taken: Collection[str], start: str = "") -> Iterator[str]:
 # -- names that the sources share --------------------------------------------------------------
 
 
-def _shared(trees: list[ast.Module], known: set[str]) -> dict[str, str]:
+def _shared(nodes: list[ast.AST], known: set[str]) -> dict[str, str]:
     """Of those that the sources define: name -> shorter, the most frequent ones first."""
-    nodes = [each for tree in trees for each in ast.walk(tree)]
     names = [name for each in nodes for *_, name in _place(each)]
     ours = {name for each in nodes for name in _defined(each)} - known - set(_pythons(nodes))
     ours -= {name for each in nodes for name in _elsewhere(each)}
@@ -149,8 +148,8 @@ def _place(node: ast.AST) -> Iterator[tuple[int, int, str]]:
             yield node.end_lineno or 0, (node.end_col_offset or 0) - len(node.asname), node.asname
 
 
-def _marked(tree: ast.AST, shared: dict[str, str]) -> Iterator[Edit]:
-    for each in ast.walk(tree):
+def _marked(nodes: Iterable[ast.AST], shared: dict[str, str]) -> Iterator[Edit]:
+    for each in nodes:
         for line, column, name in _place(each):
             if name in shared:
                 yield line, column, name, shared[name]
@@ -159,10 +158,11 @@ def _marked(tree: ast.AST, shared: dict[str, str]) -> Iterator[Edit]:
 # -- names within functions -------------------------------------------------------------------
 
 
-def _local(tree: ast.Module, given: set[str], shared: Collection[str]) -> Iterator[Edit]:
-    known = {each.id for each in _nodes(tree, ast.Name)} | set(_bound(tree))
-    for function in _outermost(tree):
-        yield from _edits(function, {*given, *shared}, known)
+def _local(nodes: list[ast.AST], given: set[str], shared: Collection[str]) -> Iterator[Edit]:
+    module, foreign = nodes[0], {*given, *shared}
+    known = {each.id for each in _nodes(nodes, ast.Name)} | set(_bound(module))
+    for function in _outermost(module):
+        yield from _edits(function, foreign, known)
 
 
 def _outermost(node: ast.AST) -> Iterator[ast.FunctionDef]:

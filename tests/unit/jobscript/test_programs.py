@@ -7,9 +7,11 @@ import base64
 import gzip
 import hashlib
 import io
+import re
 import subprocess
 import sys
 import zipfile
+import zlib
 
 import interpreters
 import pytest
@@ -110,6 +112,21 @@ def test_are_small_as_they_stand_in_a_script():
     text = script.render(empty, "x-001", [])
     part = text[text.index('put "$programs".zip') : text.index('put "$programs".sh')]
     assert len(part) <= MOST
+
+
+def test_are_cut_where_it_saves():
+    """In one block they are larger; before whichever other file, they are hardly smaller."""
+    data, best = programs.archive(), len(programs.packed())
+    assert len(in_blocks(data, len(data))) > best + 50
+    starts = [found.start() for found in re.finditer(b"PK\3\4", data)]
+    assert min(len(in_blocks(data, cut)) for cut in starts) > best - 100
+
+
+def in_blocks(data, cut):
+    """Compressed as they are, in two blocks."""
+    coder = zlib.compressobj(9, zlib.DEFLATED, programs.GZIP, 8)
+    first = coder.compress(data[:cut]) + coder.flush(zlib.Z_BLOCK)
+    return first + coder.compress(data[cut:]) + coder.flush()
 
 
 def test_are_the_same_bytes_each_time():
