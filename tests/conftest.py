@@ -14,6 +14,7 @@ from cluster.fixtures_docker import built, engine
 from cluster.fixtures_podman import podman
 from executors.fixtures import ex, make, site, state_folder
 from hypothesis import settings
+from longest_first import in_order
 
 __all__ = [  # fixtures that every test may ask for
     "built",
@@ -54,12 +55,15 @@ REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """A test that asks for a real part has its mark, said or not."""
+def pytest_collection_modifyitems(config, items):
+    """A test that asks for a real part has its mark, said or not; workers begin with the longest."""
     for item in items:
         for part, fixture in {"slurm": "slurm", "docker": "engine", "podman": "podman"}.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(part)
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    if workers > 1:
+        items[:] = in_order(items, workers)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -25,6 +25,7 @@ def worlds():
     return many(0, SEEDS, min(2, os.cpu_count() or 1))
 
 
+@pytest.mark.lasts(200)
 def test_every_world_keeps_the_invariants(worlds):
     """`make simulate SEED=n` tells the story of one that does not."""
     _, failed = worlds

@@ -80,6 +80,7 @@ def project(
     return made
 
 
+@pytest.mark.lasts(60)
 def test_from_a_dockerfile_to_a_task(
     project: Project, environment_slurm: object, slurm_firecrest: Environment, work: Path
 ):

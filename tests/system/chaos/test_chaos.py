@@ -50,6 +50,7 @@ def test_what_is_killed_is_done_again(env, tmp_path, kind):
     assert outcome.strikes[kind]
 
 
+@pytest.mark.lasts(30)
 @pytest.mark.slow
 @pytest.mark.slurm
 def test_slurms_controller_is_killed_in_the_middle(tmp_path, monkeypatch):

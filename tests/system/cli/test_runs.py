@@ -67,6 +67,7 @@ def test_a_machine_without_runs(project):
     assert "--all" in project.fcx("runs", "clean", code=2).stderr
 
 
+@pytest.mark.lasts(25)
 @pytest.mark.slow
 def test_what_was_left_is_listed_and_shown(mortal, project):
     """Age, state, bytes and jobs; each task with its outcome; no value is fetched."""
@@ -143,6 +144,7 @@ def test_outcomes_go_into_a_file(mortal, project):
     assert told(project, "list") == []
 
 
+@pytest.mark.lasts(40)
 @pytest.mark.slow
 def test_jobs_are_cancelled_and_outcomes_stay(mortal, project):
     """The script goes on later."""

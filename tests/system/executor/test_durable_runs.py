@@ -72,6 +72,7 @@ def last(done) -> dict:
 class TestKilledAtEachStep:
     """What was sent comes back, what was not says so; nothing runs twice."""
 
+    @pytest.mark.lasts(15)
     @pytest.mark.slow
     @pytest.mark.parametrize("at", [1, 5, 7, 9, 11, 12, 13, 16, 19, 22, 25, 28, 31, 34, 37, 41])
     def test_and_attached_to(self, mortal, at):
@@ -93,6 +94,7 @@ class TestKilledAtEachStep:
         told = last(mortal.run(ATTACH, prelude=False))
         assert told == {"runs": 1, "errors": [], "values": [], "names": [], "left": 0}
 
+    @pytest.mark.lasts(15)
     @pytest.mark.slow
     @pytest.mark.parametrize("at", [4, 8, 10, 12, 15, 20, 26])
     def test_and_run_again(self, mortal, at):
@@ -401,6 +403,7 @@ class TestAttempts:
     print(attempts[0].error)
     """
 
+    @pytest.mark.lasts(80)
     @pytest.mark.slow
     def test_after_an_agent_was_killed(self, mortal):
         """The client is, too; the next one learns it from the logs."""

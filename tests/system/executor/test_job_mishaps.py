@@ -60,6 +60,7 @@ def test_a_full_disk(make, tmp_path, options):
         executor.submit(abs, -1).result(WAIT)
 
 
+@pytest.mark.lasts(35)
 @pytest.mark.slow
 @pytest.mark.parametrize("leave", [0, 4096, 8192, 12288])
 def test_a_disk_that_was_filled_by_others(make, tmp_path, leave):

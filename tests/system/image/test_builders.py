@@ -92,6 +92,7 @@ def test_what_fails_is_told_alike(project: Project):
     assert all("line 10: unknown instruction: NONSENSE" in head for head in heads[2])
 
 
+@pytest.mark.lasts(25)
 def test_what_the_builder_has_not(project: Project):
     """BuildKit builds it, and the classic builder's refusal says what for; before any step."""
     path = project.root / "containers/Dockerfile"
@@ -147,6 +148,7 @@ FOREIGN = 'FROM arm64-base:1\nARG SECRET\nRUN python3 -c "import os; print(os.un
 PLAIN = 'FROM bare:1\nARG SECRET\nRUN echo yes; test -n "$SECRET"\n'
 
 
+@pytest.mark.lasts(60)
 @pytest.mark.slow
 def test_buildx(newer: tuple[Engine, Path], engine: Engine, tmp_path: Path, monkeypatch):
     """With a daemon that has heredocs and --link; and with this machine's own, whichever it is."""

@@ -203,6 +203,7 @@ def test_another_escape_windows_lines_and_lower_case(project: Project, engine: E
     assert built["env"]["LAST"] == "1"
 
 
+@pytest.mark.lasts(40)
 def test_what_docker_refuses_is_refused(project: Project, engine: Engine):
     """In few words, without a trace of ours; and docker does refuse it."""
     with closing(connect(engine.env)) as client:

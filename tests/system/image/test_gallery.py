@@ -65,6 +65,7 @@ def project(tmp_path: Path, engine: Engine) -> Project:
     return made
 
 
+@pytest.mark.lasts(30)
 @pytest.mark.parametrize("name", GALLERY)
 def test_an_entry_of_the_gallery(project: Project, engine: Engine, name: str):
     """Its Python is the one meant, its EDF is that of the repository, built again it is the same."""

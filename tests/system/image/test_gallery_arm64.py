@@ -20,6 +20,7 @@ from fcx.protocol import probe
 pytestmark = pytest.mark.docker
 
 
+@pytest.mark.lasts(90)
 def test_pytorch_of_ngc(tmp_path: Path, engine: Engine):
     """By its two commands; the base's torch stays; its EDF says all that is written."""
     lack = missing_foreign() or missing_emulation()

@@ -82,6 +82,7 @@ def test_a_base_that_a_registry_has_for_another_processor(
     docker(engine, "image", "rm", base, check=False)
 
 
+@pytest.mark.lasts(40)
 def test_push_goes_by_id(built: Project, registry: str, engine: Engine):
     """A tag that was moved since the build does not send another image."""
     dockerfile = built.root / "containers/Dockerfile"

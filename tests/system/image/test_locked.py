@@ -18,6 +18,7 @@ OWN = ".".join(map(str, sys.version_info[:3]))
 OLD = "4.66.5"  # of tqdm, which has newer ones
 
 
+@pytest.mark.lasts(60)
 def test_a_later_build_takes_the_same_releases(tmp_path: Path, engine: Engine):
     """Though the requirements would let them move; and then there is nothing to lock."""
     base_image(engine, OWN)

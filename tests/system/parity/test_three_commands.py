@@ -70,6 +70,7 @@ def judged(project: Project, *words: str, code: int = 0) -> dict[str, dict[str, 
     return {one["code"]: one for one in json.loads(said)["differences"]}
 
 
+@pytest.mark.lasts(40)
 def test_in_a_row_they_judge_the_edf_just_written(clone: Project):
     """Without an option: the working directory is proposed, the image's own PYTHONPATH is kept."""
     make(clone, "image")
@@ -84,6 +85,7 @@ def test_in_a_row_they_judge_the_edf_just_written(clone: Project):
     assert "image-changed" not in judged(clone, "--policy", "strict", code=3)
 
 
+@pytest.mark.lasts(60)
 def test_what_is_in_the_image_decides_and_not_its_record(clone: Project, engine: Engine):
     """A step that is not repeatable, a changed module, a copied record: each is another image."""
     first = clone.build()
