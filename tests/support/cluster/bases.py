@@ -7,13 +7,14 @@ this machine's certificates and a /etc/pip.conf, of which the Dockerfile knows n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -66,6 +67,17 @@ def base_image(engine: Engine, version: str) -> str:
     """The tag of a base with that Python, as the official image is called."""
     tag = f"python:{version}-slim"
     return imported(engine, tag, lambda root: python_root(root, version, interpreters()[version]))
+
+
+@contextlib.contextmanager
+def own_image(engine: Engine, version: str) -> Iterator[None]:
+    """Whoever builds the project's Dockerfile for a Python does so in this block, one at a time.
+
+    Its step that asks an index takes a minute; who comes later finds the layer of who came first.
+    """
+    base_image(engine, version)
+    with exclusive(Path(engine.root) / f"own-{version}.lock"):
+        yield
 
 
 def bare_image(engine: Engine, tag: str = "bare:1", *, shell: bool = True) -> str:

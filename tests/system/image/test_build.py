@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cluster.bases import bare_image, base_image, docker, import_tree, newest
+from cluster.bases import bare_image, base_image, docker, import_tree, newest, own_image
 from cluster.emulation import arm_files, handlers
 from cluster.engine import Engine, mounts_below
 from cluster.foreign import bring_dill, missing_foreign
@@ -71,17 +71,17 @@ def inside(engine: Engine, image: str, *command: str, user: str = "65534") -> st
     return docker(engine, "run", *options, image, *command[1:]).stdout
 
 
+@pytest.mark.lasts(30)
 @pytest.mark.parametrize("minor", MINORS)
 def test_the_projects_own_dockerfile(tmp_path: Path, engine: Engine, minor: str):
-    """Unmodified, on each Python: the manifest says what the interpreter says by hand."""
+    """As it is, on each Python: the manifest says what the interpreter says by hand."""
     version = version_of(minor)
-    base_image(engine, version)
     project = Project(tmp_path, dict(engine.env))
     shutil.copytree(REPOSITORY / "containers", tmp_path / "containers")
-    # A context of this test's own: others build the same image in the same engine.
-    with (tmp_path / "containers" / "requirements.txt").open("a") as requirements:
-        requirements.write(f"# for {minor} in {tmp_path.name}\n")
-    said = project.build("--build-arg", f"PYTHON_VERSION={version}")
+    # A source of this test's own: others build the same image in the same engine.
+    extend(project, f"# for {minor} in {tmp_path.name}\n")
+    with own_image(engine, version):
+        said = project.build("--build-arg", f"PYTHON_VERSION={version}")
     manifest = project.manifest()
     assert said["fresh"] is True
     assert said["image_id"] == manifest.image_id

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cluster.bases import base_image, interpreters, newest
+from cluster.bases import interpreters, newest, own_image
 from cluster.engine import Engine
 from cluster.foreign import bring_dill
 from cluster.project import FCX, Project
@@ -110,6 +110,7 @@ def test_state_is_shared(built: Project, tmp_path: Path):
     assert (tmp_path / "state/mark").stat().st_uid == os.getuid()
 
 
+@pytest.mark.lasts(60)
 def test_submits_from_inside(tmp_path: Path, engine: Engine):
     """A driver in the image uses the local cluster's Python, although the host has another."""
     from fcx.local import cluster
@@ -118,11 +119,11 @@ def test_submits_from_inside(tmp_path: Path, engine: Engine):
     version = newest(minor)
     if version is None:
         pytest.skip(f"no CPython {minor} on this machine")
-    base_image(engine, version)
     project = Project(tmp_path / "project", dict(engine.env))
     shutil.copytree(REPOSITORY / "containers", project.root / "containers")
     shutil.copytree(REPOSITORY / "examples", project.root / "examples")
-    project.build("--build-arg", f"PYTHON_VERSION={version}")
+    with own_image(engine, version):
+        project.build("--build-arg", f"PYTHON_VERSION={version}")
     far = tmp_path / "far"
     python = interpreters()[version] / "bin/python3"
     subprocess.run([python, "-m", "venv", "--without-pip", far], check=True)

@@ -46,11 +46,11 @@ def docker_host(engine: Engine) -> Iterator[Engine]:
 
 def build(engine: Engine, folder: Path, version: str) -> Manifest:
     """The manifest of the project's Dockerfile, built for a Python."""
-    bases.base_image(engine, version)
     shutil.copytree(CONTAINERS, folder / "containers")
     settings = Settings(folder)
     request = Request.from_settings(settings, build_args={"PYTHON_VERSION": version})
-    return build_image(request, settings).manifest
+    with bases.own_image(engine, version):
+        return build_image(request, settings).manifest
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,7 @@ def inside(engine: Engine, manifest: Manifest, *options: str) -> Snapshot:
     return Snapshot.from_json(done.stdout)
 
 
+@pytest.mark.lasts(90)
 def test_the_local_interpreter_agrees(manifest: Manifest) -> None:
     """Minor, the default, passes: same Python, same dill."""
     verdict = compare("minor", remote=manifest, caller=here())
@@ -111,6 +112,7 @@ def test_the_container_is_the_image(docker_host: Engine, manifest: Manifest) -> 
     assert verdict.differences == (), verdict.text()
 
 
+@pytest.mark.lasts(60)
 def test_another_python_is_refused(docker_host: Engine, tmp_path: Path) -> None:
     """The image of another minor version is refused under minor, with both versions."""
     minors = ("3.10", "3.11", "3.12", "3.13")
