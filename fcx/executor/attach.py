@@ -15,6 +15,7 @@ from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
 from .intake import Intake
 from .leaving import leaving
+from .plainly import plainly
 from .resumption import collect, find, given
 from .run import Run
 from .view import Call, ExecutorView
@@ -59,16 +60,19 @@ class AttachedRun:
             found.setdefault(future.name, []).append(future)
         return found
 
+    @plainly
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """As an executor's: a new task of this run, or the one that has the same ``key=``."""
         return self._submit(self._intake, (None, fn, args, kwargs))
 
+    @plainly
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> FirecrestFuture[T]:
         """``submit`` under a key, also for a function with an argument of that name."""
         return self._submit(self._intake, (key, fn, args, kwargs))
 
+    @plainly
     def options(
         self,
         *,
@@ -87,6 +91,7 @@ class AttachedRun:
             walltime=walltime,
         )
 
+    @plainly
     def put(self, value: Any, /) -> SharedObject:
         """As an executor's: an object for tasks that are submitted."""
         return self._intake.put(value)
@@ -118,6 +123,11 @@ class AttachedRun:
         if wait:
             self._run.wait()
 
+    def _repr_html_(self) -> str:
+        from .cards import of_run
+
+        return of_run("Run", self._run, self._run.state(shut=self._shut))
+
     def __enter__(self) -> AttachedRun:
         return self
 
@@ -130,11 +140,13 @@ class AttachedRun:
         self.shutdown()
 
 
+@plainly
 def runs() -> list[RunRecord]:
     """Runs of this machine that were not collected to the end, the newest first."""
     return Journal().runs()
 
 
+@plainly
 def attach(
     run: str = "",
     *,

@@ -24,6 +24,7 @@ from msgspec import Struct
 from .. import errors
 from ..errors import FcxError, ResultError
 from ..payload import outcome as outcomes
+from . import reporting
 from .core.events import Trouble
 from .forks import left_in_children
 from .future import Ended, FirecrestFuture
@@ -179,16 +180,16 @@ def deliver(delivery: Delivery) -> bool:
     if delivery.outcome is None and delivery.trouble is None:
         with _callbacks(future):
             future.cancel()
-        future.report_end(None, None, (b"", b""))
+        reporting.end(future, None, None, (b"", b""))
         return False
     if delivery.job:
         future.job_id = delivery.job
     if delivery.fetch is not None:
         with _callbacks(future):
-            future.report_left(delivery.place, delivery.fetch)
+            reporting.left(future, delivery.place, delivery.fetch)
         return False
     result, out, err = delivery.outcome.split() if delivery.outcome else (b"", b"", b"")
-    future.place = delivery.place
+    reporting.put_at(future, delivery.place)
     value: Any = None
     error: BaseException | None
     if delivery.trouble is not None:
@@ -200,7 +201,7 @@ def deliver(delivery: Delivery) -> bool:
         out = err = b""
         error = noted(error, delivery.of) if error is not None else None
     with _callbacks(future):
-        future.report_end(value, error, (out, err))
+        reporting.end(future, value, error, (out, err))
     return isinstance(error, ResultError) and bool(error.data)
 
 

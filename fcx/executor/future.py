@@ -1,11 +1,13 @@
 """FirecrestFuture: a standard Future that also knows where its task ran and what it wrote."""
 
+# ruff: noqa: B904 - what is raised again is the same, with a cause or context of its own
+
 from __future__ import annotations
 
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -73,7 +75,8 @@ class Attempt(NamedTuple):
 class FirecrestFuture(Future[T]):
     """The result of a task that runs elsewhere: a standard Future, with output and job id.
 
-    ``name`` is its function's; ``key``, where it has one, is how a later process asks for it.
+    ``name`` is its function's; ``key``, where it has one, is how a later process asks for it. What
+    the run tells it goes through ``reporting.py``.
     """
 
     def __init__(self, task_id: str, owner: Owner, name: str = "", key: str = "") -> None:
@@ -88,8 +91,8 @@ class FirecrestFuture(Future[T]):
         self.name = name
         self.key = key
         self.job_id: str | None = None  # of the Slurm job, once the task is known to run
-        self.origin: Origin | None = None  # of its value, for tasks that take it
-        self.place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
+        self._origin: Origin | None = None  # of its value, for tasks that take it
+        self._place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
         self._attempts: tuple[Attempt, ...] = ()
@@ -123,25 +126,30 @@ class FirecrestFuture(Future[T]):
             self._owner.hand_on(self.task_id)
         return RemoteValue(self)
 
-    def taken(self) -> None:
-        """It is the argument of a task: its value may be left where it lies."""
-        self._handed_on = True
-
     def result(self, timeout: float | None = None) -> T:
         """The value, once there is one; as the standard's. What was left is fetched now."""
-        value = super().result(timeout)
+        __tracebackhide__ = True
+        try:
+            value = super().result(timeout)
+        except BaseException as error:  # noqa: BLE001 - raised again, from here
+            self = None  # type: ignore[assignment]  # noqa: PLW0642 - else its error keeps it
+            raise error.with_traceback(None)  # how the task ended
         if self._left is None:
             return value
         self._fetch()
-        return super().result(timeout)
+        return self.result(timeout)
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """The exception, if it raised one; as the standard's. What was left is fetched now."""
-        error = super().exception(timeout)
+        __tracebackhide__ = True
+        try:
+            found = super().exception(timeout)
+        except BaseException as error:  # noqa: BLE001 - raised again, from here
+            raise error.with_traceback(None)  # how the task ended
         if self._left is None:
-            return error
+            return found
         self._fetch()
-        return super().exception(timeout)
+        return self.exception(timeout)
 
     def _fetch(self) -> None:
         left = self._left
@@ -151,10 +159,6 @@ class FirecrestFuture(Future[T]):
             if self._left is not None:
                 self._result, self._exception, self._output = left.fetch()
                 self._left = None
-
-    def belongs_to(self, run: Owner) -> bool:
-        """Whether its task is one of that run."""
-        return self._owner is run
 
     def stdout(self) -> str:
         """What the task has written to stdout: all of it once it is done, so far while it runs."""
@@ -204,6 +208,11 @@ class FirecrestFuture(Future[T]):
             raise asyncio.CancelledError
         return await asyncio.to_thread(self.result)
 
+    def _repr_html_(self) -> str:
+        from .cards import of_future
+
+        return of_future(self)
+
     def __repr__(self) -> str:
         job = f" in job {self.job_id}" if self.job_id else ""
         return f"{super().__repr__()[:-1]} task={self.name or self.task_id}{job}>"
@@ -218,13 +227,6 @@ class FirecrestFuture(Future[T]):
         self._owner.cancel_task(self.task_id)
         return True
 
-    def leave(self, error: BaseException) -> None:
-        """In a forked child: the parent's threads may hold the lock, and callbacks are theirs."""
-        self._condition = threading.Condition()
-        self._done_callbacks = []
-        if not self.done():
-            self.set_exception(error)
-
     def _invoke_callbacks(self) -> None:
         """As the base class does, but all of them, whatever one raises: an exit comes last."""
         exits: BaseException | None = None
@@ -237,54 +239,6 @@ class FirecrestFuture(Future[T]):
                 exits = exits or error
         if exits is not None:
             raise exits
-
-    # What the run reports: the first three in its loop's thread, the last where user code may run.
-
-    def report_running(self, job: str) -> None:
-        """The task has begun in this job."""
-        self.job_id = job
-        with self._condition:
-            if self._state == "PENDING":
-                self._state = "RUNNING"
-
-    def report_attempts(self, runs: Iterable[tuple[int, str, str]]) -> None:
-        """It was begun so often; more may become known later."""
-        known = (*self._attempts, *[Attempt(*run) for run in runs])
-        if len(known) > 1:
-            known = tuple(each for _, each in sorted({each.number: each for each in known}.items()))
-        self._attempts = known
-
-    def report_pending(self) -> None:
-        """The task goes back to the queue."""
-        if self._state != "RUNNING":  # which the same thread has said, or one before it
-            return
-        with self._condition:
-            if self._state == "RUNNING":
-                self._state = "PENDING"
-
-    def report_left(self, place: tuple[Any, ...], fetch: Callable[[], Ended]) -> bool:
-        """Settle it with a value that stays where it lies; False where it was cancelled."""
-        self.report_pending()
-        self.place, self._left = place, Left(fetch, threading.Lock())
-        if not self.set_running_or_notify_cancel():
-            self._left = None
-            return False
-        self.set_result(None)  # type: ignore[arg-type]  # result() fetches it first
-        return True
-
-    def report_end(
-        self, value: T | None, error: BaseException | None, output: tuple[bytes, bytes]
-    ) -> bool:
-        """Settle the future; False where the caller had cancelled it."""
-        self.report_pending()
-        self._output = output
-        if not self.set_running_or_notify_cancel():
-            return False
-        if error is None:
-            self.set_result(value)  # type: ignore[arg-type]  # None only where T allows it
-        else:
-            self.set_exception(error)
-        return True
 
 
 __all__ = ["Attempt", "CancelledError", "FirecrestFuture"]

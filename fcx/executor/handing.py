@@ -11,6 +11,7 @@ from ..errors import PayloadError
 from ..payload.contents import Contents
 from ..payload.shared import SharedObject
 from ..payload.sharing import InPlace, References, Supply
+from . import reporting
 from .completion import noted
 from .future import FirecrestFuture, RemoteValue
 from .run import Run
@@ -53,16 +54,16 @@ class Handing:
 
     def _supply(self, future: FirecrestFuture[Any]) -> Supply | InPlace:
         """The value of a future of this run, if it is known; else it is waited for."""
-        if not future.belongs_to(self.run):
+        if not reporting.belongs_to(future, self.run):
             raise PayloadError(ELSEWHERE.format(future))
-        origin = future.origin
+        origin = reporting.origin(future)
         looked = tuple(origin.all()) if origin else ()
-        future.taken()
+        reporting.take(future)
         if not future.done():
             entry = ("w", future.task_id)
             return Supply(entry, looked=looked, takes=future.task_id, origin=origin)
-        if future.place:
-            return Supply(future.place, looked=looked, origin=origin)
+        if place := reporting.place(future):
+            return Supply(place, looked=looked, origin=origin)
         if future.cancelled() or future.exception() is not None:
             raise TakenFailed(future)
         return InPlace(future.result())
@@ -76,11 +77,11 @@ def end_as(future: FirecrestFuture[Any], other: FirecrestFuture[Any]) -> None:
     """Settle a future as another was, whose value its task was to take."""
     if other.cancelled():
         future.cancel()
-        future.report_end(None, None, (b"", b""))
+        reporting.end(future, None, None, (b"", b""))
         return
     error = other.exception()
     assert error is not None
-    future.report_end(None, noted(_copied(error), other.name or other.task_id), (b"", b""))
+    reporting.end(future, None, noted(_copied(error), other.name or other.task_id), (b"", b""))
 
 
 def _copied(error: BaseException) -> BaseException:

@@ -34,7 +34,7 @@ from ..payload.requirements import Requirements
 from ..payload.scan import Scan
 from ..payload.shared import SharedObject
 from ..payload.sharing import Parcel, Sharing
-from . import walltime
+from . import reporting, walltime
 from .core.events import TaskInfo
 from .future import FirecrestFuture
 from .handing import Handing, TakenFailed, end_as
@@ -287,7 +287,7 @@ class Intake:
         if made.failed is not None:
             end_as(future, made.failed)
             return True
-        future.origin = self._origin(draft)
+        reporting.comes_from(future, self._origin(draft))
         kind = made.kind
         archives = ((kind.archive, kind.needs.archive),) if kind.archive else ()
         info = self._info(draft, future)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import mapping
 from .leaving import leaving
+from .plainly import plainly
 
 if TYPE_CHECKING:
     from ..config import Wanted
@@ -45,6 +46,7 @@ class FirecrestExecutor(Executor):
     Raises ConfigError or OptionError for what can be told without asking the cluster.
     """
 
+    @plainly
     def __init__(
         self,
         working_dir: str | os.PathLike[str],
@@ -87,6 +89,7 @@ class FirecrestExecutor(Executor):
         self._shut = False
         weakref.finalize(self, self._run.let_go).atexit = False  # there it is waited for
 
+    @plainly
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """Have ``fn(*args, **kwargs)`` run on the cluster.
 
@@ -98,6 +101,7 @@ class FirecrestExecutor(Executor):
         """
         return self._submit(self._intake, (None, fn, args, kwargs))
 
+    @plainly
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> FirecrestFuture[T]:
@@ -121,6 +125,7 @@ class FirecrestExecutor(Executor):
         if self._shut or leaving.begun:
             raise RuntimeError("cannot schedule new futures after shutdown")
 
+    @plainly
     def map(
         self,
         fn: Callable[..., T],
@@ -142,6 +147,7 @@ class FirecrestExecutor(Executor):
         submit, ends = mapping.shown(self._run.shown, self.submit, fn, progress, self._logger)
         return mapping.over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
 
+    @plainly
     def options(
         self,
         *,
@@ -167,6 +173,7 @@ class FirecrestExecutor(Executor):
             walltime=walltime,
         )
 
+    @plainly
     def put(self, value: Any, /) -> SharedObject:
         """Keep an object for tasks: it is uploaded once, and each task that is given it has a copy.
 
@@ -215,6 +222,11 @@ class FirecrestExecutor(Executor):
         """The same: what ends a job kills its workers where they do not end by themselves."""
         self.abort()
 
+    def _repr_html_(self) -> str:
+        from .cards import of_run
+
+        return of_run("Executor", self._run, self._run.state(shut=self._shut))
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._run.described(shut=self._shut)}>"
 
@@ -233,6 +245,7 @@ class FirecrestExecutor(Executor):
         """With ``run_directory`` all that ``fcx.attach`` needs on any machine. Keep it secret."""
         return self._run.key
 
+    @plainly
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """Prove that the remote side is this environment, with one short job unless that is known.
 

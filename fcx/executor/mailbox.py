@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from ..errors import UsageError
 from ..payload.sharing import Parcel
+from . import reporting
 from .core.events import (
     AnyEvent,
     Broke,
@@ -141,7 +142,7 @@ class Mailbox:
         self.finished.set()
         futures, self._futures = list(self._futures.values()), {}
         for future in futures:
-            future.leave(UsageError(FOREIGN.format(what="future")))
+            reporting.leave(future, UsageError(FOREIGN.format(what="future")))
 
     def _put(self, letter: Letter) -> None:
         if self._left:

@@ -1,5 +1,7 @@
 """map(): the results of many tasks in order, all submitted at once or only so many ahead."""
 
+# ruff: noqa: B904 - what is raised again is the same, with a cause or context of its own
+
 from __future__ import annotations
 
 import functools
@@ -98,10 +100,16 @@ def _results(
     end: float | None,
     ends: Callable[[], None],
 ) -> Iterator[T]:
+    __tracebackhide__ = True
     try:
         while futures:
             futures.extend(submit(*each) for each in itertools.islice(arguments, 1))
-            yield _result(futures.popleft(), end)
+            try:
+                value = _result(futures.popleft(), end)
+            except BaseException as error:  # noqa: BLE001 - raised again, from here
+                raise error.with_traceback(None)  # how the task ended
+            yield value
+            del value
     finally:
         for future in futures:
             future.cancel()

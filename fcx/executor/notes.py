@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import ResultError
 from ..firecrest.loop import LoopThread
-from . import experience
+from . import experience, reporting
 from .completion import Completion, Delivery, exception_of
 from .core.actions import (
     Broken,
@@ -87,13 +87,13 @@ class Notes:
         future = self.mailbox.future(note.task)
         if future is not None:
             self.mailbox.counts.began(note.task)
-            future.report_running(note.job)
+            reporting.running(future, note.job)
 
     def _pending(self, note: TellPending) -> None:
         self.mailbox.counts.stopped(note.task)
         future = self.mailbox.future(note.task)
         if future is not None:
-            future.report_pending()
+            reporting.pending(future)
 
     def _settle(self, note: Settle) -> None:
         store = self.context.store
@@ -104,7 +104,7 @@ class Notes:
         store.values.add(note.task, ended)
         future = self.mailbox.future(note.task)
         if future is not None:
-            future.report_attempts(note.runs)
+            reporting.attempts(future, note.runs)
             told = (ended.outcome, ended.trouble, ended.original, ended.place)
             of = self.mailbox.called(ended.task) if note.like else ""
             fetch = partial(self._fetch, ended) if note.left else None
@@ -141,7 +141,7 @@ class Notes:
         self.context.store.outcomes.pop((note.task, note.attempt), None)
         future = self.mailbox.future(note.task) or self.mailbox.done(note.task)
         if future is not None and note.job:
-            future.report_attempts([(note.attempt, note.job, "")])
+            reporting.attempts(future, [(note.attempt, note.job, "")])
 
     def _same(self, note: Same) -> None:
         self.context.store.payloads.rename(note.task, note.earlier)

@@ -123,8 +123,12 @@ class Run:
         """In a few words: where it runs, what it is called, how it is."""
         settings = self.context.settings
         place = self.directory or f"{settings.table.working_dir} on {settings.credentials.system}"
-        state = "broken" if self.broken else "shut down" if shut else "open"
+        state = self.state(shut=shut)
         return f"{self.name} in {place}: {state}, {self.mailbox.pending} task(s) pending"
+
+    def state(self, *, shut: bool) -> str:
+        """In a word or two."""
+        return "broken" if self.broken else "shut down" if shut else "open"
 
     @property
     def inherited(self) -> bool:

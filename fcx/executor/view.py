@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from . import mapping
 from .future import FirecrestFuture
 from .intake import Intake
+from .plainly import plainly
 
 if TYPE_CHECKING:
     from ..config import Wanted
@@ -37,10 +38,12 @@ class ExecutorView(Executor):
         self._shut = False
         self._pending: dict[int, Future[Any]] = {}  # by identity
 
+    @plainly
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> FirecrestFuture[T]:
         """As the executor's, in pilots of this shape."""
         return self._submit((None, fn, args, kwargs))
 
+    @plainly
     def submit_as(
         self, key: str, fn: Callable[..., T], /, *args: Any, **kwargs: Any
     ) -> FirecrestFuture[T]:
@@ -60,6 +63,7 @@ class ExecutorView(Executor):
     def _done(self, future: Future[Any]) -> None:
         self._pending.pop(id(future), None)
 
+    @plainly
     def map(
         self,
         fn: Callable[..., T],
@@ -75,6 +79,7 @@ class ExecutorView(Executor):
         submit, ends = mapping.shown(run.shown, self.submit, fn, progress, logger)
         return mapping.over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
 
+    @plainly
     def options(
         self,
         *,
@@ -94,11 +99,13 @@ class ExecutorView(Executor):
         }
         return ExecutorView(self._intake.reshaped(given), self._through)
 
+    @plainly
     def put(self, value: Any, /) -> SharedObject:
         """As the executor's: it is the run's, and tasks of any shape may take it."""
         self._intake.run.refuse_if_inherited()
         return self._intake.put(value)
 
+    @plainly
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """The verdict on the place of its pilots: as the executor's."""
         return self._intake.preflight(fresh=fresh)

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from fcx.executor import reporting
 from fcx.executor.condition import SlimCondition
 from fcx.executor.future import FirecrestFuture
 
@@ -54,19 +55,19 @@ def test_all_who_wait_are_woken(future):
     """Each has the value."""
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         told = [pool.submit(future.result, 30) for _ in range(8)]
-        future.report_end(5, None, (b"", b""))
+        reporting.end(future, 5, None, (b"", b""))
         assert [each.result() for each in told] == [5] * 8
 
 
 def test_standard_functions_wait(future):
     """Those of concurrent.futures take the lock of each future, and are told."""
     other = FirecrestFuture("t2", None)
-    timer = threading.Timer(0.05, future.report_end, (1, None, (b"", b"")))
+    timer = threading.Timer(0.05, reporting.end, (future, 1, None, (b"", b"")))
     timer.start()
     first = concurrent.futures.FIRST_COMPLETED
     done, open_ones = concurrent.futures.wait([future, other], 30, first)
     assert (done, open_ones) == ({future}, {other})
-    other.report_end(2, None, (b"", b""))
+    reporting.end(other, 2, None, (b"", b""))
     assert {each.result() for each in concurrent.futures.as_completed([future, other])} == {1, 2}
     with pytest.raises(concurrent.futures.TimeoutError):
         FirecrestFuture("t3", None).result(0.01)
@@ -74,9 +75,9 @@ def test_standard_functions_wait(future):
 
 def test_attempts_are_told_in_order(future):
     """Each once, as it was told last."""
-    future.report_attempts([(1, "12", "")])
+    reporting.attempts(future, [(1, "12", "")])
     assert [tuple(each) for each in future.attempts] == [(1, "12", "")]
-    future.report_attempts([(2, "13", ""), (0, "11", "node"), (1, "12", "node")])
+    reporting.attempts(future, [(2, "13", ""), (0, "11", "node"), (1, "12", "node")])
     assert [tuple(each) for each in future.attempts] == [
         (0, "11", "node"),
         (1, "12", "node"),

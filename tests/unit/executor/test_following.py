@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from fcx.errors import Unreachable
-from fcx.executor import following
+from fcx.executor import following, reporting
 from fcx.executor.core.logs import Cursor, Place
 from fcx.executor.effects import written
 from fcx.executor.effects.written import Output, Written
@@ -90,12 +90,12 @@ class Owner:
     def __init__(self, *steps) -> None:
         self.steps = list(steps)
         self.future = FirecrestFuture("t1", self, "talks")
-        self.future.report_running("7")
+        reporting.running(self.future, "7")
 
     def written(self, task, stream, before):
         step = self.steps.pop(0)
         if not self.steps:
-            self.future.report_end(None, None, (b"one\ntwo\nend", b""))
+            reporting.end(self.future, None, None, (b"one\ntwo\nend", b""))
         if isinstance(step, Exception):
             raise step
         return step

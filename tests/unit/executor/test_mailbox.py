@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fcx.executor import reporting
 from fcx.executor.core.events import CancelAsked, CloseAsked, Submitted, TaskInfo
 from fcx.executor.future import FirecrestFuture
 from fcx.executor.mailbox import Mailbox, NewTask, events_of
@@ -51,7 +52,7 @@ def test_cancel_pending_misses_none_that_is_just_being_taken_in():
     mailbox = Mailbox(lambda: None)
     taken, runs = new(mailbox, "t1"), new(mailbox, "t2")
     mailbox.take()
-    runs.future.report_running("7")
+    reporting.running(runs.future, "7")
     waiting = new(mailbox, "t3")
     mailbox.cancel_pending()
     assert taken.future.cancelled()

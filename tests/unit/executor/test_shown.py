@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fcx.executor import reporting
 from fcx.executor.core.events import JobSeen, TaskInfo
 from fcx.executor.core.fleet import Heard, Pilot
 from fcx.executor.core.limits import Limits
@@ -38,7 +39,7 @@ class Tasks:
         return future
 
     def end(self, name: str, error: BaseException | None = None) -> None:
-        self.futures[name].report_end(None, error, (b"", b""))
+        reporting.end(self.futures[name], None, error, (b"", b""))
         self.mailbox.counts.stopped(name)
         self.mailbox.settled(name)
 
