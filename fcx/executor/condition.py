@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from threading import _RLock as Lock
+else:
+    Lock = type(threading.RLock())
 
 
-class SlimCondition:
-    """What concurrent.futures asks of a threading.Condition, which is made for the first wait."""
+class SlimCondition(Lock):  # type: ignore[misc]  # final for type checkers alone
+    """What concurrent.futures asks of a threading.Condition, which is made for the first wait.
 
-    __slots__ = ("_lock", "_waited")
+    It is its lock itself: one thing less to make, and to be looked at when garbage is sought.
+    """
+
+    __slots__ = ("_waited",)
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()
         self._waited: threading.Condition | None = None
-
-    def __enter__(self) -> bool:
-        return self._lock.__enter__()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """Take the lock."""
-        return self._lock.acquire(blocking, timeout)
-
-    def release(self) -> None:
-        """Give it back."""
-        self._lock.release()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Until somebody notifies, which takes the lock; as the standard's."""
         if self._waited is None:
-            self._waited = threading.Condition(self._lock)
+            self._waited = threading.Condition(self)
         return self._waited.wait(timeout)
 
     def notify_all(self) -> None:

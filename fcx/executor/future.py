@@ -95,14 +95,14 @@ class FirecrestFuture(Future[T]):
         self._place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
         self._owner = owner
         self._output: tuple[bytes, bytes] | None = None
-        self._attempts: tuple[Attempt, ...] = ()
+        self._runs: tuple[tuple[int, str, str], ...] = ()  # what attempts are made of, when asked
         self._handed_on = False  # its value may be left where it lies
         self._left: Left | None = None  # what fetches a value that was left there
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """How often the task was begun, as far as is known: more than once after a failure."""
-        return self._attempts
+        return tuple(Attempt(*run) for run in self._runs)
 
     @property
     def state(self) -> str:

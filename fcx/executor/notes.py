@@ -141,7 +141,7 @@ class Notes:
         self.context.store.outcomes.pop((note.task, note.attempt), None)
         future = self.mailbox.future(note.task) or self.mailbox.done(note.task)
         if future is not None and note.job:
-            reporting.attempts(future, [(note.attempt, note.job, "")])
+            reporting.attempts(future, ((note.attempt, note.job, ""),))
 
     def _same(self, note: Same) -> None:
         self.context.store.payloads.rename(note.task, note.earlier)

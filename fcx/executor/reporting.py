@@ -8,11 +8,11 @@ users' code may run.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..payload.origin import Origin
-from .future import Attempt, Ended, FirecrestFuture, Left, Owner
+from .future import Ended, FirecrestFuture, Left, Owner
 
 T = TypeVar("T")
 AnyFuture = FirecrestFuture[Any]
@@ -26,12 +26,12 @@ def running(future: AnyFuture, job: str) -> None:
             future._state = "RUNNING"
 
 
-def attempts(future: AnyFuture, runs: Iterable[tuple[int, str, str]]) -> None:
+def attempts(future: AnyFuture, runs: tuple[tuple[int, str, str], ...]) -> None:
     """It was begun so often; more may become known later."""
-    known = (*future._attempts, *[Attempt(*run) for run in runs])
+    known = (*future._runs, *runs) if future._runs else runs
     if len(known) > 1:
-        known = tuple(each for _, each in sorted({each.number: each for each in known}.items()))
-    future._attempts = known
+        known = tuple(run for _, run in sorted({run[0]: run for run in known}.items()))
+    future._runs = known
 
 
 def pending(future: AnyFuture) -> None:

@@ -75,9 +75,9 @@ def test_standard_functions_wait(future):
 
 def test_attempts_are_told_in_order(future):
     """Each once, as it was told last."""
-    reporting.attempts(future, [(1, "12", "")])
+    reporting.attempts(future, ((1, "12", ""),))
     assert [tuple(each) for each in future.attempts] == [(1, "12", "")]
-    reporting.attempts(future, [(2, "13", ""), (0, "11", "node"), (1, "12", "node")])
+    reporting.attempts(future, ((2, "13", ""), (0, "11", "node"), (1, "12", "node")))
     assert [tuple(each) for each in future.attempts] == [
         (0, "11", "node"),
         (1, "12", "node"),
