@@ -7,7 +7,7 @@ from typing import Protocol, TextIO
 
 from . import words
 from .snapshot import Snapshot
-from .terminal import Region, size_of
+from .terminal import Region, in_front, size_of
 
 CALM, CALMER, CALMEST = (
     10.0,
@@ -41,8 +41,8 @@ class Terminal:
 
     def show(self, seen: Sequence[Snapshot], now: float) -> None:
         """Drawn anew where it has changed."""
-        if not seen:
-            self._region.clear()
+        if not seen or not in_front(self._stream):
+            self._region.clear(wipe=in_front(self._stream))
             return
         size = size_of(self._stream)
         width = max(10, size.columns - 1)  # a full line would break
@@ -53,7 +53,8 @@ class Terminal:
 
     def over(self, seen: Snapshot) -> None:
         """A line that stays."""
-        self._region.say(words.summary(seen, size_of(self._stream).columns - 1))
+        if in_front(self._stream):
+            self._region.say(words.summary(seen, size_of(self._stream).columns - 1))
 
     def leave(self) -> None:
         """In a forked child."""

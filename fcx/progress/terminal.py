@@ -30,6 +30,13 @@ def size_of(stream: TextIO) -> os.terminal_size:
     return shutil.get_terminal_size()
 
 
+def in_front(stream: TextIO) -> bool:
+    """Whether the shell has this process in the foreground: in the background it draws nothing."""
+    with contextlib.suppress(OSError, ValueError):  # a terminal that is nobody's controls nothing
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    return True
+
+
 def below(lines: Sequence[str]) -> str:
     """What draws them under the cursor, and comes back to it: room for them is made first."""
     count = len(lines)
@@ -57,10 +64,12 @@ class Region:
             self._put(below(lines))
             self._drawn = tuple(lines)
 
-    def clear(self) -> None:
-        """Nothing is there any more, and nobody is watched."""
+    def clear(self, *, wipe: bool = True) -> None:
+        """Nothing is there any more, and nobody is watched; not ``wipe``: it is left as it is."""
         with self._lock:
-            self._wipe()
+            if wipe:
+                self._wipe()
+            self._drawn = ()
             for let_go in self._watched.values():
                 let_go()
             self._watched.clear()

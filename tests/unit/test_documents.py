@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from places import REPOSITORY
 
-from fcx import FirecrestExecutor
+from fcx import FirecrestExecutor, FirecrestFuture
+from fcx.executor.attach import AttachedRun
 
 DOCUMENTS = [*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")]
 PLACE = re.compile(r"`((?:fcx|tests|docs|examples|containers|\.ci)/[\w./-]+)")
@@ -52,6 +53,19 @@ def test_the_readme_has_every_argument():
     named = [word for line in table.splitlines() for word in names(line)]
     arguments = list(inspect.signature(FirecrestExecutor).parameters)
     assert sorted(named) == sorted(arguments)
+
+
+@pytest.mark.parametrize(
+    "kind", [FirecrestExecutor, FirecrestFuture, AttachedRun], ids=lambda kind: kind.__name__
+)
+def test_the_readme_has_every_public_name(kind: type):
+    """Beyond those of the standard library: what is not listed is not for users."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    listed = text.partition("All that these have beyond the standard's")[2].partition("\n\n")[0]
+    made = FirecrestFuture("t1", None) if kind is FirecrestFuture else kind
+    own = {name for name in dir(made) if not name.startswith("_")}
+    own |= {"futures"} if kind is AttachedRun else set()
+    assert own - set(dir(kind.__base__)) <= set(re.findall(r"`(\w+)`", listed))
 
 
 def names(row: str) -> list[str]:

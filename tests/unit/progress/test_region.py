@@ -6,15 +6,19 @@ import contextlib
 import functools
 import io
 import logging
+import os
 import sys
 from collections.abc import Callable
 
 import pyte
+import pytest
 
+from fcx.progress.sinks import Terminal
+from fcx.progress.snapshot import Snapshot
 from fcx.progress.terminal import Region
 
 
-class Terminal(io.TextIOWrapper):
+class Screen(io.TextIOWrapper):
     """A stream of text that says that it is a terminal, and what is seen there."""
 
     def __init__(self, columns: int = 40, rows: int = 6) -> None:
@@ -39,7 +43,7 @@ def on_terminal(test: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(test)
     def run() -> None:
-        terminal = Terminal()
+        terminal = Screen()
         with contextlib.redirect_stdout(terminal), contextlib.redirect_stderr(terminal):
             test(terminal)
 
@@ -48,7 +52,7 @@ def on_terminal(test: Callable[..., None]) -> Callable[..., None]:
 
 
 @on_terminal
-def test_what_is_printed_stays_whole(terminal: Terminal):
+def test_what_is_printed_stays_whole(terminal: Screen):
     """Several lines between two drawings, at the end of the screen too; nothing is left in them."""
     region = Region(terminal)
     for number in range(4):
@@ -68,7 +72,7 @@ def test_what_is_printed_stays_whole(terminal: Terminal):
 
 
 @on_terminal
-def test_a_line_that_is_written_over_goes_on_where_it_was(terminal: Terminal):
+def test_a_line_that_is_written_over_goes_on_where_it_was(terminal: Screen):
     """As tqdm does, with a stream that it was given before."""
     had = sys.stderr
     region = Region(terminal)
@@ -82,7 +86,7 @@ def test_a_line_that_is_written_over_goes_on_where_it_was(terminal: Terminal):
 
 
 @on_terminal
-def test_a_handler_of_logging_is_heard(terminal: Terminal):
+def test_a_handler_of_logging_is_heard(terminal: Screen):
     """It has had the stream since before."""
     handler = logging.StreamHandler()
     region = Region(terminal)
@@ -93,7 +97,7 @@ def test_a_handler_of_logging_is_heard(terminal: Terminal):
 
 
 @on_terminal
-def test_what_is_said_at_the_end_begins_a_line(terminal: Terminal):
+def test_what_is_said_at_the_end_begins_a_line(terminal: Screen):
     """Also where somebody has left his own open."""
     region = Region(terminal)
     region.draw(["drawn"])
@@ -105,7 +109,7 @@ def test_what_is_said_at_the_end_begins_a_line(terminal: Terminal):
 
 
 @on_terminal
-def test_the_streams_are_as_before(terminal: Terminal):
+def test_the_streams_are_as_before(terminal: Screen):
     """Nothing of ours stays on them; nobody else's is taken from them."""
     region = Region(terminal)
     region.draw(["drawn"])
@@ -120,7 +124,7 @@ def test_the_streams_are_as_before(terminal: Terminal):
 
 
 @on_terminal
-def test_an_error_of_ours_costs_no_line(terminal: Terminal):
+def test_an_error_of_ours_costs_no_line(terminal: Screen):
     """The terminal takes nothing of ours any more."""
     region = Region(terminal)
     region.draw(["drawn"])
@@ -131,3 +135,18 @@ def test_an_error_of_ours_costs_no_line(terminal: Terminal):
     region._write = fails
     print("his own")
     assert "his own" in "".join(terminal.lines)
+
+
+def test_in_the_background_nothing_is_drawn(monkeypatch: pytest.MonkeyPatch):
+    """The terminal is the shell's then; a process without a controlling terminal is in front."""
+    ours, theirs = os.openpty()
+    with open(theirs, "w", encoding="utf-8") as stream, open(ours, "rb", 0) as shown:
+        sink = Terminal(stream, panel=False)
+        sink.show([Snapshot("", 7)], 0.0)
+        assert b"0/7 done" in os.read(shown.fileno(), 4096)
+        monkeypatch.setattr(os, "tcgetpgrp", lambda _: os.getpgrp() + 1)
+        sink.show([Snapshot("", 7, 1)], 1.0)
+        sink.over(Snapshot("", 7, 7))
+        os.set_blocking(shown.fileno(), False)
+        with pytest.raises(BlockingIOError):
+            os.read(shown.fileno(), 4096)
