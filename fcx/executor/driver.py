@@ -104,6 +104,7 @@ class Driver:
     def _handle(self, event: AnyEvent) -> None:
         now = asyncio.get_running_loop().time()
         self.recorder.note(now, event)
+        self.performer.ledger.event(event)
         for action in self.core.handle(event, now):
             self._do(action)
 

@@ -200,6 +200,7 @@ class Intake:
         if kept is None:
             needs = self._needs.needs(fn, parcel.data, parcel.looked)
             kind = self._kind_of(needs, payload.name_of(fn), payload.function_key(fn))
+            self.run.ledger.code(kind.function, fn)
             return Made(kind, parcel.payload(), parcel)
         if plain and not parcel.supplies:
             return Made(self._plain(kept), parcel.data, NOTHING, kept)

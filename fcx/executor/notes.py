@@ -34,6 +34,7 @@ from .core.events import Trouble
 from .effects.context import Context
 from .effects.left import ValueFiles
 from .future import Ended as Result
+from .ledger import Ledger
 from .mailbox import Mailbox
 from .values import Ended
 
@@ -54,8 +55,10 @@ class Notes:
         mailbox: Mailbox,
         completion: Completion,
         values: ValueFiles,
+        ledger: Ledger,
     ) -> None:
         self.context = context
+        self.ledger = ledger
         self.mailbox = mailbox
         self.completion = completion
         self.values = values
@@ -100,6 +103,8 @@ class Notes:
         self.mailbox.counts.stopped(note.task)
         store.payloads.drop(note.task)
         store.objects.drop(note.task)
+        if note.trouble is not None or note.cancelled or note.like:
+            self.ledger.settled(note)  # anything else stands in the agent's log
         ended = self._ended(note)
         store.values.add(note.task, ended)
         future = self.mailbox.future(note.task)
@@ -144,6 +149,7 @@ class Notes:
             reporting.attempts(future, ((note.attempt, note.job, ""),))
 
     def _same(self, note: Same) -> None:
+        self.ledger.same(note.task, note.earlier)
         self.context.store.payloads.rename(note.task, note.earlier)
         self.context.store.objects.rename(note.task, note.earlier)
         self.context.store.values.rename(note.task, note.earlier)
@@ -169,6 +175,8 @@ class Notes:
     def _broken(self, note: Broken) -> None:
         error = exception_of(note.trouble, self._original(note.trouble))
         self.mailbox.break_off(error, note.shape)
+        if note.shape is None:
+            self.ledger.broken(note.trouble.message)
 
     def _hurry(self, _note: Hurry) -> None:
         self.context.client.hurry()

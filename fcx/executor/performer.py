@@ -20,6 +20,7 @@ from .effects.sent import SentTasks
 from .effects.table import Table
 from .effects.usage import Usage
 from .effects.written import Output
+from .ledger import Ledger
 from .mailbox import Mailbox, NewTask
 from .notes import Notes
 
@@ -30,10 +31,11 @@ class Performer:
     def __init__(self, context: Context, mailbox: Mailbox, completion: Completion) -> None:
         self.context = context
         self.completion = completion
-        keeping = Keeping(context, completion)
+        self.ledger = Ledger(context)
+        keeping = Keeping(context, completion, self.ledger)
         self.files = FileEffects(context, keeping)
         self.output = Output(context, self.files)
-        self.errands = Errands(context)
+        self.errands = Errands(context, self.ledger)
         self.sent = SentTasks(context, self.files.expect_pilot)
         self.ownership = Ownership(context)
         values = ValueFiles(context, mailbox)
@@ -41,12 +43,12 @@ class Performer:
         self._effects: Table = {
             **values.table,
             **self.files.table,
-            **JobEffects(context).table,
+            **JobEffects(context, self.ledger).table,
             **self.errands.table,
             ReadInbox: self.sent.read,
             TakeOver: self.ownership.take_over,
         }
-        self._notes = Notes(context, mailbox, completion, values)
+        self._notes = Notes(context, mailbox, completion, values, self.ledger)
 
     @property
     def log(self) -> logging.Logger:
@@ -89,6 +91,7 @@ class Performer:
     async def close(self) -> None:
         """Let go of threads and connections."""
         self.completion.close()
+        await self.ledger.close()
         await self.files.external.close()
         self.context.presence.release()
         with contextlib.suppress(RuntimeError):  # the interpreter ends, and takes no more work

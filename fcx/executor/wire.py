@@ -37,6 +37,7 @@ Lengths = tuple[
     Annotated[int, msgspec.Meta(ge=0)],
 ]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1 << 31)]
+Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # by a node's clock; 0: not told
 
 
 class Outcome(msgspec.Struct, gc=False):
@@ -94,6 +95,9 @@ class UpLine(Line, frozen=True, tag="up"):
     pilot: str
     edf: str | None = None
     probe: dict[str, Any] | None = None
+    at: Time = 0.0
+    cpus: Count = 0
+    workers: Count = 0
 
     def understood(self, keeper: Keeper) -> Understood:
         """With a number for what it found."""
@@ -108,6 +112,7 @@ class RunLine(Line, frozen=True, tag="run"):
     a: Count
     slot: Count
     first: bool
+    at: Time = 0.0
 
     def understood(self, keeper: Keeper) -> Understood:
         """As it is."""
@@ -124,6 +129,8 @@ class DataLine(Line, frozen=True):
     d: str | None = None
     parts: Annotated[int, msgspec.Meta(ge=0, le=pieces.MOST)] = 0
     size: int = 0
+    b: Time = 0.0
+    w: Annotated[int, msgspec.Meta(ge=-1, le=1 << 31)] = -1  # -1: not told
 
     def outcome(self, kind: str) -> tuple[Outcome, bool]:
         """The data, and whether it is what the record says (as far as that is known yet)."""
@@ -167,6 +174,7 @@ class DiedLine(DataLine, frozen=True, tag="died", kw_only=True):
     first: bool
     left: float | None
     how: How
+    at: Time = 0.0
 
     def understood(self, keeper: Keeper) -> Understood:
         """With what it had written beside it."""
@@ -239,6 +247,7 @@ class EndLine(Line, frozen=True, tag="end"):
     """The agent has left."""
 
     why: str
+    at: Time = 0.0
 
     def understood(self, keeper: Keeper) -> Understood:
         """As it is."""

@@ -34,6 +34,8 @@ class JobRecord(Struct, frozen=True, rename="camel"):
     job_id: JobId
     name: str | None = None
     status: Status | None = None
+    time: Any = None  # what nothing depends on may be of any form
+    allocation_nodes: Any = None
 
 
 class JobPaths(Struct, frozen=True, rename="camel"):
@@ -233,6 +235,12 @@ def _told(misfit: Misfit) -> str:
     found, told = misfit.found, f"{misfit.place or 'the whole'} must be {misfit.wanted}"
     shown = repr(found) if found is None or isinstance(found, (str, int, float)) else ""
     return f"{told}, not {shown if 0 < len(shown) < SHOWN else f'a {type(found).__name__}'}"
+
+
+def positive(value: Any) -> float:
+    """A number that nothing depends on; 0 where there is none that makes sense."""
+    fine = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1e11
+    return float(value) if fine else 0.0
 
 
 def _number(text: str | float | None, what: str) -> float:

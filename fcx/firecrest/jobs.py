@@ -33,7 +33,8 @@ CANCELLED_BY = re.compile(r"CANCELLED by ([0-9]{1,10})")
 class JobState:
     """What Slurm says of a job. ``state`` without what follows it (``CANCELLED by 1001``).
 
-    ``user``: that number, of who cancelled it.
+    ``user``: that number, of who cancelled it. ``began`` and ``ended``: seconds since the epoch by
+    Slurm's clock, 0 where it does not say; ``nodes``: how many it was given. For people only.
     """
 
     job: str
@@ -43,6 +44,9 @@ class JobState:
     exit_code: int = 0
     signal: int = 0
     user: str = ""
+    began: float = 0.0
+    ended: float = 0.0
+    nodes: int = 0
 
     @property
     def terminal(self) -> bool:
@@ -61,7 +65,17 @@ class JobState:
             status.exit_code or 0,
             status.interrupt_signal or 0,
             _canceller(status.state),
+            *_times(record),
         )
+
+
+def _times(record: answers.JobRecord) -> tuple[float, float, int]:
+    """Begin, end and nodes, as far as they make sense; the end of a job that runs is a guess."""
+    told = record.time if isinstance(record.time, dict) else {}
+    status = record.status or answers.Status()
+    over = _state(status.state) in TERMINAL
+    began, ended = (answers.positive(told.get(name)) for name in ("start", "end"))
+    return began, ended if over else 0.0, int(answers.positive(record.allocation_nodes))
 
 
 def _canceller(given: str | list[str | None] | None) -> str:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import math
 import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -86,12 +87,17 @@ class Requests:
         self, line: Line, patience: float, log: logging.Logger, rng: random.Random
     ) -> None:
         self.patience = patience
-        self.made = 0  # requests, those that are repeated each time
+        self.made_for: Counter[str] = Counter()  # requests, by what for; repeated ones each time
         self._line = line
         self._log = log
         self._rng = rng
         self._circuit = Circuit(line.url, log)
         self.leaving = asyncio.Event()  # the caller is
+
+    @property
+    def made(self) -> int:
+        """How many requests, those that are repeated each time."""
+        return self.made_for.total()
 
     @property
     def reached(self) -> bool:
@@ -125,7 +131,7 @@ class Requests:
         """The same, with what is known of its way."""
         so_far = Attempts(self._now(), once=once)
         while True:
-            self.made += 1
+            self.made_for[what.partition(" /")[0]] += 1
             try:
                 came = await self._line.once(what, ask, large=large)
                 value = read(came.answer)

@@ -7,6 +7,7 @@ same file or cell imports ``time`` beside the function.
 from __future__ import annotations
 
 import dis
+import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -19,6 +20,25 @@ NAMED = frozenset((*dis.hasname, *dis.haslocal, *dis.hasfree, *dis.hascompare))
 GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 IMPORTS = frozenset({"IMPORT_NAME"})
 ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM", "STORE_ATTR"})
+
+
+def code_digest(fn: object) -> str:
+    """SHA-256 of what a function does, in hex; empty where its code cannot be seen.
+
+    Without closures, globals and what it calls: these may be large. Of one minor version of Python.
+    """
+    code = getattr(getattr(fn, "func", fn), "__code__", None)
+    return hashlib.sha256(canonical_code(code, _constant)).hexdigest() if code else ""
+
+
+def _constant(value: object) -> bytes:
+    """Code in code, and constants; a frozenset's order is the process's own."""
+    if isinstance(value, CodeType):
+        return canonical_code(value, _constant)
+    if isinstance(value, (tuple, frozenset)):
+        parts = [_constant(one) for one in value]
+        return repr(sorted(parts) if isinstance(value, frozenset) else parts).encode()
+    return repr((type(value).__name__, value)).encode()
 
 
 def canonical_code(code: CodeType, digest: Callable[[object], bytes]) -> bytes:

@@ -3,18 +3,22 @@
 A record is one ASCII line, ``<length of body> <MAC of body> <body>``, the body JSON and the MAC
 under the key of the pilot. What becomes of a task also has data (the result, then what went to
 stdout and to stderr): in the record in base64 (``d``), or in parts beside it (``parts``, ``size``);
-``sha`` is its digest, so that the record's MAC covers it wherever it lies. Kinds (``k``)::
+``sha`` is its digest, so that the record's MAC covers it wherever it lies. ``at``, and ``b``, when
+a task was given to its worker (``w``), are seconds since the epoch by the node's own clock: nothing
+is decided by them, and an older agent does not tell them. Kinds (``k``)::
 
-    up      node, pilot, cpus, python, dill, left (seconds of the job), edf (digest), probe
+    up      node, pilot, cpus, workers, python, dill, left (seconds of the job), edf (digest),
+            probe, at
     refused findings: what differs from the guard, as [[what, wanted, found], ...]; the agent ends
-    run     t, a, first, slot: the task runs (only where it takes longer than a moment)
+    run     t, a, first, slot, at: the task runs (only where it takes longer than a moment)
     done    t, a, o (value | raise | alien | unpicklable), s (seconds), n (lengths of result,
-            stdout, stderr), and data
-    died    t, a, first, left, how (text, signal, code, oom, outside), n, and data: its worker ended
+            stdout, stderr), b, w, and data
+    died    t, a, first, left, how (text, signal, code, oom, outside), n, b, w, at, and data: its
+            worker ended
     back    t: [[task, attempt], ...] handed back untouched, for want of time
     failed  error: why workers cannot serve (the initializer's traceback); the agent ends
     next    segment: where the log goes on
-    end     why: idle | time | closed | signal | refused | failed; the last one
+    end     why: idle | time | closed | signal | refused | failed; at; the last one
 
 A job that is told to end before its first worker has started writes ``end`` and nothing else.
 """

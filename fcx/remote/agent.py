@@ -209,6 +209,7 @@ class Agent:
             return
         del self.payloads[task]
         assert process is not None
+        process.began = time.time()
         process.send(frames.TASK, {"t": action.task, "a": action.attempt}, payload)
 
     def _drop(self, action: actions.Drop) -> None:
@@ -229,6 +230,7 @@ class Agent:
             self.events.append(events.NotKept(action.rank, len(data), str(error)))
             return
         told = {name: meta[name] for name in ("o", "s", "n")}
+        told.update(b=round(process.began, 3), w=action.rank)
         self.log.add("done", t=action.task, a=action.attempt, **told, **fields)
         self.events.append(events.Kept(action.rank))
 
@@ -259,6 +261,9 @@ class Agent:
             left=action.left,
             how=dict(action.how._asdict()),
             n=[0, len(out), len(err)],
+            b=round(process.began, 3) if process else 0,
+            w=action.rank,
+            at=now(),
             **fields,
         )
 
@@ -266,11 +271,12 @@ class Agent:
 
     def _announce(self, action: actions.Announce) -> None:
         told = place.announced(self.config.edf, action.probe, self.config.look)
-        told.update(pilot=self.config.pilot, left=self.clock.left())
+        told.update(pilot=self.config.pilot, left=self.clock.left(), at=now())
+        told.update(workers=len(self.pool.shares))
         self.log.add("up", python=action.python, dill=action.dill, **told)
 
     def _record(self, action: actions.Record) -> None:
-        self.log.add(action.kind, **action.fields)
+        self.log.add(action.kind, at=now(), **action.fields)
 
     def _flush(self, action: actions.Flush) -> None:
         try:
@@ -357,6 +363,11 @@ class Agent:
         actions.Inspect: _inspect,
         actions.Exit: _exit,
     }
+
+
+def now() -> float:
+    """The time by this node's clock, as records have it: for people, never for a decision."""
+    return round(time.time(), 3)
 
 
 def incarnation() -> Incarnation:

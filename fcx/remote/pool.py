@@ -136,6 +136,7 @@ class Process:
         self.oom, self.peak = oom_kills(), 0  # bytes that it held at most, once it has ended
         self.frames, self.turn = frames.Reader(), Turn()
         self.outcome: "Optional[Frame]" = None  # of its task, until it is kept
+        self.began = 0.0  # when it was given its task, by the node's clock
         self.until = 0.0  # when it is killed if it has not ended by itself
         self.followed = False  # another one begins in its place then
 

@@ -25,6 +25,7 @@ from ..core.actions import (
     RecordTasks,
 )
 from ..core.events import AnyEvent, Done, Encoded, Judged, Prepared, RequirementsJudged, Trouble
+from ..ledger import Ledger
 from .context import Context
 from .files import OFF_LOOP
 from .table import Table
@@ -49,8 +50,9 @@ class JournalLost(Exception):
 class Errands:
     """The journal, the gate, and the making of bundles."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ledger: Ledger) -> None:
         self.context = context
+        self.ledger = ledger
         self._started = time.time()
         self._recorded = 1  # kits that the journal has: the executor's own, with the run
         self._refused = False  # the name is another run's: nothing of ours is there to remember
@@ -109,6 +111,7 @@ class Errands:
 
     async def pilot(self, action: RecordPilot) -> AnyEvent:
         """A pilot that is about to be submitted, or has a job now."""
+        self.ledger.pilot(action.pilot, action.job, action.shape)
         add = self.context.memory.journal.add_pilot
         run = self.context.identity.id
         mark = self.context.kits[action.shape].mark or ""

@@ -12,6 +12,7 @@ from ...firecrest.jobs import JobState
 from ...jobscript.render import File
 from ..core.actions import AskJob, CancelJob, ListJobs, ReadOutput, SubmitPilot
 from ..core.events import AnyEvent, Done, JobAnswered, JobMade, JobSeen, JobsListed, OutputRead
+from ..ledger import Ledger
 from .context import Context
 from .table import Table
 
@@ -25,8 +26,9 @@ OUTPUT_TAIL = 2000  # bytes of a job's output that an error shows
 class JobEffects:
     """Asks Slurm, through the door."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, ledger: Ledger) -> None:
         self.context = context
+        self.ledger = ledger
         self._cancels: dict[str, str] = {}  # jobs that a program of ours has cancelled: which
         self.table: Table = {
             SubmitPilot: self.submit,
@@ -93,6 +95,7 @@ class JobEffects:
         return OutputRead(action.id, text or await context.home.complaint())
 
     async def _seen(self, *jobs: JobState) -> tuple[JobSeen, ...]:
+        self.ledger.jobs(jobs)
         run = self.context.identity.id
         ours = [job for job in jobs if job.state == "CANCELLED" and run in job.name]
         if any(job.job not in self._cancels for job in ours):

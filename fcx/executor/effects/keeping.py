@@ -8,6 +8,7 @@ from typing import Any
 from ...parity.gate import guard_refusal
 from ..completion import Completion
 from ..core.events import AnyRecord, Trouble
+from ..ledger import Ledger
 from ..wire import Stretch
 from .context import Context
 
@@ -17,8 +18,9 @@ ROOM_PAUSE = 0.02  # seconds between looks at how many bytes wait
 class Keeping:
     """Splits records into what decides and what is data."""
 
-    def __init__(self, context: Context, completion: Completion) -> None:
+    def __init__(self, context: Context, completion: Completion, ledger: Ledger) -> None:
         self.context = context
+        self.ledger = ledger
         self.completion = completion
 
     def keep(self, log: str, stretch: Stretch) -> tuple[AnyRecord, ...]:
@@ -28,14 +30,13 @@ class Keeping:
                 f"{stretch.strange} record(s) of agent {log} are of a kind that this fcx does not "
                 "know: they were left out. Use one version of fcx for a run."
             )
-        records = []
-        for line in stretch.records:
-            understood = line.understood(self)
-            record, outcome = understood.record, understood.outcome
+        understood = [line.understood(self) for line in stretch.records]
+        self.ledger.read(log, stretch.records, understood)
+        for each in understood:
+            record, outcome = each.record, each.outcome
             if outcome is not None:
                 self.context.store.outcomes[record.task, record.attempt] = outcome  # type: ignore[union-attr]  # only records of tasks have one
-            records.append(record)
-        return tuple(records)
+        return tuple(each.record for each in understood)
 
     def probe(self, found: dict[str, Any], edf: str | None) -> int:
         """A number for what an agent found."""

@@ -1,0 +1,224 @@
+"""The lines of a ledger: what a process notes of a run while it serves it, for reports.
+
+A ledger is JSON, a line for each note, tagged with its kind (``k``). One process writes one file;
+the numbers of ``failure`` hold within it. ``at`` is when this machine's clock said so
+(seconds since the epoch), ``node`` in a name what the node's own clock said; 0: not told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+FORMAT = 1
+
+
+class Line(msgspec.Struct, frozen=True, tag_field="k", omit_defaults=True, gc=False):
+    """One note."""
+
+
+class Began(Line, frozen=True, tag="began"):
+    """A process begins to serve the run."""
+
+    at: float
+    run: str
+    name: str
+    system: str
+    api_url: str
+    fcx: str
+    python: str
+    host: str
+    pid: int
+    format: int = FORMAT
+    account: str = ""
+
+
+class Shape(Line, frozen=True, tag="shape"):
+    """What pilots of a shape are asked for with."""
+
+    shape: int
+    sbatch_options: tuple[str, ...]
+    srun_options: tuple[str, ...]
+    workers_per_node: int
+    nodes: int
+
+
+class Code(Line, frozen=True, tag="code"):
+    """SHA-256 of what a function does, by the mark that its tasks have; empty: nobody can see."""
+
+    function: str
+    digest: str
+
+
+class Task(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A task, as the executor's core has it (``TaskInfo``): these fields of it, in their places.
+
+    That is written as it is, so that to note a task takes no more than to write it.
+    """
+
+    id: str
+    name: str
+    size: int
+    function: str = ""
+    walltime: float | None = None
+    archives: tuple[tuple[str, int], ...] = ()
+    requirements: int = 0
+    key: str = ""
+    runs: tuple[Any, ...] = ()
+    shape: int = 0
+
+
+class Tasks(Line, frozen=True, tag="tasks"):
+    """Tasks that were submitted then; ``earlier``: by another process, nobody here knows when."""
+
+    at: float
+    tasks: tuple[Task, ...]
+    earlier: bool = False
+
+
+class Same(Line, frozen=True, tag="same"):
+    """A task that was submitted is one of an earlier process."""
+
+    task: str
+    earlier: str
+
+
+class Pilot(Line, frozen=True, tag="pilot"):
+    """A pilot is about to be submitted, or has a job now."""
+
+    at: float
+    pilot: str
+    job: str = ""
+    shape: int = 0
+
+
+class Up(Line, frozen=True, tag="up"):
+    """An agent has begun; ``log`` is its name, ``<job>.<restart>.<node>``."""
+
+    at: float
+    log: str
+    pilot: str
+    node: str
+    node_at: float = 0.0
+    cpus: int = 0
+    workers: int = 0
+
+
+class Read(Line, frozen=True, tag="read"):
+    """What a look at an agent's log told of tasks.
+
+    ``runs``: (task, attempt, worker, node time); ``done``: (task, attempt, worker, begin by the
+    node, seconds, bytes of the result, number of a failure or 0); ``died``: (task, attempt, worker,
+    begin and end by the node, how).
+    """
+
+    at: float
+    log: str
+    runs: list[tuple[str, int, int, float]] = []
+    done: list[tuple[str, int, int, float, float, int, int]] = []
+    died: list[tuple[str, int, int, float, float, str]] = []
+
+
+class Left(Line, frozen=True, tag="left"):
+    """An agent has ended by itself."""
+
+    at: float
+    log: str
+    why: str
+    node_at: float = 0.0
+
+
+class Jobs(Line, frozen=True, tag="jobs"):
+    """What Slurm says of pilots' jobs: (job, state, reason, begin, end, nodes), where it is new."""
+
+    at: float
+    jobs: list[tuple[str, str, str, float, float, int]]
+
+
+class Failure(Line, frozen=True, tag="failure"):
+    """A way to fail, by a number; text and traceback are those of the first that failed so."""
+
+    n: int
+    error: str
+    text: str
+    traceback: str = ""
+
+
+class Settled(Line, frozen=True, tag="settled"):
+    """The caller has something else than what the task came to.
+
+    A ``failure``, a cancellation, or (``like``) the end of another task.
+    """
+
+    at: float
+    task: str
+    failure: int = 0
+    cancelled: bool = False
+    like: str = ""
+
+
+class Place(Line, frozen=True, tag="place"):
+    """What is known of where pilots of a shape run, as the report shows it (``model.Place``)."""
+
+    at: float
+    shape: int
+    place: dict[str, Any]
+
+
+class Requests(Line, frozen=True, tag="requests"):
+    """How many requests this process has made for the run, by what for."""
+
+    at: float
+    made: dict[str, int]
+
+
+class Full(Line, frozen=True, tag="full"):
+    """The ledger has all that it may take: what follows is not noted."""
+
+    at: float
+
+
+class Ended(Line, frozen=True, tag="ended"):
+    """The process is done with the run; ``broken``: why it took no more tasks."""
+
+    at: float
+    broken: str = ""
+
+
+AnyLine = (
+    Began
+    | Shape
+    | Code
+    | Tasks
+    | Same
+    | Pilot
+    | Up
+    | Read
+    | Left
+    | Jobs
+    | Failure
+    | Settled
+    | Place
+    | Requests
+    | Full
+    | Ended
+)
+_decoder = msgspec.json.Decoder(AnyLine)
+_encoder = msgspec.json.Encoder()
+
+
+def encode(lines: list[Line]) -> bytes:
+    """Lines as they stand in the file."""
+    return _encoder.encode_lines(lines)
+
+
+def decode(data: bytes) -> list[AnyLine]:
+    """The whole lines of a file; what another fcx wrote that this one does not know is left out."""
+    found: list[AnyLine] = []
+    for text in data.split(b"\n")[:-1]:
+        try:
+            found.append(_decoder.decode(text))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+    return found

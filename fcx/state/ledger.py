@@ -1,0 +1,101 @@
+"""Ledgers: a folder of files for each run that this machine has served, and bytes appended to them.
+
+What stands in them is the business of ``fcx.report``. They outlast the run, its directory and its
+entry in the journal; the oldest go once there are too many.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from ..files import state_folder
+
+FOLDER = "ledgers"
+MOST_RUNS = 100
+MOST_BYTES = 512 << 20  # of all runs together
+LARGEST = 64 << 20  # bytes of one file: some 700,000 tasks
+SAFE = re.compile(r"[^A-Za-z0-9_.+-]")
+
+
+def folder() -> Path:
+    """Where they lie. Raises StateError where there is no place for them."""
+    return state_folder() / FOLDER
+
+
+class LedgerFile:
+    """What this process appends to, made with the first bytes. Raises OSError and StateError."""
+
+    def __init__(self, run: str) -> None:
+        self._run = SAFE.sub("_", run)
+        self._path: Path | None = None
+        self._size = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether it has all that it may take."""
+        return self._size >= LARGEST
+
+    def append(self, data: bytes) -> None:
+        """Whole lines; nobody else writes to this file."""
+        if self._path is None:
+            self._path = self._make()
+        with self._path.open("ab", buffering=0) as file:
+            file.write(data)
+        self._size += len(data)
+
+    def _make(self) -> Path:
+        own = folder() / self._run
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = own / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        prune(self._run)
+        return path
+
+
+def prune(spared: str = "") -> None:
+    """Remove those of the runs that were served longest ago, where there are too many."""
+    with suppress(OSError):
+        runs = sorted(folder().iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
+        left = MOST_BYTES
+        for rank, run in enumerate(runs):
+            left -= sum(file.stat().st_size for file in run.iterdir())
+            if (rank >= MOST_RUNS or left < 0) and run.name != spared:
+                shutil.rmtree(run, ignore_errors=True)
+
+
+def runs() -> list[str]:
+    """Ids of the runs that have one, that which was begun last by a process first."""
+    with suppress(OSError):
+        found = [(one.stat().st_mtime, one.name) for one in folder().iterdir() if one.is_dir()]
+        return [name for _, name in sorted(found, reverse=True)]
+    return []
+
+
+def read(run: str) -> list[bytes]:
+    """Its files, the oldest first; none where there is no ledger of it."""
+    with suppress(OSError):
+        own = folder() / SAFE.sub("_", run)
+        return [path.read_bytes() for path in sorted(own.glob("*.jsonl"))]
+    return []
+
+
+def size(run: str) -> int:
+    """Bytes of all its files: more than before where something was noted since."""
+    with suppress(OSError):
+        own = folder() / SAFE.sub("_", run)
+        return sum(path.stat().st_size for path in own.glob("*.jsonl"))
+    return 0
+
+
+def first_line(run: str) -> bytes:
+    """The first line of its oldest file."""
+    with suppress(OSError, ValueError):
+        path = min((folder() / SAFE.sub("_", run)).glob("*.jsonl"))
+        with path.open("rb") as file:
+            return file.readline(1 << 16)
+    return b""
