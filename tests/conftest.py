@@ -1,6 +1,6 @@
 """What all tests share: real parts are skipped where they are missing, unless they are required.
 
-``FCX_TEST_REQUIRE=slurm,docker,podman`` (set by CI) turns the skip of a missing part into a failure.
+``FCX_TEST_REQUIRE=slurm,docker,podman,chromium`` (set by CI) turns the skip of a missing part into a failure.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import logging
 import os
 
 import pytest
+from chromium import chromium
 from cluster.fixtures import environment_slurm, slurm, slurm_firecrest
 from cluster.fixtures_docker import built, engine
 from cluster.fixtures_podman import podman
@@ -18,6 +19,7 @@ from longest_first import in_order
 
 __all__ = [  # fixtures that every test may ask for
     "built",
+    "chromium",
     "engine",
     "environment_slurm",
     "ex",
@@ -58,7 +60,12 @@ REQUIRED = set(filter(None, os.environ.get("FCX_TEST_REQUIRE", "").split(",")))
 def pytest_collection_modifyitems(config, items):
     """A test that asks for a real part has its mark, said or not; workers begin with the longest."""
     for item in items:
-        for part, fixture in {"slurm": "slurm", "docker": "engine", "podman": "podman"}.items():
+        for part, fixture in {
+            "slurm": "slurm",
+            "docker": "engine",
+            "podman": "podman",
+            "chromium": "chromium",
+        }.items():
             if fixture in getattr(item, "fixturenames", ()):
                 item.add_marker(part)
     workers = getattr(config, "workerinput", {}).get("workercount", 1)

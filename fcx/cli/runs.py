@@ -15,6 +15,7 @@ import typer
 from ..errors import FcxError, UsageError
 from .group import Verbs
 from .options import JsonOption
+from .report import report, watch
 
 if TYPE_CHECKING:
     from ..executor.survey import TaskView
@@ -27,6 +28,9 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Runs, their tasks and jobs.",
 )
+
+app.command()(report)
+app.command()(watch)
 
 Name = Annotated[str, typer.Argument(help="The run's name, or its id.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]

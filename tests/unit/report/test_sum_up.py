@@ -1,0 +1,225 @@
+"""What a ledger tells is summed up as it was, and what it does not tell is said."""
+
+from __future__ import annotations
+
+import pytest
+from ledgers import BEGAN, beginning, drawn, ended, many, pilot
+from ledgers import submitted as sent
+
+from fcx.report import lines
+from fcx.report.model import ATTEMPT, TASK, Report
+from fcx.report.sum_up import covered
+
+
+def tasks(report: Report) -> dict[str, dict[str, object]]:
+    return {row[0]: dict(zip(TASK, row, strict=True)) for row in report.tasks.data}
+
+
+def attempts(report: Report) -> list[dict[str, object]]:
+    return [dict(zip(ATTEMPT, row, strict=True)) for row in report.attempts.data]
+
+
+def submitted(*ids: str, earlier: bool = False) -> list[lines.Line]:
+    return [lines.Code("mark", "c" * 64), sent(BEGAN + 1, *ids, earlier=earlier)]
+
+
+def done(
+    task: str, begin: float, seconds: float = 1.0, attempt: int = 0, number: int = 1
+) -> lines.Read:
+    row = (task, attempt, 0, BEGAN + begin, seconds, 5, 0)
+    return lines.Read(BEGAN + begin + seconds + 1, f"{1000 + number}.0.0", done=[row])
+
+
+def test_each_task_counts_once_in_its_state():
+    report = drawn(many(200))
+    assert report.totals.tasks == 200
+    assert report.totals.states == {"done": 195, "raised": 5}
+    assert report.failures[0].count == 5
+    assert report.functions[0].done == 195
+    assert report.state == "ended"
+
+
+def test_a_ledger_that_names_no_run_is_refused():
+    with pytest.raises(ValueError, match="what run"):
+        drawn([lines.Full(1.0)])
+
+
+def test_a_run_without_tasks_has_a_report():
+    report = drawn([*beginning(), lines.Ended(BEGAN + 1)])
+    assert report.totals.tasks == 0
+    assert report.totals.wait is None
+    assert report.totals.utilisation is None
+
+
+def test_wait_is_from_submit_to_the_first_begin():
+    report = drawn(
+        [*beginning(), *submitted("a"), *pilot(1), done("a", 6.0, 2.0), lines.Ended(BEGAN + 9)]
+    )
+    assert tasks(report)["a"]["wait"] == 5.0
+    assert tasks(report)["a"]["work"] == 2.0
+    assert tasks(report)["a"]["ended"] == BEGAN + 8
+
+
+def test_a_task_that_was_begun_again_has_both_attempts_and_lost_the_work_of_one():
+    died = lines.Read(BEGAN + 9, "1001.0.0", died=[("a", 0, 0, BEGAN + 6, BEGAN + 8.5, "killed")])
+    report = drawn(
+        [
+            *beginning(),
+            *submitted("a"),
+            *pilot(1),
+            died,
+            done("a", 10, 1.0, attempt=1),
+            lines.Ended(BEGAN + 12),
+        ]
+    )
+    assert [one["outcome"] for one in attempts(report)] == ["died", "value"]
+    assert (report.totals.repeated, report.totals.lost_work, report.totals.work) == (1, 2.5, 1.0)
+    assert tasks(report)["a"]["state"] == "done"
+
+
+def test_what_ran_when_its_job_ended_is_lost():
+    running = lines.Read(BEGAN + 7, "1001.0.0", runs=[("a", 0, 0, BEGAN + 6)])
+    failed = [lines.Failure(1, "NodeFailed", "its node failed"), lines.Settled(BEGAN + 20, "a", 1)]
+    report = drawn(
+        [
+            *beginning(),
+            *submitted("a"),
+            *pilot(1),
+            running,
+            ended(1, BEGAN + 18),
+            *failed,
+            lines.Ended(BEGAN + 21),
+        ]
+    )
+    assert attempts(report)[0]["outcome"] == "lost"
+    assert tasks(report)["a"]["state"] == "failed"
+    assert tasks(report)["a"]["ended"] == BEGAN + 20
+    assert report.failures[0].error == "NodeFailed"
+
+
+def test_cancelled_tasks_and_those_that_ended_like_another_are_told_apart():
+    settled = [lines.Failure(1, "ParityError", "refused"), lines.Settled(BEGAN + 2, "a", 1),
+               lines.Settled(BEGAN + 2, "b", like="a"), lines.Settled(BEGAN + 2, "c", cancelled=True)]  # fmt: skip
+    report = drawn([*beginning(), *submitted("a", "b", "c"), *settled, lines.Ended(BEGAN + 3)])
+    assert {name: one["state"] for name, one in tasks(report).items()} == {
+        "a": "failed",
+        "b": "failed",
+        "c": "cancelled",
+    }
+
+
+def test_a_run_that_goes_on_has_tasks_that_run_and_wait():
+    running = lines.Read(BEGAN + 7, "1001.0.0", runs=[("a", 0, 0, BEGAN + 6)])
+    report = drawn(
+        [*beginning(), *submitted("a", "b"), *pilot(1), running], now=BEGAN + 16, served=True
+    )
+    assert report.state == "running"
+    assert report.totals.states == {"waiting": 1, "running": 1}
+    assert report.pilots[0].agents[0].busy == 10.0
+
+
+def test_of_a_process_that_was_killed_nobody_knows_what_became_of_its_tasks():
+    report = drawn([*beginning(), *submitted("a"), *pilot(1)])
+    assert report.state == "open"
+    assert tasks(report)["a"]["state"] == "unknown"
+    assert any("without a word" in note for note in report.notes)
+
+
+def test_node_hours_are_slurms_where_it_was_asked_and_idle_is_the_rest():
+    report = drawn(
+        [
+            *beginning(),
+            *submitted("a"),
+            *pilot(1),
+            done("a", 6, 10.0),
+            ended(1, BEGAN + 40),
+            lines.Ended(BEGAN + 41),
+        ]
+    )
+    one = report.pilots[0]
+    assert (one.basis, one.sure) == ("Slurm", True)
+    assert one.node_hours == pytest.approx(36 / 3600, abs=1e-6)
+    assert one.idle_node_hours == pytest.approx(26 / 3600, abs=1e-6)
+
+
+def test_node_hours_are_at_least_so_many_where_the_end_was_not_seen():
+    report = drawn(
+        [*beginning(), *submitted("a"), *pilot(1), done("a", 6, 10.0), lines.Ended(BEGAN + 400)]
+    )
+    assert not report.totals.sure
+    assert report.totals.node_hours == pytest.approx(11 / 3600, abs=1e-6)
+    assert any("--ask" in note for note in report.notes)
+
+
+def test_clocks_that_agree_as_far_as_can_be_told_are_left_alone():
+    assert drawn(many(50)).clock.shift == 0
+
+
+@pytest.mark.parametrize("ahead", [-300.0, 300.0])
+def test_a_node_whose_clock_is_wrong_is_moved_no_further_than_must_be(ahead):
+    began = BEGAN + 6 + ahead
+    read = lines.Read(BEGAN + 8.5, "1001.0.0", done=[("a", 0, 0, began, 2.0, 5, 0)])
+    report = drawn(
+        [*beginning(), *submitted("a"), *pilot(1, ahead=ahead), read, lines.Ended(BEGAN + 9)]
+    )
+    begin = attempts(report)[0]["begin"]
+    assert BEGAN + 1 <= begin <= BEGAN + 6.5  # after its submit, and over before it was read
+    assert abs(report.clock.shift + ahead) <= 5.5
+    assert any("clocks" in note for note in report.notes)
+
+
+def test_what_two_processes_have_read_of_one_log_counts_once():
+    first = [*beginning(), *submitted("a", "b"), *pilot(1), done("a", 6)]
+    second = [
+        *beginning(),
+        *submitted("a", "b", earlier=True),
+        *pilot(1),
+        done("a", 6),
+        done("b", 8),
+        lines.Ended(BEGAN + 99),
+    ]
+    report = drawn(first, second)
+    assert report.totals.states == {"done": 2}
+    assert len(report.attempts.data) == 2
+    assert len(report.processes) == 2
+    assert tasks(report)["b"]["submitted"] == BEGAN + 1
+
+
+def test_a_task_that_is_submitted_again_is_the_earlier_one():
+    first = [*beginning(), *submitted("a"), *pilot(1), done("a", 6), lines.Ended(BEGAN + 9)]
+    again = [lines.Code("mark", "c" * 64), sent(BEGAN + 1000, "u1")]
+    report = drawn(first, [*beginning(), *again, lines.Same("u1", "a"), lines.Ended(BEGAN + 1001)])
+    assert list(tasks(report)) == ["a"]
+    assert report.totals.elapsed < 100  # the later process only looked
+
+
+def test_numbers_of_failures_hold_within_a_file():
+    one = [
+        *beginning(),
+        sent(BEGAN, "a", name="f"),
+        lines.Failure(1, "KeyError", "x", "tb f"),
+    ]
+    other = [
+        *beginning(),
+        sent(BEGAN, "b", name="g"),
+        lines.Failure(1, "OSError", "y", "tb g"),
+    ]
+    row = lambda task: lines.Read(BEGAN + 9, "1001.0.0", done=[(task, 0, 0, BEGAN + 6, 1.0, 5, 1)])  # noqa: E731
+    report = drawn([*one, *pilot(1), row("a")], [*other, row("b"), lines.Ended(BEGAN + 10)])
+    assert {name: one["function"] for name, one in tasks(report).items()} == {"a": "f", "b": "g"}
+    assert {(one.error, one.functions) for one in report.failures} == {
+        ("KeyError", ("f",)),
+        ("OSError", ("g",)),
+    }
+
+
+def test_agents_of_an_older_fcx_tell_no_times_and_none_are_made_up():
+    read = lines.Read(BEGAN + 9, "1001.0.0", done=[("a", 0, -1, 0.0, 1.0, 5, 0)])
+    report = drawn([*beginning(), *submitted("a"), *pilot(1), read, lines.Ended(BEGAN + 10)])
+    assert tasks(report)["a"]["wait"] is None
+    assert attempts(report)[0]["begin"] is None
+    assert any("older fcx" in note for note in report.notes)
+
+
+def test_busy_time_is_the_union_of_what_workers_did():
+    assert covered([(0, 2), (1, 3), (5, 6), (5.5, 5.7)]) == 4
