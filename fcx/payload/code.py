@@ -37,7 +37,8 @@ def _constant(value: object) -> bytes:
         return canonical_code(value, _constant)
     if isinstance(value, (tuple, frozenset)):
         parts = [_constant(one) for one in value]
-        return repr(sorted(parts) if isinstance(value, frozenset) else parts).encode()
+        parts = sorted(parts) if isinstance(value, frozenset) else parts
+        return repr((type(value).__name__, parts)).encode()
     return repr((type(value).__name__, value)).encode()
 
 

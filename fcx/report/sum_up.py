@@ -292,46 +292,51 @@ class Summing:
 
     def _notes(self, pilots: Sequence[model.Pilot]) -> list[str]:
         """What a reader must know of these numbers."""
-        history, found = self.history, []
+        return [*self._of_the_cluster(pilots), *self._of_the_ledger()]
+
+    def _of_the_cluster(self, pilots: Sequence[model.Pilot]) -> Iterable[str]:
         open_ended = [one for one in pilots if not one.sure]
         if open_ended and not self.served:
-            found.append(
+            name = self.history.processes[0].line.name
+            yield (
                 f"The end of {len(open_ended)} of {len(pilots)} jobs was not seen: their node "
                 "hours are counted until the last sign of them, and are at least what is said. "
-                "`fcx runs report RUN --ask` asks Slurm for them."
+                f"`fcx runs report {name} --ask` asks Slurm for them."
             )
         if self.clock.shift:
-            found.append(
+            yield (
                 f"The clocks of nodes and of the client differ: {self.clock.shift:+.3f} s were "
                 "added to what nodes said, the least with which nothing ends before it begins."
             )
-        if history.bounds.contradictory:
-            found.append(
+        if self.history.bounds.contradictory:
+            yield (
                 "Clocks were set while the run went on, or nodes differ among each other: waits "
                 "are right to within that difference."
             )
-        unknown = sum(task.submitted is None for task in history.tasks.values())
-        if unknown:
-            found.append(
-                f"{unknown} tasks were submitted where no ledger of this machine saw it: their "
-                "wait is not known."
-            )
         untold = sum(not one.begin for some in self.of_agent.values() for one in some)
         if untold:
-            found.append(
+            yield (
                 f"{untold} times a task was begun on an agent of an older fcx, which does not tell "
                 "when: they are not in the timeline."
             )
+
+    def _of_the_ledger(self) -> Iterable[str]:
+        history = self.history
+        unknown = sum(task.submitted is None for task in history.tasks.values())
+        if unknown:
+            yield (
+                f"{unknown} tasks were submitted where no ledger of this machine saw it: their "
+                "wait is not known."
+            )
         if history.full:
-            found.append("The ledger was full before the run was over: what came later is missing.")
+            yield "The ledger was full before the run was over: what came later is missing."
         if not self.ended and not self.served:
-            found.append(
+            yield (
                 "The process that served the run ended without a word: tasks in state 'unknown' "
                 "may have gone on since. Run the script again, or fcx.attach() to the run."
             )
-        if any(not shape for shape in history.places.values()) or not history.places:
-            found.append("Nothing is recorded of the place where tasks ran.")
-        return found
+        if not any(history.places.values()):
+            yield "Nothing is recorded of the place where tasks ran."
 
 
 def _works(tasks: Iterable[Task]) -> Iterable[float]:
