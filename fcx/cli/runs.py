@@ -29,9 +29,6 @@ app = typer.Typer(
     help="Runs, their tasks and jobs.",
 )
 
-app.command()(report)
-app.command()(watch)
-
 Name = Annotated[str, typer.Argument(help="The run's name, or its id.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 DAY = 86400.0
@@ -195,6 +192,10 @@ def clean(
         _say_cleaned(plans, dry_run)
     if runs and any(plan.refused for plan in plans):
         raise typer.Exit(FcxError.exit_code)
+
+
+app.command()(report)
+app.command()(watch)
 
 
 def _older(view: RunView, seconds: float) -> bool:
