@@ -13,6 +13,7 @@ from ..errors import UsageError
 from .options import JsonOption
 
 if TYPE_CHECKING:
+    from ..executor.ledgers import Ledgers
     from ..report.model import Report
 
 Run = Annotated[str, typer.Argument(help="The run's name, or its id; by default the newest run.")]
@@ -93,14 +94,15 @@ def watch(
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
     port: Annotated[int, typer.Option(help="Of the page; 0: any that is free.")] = 0,
+    as_json: JsonOption = False,
 ) -> None:
     """Follow a run: a line here, and its report as a page that keeps up, until the run ends.
 
     The page is served to this machine alone, under an address that nobody can guess. On a remote
     machine the line is enough; to see the page, forward its port (`ssh -L`), as is said there.
+    With --json each line is an object, with the totals of the report.
     """
     from ..executor.ledgers import Ledgers
-    from ..report.summary import summary
     from .watching import PageServer, has_browser, here
 
     ledgers = Ledgers()
@@ -111,17 +113,30 @@ def watch(
             typer.echo(f"From your own machine: {server.forwarded}", err=True)
         elif browser and has_browser():
             typer.launch(server.url)
-        said, served = "", True
-        while served:
-            served = ledgers.served(name)
-            told = summary(ledgers.report(name))
-            if told != said:
-                typer.echo(told)
-            said = told
-            if served:
-                time.sleep(PAUSE)
+        _follow(ledgers, name, server.url if as_json else "")
         server.over()
     typer.echo(f"The run has ended: `fcx runs report {name}` keeps the page.", err=True)
 
 
-PAUSE = 2.0  # seconds between two lines
+def _follow(ledgers: Ledgers, name: str, url: str) -> None:
+    """A line for each news until nobody serves the run; with ``url``, as JSON."""
+    said, served = "", True
+    while served:
+        began, served = time.monotonic(), ledgers.served(name)
+        found = ledgers.report(name)
+        told = _object(found, url) if url else _said(found)
+        if told != said:
+            typer.echo(told)
+        said = told
+        if served:
+            time.sleep(max(PAUSE, SHARE * (time.monotonic() - began)))
+
+
+def _object(found: Report, url: str) -> str:
+    from ..records import plain
+
+    named = {"run": found.name, "state": found.state, "url": url}
+    return json.dumps({**named, "totals": plain(found.totals)})
+
+
+PAUSE, SHARE = 2.0, 10.0  # seconds between two lines; times what it takes to make one, at least
