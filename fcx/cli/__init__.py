@@ -22,7 +22,7 @@ VERBS = {
     "env": "Make or repair a virtual environment that equals the image.",
     "edf": "Write, check and render the EDF for `srun --environment`.",
     "preflight": "Prove that the remote side is the environment of the client.",
-    "runs": "Runs: list, show, attach, cancel, clean; report on one, watch one.",
+    "runs": "Runs: list, show, report, watch, attach, cancel, clean.",
     "local": "A FirecREST v2 cluster on this machine.",
 }
 
