@@ -11,6 +11,8 @@ They are the suite's own classes; what is adapted, and why:
   share: a callback prints what `stdout()` has when the task is done.
 - `test_cancel_futures` cancels as soon as it has submitted, and wants some tasks to have begun by
   then, as they have in a pool on the same machine: here `shutdown` waits for one first.
+- `test_timeout` and `test_map_timeout` give quick tasks five seconds, in which a pool on the same
+  machine has long begun: here they count from when a worker is there, or the task done.
 - `BaseTestCase` is left out: it counts threads and children before and after each test, and our one
   loop thread serves the whole process.
 - `ThreadPoolWaitTests.test_pending_calls_race` is no mixin's, since its event is a
@@ -110,14 +112,40 @@ class CancelLater:
         super().test_cancel_futures()
 
 
+class WaitLater:
+    """test_timeout: the seconds of its wait begin when its quick task is done."""
+
+    def test_timeout(self):
+        """The task that sleeps for longer is not."""
+        submit = self.executor.submit
+
+        def quick_first(function, *args):
+            future = submit(function, *args)
+            if function.__name__ == "mul":
+                future.result(WAIT)
+            return future
+
+        self.executor.submit = quick_first
+        super().test_timeout()
+
+
+class MapLater:
+    """test_map_timeout: its seconds begin when a worker is there."""
+
+    def test_map_timeout(self):
+        """The tasks that do not sleep are done in time."""
+        self.executor.submit(abs, -1).result(WAIT)
+        super().test_map_timeout()
+
+
 def on_the_cluster(name, *bases):
     """One of CPython's mixins on our executor, as a class that pytest collects."""
     return type(f"Test{name}", (*bases, ClusterMixin, SUITE.mixins[name], unittest.TestCase), {})
 
 
 if SUITE is not None:
-    TestExecutor = on_the_cluster("ExecutorTest")
-    TestWait = on_the_cluster("WaitTests")
+    TestExecutor = on_the_cluster("ExecutorTest", MapLater)
+    TestWait = on_the_cluster("WaitTests", WaitLater)
     TestAsCompleted = on_the_cluster("AsCompletedTests")
     TestShutdown = on_the_cluster("ExecutorShutdownTest", CancelLater)
 
