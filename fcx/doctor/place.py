@@ -6,7 +6,7 @@ import json
 import posixpath
 import stat
 
-from ..errors import ConfigError, NoSuchPath, RequestRefused
+from ..errors import ConfigError, FcxError, NoSuchPath, RequestRefused
 from ..executor.home import ROOM, Home
 from ..executor.proposal import own_folder
 from ..firecrest.answers import FileStat
@@ -27,23 +27,22 @@ async def working_dir(case: Case) -> Found:
         case.working_dir = await own_folder(case.client)
     found = await _looked_at(case)
     if proposed and found.usable:
-        setting = f"working_dir = {json.dumps(case.working_dir)} under [executor] in fcx.toml"
-        return warning(f"none is set; {case.working_dir} would do", setting, found.details)
+        said = f"none is set; {case.working_dir} would do"
+        return warning(said, _setting(case.working_dir), found.details)
     return found
 
 
 async def _looked_at(case: Case) -> Found:
     path, where = case.working_dir, case.client.system
-    another = "working_dir of yours under [executor] in fcx.toml, or --working-dir"
     try:
         known = await case.client.files.stat(path)
     except NoSuchPath:
-        make = f"mkdir -p {path} on {where}, or another {another}"
+        make = f"mkdir -p {path} on {where}, or {await _another(case)}"
         return wrong(f"{path} does not exist on {where}", make)
     except RequestRefused as error:
-        return wrong(f"{path} cannot be looked at: {error}", f"another {another}")
+        return wrong(f"{path} cannot be looked at: {error}", await _another(case))
     if not stat.S_ISDIR(known.mode) and not stat.S_ISLNK(known.mode):
-        return wrong(f"{path} is no directory", f"another {another}")
+        return wrong(f"{path} is no directory", await _another(case))
     home = Home(case.client, case.credentials, path, Memory(SILENT))
     complaint = (await home.complaint()).strip()
     if complaint:
@@ -51,9 +50,21 @@ async def _looked_at(case: Case) -> Found:
         return wrong(
             f"{path}, {_owned(case, known)}, {'is full' if full else 'cannot be written to'}: "
             f"{complaint}",
-            CLEAN if full else f"another {another}",
+            CLEAN if full else await _another(case),
         )
     return await _of_runs(case, home) or _open_to_all(case, known) or _good(case, known)
+
+
+async def _another(case: Case) -> str:
+    """The setting for a directory that would do, where there is one."""
+    try:
+        return _setting(await own_folder(case.client))
+    except FcxError:
+        return _setting("/...")
+
+
+def _setting(path: str) -> str:
+    return f"working_dir = {json.dumps(path)} under [executor] in fcx.toml"
 
 
 async def _of_runs(case: Case, home: Home) -> Found | None:

@@ -24,7 +24,7 @@ _ADDRESSES = {
 
 
 _BY_WORDS = (
-    ("no answer", _SILENCE),
+    ("no answer within", _SILENCE),
     ("Nothing listens at", _LOCAL),
     ("CERTIFICATE_VERIFY_FAILED", "export SSL_CERT_FILE=<your centre's CA certificates>"),
     ("does not accept the client id", _REFUSED),

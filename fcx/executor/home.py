@@ -11,6 +11,7 @@ import stat
 from ..config import Credentials
 from ..errors import ConfigError, FcxError, NoSuchPath, RequestRefused
 from ..firecrest.client import Client
+from ..firecrest.failures import OUTSIDE
 from ..parity.gate import Facts
 
 FACT_AGE = 7 * 86400.0  # seconds for which who we are there is remembered
@@ -163,7 +164,17 @@ class Home:
                     f"{self.client.system}: {error}. Name a directory of your own."
                 ) from None
             raise ConfigError(
-                f"working_dir {self.working_dir} cannot be used: {str(error).rstrip('.')}. Correct "
-                "what it says, or name another directory: `fcx preflight` without one proposes it."
+                f"working_dir {self.working_dir} cannot be used: {str(error).rstrip('.')}. "
+                f"{await self._roots(str(error))}Correct what it says, or name another directory: "
+                "`fcx preflight` without one proposes it."
             ) from None
         return True
+
+    async def _roots(self, refused: str) -> str:
+        """Where directories may lie, if that is what was refused."""
+        if OUTSIDE not in refused:
+            return ""
+        with contextlib.suppress(FcxError):
+            roots = await self.client.work_folders()
+            return f"What {self.client.system} shows lies in: {', '.join(roots)}. "
+        return ""

@@ -39,12 +39,13 @@ LASTING = (
     "Read-only file system",
     "Too many levels of symbolic links",
 )
+OUTSIDE = "does not match any of the defined filesystem paths"  # of what the server shows
 # The same of a request that the API itself refuses, by its words or its status.
 REFUSED = (
     "Access denied",
     "Job not found",
     "System not found",
-    "does not match any of the defined filesystem paths",
+    OUTSIDE,
     "is not an absolute path",
     "not allowed",
 )

@@ -51,6 +51,7 @@ def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str]
     ("arguments", "last"),
     [
         ("'/opt'", "ConfigError: working_dir /opt cannot be used"),
+        ("'/users/me'", "What fcx-local shows lies in: /"),
         ("'{folder}', ['--partition=nonsense']", "The partitions are: normal, debug, xfer."),
         ("'{folder}', ['--account=nonsense']", "You may charge: staff"),
     ],

@@ -12,9 +12,9 @@ from fcx.local import Environment, cluster
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Environment]:
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     """A cluster of this module's own; it shows /sys as well, where nobody may write."""
-    with cluster(filesystems=["/tmp", "/sys"]) as env:
+    with cluster(filesystems=[str(tmp_path_factory.getbasetemp()), "/sys"]) as env:
         yield env
 
 

@@ -97,7 +97,7 @@ def test_a_proxy_that_is_not_there(project, monkeypatch):
     ("kind", "effects", "check", "state", "told"),
     [
         ("health", {"scheduler": True}, "scheduler", "wrong", "scheduler unwell (Injected fault)"),
-        ("health", {"filesystem": True}, "file systems", "wrong", "filesystem /tmp unwell"),
+        ("health", {"filesystem": True}, "file systems", "wrong", "the server calls filesystem /"),
         ("health", {"s3": True}, "file systems", "warning", "large files go in parts"),
         ("partitions", {"down": True}, "partitions", "wrong", "normal is DOWN"),
         ("partitions", {"crash": True}, "partitions", "wrong", "Connection lost"),
@@ -163,17 +163,21 @@ class TestWorkingDir:
     @pytest.mark.parametrize(
         ("path", "told"),
         [
-            ("/tmp/fcx-not-there", "does not exist"),
+            ("{own}/not-there", "does not exist"),
             ("/sys/kernel", "cannot be written to"),
             ("/opt", "cannot be looked at"),
             ("/sys/kernel/profiling", "is no directory"),
         ],
     )
-    def test_it_cannot_be_used(self, project, path, told):
+    def test_it_cannot_be_used(self, project, tmp_path_factory, path, told):
         """Absent, read-only, outside of what the server shows, a file."""
-        found = look_at(working_dir=path)
+        own = str(tmp_path_factory.getbasetemp())
+        found = look_at(working_dir=path.format(own=own))
         assert blamed(found) == ["working_dir"]
         assert told in found["working_dir"].found.said
+        assert f'working_dir = "{own}"' in found["working_dir"].found.fix, (
+            "it is ours, as is no other"
+        )
 
     def test_there_is_no_room(self, project, tmp_path):
         """The system's words, and what frees some."""
@@ -301,12 +305,14 @@ def test_nothing_can_be_remembered(project, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("words", [("--report",), ("-v",)])
 def test_nothing_tells_a_secret(project: Project, server: Environment, words):
-    """Nor, in a report, who one is; also where a proxy has a password and the server quotes."""
+    """Nor, in a report, who one is; also where a proxy has a password, or a path has a secret."""
+    secret, client = server["FIRECREST_CLIENT_SECRET"], server["FIRECREST_CLIENT_ID"]
     project.env |= {"HTTPS_PROXY": "http://me:hush@proxy.example.org:1"}
+    project.env |= {"EDF_PATH": f"/{secret}/{client}"}
     said = project.fcx("doctor", *words).stdout
-    hidden = [server["FIRECREST_CLIENT_SECRET"], server["FIRECREST_CLIENT_ID"], "hush"]
+    hidden = [secret, "hush"]
     if words == ("--report",):
-        hidden += [server["FIRECREST_ACCOUNT"], str(Path.home())]
+        hidden += [client, server["FIRECREST_ACCOUNT"], str(Path.home())]
         assert said.startswith("`fcx doctor --report`")
         assert "fcx 0." in said
     assert [one for one in hidden if one in said] == []
