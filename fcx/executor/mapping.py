@@ -105,11 +105,9 @@ def _results(
         while futures:
             futures.extend(submit(*each) for each in itertools.islice(arguments, 1))
             try:
-                value = _result(futures.popleft(), end)
+                yield _result(futures.popleft(), end)  # which is kept nowhere here
             except BaseException as error:  # noqa: BLE001 - raised again, from here
                 raise error.with_traceback(None)  # how the task ended
-            yield value
-            del value
     finally:
         for future in futures:
             future.cancel()

@@ -41,7 +41,7 @@ def pilots(seen: Snapshot) -> str:
     """How many pilots there are, and why those wait that do."""
     found = seen.pilots
     if not found.up and not found.waiting:
-        return "no pilots" if seen.pending else ""
+        return "no pilot yet" if seen.pending else ""
     up = f"{found.up} {_pilot(found.up)} up" if found.up else ""
     if not found.waiting:
         return up

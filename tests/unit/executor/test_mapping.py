@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 
@@ -81,3 +82,20 @@ def test_sizes_that_cannot_be(chunksize, buffersize, error):
 def test_chunks():
     """Each is the only argument of its task; the last may be short."""
     assert list(mapping.chunks(range(5), 2)) == [([0, 1],), ([2, 3],), ([4],)]
+
+
+def test_a_result_is_kept_by_nobody_but_who_took_it():
+    """Nor by the iterator that waits to be asked for the next."""
+
+    class Value:
+        def __mul__(self, _):
+            return Value()
+
+    submit = Submit()
+    results = mapping.mapped(submit, arguments([Value(), Value()]), None, None)
+    submit.futures.clear()
+    value = next(results)
+    gone = weakref.ref(value)
+    del value
+    assert gone() is None
+    assert list(results)

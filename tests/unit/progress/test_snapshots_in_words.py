@@ -44,7 +44,7 @@ def test_one_of_each_and_none():
     assert words.line(one) == (
         "fcx: 0/1 done, 1 waiting | 1 pilot waits: for free nodes | 1 request, 0.000 node hours | 0:00"
     )
-    assert words.pilots(Snapshot("", 1)) == "no pilots"
+    assert words.pilots(Snapshot("", 1)) == "no pilot yet"
     assert words.pilots(Snapshot("", 1, 1)) == ""
     assert words.clock(3 * 3600 + 62) == "3:01:02"
 
