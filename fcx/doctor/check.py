@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from ..errors import FcxError
 from .case import Case
 
 
@@ -39,16 +38,22 @@ Look = Callable[[Case], Found] | Callable[[Case], Awaitable[Found]]
 
 @dataclass(frozen=True)
 class Check:
-    """``needs``: names of checks before it. ``fix``: of an error that it raises, by its words."""
+    """``needs``: names of checks before it. ``fix``: of an error that it raises, by its words.
+
+    ``serious``: whether nothing can be done where it raises, or nothing answers.
+    """
 
     name: str
     look: Look
     needs: tuple[str, ...] = ()
     fix: str | Callable[[str], str] = ""
+    serious: bool = True
 
-    def fix_of(self, said: str) -> str:
-        """What repairs an error of these words."""
-        return self.fix if isinstance(self.fix, str) else self.fix(said)
+    def failed(self, text: str) -> Found:
+        """What an error says; the fix is its own, where it names one."""
+        said, own = parted(text)
+        fix = own or (self.fix if isinstance(self.fix, str) else self.fix(said))
+        return wrong(said, fix) if self.serious else warning(said, fix, usable=False)
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,6 @@ def warning(said: str, fix: str, details: tuple[str, ...] = (), *, usable: bool 
 def wrong(said: str, fix: str, details: tuple[str, ...] = (), *, usable: bool = False) -> Found:
     """Something has to be put right; unless it is ``usable``, before what takes something of it."""
     return Found(State.WRONG, said, fix.replace("`", ""), details, usable)
-
-
-def of_error(error: FcxError, check: Check) -> Found:
-    """An error's own words, and its own fix where it names one."""
-    said, own = parted(str(error))
-    return wrong(said, own or check.fix_of(said))
 
 
 def parted(text: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from ..errors import FcxError
 from ..firecrest.loop import LoopThread
 from .case import Case
-from .check import Check, Found, Result, State, of_error, wrong
+from .check import Check, Found, Result, State
 
 T = TypeVar("T")
 
@@ -73,8 +73,7 @@ async def _one(
     if not done:
         look.cancel()
         given_up.add(look)
-        said = f"no answer within {limit:.0f} s"
-        return Result(check.name, wrong(said, check.fix_of(said)))
+        return Result(check.name, check.failed(f"no answer within {limit:.0f} s"))
     return Result(check.name, look.result())
 
 
@@ -83,7 +82,7 @@ async def _looked(case: Case, check: Check) -> Found:
         found = await _aside(lambda: check.look(case))
         return found if isinstance(found, Found) else await found
     except FcxError as error:
-        return of_error(error, check)
+        return check.failed(str(error))
 
 
 async def _aside(work: Callable[[], T]) -> T:

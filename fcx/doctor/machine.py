@@ -9,7 +9,7 @@ from importlib import metadata
 from urllib.parse import urlsplit
 
 from .. import __version__
-from ..config import VARIABLES, Credentials, Settings
+from ..config import VARIABLES, Credentials, Settings, resolve
 from ..errors import StateError
 from ..files import CONFIG_NAME, state_folder
 from ..install import command
@@ -76,7 +76,9 @@ def settings(case: Case) -> Found:
     source = str(path) if path.is_file() else ""
     sbatch = own.executor.sbatch_options if case.asked.sbatch is None else case.asked.sbatch
     case.options = Options.check(sbatch, own.executor.srun_options)
-    case.working_dir = case.asked.working_dir or own.executor.working_dir
+    wanted = case.asked.working_dir or own.executor.working_dir
+    resolve({"working_dir": wanted or "/"}, own)  # raises for what an executor would not take
+    case.working_dir = wanted
     origin = "--working-dir" if case.asked.working_dir else source
     options = "--sbatch" if case.asked.sbatch is not None else source or "default"
     details = (

@@ -296,6 +296,14 @@ def test_settings_are_wrong(project):
     assert found["user"].state is State.FINE
 
 
+def test_a_directory_that_no_executor_would_take(project):
+    """That it is not absolute is told once, and not by the server."""
+    found = look_at(working_dir="work")
+    assert blamed(found) == ["settings"]
+    assert "absolute path" in found["settings"].found.said
+    assert rests_on(found, "settings") >= {"working_dir", "edf", "staleness"}
+
+
 def test_nothing_can_be_remembered(project, monkeypatch, tmp_path):
     """A run can do without."""
     (tmp_path / "file").touch()

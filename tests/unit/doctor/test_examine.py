@@ -66,12 +66,18 @@ def test_what_hangs_is_given_up():
         end.wait()
         return fine("late")
 
-    checks = Check("deaf", deaf, fix="a fix"), Check("stuck", stuck), Check("well", good)
+    checks = (
+        Check("deaf", deaf, fix="a fix"),
+        Check("stuck", stuck, fix="a fix", serious=False),
+        Check("well", good),
+        Check("next", good, ("stuck",)),
+    )
     found = {one.name: one for one in examine(Case(), checks, 0.2)}
     end.set()
     assert found["deaf"].found.said == found["stuck"].found.said == "no answer within 0 s"
     assert found["deaf"].found.fix == "a fix"
-    assert found["well"].state is State.FINE
+    states = [found[name].state for name in ("deaf", "stuck", "well", "next")]
+    assert states == [State.WRONG, State.WARNING, State.FINE, State.UNTRIED]
 
 
 def test_an_error_is_a_finding_and_a_fault_of_ours_is_none():
