@@ -122,16 +122,15 @@ def _levels(report: Report, axis: TimeAxis) -> dict[str, list[int]]:
     failed: list[float] = []
     column = {name: at for at, name in enumerate(report.tasks.columns)}
     for row in report.tasks.data:
-        since = row[column["submitted"]]
-        since = axis.begin if since is None else since
-        wait, ended, state = row[column["wait"]], row[column["ended"]], row[column["state"]]
+        since, wait = row[column["submitted"]], row[column["wait"]]
+        ended, state = row[column["ended"]], row[column["state"]]
+        if since is None:  # another machine knows: it is not shown before its end
+            since = axis.begin if ended is None else ended
         submitted.append(since)
         if ended is not None:
             (done if state == "done" else failed).append(ended)
-        if wait is not None:
-            begun.append(since + wait)
-        elif ended is not None:
-            begun.append(ended)
+        if wait is not None or ended is not None:
+            begun.append(ended if wait is None else since + wait)
     times = [axis.begin + (axis.end - axis.begin) * n / STEPS for n in range(STEPS + 1)]
     sums = [_sums(sorted(each), times) for each in (submitted, begun, done, failed)]
     found: dict[str, list[int]] = {kind: [] for kind, _ in FLOW}
@@ -224,6 +223,8 @@ def histograms(waits: list[float], works: list[float]) -> str:
         ("from submit to begin", "waiting", waits),
         ("work", "done", works),
     ):
+        if not values:
+            continue
         parts += _bars(axis, values, top, height, kind)
         parts.append(text(LEFT + 2, top - 8, name, "group"))
         top += height + 34

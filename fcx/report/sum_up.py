@@ -40,6 +40,7 @@ class Summing:
         self.clock = history.bounds.clock()
         last = history.processes[-1]
         self.ended = None if served else last.ended or None
+        self.began = self._first()
         self.until = now if served else self._last()
         self.of_agent: dict[str, list[Attempt]] = defaultdict(list)
         for task in history.tasks.values():
@@ -66,7 +67,7 @@ class Summing:
             system=first.system,
             api_url=first.api_url,
             account=first.account,
-            began=first.at,
+            began=round(self.began, 3),
             ended=self.ended,
             broken=history.broken,
             totals=self._totals(pilots, sum(requests.values())),
@@ -95,10 +96,18 @@ class Summing:
             ),
         )
 
+    def _first(self) -> float:
+        """The first sign: another machine may have begun the run, long before a process here."""
+        shift, history = self.clock.shift, self.history
+        signs = [history.processes[0].line.at]
+        signs += [agent.began + shift for agent in history.agents.values() if agent.began]
+        signs += [one.submitted for one in history.pilots.values() if one.submitted]
+        return min(signs)
+
     def _last(self) -> float:
         """The last sign of a task or a pilot: a process may only have looked at them much later."""
         shift, history = self.clock.shift, self.history
-        signs = [history.processes[0].line.at]
+        signs = [self.began]
         signs += [agent.last + shift for agent in history.agents.values()]
         signs += [max(one.seen, one.ended and one.ended + shift) for one in history.pilots.values()]
         signs += [max(one.submitted or 0.0, one.ended or 0.0) for one in history.tasks.values()]
@@ -219,6 +228,7 @@ class Summing:
         if until is None:
             signs = [one.last + shift for one in agents]
             until = self.now if self.served else max([pilot.seen, began or 0.0, *signs])
+            until = float(int(until)) if slurm else until  # as Slurm counts: no more than it will
         seconds = max(0.0, until - began) * nodes if began is not None else 0.0
         idle = max(0.0, seconds - sum(one.busy for one in shown))
         return model.Pilot(
@@ -266,14 +276,13 @@ class Summing:
             if one.began
         )
         waits = [wait for task in tasks if (wait := self.wait(task)) is not None]
-        began = self.history.processes[0].line.at
         return model.Totals(
             tasks=len(tasks),
             states={state: n for state in model.STATES if (n := self._count(state))},
             repeated=sum(len(task.attempts) > 1 for task in tasks),
             lost_work=round(max(0.0, spent - useful), 3),
             work=round(useful, 3),
-            elapsed=round(max(0.0, self.until - began), 3),
+            elapsed=round(max(0.0, self.until - self.began), 3),
             wait=_quantiles(waits),
             seconds=_quantiles(list(_works(tasks))),
             node_hours=round(sum(one.node_hours for one in pilots), 6),

@@ -16,6 +16,8 @@ from cluster.project import FCX, Project
 from executors.deadline import WAIT, eventually
 from executors.fixtures import making
 
+pytestmark = pytest.mark.slow
+
 FAILED = "no </script><script>alert(1)</script> \u202e for {}"
 
 
@@ -109,7 +111,7 @@ def test_a_browser_draws_it_without_a_request_or_an_error(project, ended, chromi
     url = (project.root / "report.html").as_uri()
     chromium.open(url)
     assert min(drawn(chromium).values()) >= 3
-    assert "40" not in chromium.says("document.title")
+    assert chromium.says("document.title") == f"{ended}: run report"
     assert chromium.says("document.querySelectorAll('svg').length") == 3
     assert chromium.says("document.querySelector('details pre').textContent").count("alert(1)") >= 1
     light = chromium.says("getComputedStyle(document.body).backgroundColor")
@@ -150,6 +152,32 @@ def test_it_can_be_read_without_scripts(project, ended, chromium):
     lanes = chromium.ask("DOM.querySelectorAll", nodeId=document, selector="#timeline .lane")
     assert len(lanes["nodeIds"]) >= 2
     assert chromium.errors == []
+
+
+def test_a_script_that_is_started_again_goes_on_with_its_ledger(make, tmp_path, project):
+    for tasks in (2, 3):
+        with make(tmp_path, ["--time=00:05:00"], run="twice", max_workers=1) as executor:
+            [future.result() for future in [executor.submit(pow, n, 2) for n in range(tasks)]]
+    report = told(project, "twice")
+    column = report["tasks"]["columns"].index
+    assert report["totals"]["states"] == {"done": 3}
+    assert len(report["processes"]) == 2
+    assert all(
+        row[column("submitted")] and row[column("wait")] > 0 for row in report["tasks"]["data"]
+    )
+    assert len(report["attempts"]["data"]) == 3
+
+
+def test_a_run_goes_on_where_nothing_can_be_noted(
+    make, tmp_path, state_folder, monkeypatch, caplog
+):
+    elsewhere = tmp_path / "state"
+    elsewhere.mkdir()
+    (elsewhere / "ledgers").write_text("no folder")
+    monkeypatch.setenv("FCX_STATE_DIR", str(elsewhere))
+    with caplog.at_level("INFO", "fcx"), make(tmp_path, ["--time=00:05:00"]) as executor:
+        assert executor.submit(pow, 2, 3).result() == 8
+    assert len([one for one in caplog.messages if "`fcx runs report`" in one]) == 1
 
 
 def get(url: str) -> tuple[int, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ledgers import BEGAN, beginning, drawn, ended, many, pilot
+from ledgers import BEGAN, began, beginning, drawn, ended, many, pilot
 from ledgers import submitted as sent
 
 from fcx.report import lines
@@ -157,8 +157,8 @@ def test_clocks_that_agree_as_far_as_can_be_told_are_left_alone():
 
 @pytest.mark.parametrize("ahead", [-300.0, 300.0])
 def test_a_node_whose_clock_is_wrong_is_moved_no_further_than_must_be(ahead):
-    began = BEGAN + 6 + ahead
-    read = lines.Read(BEGAN + 8.5, "1001.0.0", done=[("a", 0, 0, began, 2.0, 5, 0)])
+    begin = BEGAN + 6 + ahead
+    read = lines.Read(BEGAN + 8.5, "1001.0.0", done=[("a", 0, 0, begin, 2.0, 5, 0)])
     report = drawn(
         [*beginning(), *submitted("a"), *pilot(1, ahead=ahead), read, lines.Ended(BEGAN + 9)]
     )
@@ -223,3 +223,21 @@ def test_agents_of_an_older_fcx_tell_no_times_and_none_are_made_up():
 
 def test_busy_time_is_the_union_of_what_workers_did():
     assert covered([(0, 2), (1, 3), (5, 6), (5.5, 5.7)]) == 4
+
+
+def test_what_another_machine_began_begins_with_its_first_sign():
+    later = [began(at=BEGAN + 5000), *beginning()[1:]]
+    told = [submitted("a", earlier=True), *[pilot(1)], [done("a", 6)], [lines.Ended(BEGAN + 5001)]]
+    report = drawn([*later, *(line for some in told for line in some)])
+    assert report.began == BEGAN
+    assert tasks(report)["a"]["wait"] is None
+    assert report.totals.elapsed < 20
+
+
+def test_what_is_at_least_so_much_is_no_more_than_slurm_will_say():
+    seen = lines.Jobs(BEGAN + 20.9, [("1001", "RUNNING", "None", BEGAN + 4, 0.0, 1)])
+    run = [*beginning(), *submitted("a"), *pilot(1), done("a", 6), seen]
+    unsure = drawn([*run, lines.Ended(BEGAN + 21)]).totals
+    sure = drawn([*run, ended(1, BEGAN + 20), lines.Ended(BEGAN + 21)]).totals
+    assert not unsure.sure
+    assert unsure.node_hours <= sure.node_hours
