@@ -14,6 +14,7 @@ CALM, CALMER, CALMEST = (
     1.5,
     60.0,
 )  # seconds to the first plain line, how they grow, and to what
+PAUSE = 0.4  # seconds between two drawings: rich takes a millisecond for each
 ROOM = 12  # lines of a terminal from which a panel is not in the way
 
 
@@ -37,6 +38,7 @@ class Terminal:
         self._stream = stream
         self._panel = panel
         self._region = Region(stream)
+        self._next = 0.0  # when it may be drawn anew, unless it was wiped
         self._draw: Callable[[Sequence[Snapshot], int], list[str]] | None = None
 
     def show(self, seen: Sequence[Snapshot], now: float) -> None:
@@ -44,6 +46,9 @@ class Terminal:
         if not seen or not in_front(self._stream):
             self._region.clear(wipe=in_front(self._stream))
             return
+        if self._region.drawn and now < self._next:
+            return
+        self._next = now + PAUSE
         size = size_of(self._stream)
         width = max(10, size.columns - 1)  # a full line would break
         if self._panel and size.lines >= ROOM:

@@ -55,6 +55,11 @@ class Region:
         self._write = stream.write
         self._amid_line = False  # somebody has begun a line, and not ended it
 
+    @property
+    def drawn(self) -> bool:
+        """Whether anything is there."""
+        return bool(self._drawn)
+
     def draw(self, lines: Sequence[str]) -> None:
         """These, in place of what was there."""
         with self._lock:
