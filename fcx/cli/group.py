@@ -1,7 +1,8 @@
-"""A group of verbs whose help says what each does in whole sentences."""
+"""A group of verbs: its help says in whole sentences what each does, and it guesses."""
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 from typer.core import TyperGroup
@@ -10,7 +11,14 @@ WHOLE = 1000  # characters that no first sentence has
 
 
 class Verbs(TyperGroup):
-    """Its library would cut what does not fit into one line."""
+    """Its library would cut what does not fit into one line, and not in all versions guess."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the verb, or say which one may have been meant."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and (near := get_close_matches(args[0], known, 1)):
+            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the verbs; long lines are broken."""

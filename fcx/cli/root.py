@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -36,12 +35,6 @@ class LazyVerbs(Verbs):
         command = typer.main.get_command(import_module(f"{__package__}.{name}").app)
         command.name = name
         return command
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb, or say which one may have been meant: it was not imported to be known."""
-        if args[0] not in VERBS and (near := get_close_matches(args[0], VERBS, 1)):
-            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the verbs without importing them."""

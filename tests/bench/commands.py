@@ -43,7 +43,7 @@ SUBJECTS = {  # the words for Python, and the most processor time that they may 
     "import fcx": (("-c", "import fcx"), 0.1),
     "from fcx import FirecrestExecutor": (("-c", "from fcx import FirecrestExecutor"), 0.15),
     "the probe": ((str(ROOT / "fcx/protocol/probe.py"),), 0.1),
-    "fcx --help": (("-c", "from fcx.cli import main; main()", "--help"), 0.5),
+    "fcx --help": (("-c", "from fcx.cli import main; main()", "--help"), 0.09),
     "fcx edf check, 5,000 lines": (
         ("-c", "from fcx.cli import main; main()", "edf", "check", "large.toml"),
         1.0,

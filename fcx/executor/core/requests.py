@@ -225,11 +225,10 @@ class Requests:
 
 
 def _unreachable(trouble: Trouble, seconds: float, *, never: bool) -> Trouble:
-    fix = "look at the site's status page, then attach to the run"
-    if never:
-        fix = "`fcx doctor` finds out why"
+    # Of an address that has never answered the door has said what to look at.
+    fix = "" if never else ": look at the site's status page, then attach to the run"
     return Trouble(
         "Unreachable",
-        f"{trouble.message} No answer has been usable for {seconds:.0f} s: {fix}.",
+        f"{trouble.message} No answer has been usable for {seconds:.0f} s{fix}.",
         trouble.ref,
     )
