@@ -48,7 +48,7 @@ def outcomes(checks: Checks, session: Any) -> None:
         cut = any(run.cut for run in checks.runs.get(task, []))
         fits = plan.seconds + READY < NEARLY * checks.scenario.job_limit and not cut
         if good and fits and not refused and not plan.overlong:
-            checks.demand(note.trouble is None, "failed in the calm", f"{note}")
+            checks.demand(note.trouble is None, "failed in the calm", note)
 
 
 def pilots(checks: Checks) -> None:

@@ -173,7 +173,7 @@ class Causes:
         """The run cannot go on."""
         self.broken, self.leaving = trouble, True
         never = trouble.error == "RunLost" and not self.checks.cluster.directory.life
-        self.checks.demand(not never, "lost what never was", f"{trouble}")
+        self.checks.demand(not never, "lost what never was", trouble)
         self._caused(trouble, "the run")
         self._exact(trouble, [])
 
@@ -191,7 +191,7 @@ class Causes:
         late = [run for run in written if run.ended < now - OVERDUE]
         had = any(note.task in life.settled for life in checks.sessions[:-1])  # then died
         fine = not late or note.task in self._fetch_failed or checks.excused() or had
-        checks.demand(fine, "outcome lost", f"{note}")
+        checks.demand(fine, "outcome lost", note)
         if "never sent" in trouble.message:
             self._never_sent(note.task)
         self._caused(trouble, note.task)
@@ -202,11 +202,11 @@ class Causes:
         """At least one of the causes that the error may have; and words."""
         checks = self.checks
         fine = len(trouble.message) > 2 and ("None" not in trouble.message or found_here(trouble))
-        checks.demand(fine, "nothing said", f"{trouble}")
+        checks.demand(fine, "nothing said", trouble)
         if "could not start" in trouble.message:
             missing = "python3: not found" in trouble.message
             fine = missing == ("There is no python3" in trouble.message)
-            checks.demand(fine, "another remedy", f"{trouble}")
+            checks.demand(fine, "another remedy", trouble)
         there = {**checks.struck, **dict.fromkeys(self._circumstances(whose))}
         causes = CAUSES.get(trouble.error, ())
         fine = any(cause in there for cause in causes)

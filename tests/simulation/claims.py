@@ -141,11 +141,11 @@ class Portions:
         key = action.bundle, action.portion
         demand = self.checks.demand
         demand(self.asked is None, "two claims", f"{action} beside {self.asked}")
-        demand(not self.held, "claimed too soon", f"{action}")
-        demand(key in self._open, "claimed again", f"{action}")
+        demand(not self.held, "claimed too soon", action)
+        demand(key in self._open, "claimed again", action)
         demand(self._fits(key, fresh, left), "claimed without time", f"{action}: {left:.1f} s")
         reserved = any(pilot for pilot, _ in self._open.values())
-        demand(not reserved or bool(self._open[key][0]), "reserved ones first", f"{action}")
+        demand(not reserved or bool(self._open[key][0]), "reserved ones first", action)
         self.asked = action
 
     def answered(self) -> None:

@@ -100,7 +100,7 @@ class Client:
             times += [lane.outgoing.due() for lane in core.lanes.working()]
             times += [core.doubts.due(), *core._ramps_due()]
         late = [time for time in times if time is not None and time <= self.world.now]
-        self.checks.demand(not late, "wakes for nothing", f"{times}")
+        self.checks.demand(not late, "wakes for nothing", times)
 
     def _tick(self) -> None:
         self.feed(ev.Ticked())

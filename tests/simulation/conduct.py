@@ -79,7 +79,7 @@ class Conduct:
         self.drifted: tuple[tuple[str, int], ...] = ()  # of the claim that it heard of
         self.told: tuple[float, float] | None = None  # when the time is over, how much it was
 
-    def demand(self, holds: bool, name: str, text: str) -> None:
+    def demand(self, holds: bool, name: str, text: object) -> None:
         """Raise a Violation that names the agent."""
         if not holds:
             self.checks.demand(False, name, f"{self.agent.name}: {text}")
@@ -99,7 +99,7 @@ class Conduct:
             meaning = DONE.get(type(action))
             if meaning is not None:
                 meaning(self, action)
-        self.demand(not self.drifted, "drift untold", f"{self.drifted}")
+        self.demand(not self.drifted, "drift untold", self.drifted)
         self.demand(self._spin.step(now) < SPIN, "agent spins", self.agent.core.phase)
         self._gives_up()
         self._glances.after()
@@ -242,7 +242,7 @@ class Conduct:
 
     def start_worker(self, action: do.StartWorker) -> None:
         """Only where none is."""
-        self.demand(not self.places[action.rank].there, "two processes", f"{action}")
+        self.demand(not self.places[action.rank].there, "two processes", action)
         self.places[action.rank].there = True
         self.places[action.rank].started = self.checks.world.now
 
@@ -252,12 +252,12 @@ class Conduct:
         leaves = self.agent.core.why not in {None, "signal"}
         wanted = place.run is not None and not self.duties.unwanted(place.run)
         wanted = wanted and not self._overran(place)
-        self.demand(leaves or not wanted or self._closed, "stopped at work", f"{place.run}")
+        self.demand(leaves or not wanted or self._closed, "stopped at work", place.run)
         late = self.checks.world.now - place.started >= HELLO_TIMEOUT - SAME
         needless = place.there and not place.run and not place.useless and not late
         another = self.duties.next_modules() not in {None, place.configured}
         fine = self.agent.core.why is not None or not needless or (another and bool(place.hello))
-        self.demand(fine, "stopped for nothing", f"{action}")
+        self.demand(fine, "stopped for nothing", action)
         self._empty(action.rank)
 
     def _overran(self, place: Place) -> bool:
@@ -280,17 +280,17 @@ class Conduct:
         """Only a process that has said hello, has none, and is not busy."""
         place = self.places[action.rank]
         fine = place.hello and not place.busy and place.asked is None and place.configured is None
-        self.demand(fine, "configured at the wrong time", f"{action}")
-        self.demand(self.checks.world.now >= place.held, "tried again too soon", f"{action}")
+        self.demand(fine, "configured at the wrong time", action)
+        self.demand(self.checks.world.now >= place.held, "tried again too soon", action)
         place.asked = action.modules
 
     def claim(self, action: do.Claim) -> None:
         """Once it may, and only what it can begin."""
-        self.demand(self._passed, "claimed before the guard", f"{action}")
-        self.demand(self.agent.core.why is None, "claimed while leaving", f"{action}")
-        self.demand(self.agent.papers.announced, "claimed unannounced", f"{action}")
-        self.demand(self._free() is not None, "claimed with no worker free", f"{action}")
-        self.demand(not self.duties.waiting(), "claimed more than it begins", f"{action}")
+        self.demand(self._passed, "claimed before the guard", action)
+        self.demand(self.agent.core.why is None, "claimed while leaving", action)
+        self.demand(self.agent.papers.announced, "claimed unannounced", action)
+        self.demand(self._free() is not None, "claimed with no worker free", action)
+        self.demand(not self.duties.waiting(), "claimed more than it begins", action)
         self.offers.claim(action, self._fresh(), self._left())
         self._last.busy = self.checks.world.now
 
@@ -300,11 +300,11 @@ class Conduct:
         info = self.duties.run(action)
         fine = place.hello and not place.run and place.configured == info.modules
         self.demand(fine, "run by the wrong process", f"{action}: {place.configured}")
-        self.demand(not place.useless, "run by an old process", f"{action}")
+        self.demand(not place.useless, "run by an old process", action)
         place.calls += 1
         place.served += 1
         most = self.checks.scenario.tasks_per_child
-        self.demand(most is None or place.served <= most, "worker wears out", f"{action}")
+        self.demand(most is None or place.served <= most, "worker wears out", action)
         place.first = place.calls == 1 and self._whole()
         fits = place.first or self._left() - MARGIN >= self.offers.need([info])
         self.demand(fits, "begun without time", f"{action}: {self._left():.1f} s left")
@@ -323,8 +323,8 @@ class Conduct:
         """A death, of the task that it ran."""
         dead, place = (action.task, action.attempt), self.places[action.rank]
         fine = place.run == dead and self._overran(place) if action.how.late else False
-        self.demand(fine or self.duties.dying == dead, "another's death", f"{action}")
-        self.demand(action.first == self.places[action.rank].first, "first", f"{action}")
+        self.demand(fine or self.duties.dying == dead, "another's death", action)
+        self.demand(action.first == self.places[action.rank].first, "first", action)
         self.duties.done[dead] = "died"
 
     def record(self, action: do.Record) -> None:
@@ -337,10 +337,10 @@ class Conduct:
         """A task runs, and has for a moment."""
         place = self.places[fields["slot"]]
         fine = place.busy and place.run == (fields["t"], fields["a"])
-        self.demand(fine, "runs not", f"{fields}")
+        self.demand(fine, "runs not", fields)
         ran = self.checks.world.now - place.began
-        self.demand(ran >= TELL - SAME, "told at once", f"{fields}")
-        self.demand(fields["first"] == place.first, "first", f"{fields}")
+        self.demand(ran >= TELL - SAME, "told at once", fields)
+        self.demand(fields["first"] == place.first, "first", fields)
 
     def said_back(self, fields: dict[str, Any]) -> None:
         """Tasks go back that it has and has not begun."""
@@ -348,7 +348,7 @@ class Conduct:
 
     def said_drift(self, fields: dict[str, Any]) -> None:
         """Tasks that it has claimed and not begun go back, with what there is instead."""
-        self.demand(fields["t"] == self.drifted and fields["found"], "drift", f"{fields}")
+        self.demand(fields["t"] == self.drifted and fields["found"], "drift", fields)
         self.duties.done.update(dict.fromkeys(self.drifted, "back"))
         self.drifted = ()
 
@@ -357,28 +357,28 @@ class Conduct:
         rows = fields["findings"]
         fine = bool(rows) and all(isinstance(what, str) and what for what, *_ in rows)
         wrong = self.checks.scenario.place in {"moved", "updated"} or bool(self.checks.struck)
-        self.demand(fine and wrong, "refused for nothing", f"{fields}")
-        self.demand(all(wanted != found for _, wanted, found in rows), "refused", f"{fields}")
+        self.demand(fine and wrong, "refused for nothing", fields)
+        self.demand(all(wanted != found for _, wanted, found in rows), "refused", fields)
         hello = None if self._broke else self._first_hello
         findings(self.checks, rows, self._place, hello, self.guard)
 
     def said_failed(self, fields: dict[str, Any]) -> None:
         """Why no worker can serve."""
         fine = bool(self.checks.struck) and "None" not in fields["error"] and fields["error"]
-        self.demand(bool(fine), "failed for nothing", f"{fields}")
+        self.demand(bool(fine), "failed for nothing", fields)
 
     def announce(self, action: do.Announce) -> None:
         """With what its first worker said, and what the client asked for."""
         told = self.agent.job.script.action.open and not self.checks.scenario.probe
         some = bool(self.places)  # a node may have no workers
         fine = action.probe is (not told and some) and (bool(action.python) or not self._hello())
-        self.demand(fine, "announced", f"{action}")
+        self.demand(fine, "announced", action)
 
     def said_end(self, fields: dict[str, Any]) -> None:
         """Why it leaves."""
         now, scenario = self.checks.world.now, self.checks.scenario
         why, idle = fields["why"], now - self._last.busy
-        self.demand(why in WHYS, "unknown reason", f"{fields}")
+        self.demand(why in WHYS, "unknown reason", fields)
         if why == "idle" and self.places:  # without workers there is nothing to wait for
             least = scenario.idle_timeout if self._passed else scenario.gate_timeout
             self.demand(idle >= least - SAME, "left early", f"idle for {idle:.2f} s")
@@ -392,12 +392,12 @@ class Conduct:
 
     def inspect(self, action: do.Inspect) -> None:
         """Distributions are listed where the guard asks for them, which takes time."""
-        self.demand(action.distributions is (DISTRIBUTIONS in self.guard), "inspects", f"{action}")
+        self.demand(action.distributions is (DISTRIBUTIONS in self.guard), "inspects", action)
 
     def look(self, action: do.Look) -> None:
         """It looks, in its turn, or once more before it leaves for want of work."""
         awaited = self.offers.awaited()
-        self.demand(set(action.values) == set(awaited), "looks for others", f"{action}")
+        self.demand(set(action.values) == set(awaited), "looks for others", action)
         idle = self.checks.world.now - self._last.busy
         self._glances.asked(in_turn=idle < self.checks.scenario.idle_timeout - SAME)
 
@@ -407,17 +407,17 @@ class Conduct:
 
     def exit(self, action: do.Exit) -> None:
         """It ends: nothing is left over."""
-        self.demand(isinstance(action.text, str), "exits", f"{action}")
+        self.demand(isinstance(action.text, str), "exits", action)
         workers = any(place.there for place in self.places)
-        self.demand(not workers or action.code != 0, "left workers", f"{action}")
+        self.demand(not workers or action.code != 0, "left workers", action)
         if action.code == 0 and not self._closed:
             if self.agent.core.why not in {"failed", "refused"}:
                 self.duties.settled()
-            self.demand(not self.agent.papers.waiting, "left unwritten", f"{action}")
+            self.demand(not self.agent.papers.waiting, "left unwritten", action)
         elif action.code == phases.DISK_FULL:
-            self.demand("disk" in self.agent.ills, "no disk was full", f"{action}")
+            self.demand("disk" in self.agent.ills, "no disk was full", action)
         elif action.code:
-            self.demand(bool(action.text), "ended without a word", f"{action}")
+            self.demand(bool(action.text), "ended without a word", action)
 
     def _gives_up(self) -> None:
         """Where no worker can serve, it says so at once and leaves."""
@@ -431,7 +431,7 @@ class Conduct:
         if not papers.waiting or papers.gone() or "flush_fails" in self.checks.struck:
             self._last.written = now
         fine = now - self._last.written < UNWRITTEN or self.agent.core.phase == phases.STARTING
-        self.demand(fine, "written late", f"{self.agent.papers.waiting}")
+        self.demand(fine, "written late", self.agent.papers.waiting)
 
     # -- always -----------------------------------------------------------------------------
 
@@ -450,7 +450,7 @@ class Conduct:
             self.demand(now - self._last.looked < LONGEST_LOOK + LATE, "looks rarely", phase)
         for place in self.places:
             over = self._overran(place) and now - place.began > self._walltime(place) + LATE
-            self.demand(not over, "runs too long", f"{place.run}")
+            self.demand(not over, "runs too long", place.run)
         if phase in {phases.WAITING, phases.SERVING, phases.LEAVING}:
             self.demand(now - self._last.beat < HEARTBEAT + LATE, "heart stops", phase)
         if phase == phases.STARTING:

@@ -144,7 +144,7 @@ class Cuts:
     def _late(self, core: Any, now: float) -> None:
         for cut in self._open if core._works() else ():
             fine = cut.again is None or cut.looks or now <= max(cut.again, cut.waits) + LATE
-            self.checks.demand(fine, "asked late", f"{cut}")
+            self.checks.demand(fine, "asked late", cut)
 
 
 def _began_again(core: Any, agent: str) -> bool:

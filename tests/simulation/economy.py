@@ -256,7 +256,7 @@ class Repeats:
         if self._leaving:
             again = self._again.setdefault(action.id, self._tries[action.id])
             fine = again == self._tries[action.id] or not isinstance(action, act.Request)
-            self.checks.demand(fine, "repeated at the end", f"{action}")
+            self.checks.demand(fine, "repeated at the end", action)
         when, after, end = self._failed.pop(action.id)
         waited = now - when
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self._tries[action.id] - 1))

@@ -31,7 +31,7 @@ def given_up(checks: Checks, core: Any, event: Any, asked: Any, actions: list[An
         elif isinstance(note, act.Say) and note.text.endswith("Another pilot is submitted."):
             works = any(pilot.works for pilot in pilots)
             fine = works or not note.text.startswith("The time limit of job")
-            checks.demand(fine, "tried again in vain", f"{note}")
+            checks.demand(fine, "tried again in vain", note)
 
 
 def left_lying(checks: Checks, core: Any) -> None:

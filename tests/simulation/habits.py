@@ -69,8 +69,8 @@ class Glances:
 def well_formed(checks: Checks, action: Any) -> None:
     """An action is of the types that it is declared with."""
     for name, wanted in _types(type(action)).items():
-        fine = _is(getattr(action, name), wanted)
-        checks.demand(fine, "malformed", f"{action}: {name}")
+        if not _is(getattr(action, name), wanted):
+            checks.demand(False, "malformed", f"{action}: {name}")
 
 
 @cache

@@ -88,8 +88,8 @@ class Checks:
         """All jobs that there were."""
         return list(self.cluster.jobs.values())
 
-    def demand(self, holds: bool, name: str, text: str) -> None:
-        """Raise a Violation where it does not hold."""
+    def demand(self, holds: bool, name: str, text: object) -> None:
+        """Raise a Violation where it does not hold; ``text`` is put into words only then."""
         if not holds:
             raise Violation(name, f"at {self.world.now:.3f} s: {text}")
 

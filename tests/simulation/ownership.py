@@ -35,7 +35,7 @@ class Ownership:
             self._knows = self._knows or newest > self._epoch
         if self._knows:
             late = [action for action in actions if isinstance(action, ANOTHERS)]
-            self.checks.demand(not late, "not its own any more", f"{late}")
+            self.checks.demand(not late, "not its own any more", late)
         self._in_time(core)
 
     def _in_time(self, core: Any) -> None:

@@ -88,13 +88,13 @@ class Pace:
     def _needed(self, action: Any) -> None:
         """No directory is made where an agent works; claims matter once something has ended."""
         staged = isinstance(action, act.Fetch | act.UploadArchive) and action.external is not None
-        self.checks.demand(not (staged and self._in_parts), "tried once more", f"{action}")
+        self.checks.demand(not (staged and self._in_parts), "tried once more", action)
         again = isinstance(action, act.MakeDirectory) and self._there
         again = again and "directory_removed" not in self.checks.struck
-        self.checks.demand(not again, "made again", f"{action}")
+        self.checks.demand(not again, "made again", action)
         claims = isinstance(action, act.ListLinks) and not self._ended
         missing = self.checks.struck.keys() & UNLISTED
-        self.checks.demand(not claims or bool(missing), "listed for nothing", f"{action}")
+        self.checks.demand(not claims or bool(missing), "listed for nothing", action)
         if isinstance(action, act.CancelJob) and self.session.open:
             looks = [other for other in self._awaited.values() if is_look(other)]
             stuck = self.checks.cluster.jobs[action.job].reason in STUCK
@@ -115,10 +115,10 @@ class Pace:
                 del self._done[done]
         known = self._ids.setdefault(action.id, action)
         fresh = action.id not in self._awaited
-        demand(known == action and fresh, "id used twice", f"{action}")
+        demand(known == action and fresh, "id used twice", action)
         removed = "directory_removed" in self.checks.struck  # then it may be brought once more
         removed = removed or bool(self.checks.scenario.kinds)  # two lanes may bring it at once
-        demand(removed or _what(action) not in self._done, "done already", f"{action}")
+        demand(removed or _what(action) not in self._done, "done already", action)
         for other in self._awaited.values():
             if _twins(other, action):
                 demand(False, "asked beside itself", f"{action} beside {other}")
@@ -139,7 +139,7 @@ class Pace:
 
     def finish(self) -> None:
         """Nothing may be awaited."""
-        self.checks.demand(not self._awaited, "finished too early", f"{self._awaited}")
+        self.checks.demand(not self._awaited, "finished too early", self._awaited)
 
 
 def _what(action: Any) -> Any:

@@ -72,7 +72,7 @@ class Promptness:
         if isinstance(action, act.SubmitPilot):
             self._brings[action.pilot] = action.bundles
         elif isinstance(action, act.ReadInbox):
-            self.checks.demand(self._attached, "read for nothing", f"{action}")
+            self.checks.demand(self._attached, "read for nothing", action)
         elif isinstance(action, act.DropBundle):
             self._dropped[action.bundle] = None
         elif isinstance(action, act.TellRunning):
@@ -123,7 +123,7 @@ class Promptness:
             pilot, failed = core.fleet.of_job(seen.job), seen.exit_code or seen.signal
             if seen.state == "FAILED" and failed and pilot is not None and pilot.job == seen.job:
                 fine = looked or seen.job in self._logs or pilot.phase not in {"queued", "leaving"}
-                self.checks.demand(fine or pilot.ambiguous, "not looked into", f"{seen}")
+                self.checks.demand(fine or pilot.ambiguous, "not looked into", seen)
 
     def _unclaimable(self, core: Any, event: ev.InboxRead) -> None:
         """What only a pilot that is gone could claim goes back at once."""
@@ -164,7 +164,7 @@ class Promptness:
         self.checks.demand(fine, "given up all the same", f"{asked}: {pilot}")
         up = bool(self._up.get(asked.job))
         fine = pilot is None or not up or pilot.phase in {"up", "ended"}
-        self.checks.demand(fine, "works, and is taken to wait", f"{pilot}")
+        self.checks.demand(fine, "works, and is taken to wait", pilot)
 
     # -- tasks whose agent is gone ----------------------------------------------------------
 

@@ -66,7 +66,7 @@ class Reactions:
         """A log that was listed, or the first of a job."""
         blind = [f"{pilot.job}.0.0" for pilot in core.fleet.pilots]
         fine = action.log in self._listed or action.log in blind
-        self.checks.demand(fine, "no such log", f"{action}")
+        self.checks.demand(fine, "no such log", action)
 
     # -- form -------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class Reactions:
             self.checks.demand(said in words, "malformed", f"{action}: {said!r}")
         if isinstance(action, act.CancelJob | act.ReadOutput):
             there = action.job in self.checks.cluster.jobs
-            self.checks.demand(there, "no such job", f"{action}")
+            self.checks.demand(there, "no such job", action)
 
     # -- at once ----------------------------------------------------------------------------
 
@@ -103,23 +103,23 @@ class Reactions:
             self.checks.demand(told or broken or known, "not told", event.text)
         elif isinstance(event, ev.JobMade):
             made = [a for a in actions if isinstance(a, act.RecordPilot) and a.job == event.job]
-            self.checks.demand(bool(made), "job not remembered", f"{event}")
+            self.checks.demand(bool(made), "job not remembered", event)
 
     def _record(self, record: Any, actions: list[Any], before: dict[str, None]) -> None:
         task = getattr(record, "task", "")
         if isinstance(record, ev.Up) and record.probe:
             judged = any(isinstance(a, act.Judge) and a.probe == record.probe for a in actions)
             judged = judged or "journal_lost" in self.checks.struck  # the pilot is not known
-            self.checks.demand(judged, "not judged", f"{record}")
+            self.checks.demand(judged, "not judged", record)
         if task not in self.expected or task in before:
             return
         current = self.sent.get(task) == record.attempt
         if isinstance(record, ev.Running) and current:
             told = any(isinstance(a, act.TellRunning) and a.task == task for a in actions)
-            self.checks.demand(told or task in self.settled, "not told", f"{record}")
+            self.checks.demand(told or task in self.settled, "not told", record)
         elif isinstance(record, ev.Finished) and record.whole:
             gets = [a for a in actions if isinstance(a, act.Settle | act.Fetch) and a.task == task]
-            self.checks.demand(bool(gets), "outcome left", f"{record}")
+            self.checks.demand(bool(gets), "outcome left", record)
             fetches = [a for a in gets if isinstance(a, act.Fetch)]
             named = [(a.attempt, a.parts) for a in fetches]  # two attempts may have ended at once
             fine = not fetches or (record.attempt, record.parts) in named
@@ -136,7 +136,7 @@ class Reactions:
                 for task in [name for name in action.cancel if name and name not in pilots]:
                     ended = self.settled.get(task)  # as another did, whose value it was to take
                     fine = task in self.checks.unwanted or (ended is not None and ended.cancelled)
-                    self.checks.demand(fine, "ordered for nothing", f"{action}")
+                    self.checks.demand(fine, "ordered for nothing", action)
                     self._unordered.pop(task, None)
         ready = core._works() and self._landed and not self.checks.struck
         for task, since in self._unordered.items() if ready else ():
@@ -180,7 +180,7 @@ class Reactions:
                 self._ran[action.task] = None
             elif isinstance(action, act.Finish):
                 taken = core.ending.inbox.taken  # by another client, which will remember it
-                self.checks.demand(self._recorded or taken, "end not remembered", f"{action}")
+                self.checks.demand(self._recorded or taken, "end not remembered", action)
             elif isinstance(action, act.RecordEnd):
                 self._recorded = True
                 fine = action.kept or self._tidied == "remove" or not self._landed
@@ -194,12 +194,12 @@ class Reactions:
         if self._tidied == "remove":
             self.checks.removed()
             late = (removes and self._ambiguous) or bool(self._uncancelled)
-            self.checks.demand(not late, "removed before a late job", f"{action}")
+            self.checks.demand(not late, "removed before a late job", action)
         if removes and not self.checks.struck and core.ending.broken is None:
             jobs = self.checks.cluster.jobs  # those that were cancelled end by themselves
             used = [name for name in self._alive if _serves(jobs[name.partition(".")[0]])]
             fine = not used or core.ending.aborting
-            self.checks.demand(fine, "removed under agents", f"{used}")
+            self.checks.demand(fine, "removed under agents", used)
         if removes and core.ending.broken is not None and self._may_be_wanted(core):
             broken = [task for task in self._ran if self._broken(core, task)]
             self.checks.demand(not broken, "removed under tasks", f"{broken} may have ended")

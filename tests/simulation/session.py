@@ -129,7 +129,7 @@ class Session:
     # -- asked ------------------------------------------------------------------------------
 
     def _asked(self, action: Any, event: Any, now: float) -> None:
-        self.checks.demand(self.finished is None, "after the end", f"{action}")
+        self.checks.demand(self.finished is None, "after the end", action)
         if not isinstance(action, act.Note):
             self._pace.asked(action, event, now)
         self.letters.asked(action)
@@ -140,16 +140,16 @@ class Session:
     def settle(self, note: act.Settle) -> None:
         """A task has its outcome, once."""
         demand, checks = self.checks.demand, self.checks
-        demand(note.task in self.expected, "unknown settled", f"{note}")
-        demand(note.task not in self.settled, "settled twice", f"{note}")
+        demand(note.task in self.expected, "unknown settled", note)
+        demand(note.task not in self.settled, "settled twice", note)
         self.settled[note.task] = note
         if note.like:
             self._like(note)
         elif note.cancelled:
-            demand(note.task in checks.unwanted, "cancelled by nobody", f"{note}")
+            demand(note.task in checks.unwanted, "cancelled by nobody", note)
         elif note.trouble is None:
             run = checks.written.get(note.task, {}).get(note.attempt)
-            demand(run is not None, "no such outcome", f"{note}")
+            demand(run is not None, "no such outcome", note)
             assert run is not None
             demand(note.job == run.agent.job.id, "another job's", f"{note} ran in {run.agent.name}")
             self.letters.ran(note.task)
@@ -173,9 +173,9 @@ class Session:
     def same(self, note: act.Same) -> None:
         """The caller waits for a task of an earlier life instead."""
         demand = self.checks.demand
-        demand(note.task in self.expected, "unknown same", f"{note}")
+        demand(note.task in self.expected, "unknown same", note)
         plans = self.checks.plans
-        demand(plans[note.task] is plans[note.earlier], "another task", f"{note}")
+        demand(plans[note.task] is plans[note.earlier], "another task", note)
         del self.expected[note.task]
         self.expected[note.earlier] = None
         for name in [n for n, known in self.names.items() if known == note.task]:
@@ -189,13 +189,13 @@ class Session:
 
     def tell_running(self, note: act.TellRunning) -> None:
         """News of a task that has no outcome yet: it is true."""
-        self.checks.demand(note.task not in self.settled, "told after its end", f"{note}")
+        self.checks.demand(note.task not in self.settled, "told after its end", note)
         jobs = [run.agent.job.id for run in self.checks.runs.get(note.task, [])]
         self.checks.demand(note.job in jobs, "runs elsewhere", f"{note}, it ran in {jobs}")
 
     def tell_pending(self, note: act.TellPending) -> None:
         """News of a task that has no outcome yet."""
-        self.checks.demand(note.task not in self.settled, "told after its end", f"{note}")
+        self.checks.demand(note.task not in self.settled, "told after its end", note)
 
     def discard(self, note: act.Discard) -> None:
         """Bytes that nobody waits for."""
@@ -203,15 +203,15 @@ class Session:
         waits = mine is not None and mine.trouble is None and mine.attempt == note.attempt
         unread = note.task not in self.checks.fetched
         again = self.checks.struck or not unread  # a record may be read twice
-        self.checks.demand(not waits or bool(again), "outcome discarded", f"{note}")
+        self.checks.demand(not waits or bool(again), "outcome discarded", note)
 
     def say(self, note: act.Say) -> None:
         """A line for people."""
         quiet = note.level == "info" or not calm(self.checks) or self._rough()
         quiet = quiet or any(kind.refused for kind in self.checks.scenario.kinds)
-        self.checks.demand(quiet, "complains in the calm", f"{note}")
+        self.checks.demand(quiet, "complains in the calm", note)
         fine = len(note.text) > 2 and ("None" not in note.text or "differs" in note.text)
-        self.checks.demand(fine and ".. " not in note.text, "nothing said", f"{note}")
+        self.checks.demand(fine and ".. " not in note.text, "nothing said", note)
         self._pace.repeats.said(note, self.checks.world.now)
 
     def _rough(self) -> bool:
@@ -226,9 +226,9 @@ class Session:
             return
         if note.trouble.error == "Unreachable":
             self._pace.repeats.gives_up(note.trouble.message, self.checks.world.now)
-        self.checks.demand(self.broken is None, "broken twice", f"{note}")
+        self.checks.demand(self.broken is None, "broken twice", note)
         fine = self.open or len(self.checks.sessions) > 1  # it is not known what lies there
-        self.checks.demand(fine, "broken after its end", f"{note}")
+        self.checks.demand(fine, "broken after its end", note)
         self.causes.broke(note.trouble)
         self.broke_at = self.checks.world.now
 
@@ -257,7 +257,7 @@ class Session:
             self.checks.demand(fine, "writes elsewhere", f"{note}: {place}, not {there}")
         if isinstance(event, ev.CloseAsked) and event.abort:
             left = [task for task in self.expected if task not in self.settled]
-            self.checks.demand(not left, "not called off", f"{left}")
+            self.checks.demand(not left, "not called off", left)
 
     def _spins(self, core: Any, now: float) -> None:
         """It must not be asked again and again at the same time."""
@@ -273,7 +273,7 @@ class Session:
             self._seen[stage] = None
             self.checks.table.note("stage", stage)
         for pilot in core.fleet.pilots:
-            self.checks.demand(pilot.phase in PHASES, "unknown phase", f"{pilot}")
+            self.checks.demand(pilot.phase in PHASES, "unknown phase", pilot)
             if (pilot.name, pilot.phase) not in self._seen:
                 self._seen[pilot.name, pilot.phase] = None
                 self.checks.table.note("phase", pilot.phase)
@@ -348,8 +348,8 @@ class Letters:
     def _encode(self, action: act.Encode) -> None:
         demand = self.checks.demand
         demand(action.bundle not in self._tasks, "bundle made twice", action.bundle)
-        demand(sum(action.sizes) == len(action.tasks), "sizes", f"{action}")
-        demand(min(action.sizes) > 0, "sizes", f"{action}")
+        demand(sum(action.sizes) == len(action.tasks), "sizes", action)
+        demand(min(action.sizes) > 0, "sizes", action)
         size = sum(self.checks.plans[task].size for task, _ in action.tasks)
         demand(size <= BUNDLE or len(action.tasks) == 1, "large bundle", f"{size} bytes")
         self._owed(action)
@@ -375,7 +375,7 @@ class Letters:
     def _leaves(self, bundles: tuple[str, ...], shape: int) -> None:
         for bundle in bundles:
             mine = self._shapes.get(bundle, shape) == shape
-            self.checks.demand(mine, "another shape's", f"{bundle}")
+            self.checks.demand(mine, "another shape's", bundle)
             self.checks.demand(self.opened(shape), "payload before verdict", bundle)
 
     def _owed(self, action: act.Encode) -> None:
@@ -401,17 +401,17 @@ class Letters:
     def _submit(self, action: act.SubmitPilot) -> None:
         demand, limits = self.checks.demand, self.checks.scenario.limits_of(action.shape)
         self._leaves(action.bundles, action.shape)
-        demand(self.opened(action.shape) or not action.open, "opened", f"{action}")
-        demand(action.workers == limits.workers(), "workers", f"{action}")
-        demand(action.pilot in self._recorded, "not remembered", f"{action}")
+        demand(self.opened(action.shape) or not action.open, "opened", action)
+        demand(action.workers == limits.workers(), "workers", action)
+        demand(action.pilot in self._recorded, "not remembered", action)
         self._first_script(action)
         since = self.checks.world.now - self._refused.pop(action.pilot, float("-inf"))
         demand(since >= REFUSED, "tried again at once", f"{action} after {since:.1f} s")
         mine = self, action.id
         first = self.checks.pilots.setdefault(action.pilot, mine)
         fine = first == mine or "journal_lost" in self.checks.struck
-        demand(fine, "two of one name", f"{action}")
-        demand(limits.inline or not action.bundles, "payload in a script", f"{action}")
+        demand(fine, "two of one name", action)
+        demand(limits.inline or not action.bundles, "payload in a script", action)
         large = [name for name in action.bundles if self._sizes[name] >= INLINE_BUNDLE]
         demand(not large, "large script", f"{large} in {action}")
 

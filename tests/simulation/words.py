@@ -78,7 +78,7 @@ class Words:
                 pilot = core.fleet.of_job(self._running.pop(action.task))
                 ours = pilot is None or pilot.name in self._cancelled
                 told = now - self._again.get(action.task, float("-inf")) < REPEATS
-                self.checks.demand(told or ours or not easy, "lost in silence", f"{action}")
+                self.checks.demand(told or ours or not easy, "lost in silence", action)
         self._cancelled.update((p.name, None) for p in core.fleet.pilots if p.phase == "leaving")
 
     def _left_open(self, core: Any, note: act.Say) -> None:
@@ -100,7 +100,7 @@ class Words:
         """It was just heard, and is not said again too soon."""
         called = ENDED.search(note.text)
         fine = called is None or called.group(1) not in NAMED
-        self.checks.demand(fine, "called a failure", f"{note}")
+        self.checks.demand(fine, "called a failure", note)
         self._known(note.text)
         waits, state = WAITS.match(note.text), STATE.fullmatch(note.text)
         if waits:
@@ -115,10 +115,10 @@ class Words:
             fine = pilot is None or pilot.phase != "leaving"
             self.checks.demand(fine, "waits no more", f"{note}: {pilot}")
             level = "warning" if reason in SOMEBODY or reason in PASSES else "info"
-            self.checks.demand(note.level == level, "said so loudly", f"{note}")
+            self.checks.demand(note.level == level, "said so loudly", note)
         elif state:
             job, word = state.groups()
-            self.checks.demand(self._states.get(job) != word, "said again", f"{note}")
+            self.checks.demand(self._states.get(job) != word, "said again", note)
 
     def _known(self, text: str) -> None:
         """What Slurm has called ended is not called unknown to it."""
