@@ -51,6 +51,7 @@ class Ledger:
             InboxRead: self._inbox,
         }
         self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._lost = False
         self._broken = ""
 
@@ -150,9 +151,13 @@ class Ledger:
     # -- the file ---------------------------------------------------------------------------
 
     def _soon(self) -> None:
-        self._timer = None
+        """One after the other: a home directory may be slow, and lines have an order."""
+        loop, self._timer = asyncio.get_running_loop(), None
+        if self._writing is not None and not self._writing.done():
+            self._timer = loop.call_later(PAUSE, self._soon)
+            return
         with contextlib.suppress(RuntimeError):  # the interpreter ends, and takes no more work
-            asyncio.get_running_loop().run_in_executor(None, self._write, self._taken())
+            self._writing = loop.run_in_executor(None, self._write, self._taken())
 
     async def close(self) -> None:
         """The last word of this process."""
@@ -160,6 +165,8 @@ class Ledger:
             self._timer.cancel()
         if not self._known and not self._lines:
             return  # nothing ever happened
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
         ended = lines.Ended(time.time(), self._broken)
         last = [*self._taken(), ended]
         try:

@@ -116,11 +116,17 @@ def _run(report: Report, images: list[dict[str, Any]]) -> dict[str, Any]:
         "name": f"The run {report.name}",
         "description": summary(report),
         "instrument": {"@id": FCX},
-        "object": [{"@id": image["@id"]} for image in images],
+        **_used(images),
         "result": [{"@id": PAGE}, {"@id": JSON}],
         "startTime": words.iso(report.began),
         **ended,
     }
+
+
+def _used(images: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the run has used; one thing is said as itself, and not as a list of one."""
+    ids = [{"@id": one} for one in dict.fromkeys(image["@id"] for image in images)]
+    return {"object": ids[0] if len(ids) == 1 else ids} if ids else {}
 
 
 def _image(place: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_the_run_names_its_software_and_its_image(tmp_path):
     run = written(tmp_path, drawn(many(50))).get("#run")
     assert run.type == "CreateAction"
     assert run["instrument"]["version"] == "0.1.0"
-    assert "b1d" in str(run["object"][0]["identifier"])
+    assert "b1d" in str(run["object"]["identifier"])
     assert run["startTime"] < run["endTime"]
 
 
