@@ -6,6 +6,7 @@
     let next = 2000;
     try {
       const version = await (await fetch("version", { cache: "no-store" })).text();
+      document.documentElement.classList.remove("lost");
       if (version !== known && !getSelection().toString()) {
         const text = await (await fetch("./", { cache: "no-store" })).text();
         const page = new DOMParser().parseFromString(text, "text/html"), open = opened();
