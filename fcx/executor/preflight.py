@@ -20,7 +20,7 @@ from ..firecrest.loop import LoopThread
 from ..parity.gate import Gate, Question
 from ..parity.snapshot import Snapshot
 from ..parity.verdict import Verdict
-from ..protocol import mac
+from ..protocol import keys
 from ..ship.compare import difference
 from ..state.memory import Memory
 from . import signals
@@ -137,7 +137,7 @@ async def _ask(context: Context) -> Answer:
     try:
         job = (await asyncio.shield(submission)).job
         settings.logger.info(f"Job {job} submitted as {pilot}")
-        up = await Watch(context, job, mac.pilot_key(context.identity.key, pilot)).up()
+        up = await Watch(context, job, keys.pilot_key(context.identity.key, pilot)).up()
     except asyncio.CancelledError:
         await _cancelled(context, submission)
         raise

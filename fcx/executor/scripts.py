@@ -8,7 +8,7 @@ from typing import Any
 
 from ..jobscript.look import Look
 from ..jobscript.render import File, Shape, pilot_name, render
-from ..protocol import mac
+from ..protocol import keys
 from ..protocol.config import Config
 from .settings import RunSettings
 
@@ -67,8 +67,8 @@ class Scripts:
             workers=workers,
             idle_timeout=table.idle_timeout,
             gate_timeout=patience if gate_timeout is None else gate_timeout,
-            pilot_key=mac.pilot_key(self.key, pilot),
-            inbox_key=mac.inbox_key(self.key),
+            pilot_key=keys.pilot_key(self.key, pilot),
+            inbox_key=keys.inbox_key(self.key),
             max_tasks_per_child=table.max_tasks_per_child,
             guard=dict(guard) if guard is not None else None,
             probe=table.parity == "off",

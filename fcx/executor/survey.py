@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from ..errors import NoSuchPath
-from ..protocol import mac
+from ..protocol import keys
 from ..protocol.layout import LogFile
 from .effects.context import Context
 from .effects.sent import SentTasks
@@ -63,11 +63,11 @@ class Survey:
             return []
         logs = [log for log in map(LogFile.parse, sorted(entries)) if log and log.what.isdigit()]
         texts = await asyncio.gather(*(self._text(f"{path}/{log}") for log in logs))
-        keys = [mac.pilot_key(self.context.identity.key, name) for name in set(self._pilots)]
+        own = [keys.pilot_key(self.context.identity.key, name) for name in set(self._pilots)]
         return [
             (log.incarnation.job, line)
             for log, text in zip(logs, texts, strict=True)
-            for line in max((read(text, key).records for key in keys), key=len, default=[])
+            for line in max((read(text, key).records for key in own), key=len, default=[])
         ]
 
     async def _text(self, path: str) -> bytes:

@@ -27,7 +27,7 @@ MAIN = "remote/start.py"
 SHELL = "remote/start.sh"
 PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
-AT_HOME = ("packing.py", "layout.py", "objects.py", SELDOM)
+AT_HOME = ("packing.py", "layout.py", "objects.py", "keys.py", SELDOM)
 ALIKE = (  # what is alike lies together: compression looks back over 32 kB
     *("actions", "events", "timers", "slots", "queue", "core", "guard", "names", "record", "mac"),
     *(

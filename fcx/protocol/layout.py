@@ -9,12 +9,13 @@ import re
 from typing import NamedTuple
 
 from .names import Incarnation
-from .parts import INDEX, LARGEST_FILE
+from .parts import INDEX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Tuple
 
+LARGEST_FILE = 5000000  # bytes of one upload: under the server's 5 MiB, with its form around it
 FOLDERS = (
     "pilots",
     "locks",
@@ -77,3 +78,23 @@ def split(name: str, data: bytes) -> "List[Tuple[str, bytes]]":
     known = {"parts": len(pieces), "sha256": hashlib.sha256(data).hexdigest()}
     files = [("%s.%d" % (name, number), piece) for number, piece in enumerate(pieces)]
     return [*files, (name + INDEX, json.dumps(known).encode("ascii"))]
+
+
+def bundle(number: int) -> str:
+    """A bundle's name; its head and first chunk lie under it."""
+    return "b%06d" % number
+
+
+def order(number: int) -> str:
+    """An order's name."""
+    return "o%06d" % number
+
+
+def client(epoch: int) -> str:
+    """The link in ``logs/`` that tells older clients."""
+    return "client-%d" % epoch
+
+
+def output(incarnation: Incarnation, worker: int, stream: str) -> str:
+    """What the task that a worker runs has written so far; ``stream``: ``out`` or ``err``."""
+    return "%s.%d.%s" % (incarnation, worker, stream)

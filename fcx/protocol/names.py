@@ -59,11 +59,6 @@ class Incarnation(NamedTuple):
         return "%s.%d.%d" % self
 
 
-def bundle(number: int) -> str:
-    """A bundle's name; its head and first chunk lie under it."""
-    return "b%06d" % number
-
-
 def chunk(name: str, index: int) -> str:
     """The file of one of a bundle's chunks."""
     return "%s.%d" % (name, index) if index else name
@@ -72,11 +67,6 @@ def chunk(name: str, index: int) -> str:
 def is_bundle(name: str) -> bool:
     """Whether a file of the inbox is the head of a bundle."""
     return _BUNDLE.fullmatch(name) is not None
-
-
-def order(number: int) -> str:
-    """An order's name."""
-    return "o%06d" % number
 
 
 def is_order(name: str) -> bool:
@@ -93,11 +83,6 @@ def number_of(name: str) -> int:
 def epoch_of(name: str) -> int:
     """Which client of the run has sent a bundle or an order: the first is 1."""
     return number_of(name) // EPOCH + 1
-
-
-def client(epoch: int) -> str:
-    """The link in ``logs/`` that tells older clients."""
-    return "client-%d" % epoch
 
 
 def claim(bundle_name: str, portion: int) -> str:
@@ -123,11 +108,6 @@ def exit_note(incarnation: Incarnation) -> str:
 def part(task: str, attempt: int, index: int) -> str:
     """One part of an outcome that is too large for a record."""
     return "%s.%d.%d" % (task, attempt, index)
-
-
-def output(incarnation: Incarnation, worker: int, stream: str) -> str:
-    """What the task that a worker runs has written so far; ``stream``: ``out`` or ``err``."""
-    return "%s.%d.%s" % (incarnation, worker, stream)
 
 
 def time_left(job: str, restart: int) -> str:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Iterable, Iterator
 
 PART = 3900000  # bytes of an outcome in a part: a direct download brings at most 3,932,157
-LARGEST_FILE = 5000000  # bytes of one upload: under the server's 5 MiB, with its form around it
 MOST = 1 << 16  # parts of one file
 INDEX = ".parts"
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 SEGMENT = 1 << 20  # bytes from which a log goes on in its next segment
 INLINE = 256 << 10  # bytes of data that ride in a record
 LARGEST = 4 << 20  # bytes of a record: with one that is larger, a log could not be read on
+_as_json = json.JSONEncoder(separators=(",", ":")).encode
 
 _HEAD = re.compile(b"([1-9][0-9]{0,8}) ([0-9a-f]{%d}) " % mac.DIGITS)
 _LONGEST_HEAD = 9 + 1 + mac.DIGITS + 1
@@ -57,7 +58,7 @@ class Read(NamedTuple):
 
 def line(record: "Dict[str, Any]", key: bytes) -> bytes:
     """A record as the line that stands in the log."""
-    body = json.dumps(record, separators=(",", ":")).encode("ascii")
+    body = _as_json(record).encode("ascii")
     if len(body) > LARGEST:
         raise ValueError("a record of %d bytes is more than a log takes" % len(body))
     return b"%d %s %s\n" % (len(body), mac.sign(key, body).encode("ascii"), body)

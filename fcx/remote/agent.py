@@ -100,14 +100,15 @@ class Agent:
             due = self.core.due()
             timeout = None if due is None else max(0.0, due - time.monotonic())
             ready = [key.data for key, _ in self.selector.select(timeout)]
-            if None in ready:
+            ended = None in ready
+            if ended:
                 wakeup.drain()
                 ready = list(self.pool.processes)  # one of them may have ended
             if wakeup.signalled:
                 wakeup.signalled = False
                 self._feed(events.Signalled())
             for rank in ready:
-                self._hear(rank)
+                self._hear(rank, ended)
             self._see_off()
             self._feed(events.Tick())
         while self.pool.parting:
@@ -124,12 +125,12 @@ class Agent:
 
     # -- workers ----------------------------------------------------------------------------
 
-    def _hear(self, rank: int) -> None:
+    def _hear(self, rank: int, ended: bool) -> None:
         """What a worker has said, and whether it has ended; each event may end it, too."""
         process = self.pool.processes.get(rank)
         if process is None:
             return
-        dead = process.dead()  # asked first: what it said before is in the pipe by now
+        dead = ended and process.dead()  # asked first: what it said before is in the pipe by now
         try:
             said = process.receive()
         except ValueError as error:  # a task, or what it has forked, wrote into the pipe

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 NEAR = 0.8  # of the memory that a job may take: who is killed while holding that, is for memory
 OUTPUT_LEFT = 1 << 20  # bytes that are read of what a dead worker had written
+READ = 1 << 16  # bytes at a time
 PARTING = 5.0  # seconds that a worker may take to end by itself: atexit handlers run then
 
 
@@ -152,12 +153,11 @@ class Process:
 
     def receive(self) -> "List[Frame]":
         """The whole frames that have arrived. ValueError: it has said what no worker says."""
-        while True:
+        part = bytes(READ)
+        while len(part) == READ:
             try:
-                part = os.read(self.read_fd, 1 << 16)
+                part = os.read(self.read_fd, READ)
             except OSError:  # nothing more for now
-                break
-            if not part:
                 break
             self.frames.feed(part)
         arrived = self.frames.frames()

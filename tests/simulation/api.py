@@ -8,7 +8,7 @@ from typing import Any
 
 from fcx.executor.core import actions as act
 from fcx.executor.core import events as ev
-from fcx.protocol.names import client as client_link
+from fcx.protocol.layout import client as client_link
 from fcx.protocol.names import number_of
 
 from .cluster import Cluster, Job, Script

@@ -14,13 +14,13 @@ from executors.deadline import WAIT, eventually
 from fcx.jobscript import programs
 from fcx.payload.dump import dump
 from fcx.payload.outcome import load
-from fcx.protocol import layout, mac, names, packing, record
+from fcx.protocol import keys, layout, names, packing, record
 from fcx.protocol.bundle import Item
 from fcx.protocol.config import Config
 from fcx.protocol.names import Incarnation
 
 KEY = b"k" * 32
-INBOX = mac.inbox_key(KEY)
+INBOX = keys.inbox_key(KEY)
 
 
 class Pilot:
@@ -44,7 +44,7 @@ class Pilot:
 
     def configure(self, *, workers=1, **config):
         given = {"workers": (workers,), "idle_timeout": 30.0, "gate_timeout": 30.0, "guard": {}}
-        given |= {"pilot_key": mac.pilot_key(KEY, "p"), "inbox_key": INBOX}
+        given |= {"pilot_key": keys.pilot_key(KEY, "p"), "inbox_key": INBOX}
         self.config.write_bytes(Config("p", **{**given, **config}).encode())
 
     def launch(self, *, job="7", restart=0, left=None, python=sys.executable):
@@ -76,19 +76,19 @@ class Pilot:
             for i, (fn, *args) in enumerate(calls)
         ]
         sizes = [1] * len(items) if pilot else packing.portion_sizes(len(items), slots)
-        made = packing.encode(names.bundle(number), items, sizes, {}, pilot, seen, INBOX)
+        made = packing.encode(layout.bundle(number), items, sizes, {}, pilot, seen, INBOX)
         for name, data in made.files:
             (self.run / "inbox" / name).write_bytes(data)
 
     def order(self, number, *tasks):
         text = packing.encode_order({"cancel": list(tasks)}, INBOX)
-        (self.run / "inbox" / names.order(number)).write_bytes(text)
+        (self.run / "inbox" / layout.order(number)).write_bytes(text)
 
     def read(self):
         """All records so far, authentic ones only."""
         path = self.run / "logs" / names.log(self.me, self.segment)
         while path.exists():
-            found = record.read(path.read_bytes()[self.offset :], mac.pilot_key(KEY, "p"))
+            found = record.read(path.read_bytes()[self.offset :], keys.pilot_key(KEY, "p"))
             assert not found.spoilt
             self.offset += found.used
             self.records += map(json.loads, found.bodies)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ...firecrest.client import Client
 from ...parity.gate import Gate
-from ...protocol import mac
+from ...protocol import keys
 from ...state.memory import Memory
 from ...state.presence import Presence
 from ..home import Home
@@ -88,4 +88,4 @@ class Context:
     @property
     def inbox_key(self) -> bytes:
         """The key under which we sign what we send."""
-        return mac.inbox_key(self.identity.key)
+        return keys.inbox_key(self.identity.key)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ...errors import ParityError, StateError, UsageError
 from ...parity.gate import Gate, Passed
 from ...protocol import packing
-from ...protocol.mac import mark as run_mark
+from ...protocol.keys import mark as run_mark
 from ...state.journal import RunRecord
 from ..core.actions import (
     Encode,

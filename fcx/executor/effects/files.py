@@ -7,7 +7,7 @@ import contextlib
 import posixpath
 
 from ...errors import NoSuchPath
-from ...protocol import layout, mac, names, packing
+from ...protocol import keys, layout, names, packing
 from ..core.actions import (
     Fetch,
     ListFolder,
@@ -114,7 +114,7 @@ class FileEffects:
     async def order(self, action: UploadOrder) -> AnyEvent:
         """Tasks that nobody wants any more."""
         data = packing.encode_order({"cancel": list(action.cancel)}, self.context.inbox_key)
-        await self.folders.write("inbox", names.order(action.number), data)
+        await self.folders.write("inbox", layout.order(action.number), data)
         return Done(action.id)
 
     async def _write(self, folder: str, name: str, data: bytes) -> None:
@@ -169,7 +169,7 @@ class FileEffects:
 
     def expect_pilot(self, pilot: str) -> None:
         """A pilot whose agents may write logs."""
-        self._pilots[pilot] = mac.pilot_key(self.context.identity.key, pilot)
+        self._pilots[pilot] = keys.pilot_key(self.context.identity.key, pilot)
 
     async def fetch(self, action: Fetch) -> AnyEvent:
         """The parts of an outcome, side by side; first those that wait are let go of."""

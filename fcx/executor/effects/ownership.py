@@ -12,7 +12,7 @@ import re
 import secrets
 
 from ...errors import NoSuchPath
-from ...protocol import names
+from ...protocol import layout
 from ..core.actions import TakeOver
 from ..core.events import AnyEvent, Owned
 from .context import Context
@@ -40,7 +40,7 @@ class Ownership:
         while not await self._made(place.path("clients", str(epoch + 1))):
             epoch += 1
         await self.files.make_folder(place.path("logs"))
-        await self.files.link(place.path("logs", names.client(epoch + 1)), self._target)
+        await self.files.link(place.path("logs", layout.client(epoch + 1)), self._target)
         return epoch + 1
 
     @property

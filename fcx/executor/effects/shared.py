@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ...firecrest.loop import LARGE
 from ...payload.contents import Content
-from ...protocol.parts import LARGEST_FILE
+from ...protocol.layout import LARGEST_FILE
 from .folders import Folders
 from .parts import together
 

@@ -11,7 +11,7 @@ import asyncio
 from typing import NamedTuple
 
 from ...errors import NoSuchPath
-from ...protocol import names
+from ...protocol import layout, names
 from ..core.logs import Place
 from ..wire import BackLine, DataLine, DriftLine, Line, NextLine
 from .context import Context
@@ -46,7 +46,7 @@ class Output:
         """What lies in a worker's file (0: stdout, 1: stderr)."""
         incarnation = names.Incarnation.parse(agent)
         assert incarnation is not None, agent
-        name = names.output(incarnation, slot, ("out", "err")[stream])
+        name = layout.output(incarnation, slot, ("out", "err")[stream])
         try:
             return await self.files.files.read_from(self.context.place.path("output", name), offset)
         except NoSuchPath:

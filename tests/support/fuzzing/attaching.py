@@ -16,7 +16,7 @@ from fcx.executor.effects.sent import SentTasks
 from fcx.executor.resumption import context_of
 from fcx.executor.survey import Survey
 from fcx.firecrest.files import Entry as Listed
-from fcx.protocol import mac, packing, record
+from fcx.protocol import keys, packing, record
 from fcx.state.journal import RunRecord
 from fuzzing.answers import CREDENTIALS
 from fuzzing.entry import Entry, lenient
@@ -27,7 +27,7 @@ from fuzzing.logs import RECORDS
 RUN_KEY = b"k" * 32
 DIRECTORY = "/scratch/.fcx-me/20261126-011602-13428947"
 LINK = "-> "  # begins the content that is a link's target
-assert mac.inbox_key(RUN_KEY) == KEY
+assert keys.inbox_key(RUN_KEY) == KEY
 
 
 class Files:
@@ -87,7 +87,7 @@ def _context() -> Context:
 async def _take(context: Context, data: bytes) -> None:
     context.client.files = Files(lenient(data))  # type: ignore[assignment]
     pilots: list[str] = []
-    sent = SentTasks(context, lambda name: pilots.append(mac.pilot_key(RUN_KEY, name).hex()))
+    sent = SentTasks(context, lambda name: pilots.append(keys.pilot_key(RUN_KEY, name).hex()))
     await sent.tasks()
     await sent.pilots()
     try:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from fcx.protocol import bundle as bundles
-from fcx.protocol import mac, names, packing
+from fcx.protocol import keys, mac, names, packing
 from fcx.protocol.bundle import Item, Meaning
 from fcx.protocol.config import Config
 from fcx.remote.inbox import Inbox
 from fuzzing.entry import Entry, lenient
 
-KEY = mac.inbox_key(b"k" * 32)
+KEY = keys.inbox_key(b"k" * 32)
 ITEMS = [
     Item("t0", 0, "f0", b"payload", 60.0, ("m.zip",), Meaning("work", "key", ((0, "7", "died"),))),
     Item("t1", 1, "f1", b"other"),

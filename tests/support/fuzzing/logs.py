@@ -13,11 +13,11 @@ from fcx.executor.core.events import Trouble
 from fcx.executor.future import FirecrestFuture
 from fcx.parity.gate import guard_refusal
 from fcx.payload.received import Received
-from fcx.protocol import layout, mac, names, parts, record
+from fcx.protocol import keys, layout, mac, names, parts, record
 from fcx.protocol.parts import PART
 from fuzzing.entry import Entry, lenient
 
-KEY = mac.pilot_key(b"k" * 32, "fcx-001")
+KEY = keys.pilot_key(b"k" * 32, "fcx-001")
 DATA = pickle.dumps(42)
 
 

@@ -8,21 +8,21 @@ import hmac
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import mac
+from fcx.protocol import keys, mac
 
 RUN = b"k" * 32
 
 
 def test_keys_differ_by_pilot_and_purpose():
     """One does not sign for another."""
-    keys = [mac.pilot_key(RUN, "p1"), mac.pilot_key(RUN, "p2"), mac.inbox_key(RUN)]
-    keys += [mac.pilot_key(b"x" * 32, "p1"), mac.inbox_key(b"x" * 32), RUN]
-    assert len(set(keys)) == len(keys)
+    found = [keys.pilot_key(RUN, "p1"), keys.pilot_key(RUN, "p2"), keys.inbox_key(RUN)]
+    found += [keys.pilot_key(b"x" * 32, "p1"), keys.inbox_key(b"x" * 32), RUN]
+    assert len(set(found)) == len(found)
 
 
 def test_is_hmac_sha256():
     """As the protocol says, so that others can check it."""
-    assert mac.pilot_key(RUN, "p") == hmac.new(RUN, b"fcx2 pilot p", hashlib.sha256).digest()
+    assert keys.pilot_key(RUN, "p") == hmac.new(RUN, b"fcx2 pilot p", hashlib.sha256).digest()
     assert mac.sign(RUN, b"x") == hmac.new(RUN, b"x", hashlib.sha256).hexdigest()[:32]
 
 

@@ -68,7 +68,7 @@ class TestInbox:
     @given(st.integers(0, 10**12 - 1))
     def test_bundles_and_orders(self, number):
         """Each known by its letter, and in order by name up to a million."""
-        bundle, order = names.bundle(number), names.order(number)
+        bundle, order = layout.bundle(number), layout.order(number)
         assert names.is_bundle(bundle)
         assert not names.is_bundle(order)
         assert names.is_order(order)
@@ -91,7 +91,7 @@ class TestInbox:
     @given(st.integers(0, 10**6), st.integers(0, 10**6))
     def test_claims(self, bundle, portion):
         """There and back."""
-        name = names.bundle(bundle)
+        name = layout.bundle(bundle)
         assert layout.parse_claim(names.claim(name, portion)) == (name, portion)
 
     @pytest.mark.parametrize("name", ["b000001", "b000001.x", "o000001.1", "b000001.1~"])
@@ -104,7 +104,7 @@ def test_the_other_names():
     """As the run directory's description has them."""
     incarnation = Incarnation("7", 0, 1)
     assert names.part("t1", 2, 0) == "t1.2.0"
-    assert names.output(incarnation, 3, "err") == "7.0.1.3.err"
+    assert layout.output(incarnation, 3, "err") == "7.0.1.3.err"
     assert layout.pilot_config("fcx-1") == "fcx-1.json"
     assert names.time_left("7", 0) == "7.0.left"
     assert "locks" in layout.FOLDERS
@@ -114,7 +114,7 @@ def test_the_other_names():
 def test_each_client_of_a_run_has_numbers_of_its_own():
     """Bundles and orders tell who has sent them; a link tells who serves the run."""
     assert [names.epoch_of(name) for name in ("b000001", "o000009", "b100000001")] == [1, 1, 2]
-    assert names.is_bundle(names.bundle(3 * names.EPOCH + 7))
-    assert names.epoch_of(names.bundle(3 * names.EPOCH + 7)) == 4
-    assert layout.epoch_of_client(names.client(12)) == 12
+    assert names.is_bundle(layout.bundle(3 * names.EPOCH + 7))
+    assert names.epoch_of(layout.bundle(3 * names.EPOCH + 7)) == 4
+    assert layout.epoch_of_client(layout.client(12)) == 12
     assert layout.epoch_of_client("1.0.0.0") == 0

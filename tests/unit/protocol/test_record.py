@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fcx.protocol import mac, record
+from fcx.protocol import keys, record
 
 KEY = b"k" * 32
 RECORDS = [{"k": "done", "t": f"t{i}", "d": "x" * i * 7} for i in range(5)]
@@ -70,9 +70,9 @@ class TestRead:
 
     def test_another_pilots_key(self):
         """Nobody but the pilot's agents can speak for them; ``up`` is no exception."""
-        line = record.line({"k": "up"}, mac.pilot_key(KEY, "p2"))
-        assert record.read(line, mac.pilot_key(KEY, "p1")) == ([], 0, True)
-        assert record.read(line, mac.pilot_key(KEY, "p2")).used == len(line)
+        line = record.line({"k": "up"}, keys.pilot_key(KEY, "p2"))
+        assert record.read(line, keys.pilot_key(KEY, "p1")) == ([], 0, True)
+        assert record.read(line, keys.pilot_key(KEY, "p2")).used == len(line)
 
     def test_none_is_larger_than_can_be_read(self):
         """A log whose record is larger than one answer of the server could not be read on."""

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from fcx.protocol import layout, mac, packing
+from fcx.protocol import keys, layout, packing
 from fcx.protocol.bundle import CHUNK, Item
 from fcx.remote import inbox
 from fcx.remote.offers import Offers
 
-KEY = mac.inbox_key(b"k" * 32)
+KEY = keys.inbox_key(b"k" * 32)
 
 
 def items(count, size=10):

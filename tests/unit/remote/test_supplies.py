@@ -11,10 +11,10 @@ import zipfile
 
 import pytest
 
-from fcx.protocol import layout, parts
+from fcx.protocol import layout
 from fcx.remote.supplies import Supplies
 
-DATA = random.Random(1).randbytes(parts.LARGEST_FILE + 5)
+DATA = random.Random(1).randbytes(layout.LARGEST_FILE + 5)
 
 
 @pytest.fixture

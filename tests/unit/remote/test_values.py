@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from fcx.protocol import mac, objects, record
+from fcx.protocol import keys, objects, record
 from fcx.protocol.config import Config
 from fcx.protocol.layout import FOLDERS
 from fcx.remote import values
@@ -22,8 +22,8 @@ RUN_KEY = b"k" * 32
 
 def config(pilot):
     """What the agents of a pilot are told."""
-    keys = mac.pilot_key(RUN_KEY, pilot), mac.inbox_key(RUN_KEY)
-    return Config(pilot, (1,), 60.0, 60.0, *keys)
+    own = keys.pilot_key(RUN_KEY, pilot), keys.inbox_key(RUN_KEY)
+    return Config(pilot, (1,), 60.0, 60.0, *own)
 
 
 class Run:
