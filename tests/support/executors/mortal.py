@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from executors.deadline import WAIT
+from fcx.jobscript import programs
 
 PRELUDE = """
 import os, signal, sys, time
@@ -92,6 +94,7 @@ class Mortal:
             "DIE_AT": str(die_at),
         }
         (self.folder / "work").mkdir(exist_ok=True)
+        self._bring_programs()
         done = subprocess.run(
             [sys.executable, str(path)],
             env={**os.environ, **self.env, **variables},
@@ -104,6 +107,14 @@ class Mortal:
         fine = done.returncode == (-signal.SIGKILL if die_at else 0)
         assert fine or (die_at and done.returncode == 0), done.stdout + done.stderr
         return done
+
+    def _bring_programs(self) -> None:
+        """What each machine packs once has been packed here: for the script it is as a later start."""
+        programs.packed()
+        state = self.folder / self.state
+        state.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(OSError):
+            shutil.copy2(Path(os.environ["FCX_STATE_DIR"]) / programs.KEPT, state)
 
     @contextlib.contextmanager
     def start(self, text: str) -> Iterator[subprocess.Popen[str]]:
