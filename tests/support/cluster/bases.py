@@ -87,7 +87,7 @@ def bare_image(engine: Engine, tag: str = "bare:1", *, shell: bool = True) -> st
 
 def imported(engine: Engine, tag: str, fill) -> str:
     """Import what `fill` puts into a folder, unless this engine has it already."""
-    with exclusive(Path(engine.root) / "bases.lock"):
+    with exclusive(Path(engine.root) / f"{re.sub(r'[^a-z0-9.]', '-', tag)}.lock"):
         if docker(engine, "image", "inspect", tag, check=False).returncode == 0:
             return tag
         with tempfile.TemporaryDirectory(dir=engine.root) as scratch:
