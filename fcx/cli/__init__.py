@@ -17,12 +17,13 @@ VERBS = {
     "init": "Lay out fcx.toml, containers/ and edf/ in this folder.",
     "doctor": "Say what is wrong, here or on the cluster, and what repairs it.",
     "up": "Build, ship, write the EDF, preflight: what is not done yet.",
+    "run": "Run a script, or a function of a module, on the cluster.",
     "image": "Build, inspect, run, push, pack and ship the one image.",
     "lock": "Write the image's releases into containers/, for later builds.",
     "env": "Make or repair a virtual environment that equals the image.",
     "edf": "Write, check and render the EDF for `srun --environment`.",
     "preflight": "Prove that the remote side is the environment of the client.",
-    "runs": "Runs: list, show, report, watch, attach, cancel, clean.",
+    "runs": "Runs: list, show, report, watch, follow, attach, cancel, clean.",
     "local": "A FirecREST v2 cluster on this machine.",
 }
 

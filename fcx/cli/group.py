@@ -16,8 +16,9 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the verb, or say which one may have been meant."""
         known = self.list_commands(ctx)
-        if args[0] not in known and (near := get_close_matches(args[0], known, 1)):
-            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+        if args[0] not in known and (near := get_close_matches(args[0], known, 2)):
+            meant = " or ".join(f"'{verb}'" for verb in near)
+            ctx.fail(f"No such command '{args[0]}'. Did you mean {meant}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 
 def show_phases(*, quiet: bool) -> None:
     """The phases of a verb; ``quiet``: errors alone. Whoever has asked for everything gets that."""
     if logging.getLogger("fcx").level != logging.DEBUG:
         _show(logging.ERROR if quiet else logging.INFO, "%(message)s")
+
+
+def show_beside_output() -> None:
+    """Beside what a program prints: phases where a person looks on, else warnings."""
+    if logging.getLogger("fcx").level != logging.DEBUG:
+        _show(logging.INFO if sys.stderr.isatty() else logging.WARNING, "fcx: %(message)s")
 
 
 def show_everything() -> None:

@@ -104,6 +104,17 @@ def show(
 
 
 @app.command()
+def follow(run: Name) -> None:
+    """Come back to what `fcx run --detach` has sent: its output from the beginning, its exit code.
+
+    Ctrl-C leaves it, and it goes on.
+    """
+    from .run import follow_run
+
+    raise typer.Exit(follow_run(run))
+
+
+@app.command()
 def attach(
     run: Annotated[str, typer.Argument(help="The run's name, or its id.")] = "",
     directory: Annotated[str, typer.Option(help="Its directory, on another machine.")] = "",

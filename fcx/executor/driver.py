@@ -184,12 +184,12 @@ class Driver:
         else:
             self.performer.log.info(f"The run's trace is kept in {path}: a report needs it")
 
-    async def live_output(self, task: str, stream: int) -> bytes:
+    async def live_output(self, task: str, stream: int, start: int) -> bytes:
         """What a running task has written so far."""
         running = self.core.running(task)
         if running is None:
             return b""
-        return await self.performer.output.so_far(running.cursor.name, running.slot, stream)
+        return await self.performer.output.so_far(running.cursor.name, running.slot, stream, start)
 
     async def written(self, task: str, stream: int, before: Written | None) -> Written | None:
         """What it has written since; None while it is not known to run, or how it has ended."""

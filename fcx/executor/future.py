@@ -27,8 +27,8 @@ _LOGGER = logging.getLogger("concurrent.futures")  # where the base class says i
 class Owner(Protocol):
     """What a future asks of the run it belongs to."""
 
-    def live_output(self, task: str, stream: int) -> bytes:
-        """What a running task has written so far (0: stdout, 1: stderr)."""
+    def live_output(self, task: str, stream: int, start: int = 0) -> bytes:
+        """What a running task has written so far, from a byte on (0: stdout, 1: stderr)."""
 
     def written(self, task: str, stream: int, before: Written | None) -> Written | None:
         """What a running task has written since then; None while it is not known to run."""
@@ -181,12 +181,19 @@ class FirecrestFuture(Future[T]):
 
         return pieces(self, self._owner, STREAMS.index(stream))
 
-    def _stream(self, which: int) -> str:
+    def written(self, which: int, start: int = 0) -> bytes:
+        """The bytes of stdout (0) or stderr (1) from ``start`` on; so far while the task runs.
+
+        While it runs they come through the API as text: what is none is U+FFFD there.
+        """
         if self._left is not None:
             self._fetch()
         if self._output is None and self.running():
-            return self._owner.live_output(self.task_id, which).decode("utf-8", "replace")
-        return self._output[which].decode("utf-8", "replace") if self._output else ""
+            return self._owner.live_output(self.task_id, which, start)
+        return self._output[which][start:] if self._output else b""
+
+    def _stream(self, which: int) -> str:
+        return self.written(which).decode("utf-8", "replace")
 
     def __await__(self) -> Generator[Any, None, T]:
         """Wait in an event loop: ``await executor.submit(f)``; what is cancelled is cancelled."""

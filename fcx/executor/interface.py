@@ -245,6 +245,14 @@ class FirecrestExecutor(Executor):
         """With ``run_directory`` all that ``fcx.attach`` needs on any machine. Keep it secret."""
         return self._run.key
 
+    @property
+    def sent(self) -> bool:
+        """Whether all that was submitted lies on the cluster, with a job that may run it.
+
+        Then this process may end in any way: the run goes on, and ``fcx.attach`` collects it.
+        """
+        return self._run.sent
+
     @plainly
     def preflight(self, *, fresh: bool = False) -> Verdict:
         """Prove that the remote side is this environment, with one short job unless that is known.

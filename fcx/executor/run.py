@@ -137,6 +137,15 @@ class Run:
         return "broken" if self.broken else "shut down" if shut else "open"
 
     @property
+    def sent(self) -> bool:
+        """Whether this process may end: all tasks are on the cluster, and the jobs are recorded."""
+        core, journal = self._driver.core, self.context.memory.journal
+        if self.mailbox.pending > len(core.tasks.unfinished) or not core.sent:
+            return False
+        pilots = journal.pilots(self.id)
+        return bool(pilots) and all(job for _, job in pilots)
+
+    @property
     def inherited(self) -> bool:
         """Whether this process was forked from the one whose run it is."""
         return self.mailbox.left
@@ -329,9 +338,9 @@ class Run:
         """The caller does not want its value himself."""
         self.mailbox.hand_on(task)
 
-    def live_output(self, task: str, stream: int) -> bytes:
+    def live_output(self, task: str, stream: int, start: int = 0) -> bytes:
         """What a running task has written so far; waits for the cluster's answer."""
-        return LoopThread.shared().run(self._driver.live_output(task, stream))
+        return LoopThread.shared().run(self._driver.live_output(task, stream, start))
 
     def written(self, task: str, stream: int, before: Written | None) -> Written | None:
         """What a running task has written since then; waits for the cluster's answer."""

@@ -106,6 +106,14 @@ class Core:
             return None
         return Place(task, found.attempt, found.place[1], cursor)
 
+    @property
+    def sent(self) -> bool:
+        """Whether all tasks have left, and a job is known that may run them."""
+        lanes = self.lanes.working()
+        left = all(task.bundle for task in list(self.tasks.unfinished.values()))
+        under_way = any(lane.outgoing.busy for lane in lanes)
+        return left and not under_way and any(pilot.job for pilot in list(self.fleet.pilots))
+
     def _works(self) -> bool:
         ready = self._prepared is True and self.adoption.done
         return ready and self.ending.stage == "open"

@@ -1,0 +1,61 @@
+"""What a worker runs: a Python of its own for the script, whose streams are the task's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import CodeType
+
+KEY = "fcx-run"
+"""By which the one task of such a run is found again."""
+Program = Callable[[str, bytes, "list[str]", CodeType], int]
+
+
+def program(name: str) -> Program:
+    """A task of that name: made anew, for fcx itself is not there.
+
+    It is given the file's name, its content, the arguments, and code that says which modules are
+    needed; what it gives is the exit code, or the negative number of the signal that ended it.
+    """
+
+    def run(file: str, content: bytes, arguments: list[str], _needs: CodeType) -> int:
+        import ctypes
+        import os
+        import shutil
+        import signal
+        import subprocess
+        import sys
+        import tempfile
+        from pathlib import Path
+
+        def begin() -> None:
+            """As a program of a shell begins; but it ends when its worker does."""
+            for number in signal.SIGUSR1, signal.SIGUSR2:
+                signal.signal(number, signal.SIG_DFL)
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+        # Modules that came along, and what PYTHONPATH had: what stands before Python's own.
+        library = str(Path(os.__file__).parent)
+        own = sys.path.index(library) if library in sys.path else 0
+        shipped = [entry for entry in sys.path[:own] if Path(entry).exists()]
+        environ = {"PYTHONUNBUFFERED": "1", **os.environ, "PYTHONPATH": os.pathsep.join(shipped)}
+        # Beside what it prints: all nodes of the job see it there, and it goes with the run.
+        beside = Path("/proc/self/fd/1").resolve().parent
+        folder = tempfile.mkdtemp(prefix="script-", dir=beside)
+        try:
+            script = Path(folder, file)
+            script.write_bytes(content)
+            code = subprocess.call(
+                [sys.executable, str(script), *arguments],
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=begin,
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        if code == -signal.SIGKILL:
+            os.kill(os.getpid(), signal.SIGKILL)  # the agent knows whether that was for memory
+        return code
+
+    run.__name__ = run.__qualname__ = name
+    run.__module__ = "__main__"
+    return run

@@ -1,0 +1,87 @@
+"""What is to be run: found, read and compiled here, so that a slip costs no request."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from dataclasses import dataclass
+from importlib import resources
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+from types import CodeType
+
+from ..errors import UsageError
+
+FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+CALL = "call.py"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file for the worker's Python, and code from whose imports it is told what it needs."""
+
+    name: str  # as the user knows it
+    file: str
+    content: bytes
+    arguments: list[str]
+    needs: CodeType
+
+
+def find(what: str, arguments: list[str]) -> Target:
+    """A script by its path, or ``module:function``; what either imports is looked for beside it.
+
+    Raises UsageError for what is not there or cannot be compiled. Nothing of it is run.
+    """
+    path = Path(what).expanduser()
+    if path.is_file():
+        sys.path.insert(0, str(path.resolve().parent))  # as `python script.py` does
+        content = path.read_bytes()
+        return Target(path.name, path.name, content, arguments, _compiled(content, what))
+    if path.suffix == ".py" or not FUNCTION.fullmatch(what):
+        kind = "a folder" if path.is_dir() else "no file"
+        raise UsageError(
+            f"{what!r} is {kind}: give the path of a script, or a function as module:function."
+        )
+    sys.path.insert(0, str(Path.cwd()))  # as `python -m module` does
+    module, _, function = what.partition(":")
+    _check(module, function.partition(".")[0])
+    needs = compile(f"from {module} import {function.partition('.')[0]}", "<fcx run>", "exec")
+    content = (resources.files(__package__) / CALL).read_bytes()
+    return Target(what, CALL, content, [what, *arguments], needs)
+
+
+def _compiled(content: bytes, file: str) -> CodeType:
+    try:
+        return compile(content, file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        told = "".join(traceback.format_exception_only(type(error), error)).rstrip()
+        raise UsageError(f"{file} cannot be compiled, so nothing was sent:\n{told}") from None
+
+
+def _check(module: str, name: str) -> None:
+    """Raise UsageError for a module that is not found, or whose text does not have the name."""
+    spec = _spec(module)
+    if spec is None:
+        raise UsageError(
+            f"There is no module {module!r}: it was looked for in {Path.cwd()}, on PYTHONPATH, and "
+            f"among what is installed for {sys.executable}."
+        )
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return  # an extension, a namespace, or built in: the worker's Python tells
+    code = _compiled(Path(spec.origin).read_bytes(), spec.origin)
+    stars = "*" in {name for const in code.co_consts if isinstance(const, tuple) for name in const}
+    if name not in code.co_names and "__getattr__" not in code.co_names and not stars:
+        raise UsageError(f"There is no {name!r} in module {module!r} ({spec.origin}).")
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    """Where a module is, without its packages being imported."""
+    places, whole, spec = None, "", None
+    for part in module.split("."):
+        whole = f"{whole}.{part}" if whole else part
+        spec = PathFinder.find_spec(whole, places)
+        if spec is None:
+            return None
+        places = list(spec.submodule_search_locations or ())
+    return spec

@@ -1,0 +1,188 @@
+"""``fcx run``: a script on the cluster is as one that runs here, through the command itself."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cluster.project import FCX, Project
+from executors.deadline import WAIT, within
+
+WHOLE = """
+import multiprocessing, os, sys
+import helper
+
+def square(x):
+    return helper.double(x) * x // 2
+
+if __name__ == "__main__":
+    print(sys.argv[1:], os.getcwd(), sys.stdin.read() == "", __package__)
+    for method in ("fork", "spawn"):
+        with multiprocessing.get_context(method).Pool(2) as pool:
+            print(method, pool.map(square, [2, 3]))
+    print("grün 漢字", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(bytes(range(256)) * 40_000)
+    print("no newline", end="")
+    sys.exit(3)
+"""
+WAITS = """
+import os, signal, sys, time
+print(os.environ["SLURM_JOB_ID"], flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.1)
+print("went on")
+if sys.argv[1:] == ["die"]:
+    sys.stdout.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(4)
+"""
+FAILS = """
+import helper
+
+def fails(number):
+    print("called with", number)
+    raise KeyError(helper.double(number))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, site) -> Project:
+    """A folder with a script, modules beside it, and a place on the cluster."""
+    (tmp_path / "work").mkdir()
+    project = Project(tmp_path / "project", site)  # the verdict is remembered for all
+    project.write("fcx.toml", f"[executor]\nworking_dir = {json.dumps(str(tmp_path / 'work'))}\n")
+    project.write("my scripts/helper.py", "def double(x):\n    return 2 * x\n")
+    project.write("my scripts/whole.py", WHOLE)
+    project.write("my scripts/waits.py", WAITS)
+    project.write("helper.py", "def double(x):\n    return 2 * x\n")
+    project.write("fails.py", FAILS)
+    return project
+
+
+def called(project: Project, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """`fcx run` to its end."""
+    return subprocess.run(
+        [*FCX, "run", *words],
+        cwd=project.root,
+        env=project.environment(),
+        input=b"not for the script",
+        capture_output=True,
+        check=False,
+    )
+
+
+@contextmanager
+def running(project: Project, *words: str) -> Iterator[subprocess.Popen[str]]:
+    """`fcx` with these words, while it runs."""
+    process = subprocess.Popen(
+        [*FCX, *words],
+        cwd=project.root,
+        env=project.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - who started us may ignore it
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+def go(project: Project) -> None:
+    """The script may go on."""
+    (project.root.parent / "work" / "go").touch()
+
+
+def remembered(project: Project) -> list[str]:
+    """Run directories below the working directory that this machine remembers, or that are left."""
+    work = project.root.parent / "work"
+    known = json.loads(project.fcx("runs", "list", "--local", "--json").stdout)
+    directories = [run["directory"] for run in known]
+    return [each for each in directories if each.startswith(str(work))] + [
+        str(path) for path in work.glob(".fcx-*/[0-9]*")
+    ]
+
+
+@pytest.mark.slow
+def test_a_script_as_if_it_ran_here(project):
+    """Its arguments, modules and processes; 10 MB of what is no text; its exit code."""
+    done = called(project, "--time", "5", "my scripts/whole.py", "--time", "3", "-x", "a b")
+    work = project.root.parent / "work"
+    begins = f"{['--time', '3', '-x', 'a b']} {work} True None\nfork [4, 9]\nspawn [4, 9]\n"
+    assert done.stdout == begins.encode() + bytes(range(256)) * 40_000 + b"no newline"
+    assert done.stderr.decode() == "grün 漢字\n"
+    assert done.returncode == 3
+    assert remembered(project) == []
+
+
+@pytest.mark.slow
+def test_output_comes_while_it_runs_and_a_signal_is_told(project):
+    """A line is here before the next is written; killed, its exit code is that of a shell."""
+    with running(project, "run", "my scripts/waits.py", "die") as process:
+        assert within(WAIT, process.stdout.readline).strip().isdigit()
+        go(project)
+        rest, told = process.communicate(timeout=WAIT)
+    assert rest == "went on\n"
+    assert process.returncode == 128 + signal.SIGKILL
+    assert "waits.py" in told
+    assert "SIGKILL" in told
+    assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_a_function_that_fails(project):
+    """With the traceback that it has there."""
+    done = called(project, "fails:fails", "21")
+    assert done.returncode == 1
+    assert done.stdout == b"called with 21\n"
+    assert done.stderr.decode().splitlines()[0] == "Traceback (most recent call last):"
+    assert done.stderr.endswith(b"KeyError: 42\n")
+
+
+@pytest.mark.slow
+def test_detached_and_followed(project):
+    """It goes on without a process here; who follows it has all its output and its exit code."""
+    detached = called(project, "--detach", "my scripts/waits.py")
+    name = detached.stdout.decode().strip()
+    assert detached.returncode == 0
+    assert f"fcx runs follow {name}" in detached.stderr.decode()
+    with running(project, "runs", "follow", name) as process:
+        first = within(WAIT, process.stdout.readline)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=WAIT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert f"`fcx runs follow {name}` comes back" in told
+    go(project)
+    assert project.fcx("runs", "follow", name, code=4).stdout == f"{first}went on\n"
+    assert remembered(project) == []
+    assert "no run" in project.fcx("runs", "follow", name, code=2).stderr
+
+
+@pytest.mark.slow
+def test_an_interruption_cancels_the_job(project):
+    """Nothing of it is left, here or there."""
+    with running(project, "run", "my scripts/waits.py") as process:
+        assert within(WAIT, process.stdout.readline).strip().isdigit()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=WAIT)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "cancelled" in told
+    assert "Traceback" not in told
+    assert remembered(project) == []
+
+
+def test_a_slip_costs_no_request(tmp_path):
+    """It is told where not even the variables are set."""
+    project = Project(tmp_path)
+    assert "'nothing.py' is no file" in project.fcx("run", "nothing.py", code=2).stderr
+    assert "no module 'nothing'" in project.fcx("run", "nothing:f", "-x", code=2).stderr

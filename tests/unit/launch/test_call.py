@@ -1,0 +1,59 @@
+"""A function called as a program, by the file that does so on the cluster."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import resources
+
+import pytest
+
+CALL = str(resources.files("fcx.launch") / "call.py")
+MODULE = """
+import sys
+class Told:
+    @staticmethod
+    def back(*words): return words
+def silent(*words): print(sys.argv, __name__)
+def fails(): raise KeyError("no")
+def leaves(code): sys.exit(code)
+"""
+
+
+@pytest.fixture
+def call(tmp_path):
+    """Call one of the functions above."""
+    (tmp_path / "their.py").write_text(MODULE)
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, CALL, *words],
+            env={"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_literals_are_values_and_all_else_is_text(call):
+    """A result that is not None is printed."""
+    words = ("3", "[1, 'a']", "None", "007", "--n", "a=b", "'3'", "")
+    done = call("their:Told.back", *words)
+    assert done.stdout == f"{(3, [1, 'a'], None, '007', '--n', 'a=b', '3', '')}\n"
+    assert done.returncode == 0
+
+
+def test_none_is_not_printed(call):
+    """The function finds its own arguments in ``sys.argv``, as a script does."""
+    assert call("their:silent", "x").stdout == "['their:silent', 'x'] their\n"
+
+
+def test_a_traceback_begins_in_the_module(call):
+    """It has no frame of ours; exit codes are those of any script."""
+    done = call("their:fails")
+    assert done.returncode == 1
+    assert done.stderr.count("  File ") == 1
+    assert done.stderr.endswith("KeyError: 'no'\n")
+    assert call("their:leaves", "3").returncode == 3
