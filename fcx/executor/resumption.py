@@ -76,8 +76,7 @@ def _elsewhere(
 ) -> RunRecord | None:
     """A run of this name that was begun under another spelling of the same place."""
     for record in journal.named(name):
-        here = (record.api_url, record.system) == (credentials.api_url, credentials.system)
-        if here and record.directory.partition("/.fcx-")[0] == working_dir:
+        if lies_on(record, credentials) and record.directory.partition("/.fcx-")[0] == working_dir:
             return record
     return None
 
@@ -106,6 +105,19 @@ def find(journal: Journal, run: str) -> RunRecord:
         f"This machine remembers no run {run!r}; it remembers: {known}. A run of another machine "
         "is known by its directory and key, which `fcx runs show NAME --key` prints there: give "
         "both to `fcx runs attach` or fcx.attach."
+    )
+
+
+def lies_on(record: RunRecord, credentials: Credentials) -> bool:
+    """Whether a run is one of this cluster."""
+    return (record.api_url, record.system) == (credentials.api_url, credentials.system)
+
+
+def elsewhere(record: RunRecord) -> str:
+    """What is said of one that is not."""
+    return (
+        f"Run {record.name} lies on {record.system} behind {record.api_url}: set the FIRECREST "
+        "variables to that."
     )
 
 
@@ -238,7 +250,12 @@ def collect(
     logger: logging.Logger | None,
     progress: Wanted = None,
 ) -> tuple[Run, Intake, dict[str, FirecrestFuture[Any]]]:
-    """Take over a run whose process is gone: itself, what takes new tasks, and its futures."""
+    """Take over a run whose process is gone: itself, what takes new tasks, and its futures.
+
+    Raises UsageError for a run of another cluster: its directory would be looked for on this one.
+    """
+    if not lies_on(record, credentials):
+        raise UsageError(elsewhere(record))
     context = context_of(record, credentials, logger, progress)
     gate = context.gate
     run = Run(context)

@@ -20,7 +20,7 @@ from ..firecrest.jobs import JobState
 from ..firecrest.loop import LoopThread
 from ..state.journal import Journal, RunRecord
 from ..state.presence import Presence
-from .resumption import context_of, find, given, is_there
+from .resumption import context_of, elsewhere, find, given, is_there, lies_on
 from .survey import Survey, TaskView
 from .weight import weigh
 
@@ -51,7 +51,7 @@ class RunView:
     def note(self) -> str:
         """What is to be said of a run whose tasks cannot be looked at; empty for any other."""
         if self.jobs is None:
-            return _elsewhere(self.record)
+            return elsewhere(self.record)
         if self.there:
             return ""
         return (
@@ -111,7 +111,7 @@ class Upkeep:
         ]
         if ask and views:
             credentials = self._credentials
-            mine = [view for view in views if _on(view.record, credentials)]
+            mine = [view for view in views if lies_on(view.record, credentials)]
             if mine:
                 self._run(lambda client: _ask_all(mine, client))
         return views
@@ -146,7 +146,7 @@ class Upkeep:
         """End the jobs of a run; its outcomes stay. What was there before is the answer."""
         view = self.views([record])[0]
         if view.jobs is None:
-            raise UsageError(_elsewhere(record))
+            raise UsageError(elsewhere(record))
         if view.process:
             raise UsageError(
                 f"Run {record.name} is served by process {view.process} of this machine, which "
@@ -188,22 +188,11 @@ class Upkeep:
         self.journal.end_run(plan.view.record.id, kept=False)
 
 
-def _on(record: RunRecord, credentials: Credentials) -> bool:
-    return (record.api_url, record.system) == (credentials.api_url, credentials.system)
-
-
-def _elsewhere(record: RunRecord) -> str:
-    return (
-        f"Run {record.name} lies on {record.system} behind {record.api_url}: set the FIRECREST "
-        "variables to that."
-    )
-
-
 def _refusal(view: RunView, uncollected: bool) -> str:
     """Why a run is not to be cleaned; empty where it may be."""
     name = view.record.name
     if view.jobs is None:
-        return _elsewhere(view.record)
+        return elsewhere(view.record)
     if view.process:
         return f"Run {name} is served by process {view.process} of this machine."
     if view.jobs:

@@ -10,6 +10,7 @@ import pytest
 
 from fcx.config import Credentials
 from fcx.errors import StateError, UsageError
+from fcx.executor.attach import attach
 from fcx.executor.core.events import TaskInfo
 from fcx.executor.resumption import attached, check_name, find, given, identify
 from fcx.state.journal import Journal, RunRecord
@@ -150,3 +151,11 @@ def test_the_journal_and_the_inbox_together(tmp_path: Path):
     ]
     assert event.attempts == (1, 2, 0)
     assert event.pilots == (("p-1", "7"), ("p-2", "8"), ("p-3", "9"))
+
+
+def test_a_run_of_another_cluster_is_not_looked_for_on_this_one(credentials, tmp_path, monkeypatch):
+    """It is said where it lies, and no request is made."""
+    monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path))
+    Journal().begin_run(replace(record("x", credentials), system="daint"))
+    with pytest.raises(UsageError, match="x lies on daint behind https://api.example: set the FI"):
+        attach("x", env=ENV)
