@@ -18,7 +18,6 @@ from parity.trial import settled
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.lasts(20)
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.name)
 def test_a_task_between_two_environments(case: Case, tmp_path: Path, stock: Stock) -> None:
     """Passes and runs, or is refused, and passes and runs after the fix."""
