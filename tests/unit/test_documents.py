@@ -46,9 +46,9 @@ def test_targets_of_make_exist(document: Path):
     assert set(named) <= set(targets)
 
 
-def test_the_readme_has_every_argument():
+def test_the_settings_have_every_argument():
     """One row of its table for each, with the default, and in the same order."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs/settings.md").read_text(encoding="utf-8")
     table = text.partition("| argument | default | what |")[2].partition("\n\n")[0]
     named = [word for line in table.splitlines() for word in names(line)]
     arguments = list(inspect.signature(FirecrestExecutor).parameters)
@@ -58,14 +58,25 @@ def test_the_readme_has_every_argument():
 @pytest.mark.parametrize(
     "kind", [FirecrestExecutor, FirecrestFuture, AttachedRun], ids=lambda kind: kind.__name__
 )
-def test_the_readme_has_every_public_name(kind: type):
+def test_every_public_name_is_listed(kind: type):
     """Beyond those of the standard library: what is not listed is not for users."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    text = (REPOSITORY / "docs/tasks.md").read_text(encoding="utf-8")
     listed = text.partition("All that these have beyond the standard's")[2].partition("\n\n")[0]
     made = FirecrestFuture("t1", None) if kind is FirecrestFuture else kind
     own = {name for name in dir(made) if not name.startswith("_")}
     own |= {"futures"} if kind is AttachedRun else set()
     assert own - set(dir(kind.__base__)) <= set(re.findall(r"`(\w+)`", listed))
+
+
+def test_the_first_example_is_one_that_is_run():
+    """The tests do what the site's front page says, and that begins as the README."""
+    examples = [
+        re.findall(
+            r"```(?:python|text)\n(.*?)```", (REPOSITORY / name).read_text("utf-8"), re.DOTALL
+        )
+        for name in ("README.md", "docs/index.md")
+    ]
+    assert examples[0] == examples[1] != []
 
 
 def names(row: str) -> list[str]:
