@@ -34,4 +34,7 @@ def run(env: Mapping[str, str], folder: Path) -> list[str]:
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     with patch.dict(os.environ, {**own, **env, "WORKING_DIR": str(folder)}):
         nbclient.NotebookClient(notebook, timeout=120).execute(cwd=str(folder))
-    return ["".join(o.text for o in cell.outputs if o.name == "stdout") for cell in notebook.cells]
+    return [
+        "".join(o.text for o in cell.outputs if o.get("name") == "stdout")
+        for cell in notebook.cells
+    ]

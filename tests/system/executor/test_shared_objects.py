@@ -151,10 +151,8 @@ class TestPut:
         with caplog.at_level(logging.INFO, "fcx"):
             executor.put(bytes(2_000_000))
             executor.put(bytes(20))
-        assert [r.message for r in caplog.records if "was put" in r.message] == [
-            caplog.records[0].message
-        ]
-        assert "SharedObject bytes, 2.0 MB" in caplog.records[0].message
+        (told,) = [one for one in caplog.messages if "was put" in one]
+        assert "SharedObject bytes, 2.0 MB" in told
 
 
 NAMED = """

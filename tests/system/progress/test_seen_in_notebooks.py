@@ -10,9 +10,16 @@ import pytest
 
 SETTLED = "\nwhile '0 task(s)' not in repr(executor):\n    time.sleep(0.05)"
 CELLS = (
-    "import os, time\nfrom fcx import FirecrestExecutor",
+    """import os, time
+from fcx import FirecrestExecutor
+
+def slow():
+    import time
+
+    time.sleep(3)
+    return 32""",
     'executor = FirecrestExecutor(os.environ["W"], ["--time=5"], sleep_interval=1)',
-    "future = executor.submit(pow, 2, 5)\nprint('waits')\nprint(future.result())" + SETTLED,
+    "future = executor.submit(slow)\nprint('waits')\nprint(future.result())" + SETTLED,
     "executor",
     "future",
     "executor.submit(time.sleep, 3).result()" + SETTLED,
