@@ -83,6 +83,8 @@ async def _looked(case: Case, check: Check) -> Found:
         return found if isinstance(found, Found) else await found
     except FcxError as error:
         return check.failed(str(error))
+    except Exception as error:  # noqa: BLE001 - what nobody thought of ends no other check
+        return check.failed(f"{type(error).__name__}: {error}")
 
 
 async def _aside(work: Callable[[], T]) -> T:

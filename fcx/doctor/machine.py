@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from importlib import metadata
-from urllib.parse import urlsplit
 
 from .. import __version__
 from ..config import VARIABLES, Credentials, Settings, resolve
@@ -66,7 +65,8 @@ def _shown(name: str, value: str) -> str:
 
 
 def _without_password(value: str) -> str:
-    return value.rpartition("@")[2] if "@" in urlsplit(value).netloc else value
+    """Of the address of a proxy, say, with or without its scheme."""
+    return value.rpartition("@")[2]
 
 
 def settings(case: Case) -> Found:

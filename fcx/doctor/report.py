@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 from .case import Case
 from .check import Result, State
 
+CLIENT_ID, SECRET, ACCOUNT = "FIRECREST_CLIENT_ID", "FIRECREST_CLIENT_SECRET", "FIRECREST_ACCOUNT"
 WORST = (State.WRONG, State.WARNING, State.FINE)
 
 
@@ -72,20 +74,23 @@ def clean(result: Result, hidden: Mapping[str, str]) -> Result:
 def secrets(case: Case) -> dict[str, str]:
     """What is never shown, whoever looks: the secret."""
     known = case.server.credentials
-    return {known.client_secret: "<secret>"} if known else {}
+    both = _set(SECRET), known.client_secret if known else ""
+    return dict.fromkeys(filter(None, both), "<secret>")
 
 
 def private(case: Case) -> dict[str, str]:
     """What is nobody else's matter: the client id, the account, and names of users."""
     known, identity = case.server.credentials, case.server.identity
+    home: dict[str, str] = {}
     with suppress(RuntimeError):
-        home = {str(Path.home()): "~"}
+        home[str(Path.home())] = "~"
     names: list[str] = [identity.user] if identity else []
     with suppress(OSError, KeyError):  # a user without a name
         names.append(getpass.getuser())
-    accounts = [known.account] if known else []
+    accounts = [_set(ACCOUNT), *([known.account] if known else [])]
+    accounts += [case.options.account] if case.options else []
     accounts += identity.accounts if identity else ()
-    client = {known.client_id: "<client id>"} if known else {}
+    client = dict.fromkeys((_set(CLIENT_ID), known.client_id if known else ""), "<client id>")
     return {
         **secrets(case),
         **client,
@@ -93,6 +98,11 @@ def private(case: Case) -> dict[str, str]:
         **dict.fromkeys(accounts, "<account>"),
         **dict.fromkeys(names, "<user>"),
     }
+
+
+def _set(name: str) -> str:
+    """A variable, also where others are missing, without the quotes that do not belong to it."""
+    return os.environ.get(name, "").strip("\"' ")
 
 
 def _clean(said: str, hidden: Mapping[str, str]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fcx.config import VARIABLES
+from fcx.doctor.case import Case
 from fcx.doctor.check import Result, State, fine, warning, wrong
+from fcx.doctor.machine import variables
 from fcx.doctor.remedies import of_the_way
-from fcx.doctor.report import clean, lines, worst
+from fcx.doctor.report import clean, lines, private, worst
 
 
 def test_whole_words_are_hidden_and_no_others():
@@ -56,3 +59,29 @@ def test_lines_of_a_result():
 def test_remedies_of_the_way(said: str, fix: str):
     """What is to be set is what the words blame."""
     assert of_the_way(said).startswith(fix)
+
+
+def test_who_asks_is_hidden_also_where_variables_are_missing(monkeypatch: pytest.MonkeyPatch):
+    """Those whose settings are not whole are who sends reports."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FIRECREST_ACCOUNT", '"proj42"')
+    monkeypatch.setenv("FIRECREST_CLIENT_SECRET", "s3cr-t")
+    monkeypatch.delenv("HOME", raising=False)
+    hidden = private(Case())
+    assert (hidden["proj42"], hidden["s3cr-t"]) == ("<account>", "<secret>")
+
+
+@pytest.mark.parametrize("address", ["bob:hunter2@proxy:3128", "http://bob:hunter2@proxy:3128"])
+def test_a_proxys_password_is_not_shown(address: str, monkeypatch: pytest.MonkeyPatch):
+    """With a scheme or without one: both are taken."""
+    monkeypatch.setenv("HTTPS_PROXY", address)
+    found = variables(Case())
+    assert "proxy:3128" in str(found)
+    assert "hunter2" not in str(found)
+
+
+def test_an_address_that_is_none_is_shown(monkeypatch: pytest.MonkeyPatch):
+    """What is wrong with it is for another check to say."""
+    monkeypatch.setenv("FIRECREST_URL", "https://[bad")
+    assert "[bad" in str(variables(Case()))
