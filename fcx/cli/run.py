@@ -91,6 +91,7 @@ def follow_run(name: str) -> int:
     """
     from .. import attach
     from ..executor.resumption import find
+    from ..executor.signals import Ended
     from ..launch.follow import follow
     from ..launch.program import KEY
     from ..state.journal import Journal
@@ -108,6 +109,10 @@ def follow_run(name: str) -> int:
         except KeyboardInterrupt:
             typer.echo(f"fcx: It goes on: `fcx runs follow {name}` comes back to it.", err=True)
             _leave(INTERRUPTED)
+        except BrokenPipeError:  # whoever has not read all of it can come back, too
+            _leave(128 + signal.SIGPIPE)
+        except Ended as ended:
+            _leave(128 + ended.number)
     return _said(end)
 
 
