@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import itertools
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -64,6 +65,22 @@ def over(
     ends: Callable[[], None] = _nothing,
 ) -> Iterator[T]:
     """``map`` of an executor, by its ``submit``: see there. ``ends``: called at the end of it."""
+    try:
+        return _over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
+    except BaseException:
+        ends()
+        raise
+
+
+def _over(
+    submit: Callable[..., Future[Any]],
+    fn: Callable[..., T],
+    iterables: Sequence[Iterable[Any]],
+    timeout: float | None,
+    chunksize: int,
+    buffersize: int | None,
+    ends: Callable[[], None],
+) -> Iterator[T]:
     check(chunksize, buffersize)
     arguments = zip(*iterables, strict=False)
     if chunksize == 1:
@@ -90,7 +107,9 @@ def mapped(
     """
     end = None if timeout is None else time.monotonic() + timeout
     futures = deque(submit(*each) for each in itertools.islice(arguments, buffersize))
-    return _results(submit, arguments if buffersize else iter(()), futures, end, ends)
+    found = _results(submit, arguments if buffersize else iter(()), futures, end, ends)
+    weakref.finalize(found, ends).atexit = False  # nobody may ever ask it for a result
+    return found
 
 
 def _results(

@@ -144,6 +144,8 @@ class Display:
         except Exception as error:  # noqa: BLE001 - what cannot be shown harms no run
             logging.getLogger(__name__).debug("Nothing more is shown: %r", error)
             over = watches
+            with contextlib.suppress(Exception):
+                sink.show([], time.monotonic())  # the streams are their owners' again
         with self._lock:
             self._watches = [watch for watch in self._watches if watch not in over]
         for watch in over:

@@ -73,7 +73,8 @@ class Region:
         """Nothing is there any more, and nobody is watched; not ``wipe``: it is left as it is."""
         with self._lock:
             if wipe:
-                self._wipe()
+                with contextlib.suppress(Exception):  # a terminal that is gone needs no wiping
+                    self._wipe()
             self._drawn = ()
             for let_go in self._watched.values():
                 let_go()

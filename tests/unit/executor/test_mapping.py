@@ -99,3 +99,38 @@ def test_a_result_is_kept_by_nobody_but_who_took_it():
     del value
     assert gone() is None
     assert list(results)
+
+
+class TestItsEnd:
+    """What is shown of a map is shown no longer than that is of use."""
+
+    def ended(self, **given):
+        """How often the end was told; what was raised."""
+        ends = []
+        usual = {"timeout": None, "chunksize": 1, "buffersize": None}
+        submit = given.pop("submit", lambda _fn, *args: Submit()(*args))
+        results = mapping.over(
+            submit, abs, [[1, 2]], **{**usual, **given}, ends=lambda: ends.append(1)
+        )
+        return ends, results
+
+    @pytest.mark.parametrize("chunksize", [1, 2])
+    def test_nobody_asks_for_a_result(self, chunksize):
+        """Called for what its tasks do."""
+        ends, results = self.ended(chunksize=chunksize)
+        assert not ends
+        del results
+        assert ends
+
+    def test_what_cannot_be_submitted(self):
+        """There is no iterator that could end."""
+        ends = []
+
+        def refuse(*_):
+            raise ValueError
+
+        with pytest.raises(ValueError):
+            mapping.over(refuse, abs, [[1]], None, 1, None, lambda: ends.append(1))
+        with pytest.raises(ValueError):
+            mapping.over(refuse, abs, [[1]], None, 0, None, lambda: ends.append(1))
+        assert ends == [1, 1]
