@@ -93,7 +93,9 @@ def watch(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
-    port: Annotated[int, typer.Option(help="Of the page; 0: any that is free.")] = 0,
+    port: Annotated[
+        int, typer.Option(help="Of the page; 0: any that is free.", min=0, max=65535)
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Follow a run: a line here, and its report as a page that keeps up, until the run ends.

@@ -67,6 +67,8 @@ def told(outcome: Outcome | None) -> tuple[str, str, str]:
         words = None
     if not isinstance(words, list) or not all(isinstance(one, str) for one in words):
         return "an exception that cannot be read", "", ""
+    # Half a character may stand in a text, and in no file.
+    words = [one.encode("utf-8", "backslashreplace").decode() for one in words]
     if outcome.kind == "unpicklable":
         return "a result that cannot be pickled", ": ".join(words), ""
     error, text, traceback = [*words, "", "", ""][:3]

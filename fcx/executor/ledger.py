@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from .. import __version__
-from ..errors import FcxError
 from ..firecrest.jobs import JobState
 from ..payload.code import code_digest
 from ..report import lines
@@ -211,7 +210,7 @@ class Ledger:
                 if self._file.full:
                     self._file.append(lines.encode([lines.Full(time.time())]))
                     self._lost = True
-        except (OSError, FcxError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, no run ends otherwise for it
             if not self._lost:
                 told = f"`fcx runs report` will know nothing more of this run: {error}"
                 self.context.settings.logger.info(told)

@@ -28,7 +28,9 @@ def code_digest(fn: object) -> str:
     Without closures, globals and what it calls: these may be large. Of one minor version of Python.
     """
     code = getattr(getattr(fn, "func", fn), "__code__", None)
-    return hashlib.sha256(canonical_code(code, _constant)).hexdigest() if code else ""
+    if not isinstance(code, CodeType):  # an object may answer whatever it is asked
+        return ""
+    return hashlib.sha256(canonical_code(code, _constant)).hexdigest()
 
 
 def _constant(value: object) -> bytes:

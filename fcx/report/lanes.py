@@ -82,7 +82,7 @@ def _queued(pilot: Pilot, until: float) -> list[tuple[float, float]]:
 def _by_worker(pilots: Sequence[Pilot], until: float) -> Made:
     made: list[Lane] = []
     where: dict[tuple[str, int], int] = {}
-    for pilot in pilots:
+    for pilot in sorted(pilots, key=lambda one: not one.agents):  # what never began may be cut off
         for agent in pilot.agents:
             for worker in range(max(1, agent.workers)):
                 where[agent.name, worker] = len(made)

@@ -58,20 +58,31 @@ class LedgerFile:
 
 
 def prune(spared: str = "") -> None:
-    """Remove those of the runs that were served longest ago, where there are too many."""
+    """Remove those of the runs that were written to longest ago, where there are too many."""
+    written: list[tuple[float, int, Path]] = []
+    for run in _folders():
+        with suppress(OSError):  # another process may be at it, too
+            files = [file.stat() for file in run.iterdir()]
+            newest = max((file.st_mtime for file in files), default=run.stat().st_mtime)
+            written.append((newest, sum(file.st_size for file in files), run))
+    left = MOST_BYTES
+    for rank, (_, size, run) in enumerate(sorted(written, reverse=True)):
+        left -= size
+        if (rank >= MOST_RUNS or left < 0) and run.name != spared:
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def _folders() -> list[Path]:
+    """Those of runs; what else somebody has put there is nobody's matter."""
     with suppress(OSError):
-        runs = sorted(folder().iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
-        left = MOST_BYTES
-        for rank, run in enumerate(runs):
-            left -= sum(file.stat().st_size for file in run.iterdir())
-            if (rank >= MOST_RUNS or left < 0) and run.name != spared:
-                shutil.rmtree(run, ignore_errors=True)
+        return [one for one in folder().iterdir() if one.is_dir()]
+    return []
 
 
 def runs() -> list[str]:
     """Ids of the runs that have one, that which was begun last by a process first."""
     with suppress(OSError):
-        found = [(one.stat().st_mtime, one.name) for one in folder().iterdir() if one.is_dir()]
+        found = [(one.stat().st_mtime, one.name) for one in _folders()]
         return [name for _, name in sorted(found, reverse=True)]
     return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from fcx.executor import failing
@@ -66,3 +67,9 @@ def test_what_makes_no_sense_is_a_failure_all_the_same(noted, data):
     size = len(data or b"")
     assert Failures(noted.append).raised(Outcome("raise", (size, 0, 0), "", size, data)) == 1
     assert noted[0].error
+
+
+def test_half_a_character_can_be_written_down(noted):
+    """A file's name with odd bytes in it, say: no text of a ledger may have it."""
+    failing.Failures(noted.append).raised(outcome(text="bad \udcff"))
+    assert msgspec.json.encode(noted[0].text) == b'"bad \\\\udcff"'

@@ -20,7 +20,9 @@ def written(run: str, *data: bytes, at: float | None = None) -> None:
     for one in data:
         file.append(one)
     if at is not None:
-        os.utime(ledger.folder() / run, (at, at))
+        own = ledger.folder() / run
+        for path in (*own.iterdir(), own):
+            os.utime(path, (at, at))
 
 
 def test_each_process_appends_to_a_file_of_its_own():
@@ -57,6 +59,26 @@ def test_the_oldest_go_and_the_one_that_is_served_stays(monkeypatch):
     assert sorted(ledger.runs()) == ["c", "d"]
     ledger.prune("c")
     assert "c" in ledger.runs()
+
+
+def test_one_that_is_written_to_is_no_old_one(monkeypatch):
+    monkeypatch.setattr(ledger, "MOST_RUNS", 2)
+    written("a", b"1\n", at=1000)
+    written("b", b"1\n", at=2000)
+    for path in (ledger.folder() / "a").iterdir():
+        os.utime(path, (3000, 3000))
+    written("c", b"1\n", at=2500)
+    ledger.prune()
+    assert sorted(ledger.runs()) == ["a", "c"]
+
+
+def test_what_is_no_ledger_is_left_alone(monkeypatch):
+    monkeypatch.setattr(ledger, "MOST_RUNS", 1)
+    written("a", b"1\n", at=1000)
+    (ledger.folder() / ".DS_Store").write_bytes(b"x")
+    written("b", b"1\n", at=2000)
+    assert ledger.runs() == ["b"]
+    assert (ledger.folder() / ".DS_Store").exists()
 
 
 def test_large_ones_make_room(monkeypatch):
