@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from threading import _RLock as Lock
 else:
-    Lock = type(threading.RLock())
+    from _thread import RLock as Lock  # the interpreter's own, whatever has patched threading
 
 
 class SlimCondition(Lock):  # type: ignore[misc]  # final for type checkers alone
