@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import time
@@ -65,32 +66,22 @@ def over(
     ends: Callable[[], None] = _nothing,
 ) -> Iterator[T]:
     """``map`` of an executor, by its ``submit``: see there. ``ends``: called at the end of it."""
-    try:
-        return _over(submit, fn, iterables, timeout, chunksize, buffersize, ends)
-    except BaseException:
-        ends()
-        raise
+    with contextlib.ExitStack() as where_none_begins:
+        where_none_begins.callback(ends)
+        check(chunksize, buffersize)
+        arguments = zip(*iterables, strict=False)
+        if chunksize == 1:
+            one = functools.partial(submit, fn)
+            results = mapped(one, arguments, timeout, buffersize, ends)
+        else:
+            from ..payload.dump import run_chunk
 
-
-def _over(
-    submit: Callable[..., Future[Any]],
-    fn: Callable[..., T],
-    iterables: Sequence[Iterable[Any]],
-    timeout: float | None,
-    chunksize: int,
-    buffersize: int | None,
-    ends: Callable[[], None],
-) -> Iterator[T]:
-    check(chunksize, buffersize)
-    arguments = zip(*iterables, strict=False)
-    if chunksize == 1:
-        return mapped(functools.partial(submit, fn), arguments, timeout, buffersize, ends)
-    from ..payload.dump import run_chunk
-
-    many = functools.partial(submit, functools.partial(run_chunk(), fn))
-    pieces = chunks(arguments, chunksize)
-    found: Iterator[list[T]] = mapped(many, pieces, timeout, buffersize, ends)
-    return itertools.chain.from_iterable(found)
+            many = functools.partial(submit, functools.partial(run_chunk(), fn))
+            pieces = chunks(arguments, chunksize)
+            found: Iterator[list[T]] = mapped(many, pieces, timeout, buffersize, ends)
+            results = itertools.chain.from_iterable(found)
+        where_none_begins.pop_all()
+    return results
 
 
 def mapped(
