@@ -11,10 +11,9 @@ from functools import partial
 from typing import BinaryIO
 
 from ..errors import FcxError, OutOfMemory, WorkerDied
+from ..executor.effects.written import UNKNOWN
+from ..executor.following import LATER, SLOWER, SOON
 from ..executor.future import FirecrestFuture
-
-SHORTEST, LONGEST = 1.0, 15.0  # seconds between two looks: longer while nothing is printed
-SPOILT = "\ufffd".encode()  # what the API makes of bytes that are no text, or half a character
 
 
 class Tail:
@@ -35,8 +34,8 @@ class Tail:
         if self._stuck:
             return False
         found = self._read(self._at)
-        sure = found.partition(SPOILT)[0]
-        self._stuck = not sure and len(found) > len(SPOILT)
+        sure = found.partition(UNKNOWN)[0]
+        self._stuck = not sure and len(found) > len(UNKNOWN)
         self._pass_on(sure)
         return bool(sure)
 
@@ -66,10 +65,10 @@ class End:
 def follow(future: FirecrestFuture[int], out: BinaryIO, err: BinaryIO) -> End:
     """Pass on what it prints until it has ended; interruptions leave it as it is."""
     tails = [Tail(partial(future.written, which), each) for which, each in enumerate((out, err))]
-    pause = SHORTEST
+    pause = SOON
     while not wait([future], pause).done:
         grew = [_grew(tail) for tail in tails] if future.running() else []
-        pause = SHORTEST if any(grew) else min(pause * 1.5, LONGEST)
+        pause = SOON if any(grew) else min(pause * SLOWER, LATER)
     for which, tail in enumerate(tails):
         tail.end(future.written(which))
     return ending(future)
