@@ -50,7 +50,7 @@ def doctor(
 
     case, results = Case(Asked(working_dir, edf, sbatch)), []
     for result in examine(case, CHECKS):
-        results.append(clean(result, secrets(case)))
+        results.append(clean(result, secrets()))
         if not (as_json or report) and (verbose or result.state is not State.UNTRIED):
             _show(results[-1], verbose=verbose)
     if report:

@@ -11,6 +11,7 @@ from .. import __version__
 from ..config import VARIABLES, Credentials, Settings, resolve
 from ..errors import StateError
 from ..files import CONFIG_NAME, state_folder
+from ..firecrest.network import without_password
 from ..install import command
 from ..jobscript.options import Options
 from ..state.facts import Facts
@@ -61,12 +62,7 @@ def _shown(name: str, value: str) -> str:
         return "not set"
     if name in HIDDEN:
         return "set in the environment, not shown"
-    return f"{_without_password(value)} (environment)"
-
-
-def _without_password(value: str) -> str:
-    """Of the address of a proxy, say, with or without its scheme."""
-    return value.rpartition("@")[2]
+    return f"{without_password(value)} (environment)"
 
 
 def settings(case: Case) -> Found:

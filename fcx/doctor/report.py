@@ -71,29 +71,26 @@ def clean(result: Result, hidden: Mapping[str, str]) -> Result:
     )
 
 
-def secrets(case: Case) -> dict[str, str]:
+def secrets() -> dict[str, str]:
     """What is never shown, whoever looks: the secret."""
-    known = case.server.credentials
-    both = _set(SECRET), known.client_secret if known else ""
-    return dict.fromkeys(filter(None, both), "<secret>")
+    return {_set(SECRET): "<secret>"}
 
 
 def private(case: Case) -> dict[str, str]:
     """What is nobody else's matter: the client id, the account, and names of users."""
-    known, identity = case.server.credentials, case.server.identity
+    identity = case.server.identity
     home: dict[str, str] = {}
     with suppress(RuntimeError):
         home[str(Path.home())] = "~"
     names: list[str] = [identity.user] if identity else []
     with suppress(OSError, KeyError):  # a user without a name
         names.append(getpass.getuser())
-    accounts = [_set(ACCOUNT), *([known.account] if known else [])]
+    accounts = [_set(ACCOUNT)]
     accounts += [case.options.account] if case.options else []
     accounts += identity.accounts if identity else ()
-    client = dict.fromkeys((_set(CLIENT_ID), known.client_id if known else ""), "<client id>")
     return {
-        **secrets(case),
-        **client,
+        **secrets(),
+        _set(CLIENT_ID): "<client id>",
         **home,
         **dict.fromkeys(accounts, "<account>"),
         **dict.fromkeys(names, "<user>"),

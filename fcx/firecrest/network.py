@@ -83,14 +83,15 @@ def check_address(variable: str, url: str) -> None:
     parts = _split(url)
     if parts is None or parts.scheme not in {"http", "https"}:
         raise ConfigError(
-            f"{variable} is {_bare(url)!r}, which is no URL with a host: like FIRECREST_URL and "
-            "AUTH_TOKEN_URL at every site it begins with https:// and a host's name."
+            f"{variable} is {without_password(url)!r}, which is no URL with a host: like "
+            "FIRECREST_URL and AUTH_TOKEN_URL at every site it begins with https:// and a host's "
+            "name."
         )
     proxy_for(url)
 
 
-def _bare(url: str) -> str:
-    """Without what may be a password."""
+def without_password(url: str) -> str:
+    """An address, with or without its scheme, and without what may be a password."""
     return url.rpartition("@")[2]
 
 
@@ -142,8 +143,8 @@ def _check(proxy: Proxy) -> None:
 def unusable(proxy: Proxy, wrong: str) -> ConfigError:
     """The error for a proxy that cannot be taken."""
     return ConfigError(
-        f"{proxy.setting} names {_bare(proxy.address)!r}, {wrong}. Correct it, unset it, "
-        "or put the host into NO_PROXY."
+        f"{proxy.setting} names {without_password(proxy.address)!r}, {wrong}. Correct it, unset "
+        "it, or put the host into NO_PROXY."
     )
 
 
