@@ -20,7 +20,7 @@ METADATA, PAGE, JSON, ENVIRONMENT = (
     *("report.json", "environment.json"),
 )
 SPECIFICATION = "https://w3id.org/ro/crate/1.1"
-FCX = "https://pypi.org/project/firecrest-fcx/"
+FCX = "#firecrest-fcx"
 UNLICENSED = {
     "@id": "#license",
     "@type": "CreativeWork",
@@ -64,7 +64,6 @@ def _metadata(report: Report, files: dict[str, str]) -> dict[str, Any]:
             "@type": "SoftwareApplication",
             "name": "fcx",
             "version": report.processes[-1].fcx,
-            "url": FCX,
             "description": "Python functions on a supercomputer over FirecREST",
         },
         *{image["@id"]: image for image in images}.values(),
