@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -48,7 +47,6 @@ class Reader:
                     self._run(page, step, number)
                 elif step.beside:
                     beside.append(self._begin(step.text))
-                    time.sleep(0.1)
                 else:
                     self._type(page, step)
 

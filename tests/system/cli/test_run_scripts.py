@@ -156,11 +156,12 @@ def test_detached_and_followed(project):
     name = detached.stdout.decode().strip()
     assert detached.returncode == 0
     assert f"fcx runs follow {name}" in detached.stderr.decode()
-    with running(project, "runs", "follow", name) as process:
-        first = within(WAIT, process.stdout.readline)
-        process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=WAIT)
-    assert process.returncode == 128 + signal.SIGINT
+    for number in signal.SIGTERM, signal.SIGINT:
+        with running(project, "runs", "follow", name) as process:
+            first = within(WAIT, process.stdout.readline)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=WAIT)
+        assert process.returncode == 128 + number
     assert f"`fcx runs follow {name}` comes back" in told
     go(project)
     assert project.fcx("runs", "follow", name, code=4).stdout == f"{first}went on\n"
