@@ -11,14 +11,28 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.ready: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("fcx needs Python 3.10 or later; name one with `make PYTHON=python3.12 ...`")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local,examples,joblib]' --group dev
+define environment
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("fcx needs Python 3.10 or later; name one with `make PYTHON=python3.12 ...`")'
+	@test -x $(BIN)/python || echo "Making $(VENV) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+endef
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+# What the commands of fcx take, and what the work on it takes besides: that is ten times as much.
+$(VENV)/.installed: pyproject.toml
+	$(environment)
+	@echo "Installing fcx into $(VENV), once ..."
+	$(PIP) --editable '.[local]'
 	@touch $@
 
-demo: $(VENV)/.ready ## Run examples/simple.py on a cluster of this machine's own: no account needed
+$(VENV)/.ready: pyproject.toml
+	$(environment)
+	@echo "Installing fcx into $(VENV), and all that its tests take: once, some minutes ..."
+	$(PIP) --quiet 'pip>=25.1'
+	$(PIP) --editable '.[local,examples,joblib]' --group dev
+	@touch $(VENV)/.installed $@
+
+demo: $(VENV)/.installed ## Run examples/simple.py on a cluster of this machine's own: no account needed
 	$(BIN)/fcx demo $(ARGS)
 
 quick: $(VENV)/.ready ## Run the tests that need neither Slurm nor Docker nor patience
@@ -69,19 +83,19 @@ e2e: $(VENV)/.ready ## From a Dockerfile to a task on Slurm: the tree's digest i
 site: $(VENV)/.ready ## Build the documents into .site/, strictly
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet -f .ci/mkdocs.yml
 
-up: $(VENV)/.ready ## Have the image on the cluster, its EDF here and both sides proven: what is not done yet
+up: $(VENV)/.installed ## Have the image on the cluster, its EDF here and both sides proven: what is not done yet
 	$(BIN)/fcx up $(ARGS)
 
-image: $(VENV)/.ready ## Build the one image from containers/Dockerfile and write its manifest to edf/
+image: $(VENV)/.installed ## Build the one image from containers/Dockerfile and write its manifest to edf/
 	$(BIN)/fcx image build $(ARGS)
 
-ship: $(VENV)/.ready ## Bring the image to the cluster as a file, and write its EDF
+ship: $(VENV)/.installed ## Bring the image to the cluster as a file, and write its EDF
 	$(BIN)/fcx image ship $(ARGS)
 
-edf: $(VENV)/.ready ## Write the EDF that matches the image
+edf: $(VENV)/.installed ## Write the EDF that matches the image
 	$(BIN)/fcx edf write $(ARGS)
 
-preflight: $(VENV)/.ready ## Prove that the cluster has the environment of this client
+preflight: $(VENV)/.installed ## Prove that the cluster has the environment of this client
 	$(BIN)/fcx preflight $(ARGS)
 
 cluster: $(VENV)/.ready ## Install and start a real single-node Slurm behind a FirecREST API (Debian, root)

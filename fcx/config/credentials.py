@@ -36,13 +36,19 @@ class Credentials:
 
         Raises ConfigError naming every variable that is missing or empty.
         """
+        if env is not None and not isinstance(env, Mapping):
+            raise ConfigError(
+                f"env must be a mapping of the names {', '.join(VARIABLES)} to their values, not "
+                f"{type(env).__name__}. Leave it away to have them from the environment."
+            )
         source: Mapping[str, str | None] = os.environ if env is None else env
         missing = [name for name in VARIABLES if not (source.get(name) or "").strip()]
         if missing:
             where = "environment variables" if env is None else "names in env="
             raise ConfigError(
                 f"Missing required {where}: {', '.join(missing)}. Set them to the values of your "
-                "FirecREST application, or run `fcx local up` for a cluster on this machine."
+                "FirecREST application; or, for a cluster on this machine, `fcx local up "
+                "--env-file env.sh`, and in another terminal `. ./env.sh`."
             )
         values = (str(source[name]).strip() for name in VARIABLES)
         client_id, client_secret, token_url, api_url, system, account = values

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import reprlib
 import secrets
 import sys
 import time
@@ -179,7 +180,10 @@ class Intake:
         so is ``walltime``. Raises PayloadError for what cannot be pickled.
         """
         if not callable(fn):
-            raise TypeError(f"{fn!r} is not callable")
+            raise TypeError(
+                f"{reprlib.repr(fn)} is not callable. Give the function, and its arguments after "
+                "it: submit(f, x), not submit(f(x))."
+            )
         ours: Mapping[str, Any] = NONE_OF_OURS
         if kwargs:
             kwargs, ours = _without(OURS if key is None else OURS[1:], fn, kwargs)

@@ -15,7 +15,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from . import mapping
 from .leaving import leaving
@@ -226,6 +226,13 @@ class FirecrestExecutor(Executor):
         from .cards import of_run
 
         return of_run("Executor", self._run, self._run.state(shut=self._shut))
+
+    def __reduce__(self) -> NoReturn:
+        """It is no part of any task: that would be run on the cluster, and submit from there."""
+        raise TypeError(
+            "a FirecrestExecutor stays with the process that made it: submit from there, and give "
+            "a task futures of others as arguments"
+        )
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._run.described(shut=self._shut)}>"

@@ -242,9 +242,19 @@ class TestArguments:
 
     @pytest.mark.parametrize("thing", [None, 3, "abs"])
     def test_what_cannot_be_called(self, ex, thing):
-        """A TypeError, at once."""
-        with pytest.raises(TypeError, match="not callable"):
+        """A TypeError, at once, which says how it is meant."""
+        with pytest.raises(TypeError, match=r"not callable. .* submit\(f, x\)"):
             ex.submit(thing)
+
+    def test_a_task_that_would_submit_by_itself(self, ex):
+        """As an argument, or as a global of the script: the executor stays."""
+
+        def nested():
+            return ex.submit(abs, -1).result()
+
+        for call in ((abs, ex), (nested,)):
+            with pytest.raises(errors.PayloadError, match="stays with the process that made it"):
+                ex.submit(*call)
 
     def test_map_with_one_that_cannot_travel(self, ex):
         """map raises as submit does, and nothing is left behind."""

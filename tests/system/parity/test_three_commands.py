@@ -48,7 +48,7 @@ def clone(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> It
         made.write("containers/Dockerfile", DOCKERFILE)
         shutil.copy(REPOSITORY / "Makefile", made.root)
         made.write("pyproject.toml", "")
-        made.write(".venv/.ready", "")
+        made.write(".venv/.installed", "")
         made.write(".venv/bin/fcx", f'#!/bin/sh\nexec {shlex.join(FCX)} "$@"\n').chmod(0o755)
         yield made
 

@@ -37,6 +37,13 @@ def test_each_missing_one_is_named(monkeypatch: pytest.MonkeyPatch):
         Credentials.from_env()
 
 
+def test_what_is_no_mapping_is_named():
+    """And not what it holds."""
+    with pytest.raises(ConfigError, match="env must be a mapping .* not str") as caught:
+        Credentials.from_env("a secret")  # type: ignore[arg-type]
+    assert "a secret" not in str(caught.value)
+
+
 def test_the_secret_is_in_no_repr():
     """Nor in what is raised for the others."""
     assert "firecrest_client_secret" not in repr(Credentials.from_env(ALL))

@@ -76,6 +76,20 @@ def test_an_own_module_that_is_loaded(project):
     assert tops(tools.relative) == {"chunk"}
 
 
+def test_modules_that_import_one_another(project):
+    """They are looked at until nothing new is named in any, however long that chain is."""
+    far = range(400)
+    body = "from own import step{1}\ndef go{0}():\n    return step{1}.go{1}()\n"
+    steps = {f"own/step{n}.py": body.format(n, n + 1) for n in far}
+    last = f"own/step{len(far)}.py"
+    project({**OWN, **steps, last: "from own import step0\ndef go400():\n    import wave\n"})
+    assert tops(by_value("def f():\n    from own import step0; step0.go0()")) == {"wave"}
+    both = "from own import {1}\nclass Kind:\n    other = {1}\ndef go():\n    import {2}\n"
+    project({"own/a.py": both.format("", "b", "wave"), "own/b.py": both.format("", "a", "chunk")})
+    body = "from own.a import go, b, Kind\n    go(), Kind(), b.go(), b.a"
+    assert tops(by_value(f"def f():\n    {body}")) == {"wave", "chunk"}
+
+
 @pytest.mark.parametrize(
     "source",
     [
