@@ -27,6 +27,7 @@ from ..payload import dump as payload
 from ..payload import shared
 from ..payload.canonical import NoCanonicalForm, References
 from ..payload.contents import Contents
+from ..payload.dump import Named
 from ..payload.key import Keys, NoKey, check_key, takes
 from ..payload.needs import Needs, RequirementsCache
 from ..payload.origin import Origin, Origins
@@ -55,6 +56,7 @@ class Kind(Struct, frozen=True):
     needs: Needs
     name: str  # its function's, for people
     function: str = ""  # tells functions apart whose running times are remembered
+    code: str = ""  # digest of what it does
     archive: str = ""  # the name of its modules, which travel with it
     supplies: tuple[tuple[str, int], ...] = ()  # that, and its bytes
     requirements: int = 0  # the run's number for them
@@ -203,31 +205,30 @@ class Intake:
             return Made(Kind(NO_NEEDS, payload.name_of(fn)), failed=taken.future)
         if kept is None:
             needs = self._needs.needs(fn, parcel.data, parcel.looked)
-            kind = self._kind_of(needs, payload.name_of(fn), payload.function_key(fn))
-            self.run.ledger.code(kind.function, fn)
-            return Made(kind, parcel.payload(), parcel)
+            return Made(self._kind_of(needs, Named.of(fn)), parcel.payload(), parcel)
         if plain and not parcel.supplies:
             return Made(self._plain(kept), parcel.data, NOTHING, kept)
         scan = kept.scan if plain else Scan(fn, parcel.data)
         needs = self._needs.of(scan, parcel.looked)
-        return Made(self._kind_of(needs, kept.name, kept.key), parcel.payload(), parcel)
+        return Made(self._kind_of(needs, kept.named), parcel.payload(), parcel)
 
     def _plain(self, kept: Kept) -> Kind:
         """Of a call of that function with plain arguments: that of the last one, mostly."""
         needs = self._needs.of(kept.scan)
         known, kind = self._kind
         if known is not kept or kind.needs is not needs:
-            kind = self._kind_of(needs, kept.name, kept.key)
+            kind = self._kind_of(needs, kept.named)
             self._kind = kept, kind
         return kind
 
-    def _kind_of(self, needs: Needs, name: str, function: str) -> Kind:
+    def _kind_of(self, needs: Needs, named: Named) -> Kind:
         suffix = ".x.zip" if needs.extract else ".zip"
         archive = needs.archive_name.removesuffix(".zip") + suffix if needs.archive else ""
         return Kind(
             needs,
-            sys.intern(name),  # of a million tasks, most have the same
-            sys.intern(function),
+            sys.intern(named.name),  # of a million tasks, most have the same
+            sys.intern(named.key),
+            named.code,
             archive,
             ((archive, len(needs.archive)),) if archive else (),
             self.run.context.requirements.number(needs.requirements),
@@ -296,7 +297,7 @@ class Intake:
         kind = made.kind
         archives = ((kind.archive, kind.needs.archive),) if kind.archive else ()
         info = self._info(draft, future)
-        return self.run.submit(NewTask(info, made.data, future, archives, made.parcel))
+        return self.run.submit(NewTask(info, made.data, future, archives, made.parcel, kind.code))
 
     def _origin(self, draft: Draft) -> Origin:
         """The same for tasks of one kind."""

@@ -13,54 +13,63 @@ import platform
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import replace
 
 from .. import __version__
 from ..firecrest.jobs import JobState
-from ..payload.code import code_digest
 from ..report import lines
 from ..report.lines import Line
-from ..state.ledger import LedgerFile, runs
+from ..state.ledger import LedgerFile, has
 from .core.actions import Settle
-from .core.events import AnyEvent, Attached, InboxRead, Submitted, TaskInfo
+from .core.events import AnyEvent, Attached, InboxRead, TaskInfo
 from .effects.context import Context
 from .failing import Failures
 from .placing import place_of
+from .scribe import Scribe
 from .wire import DiedLine, DoneLine, EndLine, RunLine, Understood, UpLine
 from .wire import Line as LogLine
 
+if TYPE_CHECKING:
+    from .mailbox import NewTask
+
 PAUSE = 1.0  # seconds for which lines gather
+HANGS = 120.0  # seconds of one attempt to write after which nothing is kept for another
+GOODBYE = 5.0  # seconds for which the end of a run waits for its last word to be written
+HANGING = (
+    "What this machine notes of runs could not be written within %.0f s: the file system of "
+    "FCX_STATE_DIR (or of your home directory) does not answer. The run is over all the same; "
+    "`fcx runs report` may not know how it ended."
+)
 
 
 class Ledger:
-    """The notes of one process on one run. All but ``code`` in the loop's thread."""
+    """The notes of one process on one run, in the loop's thread."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self._file = LedgerFile(context.identity.id)
         self._started = time.time()
         self._lines: list[Line] = []
-        self._code: dict[str, str] = {}  # digests of functions that are not noted yet
-        self._seen: set[str] = set()  # marks of all
+        self._known_before = has(context.identity.id)
+        self._codes: dict[str, dict[str, str]] = {}  # of functions, each as it was: its mark
         self._known: dict[str, Any] = {}  # what was noted last: of jobs, places, requests, shapes
         self._failures = Failures(self._note)
         self._table: dict[type, Callable[[Any], None]] = {
-            Submitted: self._submitted,
             Attached: self._attached,
             InboxRead: self._inbox,
         }
         self._timer: asyncio.TimerHandle | None = None
+        self._scribe = Scribe()
         self._writing: asyncio.Future[None] | None = None
-        self._lost = False
+        self._since = 0.0  # when that was begun, by the loop's clock
+        self._gap = False  # something was dropped, for want of room in memory
+        self._lost = False  # nothing more is taken but how it ends
         self._broken = ""
 
     # -- what happens -----------------------------------------------------------------------
-
-    def code(self, function: str, fn: Callable[..., Any]) -> None:
-        """What is submitted under this mark; from the caller's thread."""
-        if function not in self._seen:
-            self._seen.add(function)
-            self._code[function] = code_digest(fn)
 
     def event(self, event: AnyEvent) -> None:
         """What the core is told; most is not noted."""
@@ -68,18 +77,19 @@ class Ledger:
         if take is not None:
             take(event)
 
-    def _submitted(self, event: Submitted) -> None:
-        self._tasks(event.tasks)
+    def submitted(self, tasks: Iterable[NewTask]) -> None:
+        """These were, just now."""
+        self._tasks([self._row(task.info, task.code) for task in tasks])
 
     def _attached(self, event: Attached) -> None:
-        if self.context.identity.id not in runs():
-            self._tasks(event.tasks, earlier=True)
+        if not self._known_before:
+            self._tasks([self._row(task) for task in event.tasks], earlier=True)
         for name, job in event.pilots:
             self._note(lines.Pilot(0.0, name, job))
 
     def _inbox(self, event: InboxRead) -> None:
         if event.tasks:
-            self._tasks(tuple(task for task, _, _ in event.tasks), earlier=True)
+            self._tasks([self._row(task) for task, _, _ in event.tasks], earlier=True)
 
     def pilot(self, pilot: str, job: str, shape: int) -> None:
         """One is about to be submitted, or has a job now."""
@@ -123,10 +133,27 @@ class Ledger:
 
     # -- lines ------------------------------------------------------------------------------
 
-    def _tasks(self, tasks: tuple[TaskInfo, ...], *, earlier: bool = False) -> None:
-        """As they are: ``lines.Task`` has the same fields in the same places."""
-        rows = cast("tuple[lines.Task, ...]", tasks)
-        self._note(lines.Tasks(time.time(), rows, earlier))
+    def _tasks(self, rows: Sequence[lines.Task], *, earlier: bool = False) -> None:
+        self._note(lines.Tasks(time.time(), tuple(rows), earlier))
+
+    def _row(self, task: TaskInfo, code: str = "") -> lines.Task:
+        """The task itself, whose fields are those of ``lines.Task``, in their places.
+
+        But not its key, which may say what is nobody's business.
+        """
+        mark = self._mark(task.function, code) if code else task.function
+        if task.key or mark != task.function:
+            task = replace(task, key="", function=mark)
+        return cast("lines.Task", task)
+
+    def _mark(self, function: str, code: str) -> str:
+        """What tells a function from what it was before it was edited under the same name."""
+        known = self._codes.setdefault(function, {})
+        mark = known.get(code)
+        if mark is None:
+            mark = known[code] = f"{function}~{len(known) + 1}" if known else function
+            self._note(lines.Code(mark, code))
+        return mark
 
     def settled(self, note: Settle) -> None:
         """A task has ended otherwise than the log tells."""
@@ -153,36 +180,41 @@ class Ledger:
         """One after the other: a home directory may be slow, and lines have an order."""
         loop, self._timer = asyncio.get_running_loop(), None
         if self._writing is not None and not self._writing.done():
+            if loop.time() > self._since + HANGS:
+                self._lines, self._gap = [], True
             self._timer = loop.call_later(PAUSE, self._soon)
             return
         with contextlib.suppress(RuntimeError):  # the interpreter ends, and takes no more work
-            self._writing = loop.run_in_executor(None, self._write, self._taken())
+            self._since = loop.time()
+            self._writing = self._scribe.begin(partial(self._write, self._taken()))
 
     async def close(self) -> None:
-        """The last word of this process."""
+        """The last word of this process, whatever was lost of the others."""
         if self._timer is not None:
             self._timer.cancel()
         if not self._known and not self._lines:
             return  # nothing ever happened
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
-        ended = lines.Ended(time.time(), self._broken)
-        last = [*self._taken(), ended]
+        last: list[Line] = [*self._taken(), lines.Ended(time.time(), self._broken)]
         try:
-            await asyncio.to_thread(self._write, last)
+            self._writing = self._scribe.begin(partial(self._write_last, last))
         except RuntimeError:
-            self._write(last)
+            self._write_last(last)
+            return
+        self._scribe.end()
+        done, _ = await asyncio.wait([self._writing], timeout=GOODBYE)
+        if not done:
+            self.context.settings.logger.warning(HANGING, GOODBYE)
 
     def _taken(self) -> list[Line]:
         """What has gathered, after what has changed meanwhile."""
         gathered, self._lines = self._lines, []
-        return [*self._surroundings(), *gathered]
+        gap: list[Line] = [lines.Full(time.time())] if self._gap else []
+        self._gap = False
+        return [*self._surroundings(), *gap, *gathered]
 
     def _surroundings(self) -> list[Line]:
         """Who serves, for what pilots, in which place, at what cost: as far as it is new."""
         found: list[Line] = [] if "began" in self._known else [self._began()]
-        while self._code:
-            found.append(lines.Code(*self._code.popitem()))
         for kit in self.context.kits:
             table, options = kit.settings.table, kit.settings.options
             asked = (table.sbatch_options, table.srun_options, table.workers_per_node)
@@ -203,15 +235,21 @@ class Ledger:
         return lines.Began(self._started, *names, *me, account=credentials.account)
 
     def _write(self, taken: list[Line]) -> None:
-        """In another thread."""
+        """In the scribe's thread."""
         try:
             if not self._file.full:
                 self._file.append(lines.encode(taken))
-                if self._file.full:
-                    self._file.append(lines.encode([lines.Full(time.time())]))
-                    self._lost = True
+                self._lost = self._file.full
         except Exception as error:  # noqa: BLE001 - whatever it is, no run ends otherwise for it
             if not self._lost:
                 told = f"`fcx runs report` will know nothing more of this run: {error}"
                 self.context.settings.logger.info(told)
             self._lost = True
+
+    def _write_last(self, taken: list[Line]) -> None:
+        """How it ended has its room always, and what it cost."""
+        if self._lost:
+            kept = [line for line in taken if isinstance(line, (lines.Requests, lines.Ended))]
+            taken = [lines.Full(time.time()), *kept]
+        with contextlib.suppress(Exception):
+            self._file.append(lines.encode(taken))

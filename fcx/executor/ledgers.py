@@ -89,7 +89,7 @@ class Ledgers:
         told = LoopThread.shared().run(_asked(Client(credentials, PATIENCE), jobs))
         rows = [(j.job, j.state, j.reason, j.began, j.ended, j.nodes) for j in told]
         try:
-            ledger.LedgerFile(run).append(lines.encode([lines.Jobs(time.time(), rows)]))
+            ledger.LedgerFile(run, asked=True).append(lines.encode([lines.Jobs(time.time(), rows)]))
         except OSError as error:
             raise UsageError(f"What Slurm said cannot be noted: {error}.") from error
 

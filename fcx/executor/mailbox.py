@@ -42,6 +42,7 @@ class NewTask(Struct, frozen=True):
     future: FirecrestFuture[Any]
     archives: tuple[tuple[str, bytes], ...] = ()
     parcel: Parcel = NOTHING  # what it shares with others, and whose values it takes
+    code: str = ""  # SHA-256 of what its function does; empty where that cannot be seen
 
 
 Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke | Recalled

@@ -57,6 +57,7 @@ class Performer:
 
     def take_in(self, tasks: Iterable[NewTask]) -> None:
         """Keep what new tasks are made of."""
+        self.ledger.submitted(tasks)
         for task in tasks:
             self.context.store.payloads.add(task)
             self.context.store.objects.add(task)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Any
 
+from ..edf.reference import Reference
 from ..parity.manifest import Manifest
 from ..parity.snapshot import Snapshot
 
@@ -12,13 +14,16 @@ if TYPE_CHECKING:
 
 
 def place_of(kit: Kit) -> dict[str, Any]:
-    """As far as it is known; paths, variables and names of users are left out."""
+    """As far as it is known; paths, variables and names of users are left out.
+
+    Of an image that is a file the name stays, without the folders that it lies in.
+    """
     question, judgement = kit.gate.question, kit.gate.judgement
     environment, caller = kit.settings.environment, vars(question).get("caller")
-    place: dict[str, Any] = {"policy": question.policy, "interpreter": question.interpreter}
+    place: dict[str, Any] = {"policy": question.policy}
     if environment.name:
         place["edf"] = {"name": environment.name, "sha256": environment.digest}
-        place["image"] = environment.image
+        place["image"] = _named(environment.image)
     if question.manifest is not None:
         place["manifest"] = _manifest(question.manifest)
     if caller is not None:  # else nothing of it was asked, and to find it out takes long
@@ -32,6 +37,14 @@ def place_of(kit: Kit) -> dict[str, Any]:
             [one.severity, one.what, one.wanted, one.found] for one in verdict.differences
         ]
     return place
+
+
+def _named(image: str) -> str:
+    """A reference in a registry without a user's name, a file without its folder."""
+    named = Reference.parse(image)
+    if named.path:
+        return posixpath.basename(named.path)
+    return image.replace(f"{named.user}@", "", 1) if named.user else image
 
 
 def _manifest(manifest: Manifest) -> dict[str, Any]:

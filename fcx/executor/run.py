@@ -30,7 +30,6 @@ from .forks import FOREIGN, left_in_children
 from .home import Home
 from .kits import Kit, Kits
 from .leaving import leaving
-from .ledger import Ledger
 from .mailbox import Mailbox, NewTask
 from .performer import Performer
 from .recorder import Recorder
@@ -109,11 +108,6 @@ class Run:
     def directory(self) -> str:
         """The run directory; empty while it is not known."""
         return self.context.place.directory
-
-    @property
-    def ledger(self) -> Ledger:
-        """What it notes of itself."""
-        return self._performer.ledger
 
     @property
     def key(self) -> str:

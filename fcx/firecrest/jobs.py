@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import FcxError, JobRefused, RequestRefused, SubmitLimit
-from ..jobscript.states import TERMINAL
+from ..jobscript.states import TERMINAL, WITHOUT_NODES
 from . import answers
 
 if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests
@@ -70,12 +70,16 @@ class JobState:
 
 
 def _times(record: answers.JobRecord) -> tuple[float, float, int]:
-    """Begin, end and nodes, as far as they make sense; the end of a job that runs is a guess."""
+    """Begin, end and nodes, as far as they make sense.
+
+    The end of a job that runs is a guess, and so is the begin of one that waits.
+    """
     told = record.time if isinstance(record.time, dict) else {}
     status = record.status or answers.Status()
-    over = _state(status.state) in TERMINAL
+    state = _state(status.state)
     began, ended = (answers.positive(told.get(name)) for name in ("start", "end"))
-    return began, ended if over else 0.0, int(answers.positive(record.allocation_nodes))
+    nodes = int(answers.positive(record.allocation_nodes))
+    return 0.0 if state in WITHOUT_NODES else began, ended if state in TERMINAL else 0.0, nodes
 
 
 def _canceller(given: str | list[str | None] | None) -> str:

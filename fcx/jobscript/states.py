@@ -16,6 +16,16 @@ TERMINAL = (
 )
 """States in which a job has ended."""
 
+WITHOUT_NODES = (
+    "PENDING",
+    "REQUEUED",
+    "REQUEUE_FED",
+    "REQUEUE_HOLD",
+    "RESV_DEL_HOLD",
+    "SPECIAL_EXIT",
+)
+"""States in which it waits, at first or once more: a start that Slurm then tells is an estimate."""
+
 NEVER_RUNS = (
     "PartitionTimeLimit",
     "PartitionConfig",

@@ -27,9 +27,14 @@ def code_digest(fn: object) -> str:
 
     Without closures, globals and what it calls: these may be large. Of one minor version of Python.
     """
-    code = getattr(getattr(fn, "func", fn), "__code__", None)
+    code = getattr(fn, "__code__", None)
     if not isinstance(code, CodeType):  # an object may answer whatever it is asked
         return ""
+    return _digest(code)
+
+
+@lru_cache(maxsize=4096)
+def _digest(code: CodeType) -> str:
     return hashlib.sha256(canonical_code(code, _constant)).hexdigest()
 
 

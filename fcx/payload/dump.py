@@ -6,12 +6,14 @@ import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import PayloadError
+from .code import code_digest
 from .places import is_users_own
 from .sharing import Parcel, Sharing
 
+CHUNK = "run_chunk"  # the name of what takes a chunk
 CELL = "ipykernel_"  # in the name of the file that a notebook says a cell is
 
 
@@ -100,10 +102,20 @@ def dump_initializer(initializer: Callable[..., Any], initargs: tuple[Any, ...])
         ) from error
 
 
+def called(fn: Any) -> Any:
+    """The user's own function: without arguments that it has already, and out of chunks."""
+    while isinstance(fn, functools.partial):
+        fn = fn.args[0] if _is_chunked(fn) else fn.func
+    return fn
+
+
+def _is_chunked(fn: functools.partial[Any]) -> bool:
+    return getattr(fn.func, "__name__", "") == CHUNK and fn.func is run_chunk()
+
+
 def name_of(fn: Any) -> str:
     """A function's name for people."""
-    while isinstance(fn, functools.partial):
-        fn = fn.func
+    fn = called(fn)
     name = getattr(fn, "__qualname__", None) or type(fn).__qualname__
     module = getattr(fn, "__module__", None)
     return name if module in {None, "__main__", "builtins"} else f"{module}.{name}"
@@ -117,13 +129,27 @@ def name_of_kind(value: Any) -> str:
 
 def function_key(fn: Any) -> str:
     """Tells functions apart whose running times are remembered; short, the same in each process."""
-    code, name = getattr(getattr(fn, "func", fn), "__code__", None), name_of(fn)
-    place = ""
+    own, name = called(fn), name_of(fn)
+    code, place = getattr(own, "__code__", None), ""
     if isinstance(code, CodeType):
         # A file has one of that name, wherever it is edited; that of a cell is another each time.
         file, line = code.co_filename, code.co_firstlineno if "<" in name else 0
         place = f"{'' if '<' in file or CELL in file else file}:{line}"
-    return hashlib.sha256(f"{name}@{place}".encode()).hexdigest()[:10]
+    chunks = "*" if isinstance(fn, functools.partial) and _is_chunked(fn) else ""
+    return hashlib.sha256(f"{chunks}{name}@{place}".encode()).hexdigest()[:10]
+
+
+class Named(NamedTuple):
+    """What tells a function from others."""
+
+    name: str  # for people
+    key: str  # of what is remembered of its running times
+    code: str  # SHA-256 of what it does; empty where that cannot be seen
+
+    @classmethod
+    def of(cls, fn: Any) -> Named:
+        """Of a function, or of what carries one."""
+        return cls(name_of(fn), function_key(fn), code_digest(called(fn)))
 
 
 def run_chunk() -> Callable[..., list[Any]]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .dump import dump, function_key, is_own, name_of
+from .dump import Named, dump, is_own
 from .scan import Scan
 from .sharing import PROTOCOL, Parcel, Sharing, Sink
 
@@ -44,8 +44,7 @@ class Kept:
     state: State
     proof: Proof
     scan: Scan
-    name: str  # for people
-    key: str  # of what is remembered of its running times
+    named: Named
 
 
 class Pickled(NamedTuple):
@@ -133,7 +132,7 @@ class Repeated:
         if parcel.supplies or scan.live or not refer or not proof.holds():
             return None
         stream = parcel.data[:-1] + pickle.POP
-        return Kept(stream, refer, state, proof, scan, name_of(fn), function_key(fn))
+        return Kept(stream, refer, state, proof, scan, Named.of(fn))
 
     def _follow(self, kept: Kept, fn: Any, args: Any, kwargs: Any) -> Pickled | None:
         """None: not so, it is to be seen as a whole why."""

@@ -228,7 +228,8 @@ class Agent:
         try:
             fields = self.log.store(action.task, action.attempt, data)
         except OSError as error:
-            self.events.append(events.NotKept(action.rank, len(data), str(error)))
+            began = round(process.began, 3)
+            self.events.append(events.NotKept(action.rank, len(data), str(error), began))
             return
         told = {name: meta[name] for name in ("o", "s", "n")}
         told.update(b=round(process.began, 3), w=action.rank)

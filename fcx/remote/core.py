@@ -425,6 +425,7 @@ class AgentCore:
         text = "ran the task, but the %d bytes that came of it cannot be kept on the cluster: %s"
         how = events.How(text % (event.size, event.error))
         fields = dict(record.inline(b""), n=[0, 0, 0], how=dict(how._asdict()))
+        fields.update(b=event.began, w=slot.rank)
         first, left = slot.first, self.clock.left(now)
         self._record("died", t=task.id, a=task.attempt, first=first, left=left, **fields)
         slot.kept()

@@ -107,11 +107,12 @@ class Kept(NamedTuple):
 
 
 class NotKept(NamedTuple):
-    """The run directory does not take the outcome."""
+    """The run directory does not take the outcome; ``began``: when its task did, by the clock."""
 
     rank: int
     size: int
     error: str
+    began: float
 
 
 class Looked(NamedTuple):

@@ -13,6 +13,8 @@ from . import lines
 from .clock import Bounds
 from .lines import AnyLine
 
+DIGITS = 10  # of the number of a start, at most
+SAME = 1.0  # seconds by which one begin may differ from another that is the same
 OBJECTS = "objects/"  # begins the names of what travels with tasks and is no module
 
 
@@ -67,10 +69,26 @@ class Agent:
         """The job that it is of."""
         return self.name.partition(".")[0]
 
+    @property
+    def start(self) -> int:
+        """Which start of that job: the agents of all its nodes have the same."""
+        number = self.name.partition(".")[2].partition(".")[0]
+        return int(number) if number.isdecimal() and len(number) < DIGITS else 0
+
+
+@dataclass
+class Start:
+    """One start of a job, as Slurm tells of it: a requeued job has several."""
+
+    began: float
+    ended: float = 0.0
+    nodes: int = 0
+    seen: float = 0.0  # when Slurm last said that it runs, by the client's clock
+
 
 @dataclass
 class Pilot:
-    """A pilot; ``submitted`` by the client's clock, ``began`` and ``ended`` by Slurm's."""
+    """A pilot; ``submitted`` by the client's clock, its starts by Slurm's."""
 
     name: str
     job: str = ""
@@ -78,10 +96,33 @@ class Pilot:
     submitted: float = 0.0
     state: str = ""
     reason: str = ""
-    began: float = 0.0
-    ended: float = 0.0
-    nodes: int = 0
-    seen: float = 0.0  # when Slurm last said that it runs, by the client's clock
+    heard: float = 0.0  # when Slurm said so, by the client's clock
+    waits: bool = False  # it said that the job has no nodes, or none again
+    over: float = 0.0  # when it ended, unless it was begun again
+    starts: list[Start] = field(default_factory=list)
+
+    def told(self, at: float, row: lines.Job) -> None:
+        """What Slurm says of its job; what it said earlier counts less, whenever that is read."""
+        _, state, reason, began, ended, nodes = row
+        waits = state == "PENDING" or not (began or ended)  # what it then tells is an estimate
+        if at >= self.heard:
+            self.heard, self.state, self.waits, self.over = at, state, waits, ended
+            self.reason = "" if reason == "None" else reason
+        if waits or not began:
+            return
+        start = self._start(began)
+        start.ended, start.nodes = ended or start.ended, nodes or start.nodes
+        if state == "RUNNING":
+            start.seen = max(start.seen, at)
+
+    def _start(self, began: float) -> Start:
+        """That which is known, or one more."""
+        for known in self.starts:
+            if abs(known.began - began) <= SAME:
+                return known
+        self.starts.append(Start(began))
+        self.starts.sort(key=lambda one: one.began)
+        return self._start(began)
 
 
 @dataclass
@@ -107,7 +148,9 @@ class History:
         self.modules: dict[str, int] = {}
         self.bounds = Bounds()
         self.full = False
+        self.unread = 0  # lines that make no sense
         self.broken = ""
+        self._process: Process | None = None  # whose file is read
         self._attempts: dict[tuple[str, int, str], Attempt] = {}
         self._code: dict[str, str] = {}  # digests, by the marks of functions
         self._ways: dict[int, int] = {}  # of the file that is read: numbers of failures here
@@ -128,32 +171,37 @@ class History:
             lines.Place: self._place,
             lines.Requests: self._requests,
             lines.Full: self._filled,
+            lines.Unread: self._not_read,
             lines.Ended: self._ended,
         }
 
     def take(self, file: Iterable[AnyLine]) -> None:
         """The lines of one file."""
-        self._ways = {}
+        self._ways, self._process = {}, None
         for line in file:
             self._take[type(line)](line)
 
     # -- the client -------------------------------------------------------------------------
 
     def _began(self, line: lines.Began) -> None:
-        self.processes.append(Process(line))
+        self._process = Process(line)
+        self.processes.append(self._process)
         self.broken = ""
 
     def _ended(self, line: lines.Ended) -> None:
         self.broken = line.broken
-        if self.processes:
-            self.processes[-1].ended = line.at
+        if self._process is not None:
+            self._process.ended = line.at
 
     def _requests(self, line: lines.Requests) -> None:
-        if self.processes:
-            self.processes[-1].made = line.made
+        if self._process is not None:
+            self._process.made = line.made
 
     def _filled(self, _line: lines.Full) -> None:
         self.full = True
+
+    def _not_read(self, line: lines.Unread) -> None:
+        self.unread += line.lines
 
     def _shape(self, line: lines.Shape) -> None:
         self.shapes[line.shape] = line
@@ -179,11 +227,16 @@ class History:
                     self.modules[name] = size
 
     def _same(self, line: lines.Same) -> None:
-        """What was submitted again is one task, since it was submitted first."""
+        """What was submitted again is one task, since it was submitted first: not just now."""
         again = self.tasks.pop(line.task, None)
-        if again is not None:
-            again.id = line.earlier
-            self.tasks.setdefault(line.earlier, again)
+        if again is None:
+            return
+        known = self.tasks.get(line.earlier)
+        if known is None:
+            again.id, again.submitted = line.earlier, None
+            self.tasks[line.earlier] = again
+        elif not known.function[0]:  # an agent's log has told of it before
+            known.function, known.size, known.shape = again.function, again.size, again.shape
 
     def _settled(self, line: lines.Settled) -> None:
         task = self.tasks.get(line.task)
@@ -210,14 +263,10 @@ class History:
 
     def _jobs(self, line: lines.Jobs) -> None:
         by_job = {pilot.job: pilot for pilot in self.pilots.values() if pilot.job}
-        for job, state, reason, began, ended, nodes in line.jobs:
-            known = by_job.get(job)
+        for row in line.jobs:
+            known = by_job.get(row[0])
             if known is not None:
-                known.state, known.reason = state, "" if reason == "None" else reason
-                known.began, known.ended = began or known.began, ended or known.ended
-                known.nodes = nodes or known.nodes
-                if state == "RUNNING":
-                    known.seen = line.at
+                known.told(line.at, row)
 
     def _agent(self, name: str) -> Agent:
         return self.agents.setdefault(name, Agent(name))
@@ -253,7 +302,8 @@ class History:
             self._sign(agent, begin + seconds if begin else 0.0, line.at)
         for task, number, worker, begin, end, _how in line.died:
             known = self._attempt(task, number, line.log, worker, begin)
-            known.seconds, known.outcome = max(0.0, end - begin) if begin else None, "died"
+            known.seconds = max(0.0, end - known.begin) if known.begin and end else None
+            known.outcome = "died"
             self._sign(agent, end, line.at)
 
     def _attempt(self, task: str, number: int, agent: str, worker: int, begin: float) -> Attempt:
@@ -267,5 +317,5 @@ class History:
                 found = self.tasks[task] = Task(task, ("", ""), 0, 0, None)
             found.attempts.append(known)
             self.bounds.after(found.submitted or 0.0, begin)
-        known.begin, known.worker = begin or known.begin, worker
+        known.begin, known.worker = begin or known.begin, worker if worker >= 0 else known.worker
         return known

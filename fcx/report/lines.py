@@ -129,11 +129,14 @@ class Left(Line, frozen=True, tag="left"):
     node_at: float = 0.0
 
 
+Job = tuple[str, str, str, float, float, int]  # job, state, reason, begin, end, nodes
+
+
 class Jobs(Line, frozen=True, tag="jobs"):
-    """What Slurm says of pilots' jobs: (job, state, reason, begin, end, nodes), where it is new."""
+    """What Slurm says of pilots' jobs, where it is new."""
 
     at: float
-    jobs: list[tuple[str, str, str, float, float, int]]
+    jobs: list[Job]
 
 
 class Failure(Line, frozen=True, tag="failure"):
@@ -174,9 +177,15 @@ class Requests(Line, frozen=True, tag="requests"):
 
 
 class Full(Line, frozen=True, tag="full"):
-    """The ledger has all that it may take: what follows is not noted."""
+    """The ledger takes no more, or could not be written for a while: something is not noted."""
 
     at: float
+
+
+class Unread(Line, frozen=True, tag="unread"):
+    """So many lines make no sense: spoilt, or written by another fcx. Never written."""
+
+    lines: int
 
 
 class Ended(Line, frozen=True, tag="ended"):
@@ -186,7 +195,7 @@ class Ended(Line, frozen=True, tag="ended"):
     broken: str = ""
 
 
-AnyLine = (
+WrittenLine = (
     Began
     | Shape
     | Code
@@ -204,7 +213,8 @@ AnyLine = (
     | Full
     | Ended
 )
-_decoder = msgspec.json.Decoder(AnyLine)
+AnyLine = WrittenLine | Unread
+_decoder = msgspec.json.Decoder(WrittenLine)
 _encoder = msgspec.json.Encoder()
 
 
@@ -214,11 +224,15 @@ def encode(lines: list[Line]) -> bytes:
 
 
 def decode(data: bytes) -> list[AnyLine]:
-    """The whole lines of a file; what another fcx wrote that this one does not know is left out."""
+    """The whole lines of a file, and how many of them this fcx cannot read.
+
+    The last one may just be written, or be all that a killed process has left of it.
+    """
     found: list[AnyLine] = []
+    unread = 0
     for text in data.split(b"\n")[:-1]:
         try:
             found.append(_decoder.decode(text))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            continue
-    return found
+            unread += bool(text)
+    return [*found, Unread(unread)] if unread else found

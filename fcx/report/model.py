@@ -58,7 +58,8 @@ class Agent(Struct, frozen=True):
 class Pilot(Struct, frozen=True):
     """A Slurm job. ``basis`` says whose word its time is: Slurm's, or that of the agents.
 
-    ``sure``: its end is known, so that the node hours are no lower bound.
+    ``sure``: its end is known, so that the node hours are no lower bound. ``nodes`` are those of
+    its last start; ``starts``: how many it had (more than one: it was requeued).
     """
 
     name: str
@@ -75,6 +76,7 @@ class Pilot(Struct, frozen=True):
     basis: str
     sure: bool
     agents: list[Agent]
+    starts: int
 
 
 class Function(Struct, frozen=True):
@@ -169,6 +171,7 @@ class Report(Struct, frozen=True, kw_only=True):
     began: float
     ended: float | None
     broken: str
+    whole: bool  # all that the processes learnt was noted, and could be read
     totals: Totals
     processes: list[Process]
     shapes: list[Shape]

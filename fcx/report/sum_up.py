@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from . import model
-from .history import Agent, Attempt, History, Pilot, Task
+from .history import Attempt, History, Task
+from .hours import Hours
 from .lines import AnyLine
 
 OUTCOMES = {"value": "done", "raised": "raised"}
@@ -43,6 +44,7 @@ class Summing:
         self.began = self._first()
         self.until = now if served else self._last()
         self.of_agent: dict[str, list[Attempt]] = defaultdict(list)
+        self.hours = Hours(history, self.clock.shift, now if served else None)
         for task in history.tasks.values():
             self._end_lost(task)
             known = (one for one in task.attempts if one.outcome in OUTCOMES)
@@ -54,7 +56,9 @@ class Summing:
     def report(self) -> model.Report:
         """All of it."""
         history, first = self.history, self.history.processes[0].line
-        pilots = [self._pilot(pilot) for pilot in history.pilots.values()]
+        pilots = [
+            self.hours.pilot(pilot, self.of_agent, self.until) for pilot in history.pilots.values()
+        ]
         requests: Counter[str] = Counter()
         for process in history.processes:
             requests.update(process.made)
@@ -70,6 +74,7 @@ class Summing:
             began=round(self.began, 3),
             ended=self.ended,
             broken=history.broken,
+            whole=not (history.full or history.unread),
             totals=self._totals(pilots, sum(requests.values())),
             processes=[
                 model.Process(p.line.at, p.ended or None, p.line.host, p.line.fcx, p.line.python)
@@ -109,7 +114,9 @@ class Summing:
         shift, history = self.clock.shift, self.history
         signs = [self.began]
         signs += [agent.last + shift for agent in history.agents.values()]
-        signs += [max(one.seen, one.ended and one.ended + shift) for one in history.pilots.values()]
+        starts = [start for pilot in history.pilots.values() for start in pilot.starts]
+        signs += [max(one.seen, one.ended and one.ended + shift) for one in starts]
+        signs += [pilot.over + shift for pilot in history.pilots.values() if pilot.over]
         signs += [max(one.submitted or 0.0, one.ended or 0.0) for one in history.tasks.values()]
         return max(signs)
 
@@ -122,15 +129,11 @@ class Summing:
                 continue
             agent = self.history.agents.get(attempt.agent)
             later = any(other.attempt > attempt.attempt for other in task.attempts)
-            gone = agent is not None and (agent.ended or self._over(agent))
+            gone = agent is not None and (agent.ended or self.hours.is_gone(agent))
             if later or gone or task.settled or self.ended:
                 attempt.outcome = "lost"
                 last = agent.ended or agent.last if agent else 0.0
                 attempt.seconds = max(0.0, last - attempt.begin) if attempt.begin else None
-
-    def _over(self, agent: Agent) -> bool:
-        pilot = self.history.pilots.get(agent.pilot)
-        return pilot is not None and bool(pilot.ended)
 
     def _state(self, task: Task) -> str:
         if task.settled:
@@ -209,59 +212,6 @@ class Summing:
             found.append(model.Failure(number, *told, len(some), functions, examples))
         return sorted(found, key=lambda one: -one.count)
 
-    # -- pilots -----------------------------------------------------------------------------
-
-    def _pilot(self, pilot: Pilot) -> model.Pilot:
-        agents = [one for one in self.history.agents.values() if one.pilot == pilot.name]
-        shown = [self._agent(agent, pilot) for agent in agents]
-        slurm = bool(pilot.began)
-        shift = self.clock.shift
-        began = pilot.began + shift if slurm else min((one.began for one in shown), default=None)
-        known = [one.ended for one in shown if one.ended is not None]
-        all_left = bool(shown) and len(known) == len(shown)
-        if pilot.ended:
-            ended: float | None = pilot.ended + shift
-        else:
-            ended = max(known) if all_left else None
-        nodes = pilot.nodes or len(shown)
-        until = ended
-        if until is None:
-            signs = [one.last + shift for one in agents]
-            until = self.now if self.served else max([pilot.seen, began or 0.0, *signs])
-            until = float(int(until)) if slurm else until  # as Slurm counts: no more than it will
-        seconds = max(0.0, until - began) * nodes if began is not None else 0.0
-        idle = max(0.0, seconds - sum(one.busy for one in shown))
-        return model.Pilot(
-            *(pilot.name, pilot.job, pilot.shape, pilot.state, pilot.reason),
-            *(_ms(pilot.submitted or None), _ms(began), _ms(ended)),
-            nodes if began is not None else 0,
-            *(round(seconds / 3600, 6), round(idle / 3600, 6)),
-            "Slurm" if slurm and pilot.ended else "Slurm, agents" if slurm else "agents",
-            ended is not None or began is None,
-            shown,
-        )
-
-    def _agent(self, agent: Agent, pilot: Pilot) -> model.Agent:
-        attempts, shift = self.of_agent[agent.name], self.clock.shift
-        spans = [
-            (one.begin, one.begin + (one.seconds or 0.0))
-            if one.outcome != "running"
-            else (one.begin, max(one.begin, self.until - shift))
-            for one in attempts
-            if one.begin
-        ]
-        ended = agent.ended or pilot.ended
-        return model.Agent(
-            *(agent.name, agent.node, agent.cpus, agent.workers),
-            _ms(agent.began + shift) or 0.0,
-            _ms(ended + shift) if ended else None,
-            round(self.now if self.served and not ended else agent.last + shift, 3),
-            agent.why,
-            round(covered(spans), 3),
-            round(sum(end - begin for begin, end in spans), 3),
-            len(attempts),
-        )
-
     # -- sums -------------------------------------------------------------------------------
 
     def _totals(self, pilots: Sequence[model.Pilot], requests: int) -> model.Totals:
@@ -312,6 +262,13 @@ class Summing:
                 "hours are counted until the last sign of them, and are at least what is said. "
                 f"`fcx runs report {name} --ask` asks Slurm for them."
             )
+        again = sum(one.starts > 1 for one in pilots)
+        if again:
+            yield (
+                f"{again} of {len(pilots)} jobs were requeued by Slurm: their node hours are those "
+                "of all starts. Of one that is not the last, Slurm's word is known only where it "
+                "was asked then, else that of the agents."
+            )
         if self.clock.shift:
             yield (
                 f"The clocks of nodes and of the client differ: {self.clock.shift:+.3f} s were "
@@ -338,7 +295,15 @@ class Summing:
                 "wait is not known."
             )
         if history.full:
-            yield "The ledger was full before the run was over: what came later is missing."
+            yield (
+                "This report is not whole: the ledger took no more before the run was over, so "
+                "tasks may have gone on, and come to their end, of which nothing is said here."
+            )
+        if history.unread:
+            yield (
+                f"This report is not whole: {history.unread} lines of the ledger are spoilt, or "
+                "were written by another fcx."
+            )
         if not self.ended and not self.served:
             yield (
                 "The process that served the run ended without a word: tasks in state 'unknown' "
@@ -354,15 +319,6 @@ def _works(tasks: Iterable[Task]) -> Iterable[float]:
         one = task.settling
         if one is not None and one.seconds is not None:
             yield one.seconds
-
-
-def covered(spans: Iterable[tuple[float, float]]) -> float:
-    """The length of the union of intervals."""
-    total, until = 0.0, float("-inf")
-    for begin, end in sorted(spans):
-        total += max(0.0, end - max(begin, until))
-        until = max(until, end)
-    return total
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

@@ -17,4 +17,6 @@ def summary(report: Report) -> str:
         f"{words.plural(jobs, 'job')}, {least}{words.hours(totals.node_hours)} node hours",
         words.plural(totals.requests, "request"),
     ]
+    if not report.whole:
+        parts.append("not whole: see the notes")
     return "; ".join(parts)

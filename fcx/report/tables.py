@@ -187,6 +187,8 @@ def _pilot(one: Pilot, report: Report) -> list[str]:
         state += f' <span class="sub">({words.name(whys)})</span>'
     elif one.reason:
         state += f' <span class="sub">({words.name(one.reason)})</span>'
+    if one.starts > 1:
+        state += f', <span class="sub">begun {words.count(one.starts)} times</span>'
     waited = None
     if one.submitted is not None and one.began is not None:
         waited = max(0.0, one.began - one.submitted)

@@ -13,12 +13,14 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from ..errors import StateError
 from ..files import state_folder
 
 FOLDER = "ledgers"
 MOST_RUNS = 100
 MOST_BYTES = 512 << 20  # of all runs together
-LARGEST = 64 << 20  # bytes of one file: some 700,000 tasks
+LARGEST = 64 << 20  # bytes of one file but for its end: some 700,000 tasks
+ASKED = "-asked"  # ends the name of a file that no process wrote which served the run
 SAFE = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
@@ -28,12 +30,17 @@ def folder() -> Path:
 
 
 class LedgerFile:
-    """What this process appends to, made with the first bytes. Raises OSError and StateError."""
+    """What this process appends to, made with the first bytes. Raises OSError and StateError.
 
-    def __init__(self, run: str) -> None:
+    ``asked``: it does not serve the run, and only notes what it was told of it.
+    """
+
+    def __init__(self, run: str, *, asked: bool = False) -> None:
         self._run = SAFE.sub("_", run)
+        self._kind = ASKED if asked else ""
         self._path: Path | None = None
         self._size = 0
+        self._torn = False  # part of a line may be all that came of the last attempt
 
     @property
     def full(self) -> bool:
@@ -44,14 +51,18 @@ class LedgerFile:
         """Whole lines; nobody else writes to this file."""
         if self._path is None:
             self._path = self._make()
-        with self._path.open("ab", buffering=0) as file:
+        if self._torn:
+            data = b"\n" + data
+        self._torn = True
+        with self._path.open("ab") as file:
             file.write(data)
+        self._torn = False
         self._size += len(data)
 
     def _make(self) -> Path:
         own = folder() / self._run
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = own / f"{time.time_ns():020d}-{os.getpid()}.jsonl"
+        path = own / f"{time.time_ns():020d}-{os.getpid()}{self._kind}.jsonl"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         prune(self._run)
         return path
@@ -81,10 +92,19 @@ def _folders() -> list[Path]:
 
 def runs() -> list[str]:
     """Ids of the runs that have one, that which was begun last by a process first."""
-    with suppress(OSError):
-        found = [(one.stat().st_mtime, one.name) for one in _folders()]
-        return [name for _, name in sorted(found, reverse=True)]
-    return []
+    found = []
+    for one in _folders():
+        with suppress(OSError):  # another process may just remove it
+            begun = [path.name for path in one.glob("*.jsonl") if not path.stem.endswith(ASKED)]
+            found.append((max(begun, default=""), one.name))
+    return [name for _, name in sorted(found, reverse=True)]
+
+
+def has(run: str) -> bool:
+    """Whether there is one of it."""
+    with suppress(OSError, StateError):
+        return (folder() / SAFE.sub("_", run)).is_dir()
+    return False
 
 
 def read(run: str) -> list[bytes]:

@@ -225,7 +225,7 @@ class Agent:
         plan = self.checks.plans[action.task]
         full = self.cluster.faults.strike("keep", self)
         if full or self.papers.gone():
-            self.feed(on.NotKept(action.rank, plan.size, "no space left on device"))
+            self.feed(on.NotKept(action.rank, plan.size, "no space left on device", 0.0))
             return
         parts = 2 if plan.how == "large" else 0
         if parts:

@@ -40,6 +40,22 @@ class TestJobState:
         for sent, user in (("CANCELLED by 1001", "1001"), ("CANCELLED by x", ""), (["FAILED"], "")):
             assert state_of({"jobId": 7, "status": {"state": sent}}).user == user
 
+    @pytest.mark.parametrize(
+        ("state", "began", "ended"),
+        [
+            ("PENDING", 0.0, 0.0),
+            ("REQUEUED", 0.0, 0.0),
+            ("REQUEUE_HOLD", 0.0, 0.0),
+            ("RUNNING", 1000.0, 0.0),
+            ("COMPLETED", 1000.0, 2000.0),
+        ],
+    )
+    def test_what_slurm_only_expects_is_not_told(self, state, began, ended):
+        """A job that waits has not begun, though its start is estimated; one that runs goes on."""
+        times = {"start": 1000, "end": 2000}
+        found = state_of({"jobId": 7, "status": {"state": state}, "time": times})
+        assert (found.began, found.ended) == (began, ended)
+
     @pytest.mark.parametrize("record", [{"jobId": 7}, {"jobId": 7, "status": None, "name": None}])
     def test_bogus_early_records(self, record):
         """A record without a status says nothing of the job's end."""

@@ -1,7 +1,5 @@
 """The digest of a function's code is that of what it does, wherever it stands."""
 
-import functools
-
 from fcx.payload.code import code_digest
 
 
@@ -27,11 +25,5 @@ def test_what_it_does_counts():
     assert len(digests) == 7
 
 
-def test_a_partial_is_its_function():
-    f = made("def f(x):\n    return x\n")
-    assert code_digest(functools.partial(f, 1)) == code_digest(f)
-
-
 def test_what_has_no_code_has_no_digest():
     assert code_digest(len) == ""
-    assert code_digest(functools.partial(pow, 2)) == ""

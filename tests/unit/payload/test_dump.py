@@ -12,6 +12,10 @@ from fcx import errors
 from fcx.payload import dump as payload
 
 
+def wide(x, y=0):
+    return x + y
+
+
 class TestDump:
     """What cannot be pickled is told by name."""
 
@@ -54,6 +58,18 @@ class TestDump:
     def test_names_for_people(self, fn, name):
         """Through partials, without builtins."""
         assert payload.name_of(fn) == name
+
+    @pytest.mark.parametrize("carried", [functools.partial(wide, 1), functools.partial(functools.partial(payload.run_chunk(), wide))])  # fmt: skip
+    def test_what_carries_a_function_is_known_as_that(self, carried):
+        """A partial, and what map makes of chunks."""
+        one, other = payload.Named.of(carried), payload.Named.of(wide)
+        assert (one.name, one.code) == (other.name, other.code)
+        assert len(one.code) == 64
+
+    def test_a_chunk_takes_another_time_than_its_function(self):
+        """What is remembered of one says nothing of the other."""
+        chunked = functools.partial(payload.run_chunk(), wide)
+        assert payload.function_key(chunked) != payload.function_key(wide)
 
     def test_function_keys_tell_functions_apart(self):
         """By place, not by identity; two lambdas of one line may share theirs."""

@@ -453,11 +453,12 @@ class TestWorkers:
         """The task has died of it; the worker goes on."""
         case = Case().serving(head("b000001", 2)).running("t1")
         case.tell(events.Finished(0, stale=False))
-        case.tell(events.NotKept(0, 5_000_000, "No space left on device"))
+        case.tell(events.NotKept(0, 5_000_000, "No space left on device", 1000.5))
         (died,) = case.records("died")
         assert "5000000 bytes" in died["how"]["text"]
         assert not died["how"]["outside"]
         assert died["d"] == ""
+        assert (died["w"], died["b"]) == (0, 1000.5)
         assert case.core.slots[0].state == slots.IDLE
 
     def test_long_tasks_are_told_of(self):
@@ -844,7 +845,7 @@ class World:
     def Keep(self, action):
         self.fates[action.task].append("kept")
         bad = self.chance(0.1)
-        told = events.NotKept(action.rank, 1, "EIO") if bad else events.Kept(action.rank)
+        told = events.NotKept(action.rank, 1, "EIO", 0.0) if bad else events.Kept(action.rank)
         self.later(self.delay(), told)
 
     def KeepDeath(self, action):

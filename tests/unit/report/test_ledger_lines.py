@@ -15,10 +15,10 @@ def test_a_line_that_was_cut_off_is_left_out():
     assert lines.decode(data[:-3]) == [began()]
 
 
-def test_a_line_of_a_newer_fcx_is_left_out():
+def test_a_line_of_a_newer_fcx_is_counted():
     data = b'{"k":"weather","at":1}\n' + lines.encode([began()])
-    assert lines.decode(data) == [began()]
+    assert lines.decode(data) == [began(), lines.Unread(1)]
 
 
-def test_what_is_no_json_is_left_out():
-    assert lines.decode(b'\xff\xfe\n{"k":\n[[[[\n\n') == []
+def test_what_is_no_json_is_counted():
+    assert lines.decode(b'\xff\xfe\n{"k":\n[[[[\n\n') == [lines.Unread(3)]

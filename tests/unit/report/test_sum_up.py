@@ -7,8 +7,8 @@ from ledgers import BEGAN, began, beginning, drawn, ended, many, pilot
 from ledgers import submitted as sent
 
 from fcx.report import lines
+from fcx.report.hours import covered
 from fcx.report.model import ATTEMPT, TASK, Report
-from fcx.report.sum_up import covered
 
 
 def tasks(report: Report) -> dict[str, dict[str, object]]:
@@ -241,3 +241,116 @@ def test_what_is_at_least_so_much_is_no_more_than_slurm_will_say():
     sure = drawn([*run, ended(1, BEGAN + 20), lines.Ended(BEGAN + 21)]).totals
     assert not unsure.sure
     assert unsure.node_hours <= sure.node_hours
+
+
+def requeued(*more: lines.Line, second: float = BEGAN + 104) -> list[lines.Line]:
+    """A job whose node was taken away at 44, and given another at 104: agents of both."""
+    first, again = lines.Task("a", "f", 800, "mark"), f"{1001}.1.0"
+    return [
+        *beginning(),
+        lines.Tasks(BEGAN + 1, (first,)),
+        lines.Pilot(BEGAN, "p001", "1001"),
+        lines.Up(BEGAN + 6, "1001.0.0", "p001", "nid1", BEGAN + 5, 64, 2),
+        lines.Read(BEGAN + 20, "1001.0.0", runs=[("a", 0, 0, BEGAN + 6)]),
+        *more,
+        lines.Up(BEGAN + 106, again, "p001", "nid2", second + 1, 64, 2),
+        lines.Read(BEGAN + 121, again, done=[("a", 1, 0, second + 2, 10.0, 5, 0)]),
+    ]
+
+
+def said(at: float, state: str, began: float = 0.0, ended: float = 0.0) -> lines.Jobs:
+    """Slurm's word on that job."""
+    return lines.Jobs(BEGAN + at, [("1001", state, "None", began, ended, 1)])
+
+
+def test_both_starts_of_a_requeued_job_cost_node_hours():
+    told = [said(10, "RUNNING", BEGAN + 4), said(40, "RUNNING", BEGAN + 4), said(50, "PENDING")]
+    over = [said(150, "COMPLETED", BEGAN + 104, BEGAN + 124), lines.Ended(BEGAN + 151)]
+    report = drawn([*requeued(*told), *over])
+    (one,) = report.pilots
+    assert one.starts == 2
+    assert one.node_hours == pytest.approx((36 + 20) / 3600, abs=1e-6)
+    assert (one.began, one.ended, one.sure) == (BEGAN + 4, BEGAN + 124, False)
+    assert [agent.ended for agent in one.agents] == [None, BEGAN + 124]
+    assert [each["outcome"] for each in attempts(report)] == ["lost", "value"]
+    assert any("requeued" in note for note in report.notes)
+
+
+def test_the_first_start_of_a_requeued_job_counts_by_its_agents_where_slurm_was_not_asked():
+    over = [said(150, "COMPLETED", BEGAN + 104, BEGAN + 124), lines.Ended(BEGAN + 151)]
+    (one,) = drawn([*requeued(), *over]).pilots
+    assert (one.starts, one.basis, one.nodes) == (2, "Slurm, agents", 1)
+    assert one.node_hours == pytest.approx((1 + 20) / 3600, abs=1e-6)
+
+
+def test_a_start_that_slurm_ended_and_began_anew_is_known_to_the_end():
+    told = [said(45, "NODE_FAIL", BEGAN + 4, BEGAN + 44), said(50, "PENDING")]
+    over = [said(150, "COMPLETED", BEGAN + 104, BEGAN + 124), lines.Ended(BEGAN + 151)]
+    (one,) = drawn([*requeued(*told), *over]).pilots
+    assert (one.basis, one.sure) == ("Slurm", True)
+    assert one.node_hours == pytest.approx((40 + 20) / 3600, abs=1e-6)
+
+
+def test_a_requeued_job_that_waits_costs_nothing_meanwhile():
+    first = requeued(said(10, "RUNNING", BEGAN + 4), said(50, "PENDING"))[:-2]
+    report = drawn(first, now=BEGAN + 1000, served=True)
+    assert report.pilots[0].node_hours == pytest.approx(6 / 3600, abs=1e-6)
+    assert attempts(report)[0]["outcome"] == "lost"
+    assert report.totals.states == {"waiting": 1}
+
+
+def test_a_job_that_slurm_still_calls_pending_runs_where_its_agent_says_so():
+    late = lines.Jobs(BEGAN + 8, [("1001", "PENDING", "None", BEGAN + 900, 0.0, 1)])
+    running = lines.Read(BEGAN + 7, "1001.0.0", runs=[("a", 0, 0, BEGAN + 6)])
+    run = [*beginning(), *submitted("a"), *pilot(1), running, late]
+    report = drawn(run, now=BEGAN + 65, served=True)
+    assert report.totals.states == {"running": 1}
+    assert report.pilots[0].node_hours == pytest.approx(60 / 3600, abs=1e-6)
+
+
+def test_when_a_pending_job_may_begin_is_not_its_begin():
+    wait = [lines.Pilot(BEGAN, "p001", "1001"), said(3, "PENDING", BEGAN + 3600)]
+    report = drawn([*beginning(), *submitted("a"), *wait], now=BEGAN + 7200, served=True)
+    assert report.pilots[0].began is None
+    assert report.totals.node_hours == 0
+    cancelled = [*wait, said(9, "CANCELLED", ended=BEGAN + 8), lines.Ended(BEGAN + 10)]
+    (one,) = drawn([*beginning(), *submitted("a"), *cancelled]).pilots
+    assert (one.began, one.ended, one.node_hours, one.sure) == (None, BEGAN + 8, 0, True)
+
+
+def test_what_slurm_said_later_counts_in_whatever_order_it_is_read():
+    run = [*beginning(), *submitted("a"), *pilot(1), done("a", 6), ended(1, BEGAN + 40)]
+    asked = [lines.Jobs(BEGAN + 20, [("1001", "RUNNING", "None", BEGAN + 4, 0.0, 1)])]
+    report = drawn([*run, lines.Ended(BEGAN + 41)], asked)
+    assert (report.pilots[0].state, report.totals.sure) == ("COMPLETED", True)
+
+
+def test_a_task_whose_result_could_not_be_kept_has_its_worker_and_its_seconds():
+    runs = lines.Read(BEGAN + 7, "1001.0.0", runs=[("a", 0, 1, BEGAN + 6)])
+    died = lines.Read(BEGAN + 9, "1001.0.0", died=[("a", 0, -1, 0.0, BEGAN + 8.5, "no space")])
+    report = drawn([*beginning(), *submitted("a"), *pilot(1), runs, died, lines.Ended(BEGAN + 12)])
+    (one,) = attempts(report)
+    assert (one["outcome"], one["worker"], one["seconds"]) == ("died", 1, 2.5)
+
+
+def test_a_task_of_an_earlier_process_that_nothing_is_known_of_was_not_submitted_just_now():
+    """Else it seems to have ended before it was submitted, and clocks are moved."""
+    again = [*beginning(), sent(BEGAN + 1000, "u1"), lines.Same("u1", "a")]
+    report = drawn([*again, *pilot(1), done("a", 6), lines.Ended(BEGAN + 1001)])
+    assert report.clock.shift == 0
+    assert tasks(report)["a"]["submitted"] is None
+    assert tasks(report)["a"]["function"] == "f"
+    read_before = [*beginning(), *pilot(1), done("a", 6), *again[3:]]
+    report = drawn([*read_before, lines.Ended(BEGAN + 1001)])
+    assert report.clock.shift == 0
+    assert tasks(report)["a"]["function"] == "f"
+
+
+def test_a_file_that_lost_its_first_line_ends_no_other_process():
+    first = [*beginning(), *submitted("a"), *pilot(1)]
+    report = drawn(
+        first, [done("a", 6), lines.Requests(BEGAN + 9, {"read": 9}), lines.Ended(BEGAN + 9)]
+    )
+    assert report.processes[0].ended is None
+    assert report.totals.requests == 0
+    assert report.totals.states == {"done": 1}

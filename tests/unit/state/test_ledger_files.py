@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -42,6 +43,8 @@ def test_nobody_else_can_read_it(state):
 def test_the_run_that_was_served_last_is_the_first():
     written("a", b"1\n", at=2000)
     written("b", b"1\n", at=1000)
+    assert ledger.runs() == ["b", "a"]
+    written("a", b"2\n")
     assert ledger.runs() == ["a", "b"]
 
 
@@ -101,3 +104,49 @@ def test_a_file_is_full_at_some_point(monkeypatch):
 def test_a_name_leads_nowhere_else(state):
     written("../evil/x", b"1\n")
     assert [path.name for path in state.iterdir()] == [".._evil_x"]
+
+
+def test_to_ask_for_a_run_makes_it_no_newer():
+    ledger.LedgerFile("asked for").append(b"{}\n")
+    ledger.LedgerFile("second").append(b"{}\n")
+    os.utime(ledger.folder() / "second", (time.time() - 60,) * 2)
+    ledger.LedgerFile("asked for", asked=True).append(b"{}\n")
+    assert ledger.runs() == ["second", "asked_for"]
+    assert len(ledger.read("asked for")) == 2
+
+
+def test_two_runs_of_one_second_keep_their_order(monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_795_764_000.0)
+    names = [f"run-{n}" for n in (3, 1, 2)]
+    for name in names:
+        ledger.LedgerFile(name).append(b"{}\n")
+    assert ledger.runs() == names[::-1]
+
+
+def test_what_is_written_after_a_torn_line_is_a_line_of_its_own(monkeypatch):
+    file = ledger.LedgerFile("run")
+    file.append(b"one\n")
+    real = type(file._path).open
+
+    class Full:
+        """Takes three bytes, and no more."""
+
+        def __init__(self, path):
+            self.file = real(path, "ab", buffering=0)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self.file.close()
+
+        def write(self, data):
+            self.file.write(data[:3])
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as context:
+        context.setattr(type(file._path), "open", lambda path, mode: Full(path))
+        with pytest.raises(OSError, match="No space"):
+            file.append(b"two and more\n")
+    file.append(b"three\n")
+    assert ledger.read("run") == [b"one\ntwo\nthree\n"]
