@@ -2,7 +2,7 @@
 
 PyTorch has to be where the task runs (a line in containers/requirements.txt); your machine can do
 without. The task is one process, and starts its ranks itself, as `torchrun` does on one node; for
-ranks on several nodes see docs/tasks.md. Settings as in simple.py, and FCX_RANKS.
+ranks on several nodes see docs/mpi.md. Settings as in simple.py, and FCX_RANKS.
 """
 
 import os

@@ -8,7 +8,7 @@
     ```console title="another terminal"                        a command that goes on beside the others
     <!-- prelude: ... -->      Python that goes before each script, and that readers need not see
     <!-- setup: ... -->        commands, likewise, before all else
-    <!-- needs an engine -->   or: a uenv
+    <!-- needs an engine -->   or: a uenv, a Slurm
 
 What has another language, or none, is there to be read alone.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-NEEDS = re.compile(r"<!-- needs an? (engine|uenv) -->")
+NEEDS = re.compile(r"<!-- needs an? (engine|uenv|Slurm) -->")
 HIDDEN = re.compile(r"<!-- (prelude|setup):\s*\n?(.*?)-->", re.DOTALL)
 TITLE = re.compile(r'title="([^"]+)"')
 BESIDE = "another terminal"
@@ -58,7 +58,7 @@ class Page:
     """All that a reader does."""
 
     path: Path
-    needs: str = ""  # beside an account: an engine, a uenv
+    needs: str = ""  # beside an account: an engine, a uenv, a Slurm
     steps: list[Saved | Script | Command] = field(default_factory=list)
 
     @property

@@ -60,6 +60,15 @@ def test_a_reader_with_an_engine_does(page: Page, engine: Engine, tmp_path: Path
 
 
 @pytest.mark.slurm
+@each("Slurm")
+def test_a_reader_with_a_scheduler_does(page: Page, slurm_firecrest: Environment, tmp_path: Path):
+    """Behind the API is a real Slurm of two nodes; what a page takes of MPI is Debian's."""
+    if not shutil.which("mpiexec"):
+        pytest.skip("no mpiexec here: apt-get install mpich")
+    Reader(tmp_path, slurm_firecrest).follow(page)
+
+
+@pytest.mark.slurm
 @each("uenv")
 def test_a_reader_of_a_site_with_uenvs_does(
     page: Page, environment_slurm: SlurmCluster, slurm_firecrest: Environment, tmp_path: Path

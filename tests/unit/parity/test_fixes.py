@@ -176,22 +176,6 @@ def test_ci_files(name):
     assert [one for one in order if one in wanted] == wanted
 
 
-@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
-def test_credentials_guard_the_cluster(name):
-    """Where the credentials are absent, nothing is pushed and no cluster is asked."""
-    content = yaml.safe_load((EXAMPLES / name).read_text())
-    if name.startswith("github"):
-        steps = content["jobs"]["parity"]["steps"]
-        asking = [step for step in steps if re.search("push|preflight|edf", str(step.get("run")))]
-        asking = [step for step in asking if "--fcx-manifest" not in step["run"]]
-        assert len(asking) == 3
-        assert all("FIRECREST_CLIENT_ID != ''" in step["if"] for step in asking)
-    else:
-        job = content["parity:cluster"]
-        assert "FIRECREST_CLIENT_ID" in job["rules"][0]["if"]
-        assert not any("preflight" in line for line in content["parity:image"]["script"])
-
-
 URL = "https://host.example/tiny-1.3.0-py3-none-any.whl"
 GIT = {"url": "https://host.example/tiny", "vcs_info": {"vcs": "git", "commit_id": "a1b2"}}
 
