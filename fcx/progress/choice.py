@@ -10,6 +10,10 @@ from collections.abc import Callable
 from ..config import Wanted
 from .kernel import shell
 from .sinks import Lines, Notebook, Sink, Terminal, plain
+from .turn import device
+
+SERVICES = ("BUILD_ID", "BUILDKITE", "GITHUB_ACTIONS", "GITLAB_CI", "TEAMCITY_VERSION", "TF_BUILD")
+"""Variables that services set which may not set ``CI``."""
 
 
 def sink_for(
@@ -27,8 +31,8 @@ def sink_for(
     if shell() is not None:
         return "notebook", Notebook(look)
     stream = sys.stderr  # None where a program has no such stream
-    if stream is not None and _moves(stream):
-        return f"terminal {id(stream)}", Terminal(stream, panel=wanted != "line")
+    if stream is not None and _moves(stream) and not in_ci():
+        return f"terminal {device(stream) or id(stream)}", Terminal(stream, panel=wanted != "line")
     if stream is not None and wanted is not None:
         return f"lines {id(stream)}", plain(stream)
     return None
@@ -54,6 +58,13 @@ def heard(logger: logging.Logger) -> bool:
 def _at_a_prompt() -> bool:
     """Whether somebody types beside it, on a terminal: what is drawn would be in his way."""
     return hasattr(sys, "ps1") and shell() is None
+
+
+def in_ci() -> bool:
+    """Whether a CI runs this: it may give a terminal, and keeps a log that nobody can draw in."""
+    if os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}:
+        return True
+    return any(os.environ.get(name) for name in SERVICES)
 
 
 def _moves(stream: object) -> bool:

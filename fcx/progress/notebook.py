@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import words
-from .kernel import shell
+from .kernel import cell, shell
 from .panel import html
 from .snapshot import Snapshot
 
@@ -33,17 +33,16 @@ class Output:
 
     def __init__(self, look: Callable[[], None]) -> None:
         self._look = look
-        self._cell: int | None = None
+        self._cell = ""
         self._handle: Any = None
 
     def put(self, seen: Sequence[Snapshot]) -> None:
         """In the place of what this cell shows already."""
         from IPython.display import display
 
-        running = shell()
-        cell = running.execution_count if running is not None else None
-        if self._handle is None or cell != self._cell:
-            self._cell, self._handle = cell, display(Drawing(seen), display_id=True)
+        running, now = shell(), cell()
+        if self._handle is None or now not in {self._cell, ""}:
+            self._cell, self._handle = now, display(Drawing(seen), display_id=True)
             if running is not None:
                 running.events.register("post_run_cell", self._ended)
         else:

@@ -8,6 +8,7 @@ from typing import Protocol, TextIO
 from . import words
 from .snapshot import Snapshot
 from .terminal import Region, in_front, size_of
+from .turn import Turn
 
 CALM, CALMER, CALMEST = (
     10.0,
@@ -38,13 +39,15 @@ class Terminal:
         self._stream = stream
         self._panel = panel
         self._region = Region(stream)
+        self._turn = Turn(stream)  # other processes may draw there
         self._next = 0.0  # when it may be drawn anew, unless it was wiped
         self._draw: Callable[[Sequence[Snapshot], int], list[str]] | None = None
 
     def show(self, seen: Sequence[Snapshot], now: float) -> None:
         """Drawn anew where it has changed."""
-        if not seen or not in_front(self._stream):
+        if not seen or not in_front(self._stream) or not self._turn.take():
             self._region.clear(wipe=in_front(self._stream))
+            self._turn.give()
             return
         if self._region.drawn and now < self._next:
             return
@@ -64,6 +67,7 @@ class Terminal:
     def leave(self) -> None:
         """In a forked child."""
         self._region.leave()
+        self._turn.give()
 
     def _drawer(self) -> Callable[[Sequence[Snapshot], int], list[str]]:
         if self._draw is None:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pyte
 
+from fcx.progress.choice import SERVICES
+
 
 @dataclass
 class Seen:
@@ -53,7 +55,8 @@ def on_terminal(
     script.write_text(code, encoding="utf-8")
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    variables = {**os.environ, "TERM": "xterm-256color", **env}
+    inherited = {name: os.environ[name] for name in os.environ if name not in ("CI", *SERVICES)}
+    variables = {**inherited, "TERM": "xterm-256color", **env}
     process = subprocess.Popen(
         [sys.executable, str(script)],
         env=variables,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import subprocess
@@ -107,3 +108,52 @@ def test_nothing_where_nobody_looks(env, tmp_path):
         [sys.executable, str(script)], env={**os.environ, **env}, capture_output=True, check=True
     )
     assert (done.stdout, done.stderr) == (b"30\nthe end\n", b"")
+
+
+SEVERAL = """
+import logging, os, subprocess, sys, time
+from fcx.progress.display import display
+from fcx.progress.snapshot import Snapshot
+
+class Source:
+    def __init__(self, name):
+        self.name = name
+
+    def snapshot(self):
+        return Snapshot(self.name, 5, oldest="t1", seconds=time.monotonic())
+
+def shown(name, seconds):
+    watch = display.watch(Source(name), "panel", logging.Logger("quiet"))
+    time.sleep(seconds)
+    display.end(watch)
+
+if len(sys.argv) > 1:
+    shown(sys.argv[1], 3)
+    sys.exit()
+watch = display.watch(Source("parent"), "panel", logging.Logger("quiet"))
+time.sleep(2)
+pid = os.fork()
+if not pid:
+    shown("child", 3)
+    os._exit(0)
+other = subprocess.Popen([sys.executable, __file__, "program"])
+time.sleep(3)
+display.end(watch)
+os.waitpid(pid, 0)
+other.wait()
+shown("last", 2)
+"""
+
+
+@pytest.mark.slow
+def test_several_processes_on_one_terminal_have_one_panel(tmp_path):
+    """A fork and a program of its own would draw over it; whoever is first draws."""
+    seen = on_terminal(SEVERAL, {}, tmp_path)
+    assert seen.code == 0, seen.last
+    seen.ever("fcx parent")
+    seen.ever("fcx last")
+    drawn = [
+        re.findall("─ fcx (parent|child|program|last)", "\n".join(one)) for one in seen.screens
+    ]
+    turns = [name for name, _ in itertools.groupby(itertools.chain.from_iterable(drawn))]
+    assert len(turns) == len(set(turns)), turns

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import os
+import pty
 import sys
 import threading
 import time
@@ -11,10 +13,11 @@ import time
 import pytest
 from executors.deadline import eventually
 
-from fcx.progress.choice import heard, sink_for
+from fcx.progress.choice import SERVICES, heard, sink_for
 from fcx.progress.display import Display
 from fcx.progress.sinks import Lines, Terminal
 from fcx.progress.snapshot import Snapshot
+from fcx.progress.turn import Turn
 
 
 class Stream(io.StringIO):
@@ -26,6 +29,13 @@ class Stream(io.StringIO):
 
     def isatty(self) -> bool:
         return self.terminal
+
+
+@pytest.fixture(autouse=True)
+def _nowhere_in_particular(monkeypatch):
+    """Whatever runs these tests."""
+    for name in ("CI", *SERVICES):
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
@@ -62,6 +72,59 @@ def test_by_what_there_is(quiet, monkeypatch, wanted, terminal, term, kind):
     monkeypatch.setenv("TERM", term)
     found = way(wanted, quiet)
     assert (type(found[1]) if found else None) is kind
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_one"),
+    [
+        ("CI", "true", True),
+        ("CI", "1", True),
+        ("GITHUB_ACTIONS", "true", True),
+        ("TF_BUILD", "True", True),
+        ("CI", "false", False),
+        ("CI", "", False),
+    ],
+)
+def test_nothing_is_drawn_in_a_ci_that_gives_a_terminal(quiet, monkeypatch, name, value, is_one):
+    """Its log would be full of what is drawn: lines are what it has room for, if they are asked."""
+    monkeypatch.setattr(sys, "stderr", Stream(True))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv(name, value)
+    assert type(way("panel", quiet)[1]) is (Lines if is_one else Terminal)
+    assert (way(None, quiet) is None) is is_one
+
+
+def test_two_streams_to_one_terminal_have_one_panel(quiet, monkeypatch):
+    """Else each would draw below what the other has drawn."""
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    try:
+        with open(theirs, "w", closefd=False) as one, open(os.dup(theirs), "w") as other:
+            names = []
+            for stream in (one, other):
+                monkeypatch.setattr(sys, "stderr", stream)
+                names.append(way(None, quiet)[0])
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert names[0] == names[1]
+
+
+def test_one_process_at_a_time_draws_on_a_terminal():
+    """The other one's turn comes when it has given it back; a fork lets go of its parent's."""
+    ours, theirs = pty.openpty()
+    try:
+        with open(theirs, "w", closefd=False) as stream:
+            one, other = Turn(stream), Turn(stream)
+            assert one.take()
+            assert one.take()
+            assert not other.take()
+            one.give()
+            assert other.take()
+            other.give()
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_without_a_stream(quiet, monkeypatch):
