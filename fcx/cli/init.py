@@ -90,7 +90,7 @@ def _settings(path: Path, values: dict[tuple[str, ...], str], *, force: bool) ->
     if path.exists() and not force:
         return "kept"
     if path.exists():
-        text = edited(path.read_text(encoding="utf-8"), values, str(path))
+        text = edited(path.read_text(encoding="utf-8-sig"), values, str(path))
     else:
         text = fresh({("image", "name"): _slug(path.parent.name), **values})
     what = "edited" if path.exists() else "written"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,10 @@ VARIABLES = (
     "FIRECREST_ACCOUNT",
 )
 """The six variables that name a cluster and an account, as in firecrest-executor."""
+
+
+WORKER = "_fcx"
+"""The package that fcx is where tasks run."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,12 @@ class Credentials:
         missing = [name for name in VARIABLES if not (source.get(name) or "").strip()]
         if missing:
             where = "environment variables" if env is None else "names in env="
+            if WORKER in sys.modules:
+                raise ConfigError(
+                    f"Missing required {where}: {', '.join(missing)}; for this is a task, on the "
+                    "cluster. What makes an executor is started by `python` on your machine, and "
+                    "not by `fcx run`."
+                )
             raise ConfigError(
                 f"Missing required {where}: {', '.join(missing)}. Set them to the values of your "
                 "FirecREST application; or, for a cluster on this machine, `fcx local up "

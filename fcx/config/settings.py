@@ -99,7 +99,9 @@ class Settings(Struct, frozen=True):
     def from_file(cls, path: Path) -> Settings:
         """Read one file. Raises ConfigError with the file and what is wrong in it."""
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is not in UTF-8 ({error}). Save it as UTF-8.") from error
         except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
         _refuse_unknown(path, "", document, {*names(cls), "site"} - {"root", "sites"})

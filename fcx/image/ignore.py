@@ -16,6 +16,9 @@ from ..errors import UsageError
 from .glob import SPECIAL, BadPattern, Takes, matcher
 
 IGNORE_FILE = ".dockerignore"
+OURS = "**/.fcx-*"
+"""What runs and builds leave where the project is a directory of the cluster's, too."""
+
 MOST_SHOWN = 80  # characters of a pattern in a message
 
 
@@ -92,16 +95,16 @@ def _with_parents(path: str) -> Iterator[str]:
 
 
 def read_rules(context: Path, dockerfile: Path | None = None) -> Rules:
-    """What a context's ``.dockerignore`` says, or a Dockerfile's own; nothing without either."""
+    """What a context's ``.dockerignore`` says, or a Dockerfile's own; OURS goes before it all."""
     own = dockerfile and dockerfile.with_name(dockerfile.name + IGNORE_FILE)
     path = own if own and own.is_file() else context / IGNORE_FILE
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except FileNotFoundError:
-        return Rules(())
+        text = ""
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    lines = enumerate(text.split("\n"), 1)
+    lines = enumerate([OURS, *text.split("\n")])
     patterns = (Pattern.from_line(line, number) for number, line in lines)
     return Rules(pattern for pattern in patterns if pattern)
 

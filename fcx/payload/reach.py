@@ -25,13 +25,37 @@ def followed(codes: Iterable[CodeType]) -> list[CodeType]:
     return reach.codes
 
 
+class _Module:
+    """A module of the user's own, what was looked for in it, and which imports were taken."""
+
+    def __init__(self, code: CodeType, package: str) -> None:
+        self.code, self.package = code, package
+        self.mentioned: set[str] = set()
+        self._open = [one for one in imports_of(code) if one.function == MODULE_LEVEL]
+        self._taken: list[Import] = []
+
+    def definitions(self, names: set[str]) -> list[CodeType]:
+        """The functions and classes of these names."""
+        inner = (each for each in self.code.co_consts if isinstance(each, CodeType))
+        return [each for each in inner if each.co_name in names]
+
+    def imports(self, fresh: set[str]) -> Iterator[tuple[Import, set[str]]]:
+        """The imports that what was mentioned leads to, with what of it they were not told yet."""
+        yield from ((one, fresh) for one in self._taken)
+        led = [one for one in self._open if self.mentioned & (set(one.names) or {one.top})]
+        if led:
+            self._taken += led
+            self._open = [one for one in self._open if one not in led]
+            yield from ((one, self.mentioned) for one in led)
+
+
 class _Reach:
     """The code that is known to run so far, and the modules that are to be looked at for more."""
 
     def __init__(self) -> None:
         self.codes: list[CodeType] = []
-        self._mentioned: dict[str, set[str]] = {}  # module -> what was looked for in it
-        self._todo: list[tuple[str, set[str]]] = []
+        self._modules: dict[str, _Module | None] = {}
+        self._todo: dict[str, set[str]] = {}  # module -> what to look for in it
 
     def follow(self, code: CodeType, package: str = "") -> set[str]:
         """Add a function's code, and note what it imports; the names that it mentions."""
@@ -44,36 +68,33 @@ class _Reach:
     def finish(self) -> None:
         """Look at all that is noted, and at what that leads to: modules may import one another."""
         while self._todo:
-            module, names = self._todo.pop()
-            known = self._mentioned.setdefault(module, set())
-            fresh = names - known
-            found = _source(module) if fresh else None
-            known |= fresh
-            if found:
-                self._look(module, fresh, *found)
+            name, wanted = self._todo.popitem()
+            if name not in self._modules:
+                found = _source(name)
+                self._modules[name] = _Module(*found) if found else None
+            module = self._modules[name]
+            if module and not wanted <= module.mentioned:
+                self._look(module, wanted)
 
     def _import(self, one: Import, names: set[str], package: str) -> None:
         """What a statement brings in, of all that is mentioned beside it."""
         module = absolute(one.module, package)
         if module:
-            self._todo.append((module, names | set(one.names)))
-        self._todo += [(f"{module}.{name}", names) for name in one.names]
+            self._todo.setdefault(module, set()).update(names, one.names)
+        for name in one.names:
+            self._todo.setdefault(f"{module}.{name}", set()).update(names)
 
-    def _look(self, module: str, names: set[str], code: CodeType, package: str) -> None:
-        """Look for names in a module of the user's own, and note what those need of it."""
-        known = self._mentioned[module]
-        while names:
-            inner = [each for each in _definitions(code) if each.co_name in names]
-            names = {name for each in inner for name in self.follow(each, package)} - known
-            known |= names
-        for one in imports_of(code):
-            if one.function == MODULE_LEVEL and known & (set(one.names) or {one.top}):
-                self._import(one, set(known), package)
-
-
-def _definitions(code: CodeType) -> Iterator[CodeType]:
-    """The functions and classes that stand in it."""
-    return (inner for inner in code.co_consts if isinstance(inner, CodeType))
+    def _look(self, module: _Module, wanted: set[str]) -> None:
+        """Look for names in a module, and note what those need of it."""
+        fresh = new = wanted - module.mentioned
+        while new:
+            module.mentioned |= new
+            inner = module.definitions(new)
+            named = {name for each in inner for name in self.follow(each, module.package)}
+            new = named - module.mentioned
+            fresh = fresh | new
+        for one, names in module.imports(fresh):
+            self._import(one, names, module.package)
 
 
 def _source(module: str) -> tuple[CodeType, str] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from fcx.config import VARIABLES, Credentials
@@ -35,6 +37,13 @@ def test_each_missing_one_is_named(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError, match=f"environment variables: {', '.join(VARIABLES)}"):
         Credentials.from_env()
+
+
+def test_a_task_is_told_where_executors_are_made(monkeypatch: pytest.MonkeyPatch):
+    """There a cluster of one's own, or more variables, would be no help."""
+    monkeypatch.setitem(sys.modules, "_fcx", sys)
+    with pytest.raises(ConfigError, match="on your machine, and not by `fcx run`"):
+        Credentials.from_env({})
 
 
 def test_what_is_no_mapping_is_named():

@@ -55,6 +55,14 @@ def test_every_section(tmp_path: Path):
     assert settings.site("new").platform == "linux/arm64"
 
 
+def test_a_file_as_windows_writes_it(tmp_path: Path):
+    """With a mark of the byte order, and lines that end in two characters."""
+    text = "\ufeff[image]\nname = 'mine'\n".replace("\n", "\r\n")
+    assert load(tmp_path, text).image.name == "mine"
+    with pytest.raises(ConfigError, match="Save it as UTF-8"):
+        load(tmp_path, "# é".encode("latin1"))
+
+
 def test_systems_that_nobody_described(tmp_path: Path):
     """Known ones, in any case; of others nothing is known."""
     settings = Settings(tmp_path)
@@ -110,7 +118,7 @@ def test_the_nearest_file_counts(tmp_path: Path):
         ("[executor]\nenvironment = 1\n", "[executor] environment must be a string, not 1"),
         ("[executor]\nsbatch_options = '-N1'\n", "sbatch_options must be a list, and its items mu"),
         ("[image\n", "cannot be read as TOML: "),
-        (b"\xff", "cannot be read as TOML: "),
+        (b"\xff", " is not in UTF-8 ("),
     ],
 )
 def test_what_is_refused(tmp_path: Path, text: str | bytes, told: str):

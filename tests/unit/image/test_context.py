@@ -277,6 +277,14 @@ def test_the_reserved_folder_is_fcx_s(tmp_path: Path):
     assert archived(context)[".fcx/image.json"].size == 2
 
 
+def test_folders_of_runs_are_no_source(tmp_path: Path):
+    """Where a project is a working directory, too; unless its .dockerignore says otherwise."""
+    root = fill(tmp_path, {"a": "1", ".fcx-me/run/inbox/1": "", "runs/.fcx-me/run/key": "k"})
+    assert names(Context.from_folder(root, {})) == {"a"}
+    fill(root, {".dockerignore": "!**/.fcx-me\na\n"})
+    assert "runs/.fcx-me/run/key" in names(Context.from_folder(root, {}))
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_unreadable_file(tmp_path: Path):
     """A file that may not be read is named, with what to do."""

@@ -37,6 +37,7 @@ def built(tmp_path: Path) -> Manifest:
         ("containers/Dockerfile", "FROM b\n", True),
         ("containers/new.py", "", True),
         ("containers/.fcx/x", "", False),
+        ("containers/.fcx-me/20261127-run/x", "", False),
         ("edf/x.toml", "", False),
         ("script.py", "", False),
     ],
@@ -49,7 +50,7 @@ def test_what_was_changed_since_the_build_is_said(
     (tmp_path / "containers/requirements.txt").touch()
     assert stale(built, tmp_path) == ""
     path = tmp_path / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     assert bool(stale(built, tmp_path)) is said
 
