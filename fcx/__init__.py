@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .errors import FcxError as FcxError
     from .errors import ParityError as ParityError
     from .executor.attach import attach as attach
+    from .executor.attach import latest as latest
     from .executor.attach import runs as runs
     from .executor.future import FirecrestFuture as FirecrestFuture
     from .executor.interface import FirecrestExecutor as FirecrestExecutor
@@ -28,6 +29,7 @@ _WHERE = {
     "ParityError": "errors",
     "SharedObject": "payload.shared",
     "attach": "executor.attach",
+    "latest": "executor.attach",
     "load_result": "payload.outcome",
     "runs": "executor.attach",
 }
@@ -39,6 +41,7 @@ __all__ = [
     "ParityError",
     "SharedObject",
     "attach",
+    "latest",
     "load_result",
     "runs",
 ]

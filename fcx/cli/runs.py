@@ -19,7 +19,8 @@ from .report import report, watch
 
 if TYPE_CHECKING:
     from ..executor.survey import TaskView
-    from ..executor.upkeep import Cleaning, RunView
+    from ..executor.upkeep import Cleaning, RunView, Upkeep
+    from ..state.journal import RunRecord
 
 app = typer.Typer(
     cls=Verbs,
@@ -179,6 +180,14 @@ def clean(
     uncollected: Annotated[
         bool, typer.Option("--uncollected", help="Even outcomes that nobody has collected.")
     ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget",
+            help="Only this machine's memory of them, key included: for clusters that are gone. "
+            "With --all: of runs on other clusters.",
+        ),
+    ] = False,
     dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -192,6 +201,10 @@ def clean(
     upkeep = Upkeep()
     if bool(runs) == every:
         raise UsageError("Name the runs to be removed, or give --all.")
+    if forget:
+        chosen = upkeep.away() if every else [upkeep.named(name) for name in runs or ()]
+        _forget(upkeep, chosen, older_than * DAY, dry_run=dry_run, as_json=as_json)
+        return
     records = upkeep.journal.runs() if every else [upkeep.named(name) for name in runs or ()]
     plans = upkeep.plan(records, uncollected=uncollected)
     plans = [plan for plan in plans if _older(plan.view, older_than * DAY)]
@@ -203,6 +216,25 @@ def clean(
         _say_cleaned(plans, dry_run)
     if runs and any(plan.refused for plan in plans):
         raise typer.Exit(FcxError.exit_code)
+
+
+def _forget(
+    upkeep: Upkeep, records: list[RunRecord], seconds: float, *, dry_run: bool, as_json: bool
+) -> None:
+    """Entries of this machine alone; whoever has the directory and key may enter one anew."""
+    views = [view for view in upkeep.views(records, ask=False) if _older(view, seconds)]
+    for view in views if not dry_run else ():
+        upkeep.forget(view.record)
+    if as_json:
+        told = [{**_record(view), "forgotten": not dry_run} for view in views]
+        typer.echo(json.dumps(told, indent=2))
+        return
+    what = "would be forgotten" if dry_run else "forgotten"
+    for view in views:
+        record = view.record
+        typer.echo(f"{record.name}: {what}: {record.directory} on {record.system} stays as it is")
+    if not views:
+        typer.echo("There is nothing to forget.")
 
 
 app.command()(report)

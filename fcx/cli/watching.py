@@ -10,7 +10,7 @@ import sys
 import threading
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..errors import UsageError
 
@@ -36,13 +36,12 @@ class PageServer:
         self._token = secrets.token_urlsafe(24)
         self.seen = False  # somebody has it open
         try:
-            self._server = ThreadingHTTPServer((HOST, port), _handler(self))
+            self._server = _Server((HOST, port), _handler(self))
         except OSError as error:
             raise UsageError(
                 f"Port {port} of this machine cannot be taken: {error.strerror}. Leave out --port, "
                 "and one that is free is taken."
             ) from error
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
 
     def __enter__(self) -> PageServer:
@@ -84,6 +83,17 @@ class PageServer:
         if rest == "version":
             return "text/plain", self._source.version()
         return ("text/html", self._source.page()) if not rest else None
+
+
+class _Server(ThreadingHTTPServer):
+    """Says nothing of a tab that was closed while it was being answered."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Whatever else goes wrong is an error of ours."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def _handler(server: PageServer) -> type[BaseHTTPRequestHandler]:

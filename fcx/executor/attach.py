@@ -16,7 +16,7 @@ from .future import FirecrestFuture
 from .intake import Intake
 from .leaving import leaving
 from .plainly import plainly
-from .resumption import collect, find, given
+from .resumption import collect, find, given, lies_on
 from .run import Run
 from .view import Call, ExecutorView
 
@@ -141,9 +141,36 @@ class AttachedRun:
 
 
 @plainly
-def runs() -> list[RunRecord]:
-    """Runs of this machine that were not collected to the end, the newest first."""
-    return Journal().runs()
+def runs(
+    *, everywhere: bool = False, env: Mapping[str, str | None] | None = None
+) -> list[RunRecord]:
+    """Runs on this cluster that were not collected to the end or have a name, the newest first.
+
+    As this machine remembers them: the cluster is not asked. ``everywhere``: on all clusters; each
+    says which (``system``, ``api_url``).
+    """
+    found = Journal().runs()
+    if everywhere:
+        return found
+    credentials = Credentials.from_env(env)
+    return [record for record in found if lies_on(record, credentials)]
+
+
+@plainly
+def latest(*, env: Mapping[str, str | None] | None = None) -> RunRecord:
+    """The newest of ``runs()``. Raises UsageError where there is none."""
+    found = Journal().runs()
+    credentials = Credentials.from_env(env)
+    mine = next((record for record in found if lies_on(record, credentials)), None)
+    if mine is None:
+        elsewhere = f" It remembers {len(found)} on others: fcx.runs(everywhere=True)."
+        others = elsewhere if found else ""
+        raise UsageError(
+            f"This machine remembers no run on {credentials.system} behind {credentials.api_url}: "
+            "what was collected to its end and has no name is forgotten. A run of another machine "
+            f"is known by its directory and key: fcx.attach(directory=..., key=...).{others}"
+        )
+    return mine
 
 
 @plainly
@@ -166,5 +193,9 @@ def attach(
     elsewhere = bool(directory and key)
     if bool(directory) != bool(key) or elsewhere == bool(run):
         raise UsageError("Give the name of a run, or its directory= and its key=.")
-    record = given(directory, key, credentials, journal) if elsewhere else find(journal, run)
+    record = (
+        given(directory, key, credentials, journal)
+        if elsewhere
+        else find(journal, run, credentials)
+    )
     return AttachedRun(*collect(record, journal, credentials, logger, progress))

@@ -86,12 +86,15 @@ def identity_of(record: RunRecord) -> Identity:
     return Identity(record.id, record.key, record.name if record.name != record.id else "")
 
 
-def find(journal: Journal, run: str) -> RunRecord:
+def find(journal: Journal, run: str, credentials: Credentials | None = None) -> RunRecord:
     """One run by its name or id. Raises UsageError where there is none, or several.
 
-    And StateError where what is remembered of it is damaged.
+    And StateError where what is remembered of it is damaged. A name stands for the run on the
+    cluster of these credentials, if there is one.
     """
     found = journal.named(run)
+    if credentials is not None:
+        found = [record for record in found if lies_on(record, credentials)] or found
     if len(found) == 1:
         return found[0]
     if found:

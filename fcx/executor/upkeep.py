@@ -179,6 +179,23 @@ class Upkeep:
             there = [name for name in names if name in folders[folder]]
             plan.outputs = [posixpath.join(folder, name) for name in there]
 
+    def away(self) -> list[RunRecord]:
+        """Runs that do not lie on our cluster."""
+        credentials = self._credentials
+        return [one for one in self.journal.runs() if not lies_on(one, credentials)]
+
+    def forget(self, record: RunRecord) -> None:
+        """What this machine has of a run; its cluster, which may be gone, is not asked.
+
+        Raises UsageError for one that a process of this machine serves.
+        """
+        process = Presence(record.id).holder()
+        if process:
+            raise UsageError(
+                f"Run {record.name} is served by process {process} of this machine: end that first."
+            )
+        self.journal.end_run(record.id, kept=False)
+
     def clean(self, plan: Cleaning) -> None:
         """Carry one out: the directory, the jobs' outputs, and what the journal has of it."""
         if plan.refused:

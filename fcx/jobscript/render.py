@@ -214,12 +214,17 @@ private "$run" || refuse "$where"
 chmod 700 "$run"
 told=$(LC_ALL=C ln -sn "$SLURM_JOB_ID" "$run"/locks/{pilot} 2>&1)
 holder=$(readlink "$run"/locks/{pilot}) || fail "the lock of {pilot} cannot be taken" "$told"
-[ "$holder" = "$SLURM_JOB_ID" ] || exit 0
 over() {{ # the word that the run is over; whoever finds that nobody wants it, removes it
   [ -e "$run"/inbox/closed ] || return 1
   [ "$(cat "$run"/inbox/closed)" != remove ] || rm -rf "$run"
 }}
-over && exit 0
+quit() {{ # with this code; an output in which nothing stands is taken along, if Slurm has named it
+  out=slurm-$SLURM_JOB_ID.out
+  [ "$1" != 0 ] || [ -s "$out" ] || [ ! "$out" -ef /proc/$$/fd/1 ] || rm -f "$out"
+  exit "$1"
+}}
+[ "$holder" = "$SLURM_JOB_ID" ] || quit 0
+over && quit 0
 me=$SLURM_JOB_ID.${{SLURM_RESTART_COUNT:-0}}
 left="$run"/locks/$me.left
 (squeue -h -j "$SLURM_JOB_ID" -o %L >"$left~" && mv "$left~" "$left") 2>/dev/null &
@@ -257,7 +262,7 @@ FCX_JOB=$(env | grep '^SLURM_' | grep -Ev '^({batch})=')
 SLURM_OVERLAP=1 SLURM_EXPORT_ENV=ALL {srun}
 code=$?
 over
-exit $code"""
+quit $code"""
 
 OF_BATCH = (
     "SLURM_(EXPORT_ENV|OVERLAP|PROCID|LOCALID|NODEID|GTIDS|TASK_PID|CPUS_ON_NODE|TOPOLOGY_ADDR.*)"

@@ -228,8 +228,7 @@ class Agent:
         try:
             fields = self.log.store(action.task, action.attempt, data)
         except OSError as error:
-            began = round(process.began, 3)
-            self.events.append(events.NotKept(action.rank, len(data), str(error), began))
+            self.events.append(events.NotKept(action.rank, len(data), str(error), process.began))
             return
         told = {name: meta[name] for name in ("o", "s", "n")}
         told.update(b=round(process.began, 3), w=action.rank)

@@ -422,12 +422,19 @@ class AgentCore:
         task = slot.task
         if task is None:
             return  # its process was ended meanwhile: nobody waits for the task
-        text = "ran the task, but the %d bytes that came of it cannot be kept on the cluster: %s"
-        how = events.How(text % (event.size, event.error))
-        fields = dict(record.inline(b""), n=[0, 0, 0], how=dict(how._asdict()))
-        fields.update(b=event.began, w=slot.rank)
-        first, left = slot.first, self.clock.left(now)
-        self._record("died", t=task.id, a=task.attempt, first=first, left=left, **fields)
+        text = "ran the task, but cannot keep its %d bytes: %s"
+        self._record(
+            "died",
+            t=task.id,
+            a=task.attempt,
+            first=slot.first,
+            left=self.clock.left(now),
+            how=dict(events.How(text % event[1:3])._asdict()),
+            n=[0, 0, 0],
+            b=event.began,
+            w=slot.rank,
+            **record.inline(b""),
+        )
         slot.kept()
 
     def _on_died(self, event: "events.Died", now: float) -> None:

@@ -16,6 +16,7 @@ from cluster.project import Project
 from executors.deadline import WAIT, eventually
 from executors.mortal import Mortal
 
+import fcx
 from fcx import attach, errors
 
 SCRIPT = """
@@ -204,8 +205,11 @@ def test_cleaning_takes_what_is_ours_alone(mortal, project):
     rested(project)
     work = mortal.folder / "work"
     (work / "slurm-1.out").write_text("somebody else's")
-    outputs = set(work.glob("slurm-*.out")) - {work / "slurm-1.out"}
+    jobs = {task["job"] for task in told(project, "show", "sweep")["each_task"]} - {""}
+    outputs = {work / f"slurm-{job}.out" for job in jobs}
     assert outputs
+    for path in outputs:
+        path.write_text("what a task has printed")
     refused = project.fcx("runs", "clean", "sweep", code=1).stdout
     assert "was not collected to its end" in refused
     assert told(project, "clean", "--all")[0]["removed"] is False
@@ -289,6 +293,35 @@ def test_what_a_process_serves_is_left_alone(mortal, project):
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)
             process.wait()
+
+
+def test_runs_of_a_cluster_that_is_gone_are_forgotten(mortal, project):
+    """Nothing of it is asked, and what lies there stays: it can be entered anew."""
+    killed(mortal)
+    key = told(project, "show", "sweep", "--key")
+    other = Project(project.root, {**project.env, "FIRECREST_SYSTEM": "elsewhere"})
+    assert told(project, "clean", "--all", "--forget") == []
+    assert told(other, "clean", "--all", "--forget", "--dry-run")[0]["forgotten"] is False
+    assert [run["run"] for run in told(other, "list")] == ["sweep"]
+    assert "forgotten" in other.fcx("runs", "clean", "--all", "--forget").stdout
+    assert told(project, "list") == []
+    assert Path(key["directory"]).is_dir()
+    told(project, "attach", "--directory", key["directory"], "--key", key["key"])
+    assert [run["run"] for run in told(project, "list")] == ["sweep"]
+
+
+def test_runs_are_those_of_this_cluster(mortal, project, monkeypatch):
+    """So that the newest of them can be attached to; the others are to be had by asking."""
+    killed(mortal)
+    for name, value in project.env.items():
+        monkeypatch.setenv(name, value)
+    assert [run.name for run in fcx.runs()] == ["sweep"]
+    assert fcx.latest().name == "sweep"
+    away = {**project.env, "FIRECREST_SYSTEM": "elsewhere"}
+    assert fcx.runs(env=away) == []
+    assert [run.system for run in fcx.runs(everywhere=True)] == [project.env["FIRECREST_SYSTEM"]]
+    with pytest.raises(errors.UsageError, match=r"no run on elsewhere.*everywhere=True"):
+        fcx.latest(env=away)
 
 
 def test_a_run_on_another_cluster(mortal, project):

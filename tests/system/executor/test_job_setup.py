@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from executors.deadline import WAIT
+from executors.deadline import WAIT, eventually
 from executors.fixtures import TIME
 
 from fcx.errors import JobFailed, UsageError
@@ -78,3 +78,14 @@ def test_a_setup_of_one_string_is_refused(make, tmp_path):
     """It would be taken letter by letter."""
     with pytest.raises(UsageError, match="setup must be a list"):
         make(tmp_path, [TIME], setup="module load cray")
+
+
+def test_an_output_in_which_nothing_stands_is_removed_by_its_job(make, tmp_path):
+    """Else each job leaves one in working_dir, whatever became of it; what a task prints stays."""
+    for task in (print, abs):
+        with make(tmp_path, [TIME], max_workers=1) as executor:
+            executor.submit(task, -1).result(WAIT)
+            job = executor.submit(os.getenv, "SLURM_JOB_ID").result(WAIT)
+    eventually(lambda: not (tmp_path / f"slurm-{job}.out").exists(), WAIT)
+    (path,) = tmp_path.glob("slurm-*.out")
+    assert path.read_text() == "-1\n"
