@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,10 +17,6 @@ VARIABLES = (
     "FIRECREST_ACCOUNT",
 )
 """The six variables that name a cluster and an account, as in firecrest-executor."""
-
-
-WORKER = "_fcx"
-"""The package that fcx is where tasks run."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +45,10 @@ class Credentials:
         missing = [name for name in VARIABLES if not (source.get(name) or "").strip()]
         if missing:
             where = "environment variables" if env is None else "names in env="
-            if WORKER in sys.modules:
-                raise ConfigError(
-                    f"Missing required {where}: {', '.join(missing)}; for this is a task, on the "
-                    "cluster. What makes an executor is started by `python` on your machine, and "
-                    "not by `fcx run`."
-                )
             raise ConfigError(
                 f"Missing required {where}: {', '.join(missing)}. Set them to the values of your "
                 "FirecREST application; or, for a cluster on this machine, `fcx local up "
-                "--env-file env.sh`, and in another terminal `. ./env.sh`."
+                "--env-file env.sh`, and in another terminal `. ./env.sh`." + _within_a_job()
             )
         values = (str(source[name]).strip() for name in VARIABLES)
         client_id, client_secret, token_url, api_url, system, account = values
@@ -76,3 +65,12 @@ class Credentials:
         The server hands the account to sbatch as an argument, which overrules ``#SBATCH`` lines.
         """
         return replace(self, account=account) if account else self
+
+
+def _within_a_job() -> str:
+    """What is to be said besides where the cluster runs this, as it does a script of `fcx run`."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    return job and (
+        f" This is within job {job} on the cluster: what makes an executor by itself is started "
+        "by `python` on your machine, and not by `fcx run`."
+    )

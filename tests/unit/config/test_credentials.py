@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from fcx.config import VARIABLES, Credentials
@@ -40,10 +38,14 @@ def test_each_missing_one_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_task_is_told_where_executors_are_made(monkeypatch: pytest.MonkeyPatch):
-    """There a cluster of one's own, or more variables, would be no help."""
-    monkeypatch.setitem(sys.modules, "_fcx", sys)
-    with pytest.raises(ConfigError, match="on your machine, and not by `fcx run`"):
+    """In a job of the cluster's: there, more variables would be no help."""
+    monkeypatch.setenv("SLURM_JOB_ID", "12")
+    with pytest.raises(ConfigError, match="job 12 .* on your machine, and not by `fcx run`"):
         Credentials.from_env({})
+    monkeypatch.delenv("SLURM_JOB_ID")
+    with pytest.raises(ConfigError) as caught:
+        Credentials.from_env({})
+    assert "fcx run" not in str(caught.value)
 
 
 def test_what_is_no_mapping_is_named():
