@@ -131,7 +131,7 @@ class _Stages:
         """A FROM line."""
         words = one.arguments()
         named = expand(words[0], values) if words else ""
-        if not named:
+        if not named or named.endswith((":", "@", "/")):
             raise UsageError(
                 f"The Dockerfile's line {one.line}, `FROM {one.rest}`, names no image: an argument "
                 "in it has no value. Give one with --build-arg NAME=VALUE."

@@ -49,6 +49,10 @@ VARIABLES = "TypeVar", "ParamSpec", "TypeVarTuple", "NewType", "TypeAliasType"
 OPTIONS = ["bound", "covariant", "contravariant", "infer_variance", "default"]
 NO_DEFAULT = getattr(typing, "NoDefault", None)
 ANNOTATIONS = "__annotate__" if sys.version_info >= (3, 14) else "__annotations__"
+NAMELESS = (
+    "an open file without a name is known by a number, which elsewhere is that of another file, "
+    "or of a connection"
+)
 # Of a module's or a script's globals, what Python itself puts there.
 UNTOLD = frozenset(("__builtins__", "__loader__", "__spec__", "__cached__"))
 # Entries of a class's namespace that making it makes.
@@ -557,6 +561,8 @@ class Pickler(pickle.Pickler):
                 return _create_array, obj.__reduce__() + (vars(obj),)
         if kind in STANDARD or kind not in dill.Pickler.dispatch:
             return NotImplemented
+        if issubclass(kind, io.IOBase) and isinstance(getattr(obj, "name", ""), int):
+            raise pickle.PicklingError(NAMELESS)
         return self._captured(obj, kind)
 
     def _captured(self, obj, kind):

@@ -127,7 +127,9 @@ def test_the_projects_own_has_nothing_of_buildkit():
     assert "syntax=" not in PROJECT.read_text()
 
 
-@pytest.mark.parametrize("text", ["", "RUN x", "# FROM a", "FROM", "ARG V\nFROM $V"])
+@pytest.mark.parametrize(
+    "text", ["", "RUN x", "# FROM a", "FROM", "ARG V\nFROM $V", "ARG V\nFROM a:$V"]
+)
 def test_dockerfiles_that_start_from_nothing(text: str):
     """Without an image to start from there is no build."""
     with pytest.raises(UsageError, match="FROM"):

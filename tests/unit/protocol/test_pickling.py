@@ -7,6 +7,7 @@ import functools
 import pickle
 import subprocess
 import sys
+import tempfile
 import textwrap
 import types
 import weakref
@@ -265,3 +266,9 @@ class TestPickling:
     def test_enums_of_modules_travel_by_name(self):
         """They are there on both sides."""
         assert pickling.loads(pickling.dumps(enum.Flag)) is enum.Flag
+
+
+def test_a_file_without_a_name_stays():
+    """Its number would be taken for one of the other process's: whose connection would be closed."""
+    with tempfile.TemporaryFile("w+") as file, pytest.raises(pickle.PicklingError, match="number"):
+        pickling.dumps(file)
