@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,9 +17,11 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the verb, or say which one may have been meant."""
         known = self.list_commands(ctx)
-        if args[0] not in known and (near := get_close_matches(args[0], known, 2)):
+        if args[0] not in known:
+            near = list(_elsewhere(ctx, args[0])) or get_close_matches(args[0], known, 2)
             meant = " or ".join(f"'{verb}'" for verb in near)
-            ctx.fail(f"No such command '{args[0]}'. Did you mean {meant}?")
+            guess = f" Did you mean {meant}?" if meant else ""
+            ctx.fail(f"No such command '{args[0]}'.{guess}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -31,3 +34,14 @@ class Verbs(TyperGroup):
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
+
+
+def _elsewhere(ctx: Any, verb: str) -> Iterator[str]:
+    """Where else there is a verb of this name: `fcx image ship` for `fcx ship`."""
+    root = ctx.find_root()
+    for name in root.command.list_commands(root):
+        if name == verb:
+            yield f"fcx {name}"
+        command = root.command.get_command(root, name)
+        if isinstance(command, Verbs) and verb in command.list_commands(ctx):
+            yield f"fcx {name} {verb}"

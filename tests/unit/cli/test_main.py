@@ -82,10 +82,13 @@ def test_every_verb_has_help(verb: str):
         (["imge", "build"], "image"),
         (["rusn"], "run' or 'runs"),
         (["edf", "chekc", "x"], "check"),
+        (["ship"], "fcx image ship"),
+        (["image", "preflight"], "fcx preflight"),
+        (["clean"], "fcx image clean' or 'fcx runs clean"),
     ],
 )
-def test_a_verb_that_was_misspelt_is_guessed(words: list[str], meant: str):
-    """Though none of them is imported to be known."""
+def test_a_verb_that_was_misspelt_or_stands_elsewhere_is_guessed(words: list[str], meant: str):
+    """One of another group, too; of what nothing is like nothing is said."""
     done = run(*words)
     assert (done.returncode, f"Did you mean '{meant}'?" in done.stderr) == (2, True)
     assert "Did you mean" not in run("something").stderr
