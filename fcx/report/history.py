@@ -302,7 +302,7 @@ class History:
             self._sign(agent, begin + seconds if begin else 0.0, line.at)
         for task, number, worker, begin, end, _how in line.died:
             known = self._attempt(task, number, line.log, worker, begin)
-            known.seconds = max(0.0, end - known.begin) if known.begin and end else None
+            known.seconds = round(max(0.0, end - known.begin), 6) if known.begin and end else None
             known.outcome = "died"
             self._sign(agent, end, line.at)
 

@@ -7,11 +7,14 @@ the numbers of ``failure`` hold within it. ``at`` is when this machine's clock s
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 FORMAT = 1
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # any other is no time: its line is spoilt
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Count = Annotated[int, msgspec.Meta(ge=-1, le=1 << 53)]
 
 
 class Line(msgspec.Struct, frozen=True, tag_field="k", omit_defaults=True, gc=False):
@@ -21,7 +24,7 @@ class Line(msgspec.Struct, frozen=True, tag_field="k", omit_defaults=True, gc=Fa
 class Began(Line, frozen=True, tag="began"):
     """A process begins to serve the run."""
 
-    at: float
+    at: Moment
     run: str
     name: str
     system: str
@@ -72,7 +75,7 @@ class Task(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class Tasks(Line, frozen=True, tag="tasks"):
     """Tasks that were submitted then; ``earlier``: by another process, nobody here knows when."""
 
-    at: float
+    at: Moment
     tasks: tuple[Task, ...]
     earlier: bool = False
 
@@ -87,7 +90,7 @@ class Same(Line, frozen=True, tag="same"):
 class Pilot(Line, frozen=True, tag="pilot"):
     """A pilot is about to be submitted, or has a job now."""
 
-    at: float
+    at: Moment
     pilot: str
     job: str = ""
     shape: int = 0
@@ -96,13 +99,13 @@ class Pilot(Line, frozen=True, tag="pilot"):
 class Up(Line, frozen=True, tag="up"):
     """An agent has begun; ``log`` is its name, ``<job>.<restart>.<node>``."""
 
-    at: float
+    at: Moment
     log: str
     pilot: str
     node: str
-    node_at: float = 0.0
-    cpus: int = 0
-    workers: int = 0
+    node_at: Moment = 0.0
+    cpus: Count = 0
+    workers: Count = 0
 
 
 class Read(Line, frozen=True, tag="read"):
@@ -113,29 +116,29 @@ class Read(Line, frozen=True, tag="read"):
     begin and end by the node, how).
     """
 
-    at: float
+    at: Moment
     log: str
-    runs: list[tuple[str, int, int, float]] = []
-    done: list[tuple[str, int, int, float, float, int, int]] = []
-    died: list[tuple[str, int, int, float, float, str]] = []
+    runs: list[tuple[str, Count, Count, Moment]] = []
+    done: list[tuple[str, Count, Count, Moment, Seconds, Count, Count]] = []
+    died: list[tuple[str, Count, Count, Moment, Moment, str]] = []
 
 
 class Left(Line, frozen=True, tag="left"):
     """An agent has ended by itself."""
 
-    at: float
+    at: Moment
     log: str
     why: str
-    node_at: float = 0.0
+    node_at: Moment = 0.0
 
 
-Job = tuple[str, str, str, float, float, int]  # job, state, reason, begin, end, nodes
+Job = tuple[str, str, str, Moment, Moment, Count]  # job, state, reason, begin, end, nodes
 
 
 class Jobs(Line, frozen=True, tag="jobs"):
     """What Slurm says of pilots' jobs, where it is new."""
 
-    at: float
+    at: Moment
     jobs: list[Job]
 
 
@@ -154,7 +157,7 @@ class Settled(Line, frozen=True, tag="settled"):
     A ``failure``, a cancellation, or (``like``) the end of another task.
     """
 
-    at: float
+    at: Moment
     task: str
     failure: int = 0
     cancelled: bool = False
@@ -164,7 +167,7 @@ class Settled(Line, frozen=True, tag="settled"):
 class Place(Line, frozen=True, tag="place"):
     """What is known of where pilots of a shape run, as the report shows it (``model.Place``)."""
 
-    at: float
+    at: Moment
     shape: int
     place: dict[str, Any]
 
@@ -172,14 +175,14 @@ class Place(Line, frozen=True, tag="place"):
 class Requests(Line, frozen=True, tag="requests"):
     """How many requests this process has made for the run, by what for."""
 
-    at: float
+    at: Moment
     made: dict[str, int]
 
 
 class Full(Line, frozen=True, tag="full"):
     """The ledger takes no more, or could not be written for a while: something is not noted."""
 
-    at: float
+    at: Moment
 
 
 class Unread(Line, frozen=True, tag="unread"):
@@ -191,7 +194,7 @@ class Unread(Line, frozen=True, tag="unread"):
 class Ended(Line, frozen=True, tag="ended"):
     """The process is done with the run; ``broken``: why it took no more tasks."""
 
-    at: float
+    at: Moment
     broken: str = ""
 
 
@@ -219,8 +222,23 @@ _encoder = msgspec.json.Encoder()
 
 
 def encode(lines: list[Line]) -> bytes:
-    """Lines as they stand in the file."""
-    return _encoder.encode_lines(lines)
+    """Lines as they stand in the file; half a character, which no file takes, by its number."""
+    try:
+        return _encoder.encode_lines(lines)
+    except UnicodeEncodeError:
+        return b"".join(
+            _encoder.encode(_writable(msgspec.to_builtins(one))) + b"\n" for one in lines
+        )
+
+
+def _writable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, (list, tuple)):
+        return [_writable(one) for one in value]
+    if isinstance(value, dict):
+        return {_writable(name): _writable(one) for name, one in value.items()}
+    return value
 
 
 def decode(data: bytes) -> list[AnyLine]:

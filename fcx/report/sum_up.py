@@ -265,9 +265,9 @@ class Summing:
         again = sum(one.starts > 1 for one in pilots)
         if again:
             yield (
-                f"{again} of {len(pilots)} jobs were requeued by Slurm: their node hours are those "
-                "of all starts. Of one that is not the last, Slurm's word is known only where it "
-                "was asked then, else that of the agents."
+                f"Slurm requeued {again} of {len(pilots)} jobs: their node hours are those of all "
+                "starts. Of one before the last, Slurm's word is known only where it was asked "
+                "then, else that of the agents."
             )
         if self.clock.shift:
             yield (

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 LONGEST = 300  # characters of a name
+LATEST = 2.5e11  # seconds since the epoch that a calendar has a year for
 NONE = "\u2013"  # stands for what is not known
 TIMES, LEAST = "\u00d7", "\u2265 "
 _HIDDEN = re.compile(
@@ -43,14 +44,15 @@ def data(value: Any) -> str:
 
 def moment(seconds: float | None) -> str:
     """``2026-11-27 07:28:16 UTC``."""
-    if seconds is None:
+    if seconds is None or not 0 <= seconds <= LATEST:
         return "not known"
     return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def iso(seconds: float) -> str:
     """``2026-11-27T07:28:16+00:00``."""
-    return datetime.fromtimestamp(int(seconds), timezone.utc).isoformat()
+    whole = int(min(max(0.0, seconds), LATEST))
+    return datetime.fromtimestamp(whole, timezone.utc).isoformat()
 
 
 def span(seconds: float | None) -> str:
