@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,21 +54,24 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> tuple[Virtual, Path]:
-    """An environment of the pipeline's own, with pip alone, and where it finds our wheel."""
+def python(tmp_path_factory: pytest.TempPathFactory) -> Virtual:
+    """An environment with the wheel, and with what is here already of what that needs.
+
+    tests/system/wheel installs all of it anew.
+    """
     folder = tmp_path_factory.mktemp("runner")
-    wheel_of(copy_of_the_repository(folder / "sources"), folder / "wheels")
     made = Virtual.make(folder / "python")
-    made.pip("install", "pip")
-    return made, folder / "wheels"
+    own = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "python")}))
+    (own / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
+    made.pip("install", "--no-deps", str(wheel_of(copy_of_the_repository(folder / "s"), folder)))
+    return made
 
 
 @pytest.fixture
-def runner(python: tuple[Virtual, Path], engine: Engine, tmp_path: Path) -> Iterator[Runner]:
+def runner(python: Virtual, engine: Engine, tmp_path: Path) -> Iterator[Runner]:
     """With a project as `fcx init` makes it."""
     if OWN not in bases.interpreters():
         pytest.skip(f"no Python {OWN} here that could be put into an image")
-    made, wheels = python
     project, home = tmp_path / "project", tmp_path / "home"
     shutil.copytree(REPOSITORY / "containers", project / "containers")
     (project / "tests").mkdir()
@@ -75,9 +79,8 @@ def runner(python: tuple[Virtual, Path], engine: Engine, tmp_path: Path) -> Iter
     home.mkdir()
     dropped = (*VARIABLES, "DOCKER_", "PYTHON", "FCX_", "FIRECREST_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
-    env |= {"HOME": str(home), "FCX_STATE_DIR": str(home / "state"), "PIP_FIND_LINKS": str(wheels)}
-    env["PIP_NO_COMPILE"] = "1"
-    env |= {"PATH": f"{made.executable.parent}:{env['PATH']}", "DOCKER_HOST": engine.host}
+    env |= {"HOME": str(home), "FCX_STATE_DIR": str(home / "state"), "DOCKER_HOST": engine.host}
+    env |= {"PATH": f"{python.executable.parent}:{env['PATH']}"}
     with (
         pytest.MonkeyPatch.context() as patch,
         serving(tmp_path / "registry", private=True) as registry,
