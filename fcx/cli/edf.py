@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import EdfError, ManifestError, UsageError
+from ..files import EDF_FOLDER, edf_path
 from .group import Verbs
 from .options import JsonOption
 
@@ -71,8 +72,9 @@ def write(
 @app.command()
 def check(
     files: Annotated[
-        list[str], typer.Argument(help="Paths of EDFs, or their names.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Argument(help="Paths of EDFs, or their names [edf/<name>.toml].", show_default=False),
+    ] = None,
     *,
     manifest: ManifestOption = None,
     site: SiteOption = "",
@@ -98,7 +100,8 @@ def check(
     _refuse_unknown_dialect(dialect)
     place = Settings.load().site(site) if site else None
     engine = dialect or (place.engine if place else "")
-    told = (f for file in files for f in _checked(file, engine, place, manifest, on_cluster))
+    named = files or [_own(Settings.load())]
+    told = (f for file in named for f in _checked(file, engine, place, manifest, on_cluster))
     found = list(dict.fromkeys(told))  # both files of a pair may be named
     if as_json:
         typer.echo(json.dumps([finding.to_data() for finding in found], indent=2))
@@ -159,6 +162,16 @@ def _located(file: str) -> str:
 
     given = Path(file).is_file() or (is_path(file) and not GLOB.intersection(file))
     return file if given else str(locate(file))
+
+
+def _own(settings: Settings) -> str:
+    """The EDF of this project's image. Raises UsageError where there is none yet."""
+    path = edf_path(settings.image.name, settings.root / EDF_FOLDER)
+    if not path.is_file():
+        raise UsageError(
+            f"There is no EDF {path}. `fcx up` makes it, or `fcx edf write` alone; or name another."
+        )
+    return str(path)
 
 
 def _checked(

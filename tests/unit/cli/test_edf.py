@@ -125,6 +125,16 @@ def test_an_edf_written_by_hand_is_left_alone_and_told_how_to_take_the_image(pro
     assert fcx("edf", "check", "img", "--dialect", "ce", "--strict")[:2] == (0, "")
 
 
+def test_without_a_name_it_is_the_edf_of_the_project(project, fcx):
+    """And where there is none yet, it is said what makes it."""
+    code, _, err = fcx("edf", "check")
+    assert (code, "`fcx up` makes it" in err) == (2, True)
+    fcx("edf", "write")
+    assert fcx("edf", "check", "--dialect", "ce") == fcx("edf", "check", "img", "--dialect", "ce")
+    (project / "edf" / "img.toml").write_text("image = 1\n")
+    assert fcx("edf", "check")[0] == 1
+
+
 def test_without_the_file_that_it_is_based_on_an_edf_says_how_to_get_it(project, fcx):
     """Where it is not kept in the repository, say."""
     fcx("edf", "write")

@@ -30,6 +30,18 @@ class Pattern:
 
 PATTERNS = {
     "one line": Pattern("FROM python:3.11", "FROM"),
+    "an escape below a comment, which counts for nothing": Pattern(
+        "# c\n# escape=`\nFROM python:3.11\nRUN a `\nRUN b\n", "FROM RUN RUN"
+    ),
+    "two stages of one name": Pattern(
+        "FROM busybox AS a\nFROM python:3.11 AS A\nFROM a\n", "FROM FROM FROM"
+    ),
+    "quotes that hold a line's end": Pattern(
+        'FROM python:3.11\nLABEL a="b\\\nc" d=\'e\'\nENV F=\\ g H="i\\"j"\n', "FROM LABEL ENV"
+    ),
+    "a tag that an argument adds to": Pattern(
+        "ARG V\nARG N=python\nFROM ${N}:${V:-3.11}\n", "ARG ARG FROM", args=("N", "V")
+    ),
     "a cache for pip": Pattern(
         "# syntax=docker/dockerfile:1\nFROM python:3.11\n"
         "RUN --mount=type=cache,target=/root/.cache/pip \\\n    pip install numpy\n",
