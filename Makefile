@@ -6,7 +6,7 @@ WORKERS ?= auto
 # Where it is set, each of a thousand processes compiles all that it imports.
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks e2e site up image ship edf preflight cluster clean
+.PHONY: help demo quick test lint check simulate mutants scenarios chaos fuzz parity soak bench hooks e2e pictures site up image ship edf preflight cluster clean
 
 help: ## List these targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ hooks: $(VENV)/.ready ## Check style, types and layers before each commit
 
 e2e: $(VENV)/.ready ## From a Dockerfile to a task on Slurm: the tree's digest in docker, in the file, in the step
 	$(BIN)/python -m pytest -s tests/system/steps/test_end_to_end.py $(ARGS)
+
+pictures: $(VENV)/.ready ## Draw the pictures in docs/ and record the terminal, of a real run (Chromium)
+	@PYTHONPATH=tests/support $(BIN)/python tests/bench/pictures.py
 
 site: $(VENV)/.ready ## Build the documents into .site/, strictly
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet -f .ci/mkdocs.yml
