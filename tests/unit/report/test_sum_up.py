@@ -9,6 +9,8 @@ from ledgers import submitted as sent
 from fcx.report import lines
 from fcx.report.hours import covered
 from fcx.report.model import ATTEMPT, TASK, Report
+from fcx.report.page import page
+from fcx.report.sum_up import report as summed
 
 
 def tasks(report: Report) -> dict[str, dict[str, object]]:
@@ -354,3 +356,46 @@ def test_a_file_that_lost_its_first_line_ends_no_other_process():
     assert report.processes[0].ended is None
     assert report.totals.requests == 0
     assert report.totals.states == {"done": 1}
+
+
+def test_a_run_that_was_attached_to_three_times_is_one_run():
+    first = [*beginning(), *submitted("a", "b"), *pilot(1)]
+    later = [
+        [began(at=BEGAN + at), *submitted("a", "b", earlier=True), *pilot(1), done("a", 6), end]
+        for at, end in (
+            (100, lines.Ended(BEGAN + 120)),
+            (200, done("b", 8)),
+            (300, lines.Ended(BEGAN + 320)),
+        )
+    ]
+    report = drawn(first, *later)
+    assert [one.ended for one in report.processes] == [None, BEGAN + 120, None, BEGAN + 320]
+    assert report.totals.states == {"done": 2}
+    assert (report.totals.work, report.totals.repeated) == (2.0, 0)
+    assert report.totals.elapsed < 20  # they only looked
+
+
+OLDER = b"""\
+{"k":"began","at":1795764000.0,"run":"sweep-1","name":"sweep","system":"daint","api_url":"https://a","fcx":"0.0.9","python":"3.11.7","host":"laptop","pid":7,"format":1}
+{"k":"code","function":"mark","digest":"cc"}
+{"k":"shape","shape":0,"sbatch_options":["--time=1"],"srun_options":[],"workers_per_node":1,"nodes":1}
+{"k":"place","at":1795764000.0,"shape":0,"place":{"policy":"off","interpreter":"/usr/bin/python3"}}
+{"k":"tasks","at":1795764001.0,"tasks":[["t1","f",80,"mark",null,[],0,"a key",[],0,[]]]}
+{"k":"pilot","at":1795764001.0,"pilot":"p1","job":"7"}
+{"k":"jobs","at":1795764002.0,"jobs":[["7","PENDING","Priority",1795767600.0,0.0,0]]}
+{"k":"up","at":1795764010.0,"log":"7.0.0","pilot":"p1","node":"nid1"}
+{"k":"read","at":1795764012.0,"log":"7.0.0","done":[["t1",0,-1,0.0,1.5,5,0]]}
+{"k":"jobs","at":1795764020.0,"jobs":[["7","COMPLETED","None",1795764008.0,1795764018.0,1]]}
+{"k":"ended","at":1795764021.0}
+"""
+
+
+def test_the_ledger_of_an_older_fcx_is_read():
+    """With keys of tasks, and the begin that Slurm only expected of a job which waited."""
+    report = summed([lines.decode(OLDER)], now=BEGAN + 99, fcx="0.1.0", served=False)
+    assert (report.whole, report.state) == (True, "ended")
+    assert report.totals.states == {"done": 1}
+    (one,) = report.pilots
+    assert (one.starts, one.began, one.sure) == (1, BEGAN + 8, True)
+    assert one.node_hours == pytest.approx(10 / 3600, abs=1e-6)
+    assert "a key" not in page(report)
