@@ -210,10 +210,13 @@ def clean(
     plans = [plan for plan in plans if _older(plan.view, older_than * DAY)]
     for plan in plans if not dry_run else ():
         upkeep.clean(plan)
+    emptied = upkeep.tidy(plans) if not dry_run else []
     if as_json:
         typer.echo(json.dumps([_cleaned(plan, dry_run) for plan in plans], indent=2))
     else:
         _say_cleaned(plans, dry_run)
+        for base in emptied:
+            typer.echo(f"{base}: removed: no run is in it any more")
     if runs and any(plan.refused for plan in plans):
         raise typer.Exit(FcxError.exit_code)
 

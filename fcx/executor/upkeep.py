@@ -6,6 +6,7 @@ and outcomes that nobody has collected are only removed by who says so.
 
 from __future__ import annotations
 
+import logging
 import posixpath
 import re
 import time
@@ -19,11 +20,14 @@ from ..firecrest.client import Client
 from ..firecrest.jobs import JobState
 from ..firecrest.loop import LoopThread
 from ..state.journal import Journal, RunRecord
+from ..state.memory import Memory
 from ..state.presence import Presence
+from .home import Home
 from .resumption import context_of, elsewhere, find, given, is_there, lies_on
 from .survey import Survey, TaskView
 from .weight import weigh
 
+PROGRAMS = "programs-"  # begins the names of what all runs of a folder share
 PATIENCE = 30.0  # seconds for which a request is repeated: a person waits
 
 
@@ -203,6 +207,31 @@ class Upkeep:
         paths = [*plan.outputs, plan.view.record.directory]
         self._run(lambda client: _remove(paths, client))
         self.journal.end_run(plan.view.record.id, kept=False)
+
+    def tidy(self, plans: list[Cleaning]) -> list[str]:
+        """Remove the folders that runs were in, where only programs are left: which these are.
+
+        Programs are written anew by whatever job needs them.
+        """
+        mine = [one for one in self.journal.runs() if lies_on(one, self._credentials)]
+        used = {posixpath.dirname(record.directory) for record in mine}
+        cleaned = [plan.view.record.directory for plan in plans if not plan.refused]
+        removed: list[str] = []
+        bases = dict.fromkeys(map(posixpath.dirname, cleaned))
+        left = [base for base in bases if base not in used]
+        if left:
+            self._run(lambda client: self._tidied(left, removed, client))
+        return removed
+
+    async def _tidied(self, bases: list[str], removed: list[str], client: Client) -> None:
+        memory = Memory(logging.getLogger(__name__))
+        for base in bases:
+            names = await _names(client, base)
+            if all(name.startswith(PROGRAMS) for name in names):
+                await client.files.remove(base)
+                home = Home(client, self._credentials, posixpath.dirname(base), memory)
+                await home.forget(base)
+                removed.append(base)
 
 
 def _refusal(view: RunView, uncollected: bool) -> str:

@@ -217,8 +217,12 @@ def test_cleaning_takes_what_is_ours_alone(mortal, project):
     assert set(map(Path, plan["outputs"])) == outputs
     assert told(project, "clean", "--all", "--uncollected", "--older-than", "1") == []
     assert Path(plan["directory"]).is_dir()
+    base = Path(plan["directory"]).parent
+    (base / "of-another-machine").mkdir()
     assert told(project, "clean", "sweep", "--uncollected")[0]["removed"] is True
-    assert not Path(plan["directory"]).exists()
+    assert [path.name for path in base.iterdir() if "programs-" not in path.name] == [
+        "of-another-machine"
+    ]
     assert list(work.glob("slurm-*.out")) == [work / "slurm-1.out"]
     assert told(project, "list") == []
 
@@ -261,8 +265,12 @@ def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
     """Its outcomes were had."""
     mortal.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))
     rested(project)
-    assert told(project, "list")[0]["state"] == "kept"
-    assert told(project, "clean", "--all")[0]["removed"] is True
+    (run,) = told(project, "list")
+    assert run["state"] == "kept"
+    assert "no run is in it any more" in project.fcx("runs", "clean", "--all").stdout
+    assert not Path(run["directory"]).parent.exists()
+    mortal.run(SCRIPT.format(name="sweep", idle=1, seconds=0.0, then=""))
+    assert told(project, "list")[0]["state"] == "kept"  # and it is made anew
 
 
 @pytest.mark.slow
