@@ -67,4 +67,4 @@ if __name__ == "__main__":
         sleep_interval=5,
     ) as executor:
         for found in executor.submit(train, RANKS).result():
-            print("rank {rank}: y = {slope:.2f} x {offset:+.2f}, loss {loss:.5f}".format(**found))
+            print("rank {rank}: y = {slope:.4f} x {offset:+.4f}, loss {loss:.6f}".format(**found))
