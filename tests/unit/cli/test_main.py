@@ -151,7 +151,7 @@ def test_a_wrong_command_line_is_told_in_json_too():
     assert "Usage: " in done.stderr
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["edf", "write", "--nonsense"], ["edf", "check"]])
+@pytest.mark.parametrize("words", [["nonsense"], ["edf", "write", "--nonsense"], ["runs", "show"]])
 def test_a_wrong_command_line_is_exit_code_2(words: list[str]):
     """With the usage on stderr."""
     done = run(*words)
