@@ -1,20 +1,19 @@
-"""The programs of a pilot as they travel: one zip, the same bytes every time.
+"""The programs of a pilot as they travel: one file, the same bytes every time.
 
-Its root has ``__main__.py`` (``fcx/remote/start.py``); the rest is the package ``_fcx``, of
+It is ``fcx/remote/start.py``, which unpacks what is packed into it: the package ``_fcx``, of
 ``fcx/protocol`` and ``fcx/remote``. On the cluster it lies beside the runs, named by content, with
-a shell script that starts what is in it. Each job script carries it: so comments, docstrings and
-what only a type checker reads stay at home (lines stay where they are: tracebacks fit), names that
-only our programs know are shortened (``shorten.py``), and it is compressed as a whole.
+a shell script that starts it. Each job script carries it: so comments, docstrings and what only a
+type checker reads stay at home (lines stay where they are: tracebacks fit), names that only our
+programs know are shortened (``shorten.py``), and all but the start is compressed as a whole, in
+signs of which five are four bytes.
 """
 
 from __future__ import annotations
 
-import gzip
+import base64
 import hashlib
-import io
 import re
 import sys
-import zipfile
 import zlib
 from collections.abc import Mapping
 from functools import cache
@@ -23,7 +22,7 @@ from importlib import resources
 from ..files import kept
 from .shorten import shorten
 
-MAIN = "remote/start.py"
+START = "remote/start.py"
 SHELL = "remote/start.sh"
 PACKAGES = ("protocol", "remote")
 SELDOM = "content.py"  # which only a pilot that must prove its image brings along
@@ -42,17 +41,15 @@ ALIKE = (  # what is alike lies together: compression looks back over 32 kB
         "agent",
         "folders",
     ),
-    *("__main__", "parts", "supplies", "turn", "pool", "surroundings", "installed", "worker"),
+    *("parts", "supplies", "turn", "pool", "surroundings", "installed", "worker"),
     *("place", "probe", "outcome", "pickling"),
 )
 KNOWN = ("pickling.py", "objects.py", SELDOM)  # by names in pickles, or sent later
 ASKED = "snapshot"  # what a place is, which may be asked for by hand
-KEPT = "programs.gz"  # in the state folder
-GZIP = 16 + zlib.MAX_WBITS  # the format, with the largest window
-BLOCK = "_fcx/remote/queue.py"  # another block before any other file, or more, saves less
-NAME_AT = 30  # in what comes before each file of a zip
-SIZES_AT, SIZES_LENGTH = 14, 12  # of checksum and sizes in what comes before each file of a zip
-NEVER = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can name
+PACKED = "PACKED"  # what the start calls it
+KEPT = "programs.py"  # in the state folder
+BLOCK = "_fcx/remote/guard.py"  # another block before any other file, or more, saves less
+WIDTH = 1000  # of lines: no editor and no shell minds
 
 _WORD = re.compile(r"\w+")
 _DOCSTRING = re.compile(r'^([ ]*)"""(?:.|\n)*?"""$', re.MULTILINE)
@@ -73,51 +70,67 @@ _TYPES_ONLY = re.compile(
 
 
 @cache
-def archive() -> bytes:
-    """The zip, as it lies on the cluster: Python imports from it as it is."""
-    return gzip.decompress(packed())
+def program() -> bytes:
+    """The file. It is kept, as it takes a while."""
+    found, room = _sources(), resources.files(__package__ or "")
+    makers = [room.joinpath(name).read_text("utf-8") for name in ("programs.py", "shorten.py")]
+    key = repr((sorted(found.items()), makers, sys.version_info[:2]))
+    return kept(KEPT, hashlib.sha256(key.encode()).hexdigest(), _packed)
 
 
-def _zip(found: Mapping[str, str]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as target:
-        sources = sorted(found.items(), key=_rank)
-        short = shorten([bare(text) for _, text in sources], _known(found))
-        for (name, _), text in zip(sources, short, strict=True):
-            entry = zipfile.ZipInfo(name, NEVER)
-            entry.external_attr = 0o600 << 16
-            target.writestr(entry, text)
-        target.filelist.sort(key=lambda entry: entry.filename)  # the table of contents
-    whole = bytearray(made.getvalue())
-    for entry in target.filelist:  # Python takes these from the table of contents alone
-        at = entry.header_offset + SIZES_AT
-        whole[at : at + SIZES_LENGTH] = bytes(SIZES_LENGTH)
-    return bytes(whole)
+def _packed() -> bytes:
+    """The start with the rest in it."""
+    rest = travelling()
+    start = rest.pop(START)
+    text = base64.b85encode(_compressed(_joined(rest))).decode("ascii")
+    lines = "".join(f"{text[at : at + WIDTH]}\n" for at in range(0, len(text), WIDTH))
+    return start.replace(f'{PACKED}=""', f'{PACKED}="""\n{lines}"""').encode("ascii")
+
+
+def _joined(found: Mapping[str, str]) -> bytes:
+    """As the start takes it apart."""
+    return "".join(f"\f{name}\n{text}" for name, text in found.items()).encode("ascii")
+
+
+def _compressed(data: bytes) -> bytes:
+    """In two blocks with codes of their own: the one half differs from the other."""
+    cut = data.index(BLOCK.encode())
+    coder = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 8)
+    first = coder.compress(data[:cut]) + coder.flush(zlib.Z_BLOCK)
+    return first + coder.compress(data[cut:]) + coder.flush()
+
+
+def travelling() -> dict[str, str]:
+    """What travels: name -> text, in the order in which it does."""
+    found = _sources()
+    names = sorted(found, key=_rank)
+    short = shorten([bare(found[name]) for name in names], _known(found))
+    return dict(zip(names, short, strict=True))
 
 
 def _known(found: Mapping[str, str]) -> set[str]:
     """Words for more than these programs: of files, and of those that others know or may bring."""
     room = resources.files("fcx") / "protocol"
     others = [bare((room / name).read_text("utf-8")) for name in KNOWN]
-    return {ASKED, *(word for text in [*found, *others] for word in _WORD.findall(text))}
+    return {ASKED, PACKED, *(word for text in [*found, *others] for word in _WORD.findall(text))}
 
 
 def _sources() -> dict[str, str]:
-    """What is in it: name in the zip -> text."""
+    """Name in the package -> text, and the start."""
     fcx = resources.files("fcx")
-    found = {"__main__.py": (fcx / MAIN).read_text("utf-8"), "_fcx/__init__.py": ""}
+    found = {START: (fcx / START).read_text("utf-8"), "_fcx/__init__.py": ""}
     for package in PACKAGES:
         for file in (fcx / package).iterdir():
             name = f"{package}/{file.name}"
-            if name.endswith(".py") and name != MAIN and file.name not in AT_HOME:
+            if name.endswith(".py") and name != START and file.name not in AT_HOME:
                 found[f"_fcx/{name}"] = file.read_text("utf-8")
     return found
 
 
-def _rank(source: tuple[str, str]) -> tuple[int, str]:
-    """Where a file lies in the zip; one that is not known to be like another lies first."""
-    stem = source[0].rpartition("/")[2].removesuffix(".py")
-    return ALIKE.index(stem) if stem in ALIKE else -1, source[0]
+def _rank(name: str) -> tuple[int, str]:
+    """Where a file lies; one that is not known to be like another lies first."""
+    stem = name.rpartition("/")[2].removesuffix(".py")
+    return ALIKE.index(stem) if stem in ALIKE else -1, name
 
 
 def bare(text: str) -> str:
@@ -142,23 +155,6 @@ def _undocumented(found: re.Match[str]) -> str:
 
 
 @cache
-def packed() -> bytes:
-    """The zip as it travels: ``gzip -dc`` gives it back. Kept, as it takes a while."""
-    found, room = _sources(), resources.files(__package__ or "")
-    makers = [room.joinpath(name).read_text("utf-8") for name in ("programs.py", "shorten.py")]
-    key = repr((sorted(found.items()), makers, sys.version_info[:2]))
-    return kept(KEPT, hashlib.sha256(key.encode()).hexdigest(), lambda: _compressed(_zip(found)))
-
-
-def _compressed(data: bytes) -> bytes:
-    """In two blocks with codes of their own: what comes before a file differs from the rest."""
-    cut = data.index(BLOCK.encode()) - NAME_AT
-    coder = zlib.compressobj(9, zlib.DEFLATED, GZIP, 8)
-    first = coder.compress(data[:cut]) + coder.flush(zlib.Z_BLOCK)
-    return first + coder.compress(data[cut:]) + coder.flush()
-
-
-@cache
 def shell() -> bytes:
     """The script that starts it in a container, and leaves a note when it is killed."""
     return (resources.files("fcx") / SHELL).read_bytes()
@@ -166,11 +162,11 @@ def shell() -> bytes:
 
 @cache
 def digest() -> str:
-    """SHA-256 of the zip: compared before it is run."""
-    return hashlib.sha256(archive()).hexdigest()
+    """SHA-256 of the file: compared before it is run."""
+    return hashlib.sha256(program()).hexdigest()
 
 
 @cache
 def name() -> str:
-    """``programs-<digest>``: the zip's and the script's without their ending, and the folder's."""
-    return f"programs-{hashlib.sha256(archive() + shell()).hexdigest()[:16]}"
+    """``programs-<digest>``: the file's and the script's without their ending, and the folder's."""
+    return f"programs-{hashlib.sha256(program() + shell()).hexdigest()[:16]}"

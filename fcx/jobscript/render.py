@@ -75,14 +75,14 @@ def render(shape: Shape, pilot: str, files: Sequence[File]) -> str:
             refused=names.NOT_OURS,
             foreign=FOREIGN,
         ),
-        _put('"$programs".zip', programs.packed(), "unpack"),
+        _put('"$programs".py', programs.program()),
         _put('"$programs".sh', programs.shell()),
         *(_put(f'"$run"/{shlex.quote(file.path)}', file.data) for file in files),
         _START.format(
             puts=2 + len(files),
             starved=names.TEMPORARY_FULL,
             name=programs.name(),
-            zip=programs.digest(),
+            py=programs.digest(),
             sh=hashlib.sha256(programs.shell()).hexdigest(),
             edf=_SAME if shape.edf else "",
             batch=OF_BATCH,
@@ -112,7 +112,7 @@ def srun_line(shape: Shape, pilot: str) -> str:
         f"sh -c {shlex.quote(_PIN.format(foreign=FOREIGN, refused=names.NOT_OURS))}",
         '"$base" "$programs"',
         shlex.quote(shape.python),
-        '"$programs".zip agent',
+        '"$programs".py agent',
         '"$run"',
         f'"$run"/pilots/{layout.pilot_config(pilot)}',
     ]
@@ -156,17 +156,17 @@ def shell_word(word: str) -> str:
     return f'"{escaped}"'
 
 
-def _put(path: str, data: bytes, command: str = "") -> str:
+def _put(path: str, data: bytes) -> str:
     """Write a file unless it is there: a requeued job must not rewrite what was claimed from.
 
-    ``path`` is a word of the shell; ``command`` takes base64, where it is not for us to choose.
+    ``path`` is a word of the shell.
     """
     text = data.decode("utf-8", "surrogateescape")
     plain = data.isascii() and text.endswith("\n") and "\nFCX_END\n" not in f"\n{text}"
-    if not command and plain and "\0" not in text and "\r" not in text:
+    if plain and "\0" not in text and "\r" not in text:
         command, body = "cat", text
     else:
-        command, body = command or "base64 -d", _lines(base64.b64encode(data).decode("ascii"))
+        command, body = "base64 -d", _lines(base64.b64encode(data).decode("ascii"))
     return f"put {path} {command} <<'FCX_END'\n{body}FCX_END"
 
 
@@ -240,9 +240,6 @@ put() {{ # path command...: its input becomes the file, whole or not at all
   ) && return
   rm -f "$f~$SLURM_JOB_ID"
   fail "$base${{f#/proc/self/fd/9}} cannot be written" "$told"
-}}
-unpack() {{
-  base64 -d | gzip -dc
 }}"""
 
 _START = """\
@@ -250,7 +247,7 @@ if [ $puts != {puts} ]; then # bash had no room for a file with what one of them
   echo "fcx: there is no room for temporary files in ${{TMPDIR:-/tmp}} of $(uname -n)" >&2
   exit {starved}
 fi
-if [ "$(sha256sum <"$programs".zip)" != "{zip}  -" ] ||
+if [ "$(sha256sum <"$programs".py)" != "{py}  -" ] ||
     [ "$(sha256sum <"$programs".sh)" != "{sh}  -" ]; then
   echo "fcx: the programs $base/{name}.* are not those of this job: remove it, submit again" |
     tee -a "$run"/logs/"$me".0.exit >&2
@@ -298,7 +295,7 @@ _SAME = """\
 
 _PIN = """\
 exec 9<"$0"; programs=$1; shift
-[ -O /proc/self/fd/9/. ] && [ -O "$programs".sh ] && [ -O "$programs".zip ] || {{
+[ -O /proc/self/fd/9/. ] && [ -O "$programs".sh ] && [ -O "$programs".py ] || {{
   echo "fcx: $0 {foreign}" >&2
   exit {refused}
 }}

@@ -2,7 +2,7 @@
 
 ::
 
-    <working_dir>/.fcx-<user>/programs-<digest>.zip   what runs in pilots, for all runs
+    <working_dir>/.fcx-<user>/programs-<digest>.py    what runs in pilots, for all runs
     <working_dir>/.fcx-<user>/<run id>/               mode 0700
         key           -> the mark of the run's key, where the user has named the run
         pilots/       <pilot>.json, what a pilot's agents are told

@@ -250,6 +250,5 @@ class Pool:
 
 
 def _programs() -> str:
-    """What to run for a worker: the script beside this package, or the zip that both are in."""
-    folder = __file__.rsplit("/", 3)[0]
-    return os.path.join(folder, "__main__.py") if os.path.isdir(folder) else folder
+    """What to run for a worker: the script beside this package."""
+    return os.path.join(__file__.rsplit("/", 3)[0], "__main__.py")

@@ -1,8 +1,9 @@
-"""Runs the agent or a worker. ``__main__.py`` of the zip in which the programs travel.
+"""Runs the agent or a worker: the one file in which the programs travel.
 
-The first agent unpacks the zip beside itself, so that byte code is kept from then on; all others
-run from that folder. What stands here is read by every Python since 2.7: one that is too old for
-the rest, or of another kind, is refused in words, which the client finds in the run directory.
+The rest of them is packed into it. The first agent unpacks all of it beside this file, so that byte
+code is kept from then on; all others run from that folder, and workers the copy of this file that
+lies there. What stands here is read by every Python since 2.7: one that is too old for the rest, or
+of another kind, is refused in words, which the client finds in the run directory.
 """
 
 import os
@@ -10,6 +11,7 @@ import stat
 import sys
 
 OLDEST = (3, 8)
+MAIN = "__main__.py"  # what a copy of this file is called in the folder
 
 
 def refuse(arguments):
@@ -36,42 +38,61 @@ def is_ours(folder):
     return ours and not found.st_mode & 0o022
 
 
-def unpack(archive, folder):
-    """The whole folder or none: under a name of our own first, as several may begin at once."""
+def unpack(file, parent):
+    """All of it, in a new folder."""
+    import base64
     import shutil
     import tempfile
-    import zipfile
+    import zlib
 
     os.umask(0o077)
-    own = tempfile.mkdtemp("", os.path.basename(folder) + "~", os.path.dirname(folder))
+    own = tempfile.mkdtemp("", os.path.basename(file)[: -len(".py")] + "~", parent)
     try:
-        with zipfile.ZipFile(archive) as programs:
-            programs.extractall(own)
-        os.rename(own, folder)
-    except OSError:  # another agent was first, or there is no room: the zip will do
+        shutil.copyfile(file, os.path.join(own, MAIN))
+        packed = zlib.decompress(base64.b85decode("".join(PACKED.split()))).decode("ascii")
+        for part in packed.split("\f")[1:]:
+            name, _, text = part.partition("\n")
+            path = os.path.join(own, name)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as source:
+                source.write(text)
+    except OSError:
         shutil.rmtree(own, ignore_errors=True)
+        raise
+    return own
 
 
-def place(own):
-    """Where to import from: the folder, or the zip itself where the folder is not to be had."""
-    if not own.endswith(".zip"):
-        return own
-    folder = own[: -len(".zip")]
+def place(file):
+    """The folder to import from: beside the file, or one of our own where that will not do."""
+    import atexit
+    import shutil
+
+    if os.path.basename(file) == MAIN:
+        return os.path.dirname(file)
+    folder = file[: -len(".py")]
     try:
         if not os.path.lexists(folder):
-            unpack(own, folder)
-        return folder if is_ours(folder) else own
-    except OSError:
-        return own
+            own = unpack(file, os.path.dirname(file))
+            try:
+                os.rename(own, folder)
+            except OSError:  # another agent was first
+                shutil.rmtree(own, ignore_errors=True)
+        if is_ours(folder):
+            return folder
+    except OSError:  # there is no room
+        pass
+    own = unpack(file, None)
+    atexit.register(shutil.rmtree, own, True)
+    return own
 
 
 def main(arguments):
     """``agent RUN CONFIG`` or ``worker READ_FD WRITE_FD OUT ERR``."""
     if sys.version_info < OLDEST or sys.implementation.name != "cpython":
         return refuse(arguments)
-    own = os.path.dirname(os.path.abspath(__file__))
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", own)]
-    sys.path.insert(0, place(own))
+    file = os.path.abspath(__file__)
+    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(file))]
+    sys.path.insert(0, place(file))
     if arguments[0] == "agent":
         from _fcx.remote.agent import main as run
     else:
@@ -79,6 +100,8 @@ def main(arguments):
     del sys.path[0]  # what is ours shadows nothing of the user's
     return run(arguments[1:])
 
+
+PACKED = ""  # the rest, name by name, where it travels
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

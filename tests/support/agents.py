@@ -30,8 +30,8 @@ class Pilot:
         self.run = folder / "run"
         for name in layout.FOLDERS:
             (self.run / name).mkdir(parents=True, exist_ok=True)
-        self.programs = folder / f"{programs.name()}.zip"
-        self.programs.write_bytes(programs.archive())
+        self.programs = folder / f"{programs.name()}.py"
+        self.programs.write_bytes(programs.program())
         self.process = None
         self.stdout = subprocess.DEVNULL  # where the job's output goes
         self.me = Incarnation("7", 0, 0)

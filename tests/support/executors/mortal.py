@@ -110,7 +110,7 @@ class Mortal:
 
     def _bring_programs(self) -> None:
         """What each machine packs once has been packed here: for the script it is as a later start."""
-        programs.packed()
+        programs.program()
         state = self.folder / self.state
         state.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(OSError):

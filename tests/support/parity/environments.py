@@ -23,6 +23,7 @@ import pip
 from cluster import bases
 from cluster.engine import exclusive, which
 from places import REPOSITORY
+from unpacked import unpacked
 
 from fcx.install import NAME
 from fcx.jobscript import programs
@@ -116,12 +117,13 @@ class Stock:
 
     @cached_property
     def programs(self) -> Path:
-        """The zip that agents run from."""
+        """What agents run, and beside it the folder that they import from."""
 
         def write(folder: Path) -> None:
-            (folder / "programs.zip").write_bytes(programs.archive())
+            (folder / "programs.py").write_bytes(programs.program())
+            unpacked(folder / "programs")
 
-        return self.once("programs", write) / "programs.zip"
+        return self.once("programs", write) / "programs.py"
 
     def library(self, python: Path) -> Path:
         """A site-packages with what fcx needs in a process that calls submit."""

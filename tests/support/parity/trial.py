@@ -23,8 +23,8 @@ from .environments import INSIDE, Place, Stock, interpreter, is_current
 
 ASK = """
 import json, sys
-zipped, look = json.loads(sys.argv[1])
-sys.path.insert(0, zipped)
+programs, look = json.loads(sys.argv[1])
+sys.path.insert(0, programs)
 from _fcx.remote import place
 del sys.path[0]
 sys.stdout.write("\\n" + json.dumps(place.snapshot(look)))
@@ -164,7 +164,7 @@ class Bench:
             known = None
         if known is not None:
             look = Look(tuple(known.files), self.case.policy == "strict").program()
-        words = json.dumps([str(self.stock.programs), look])
+        words = json.dumps([str(self.stock.programs.with_suffix("")), look])
         said = self.remote.run(self.remote.python, "-c", ASK, words)
         found: dict[str, Any] = json.loads(said.splitlines()[-1])
         return found
@@ -181,7 +181,7 @@ class Bench:
         """What the task does remotely."""
         if "payload" not in answer:
             return ""
-        given = {**answer, "programs": str(self.stock.programs)}
+        given = {**answer, "programs": str(self.stock.programs.with_suffix(""))}
         said = self.remote.run(self.remote.python, "-c", RUN, given=json.dumps(given))
         return str(json.loads(said.splitlines()[-1]))
 

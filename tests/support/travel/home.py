@@ -17,7 +17,7 @@ WORKER = """
 import pickle, sys, types
 folder, archive = sys.argv[1:]
 sys.path[:] = [p for p in sys.path if p not in ("", folder)]
-sys.path.insert(0, folder + "/programs.zip")
+sys.path.insert(0, folder + "/programs")
 from _fcx.protocol import pickling
 from _fcx.remote import outcome
 del sys.path[0]

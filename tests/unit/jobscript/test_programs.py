@@ -1,17 +1,16 @@
-"""The programs travel as one zip: small, the same bytes each time, and still themselves."""
+"""The programs travel as one file: small, the same bytes each time, and still themselves."""
 
 from __future__ import annotations
 
 import ast
-import base64
-import gzip
 import hashlib
-import io
+import os
 import re
+import runpy
 import subprocess
 import sys
-import zipfile
 import zlib
+from pathlib import Path
 
 import interpreters
 import pytest
@@ -24,8 +23,7 @@ MOST = 40_000  # bytes in each job script
 
 
 def sources():
-    with zipfile.ZipFile(io.BytesIO(programs.archive())) as archive:
-        return {name: archive.read(name).decode() for name in archive.namelist()}
+    return programs.travelling()
 
 
 class Unannotated(ast.NodeTransformer):
@@ -110,51 +108,61 @@ def test_are_small_as_they_stand_in_a_script():
     """Every script has them: the first pilot may never start."""
     empty = script.Shape(Options.check([], []), "/r/run", "x")
     text = script.render(empty, "x-001", [])
-    part = text[text.index('put "$programs".zip') : text.index('put "$programs".sh')]
+    part = text[text.index('put "$programs".py') : text.index('put "$programs".sh')]
     assert len(part) <= MOST
 
 
 def test_are_cut_where_it_saves():
     """In one block they are larger; before whichever other file, they are hardly smaller."""
-    data, best = programs.archive(), len(programs.packed())
+    rest = {name: text for name, text in sources().items() if name != programs.START}
+    data = programs._joined(rest)
+    best = len(programs._compressed(data))
     assert len(in_blocks(data, len(data))) > best + 50
-    starts = [found.start() for found in re.finditer(b"PK\3\4", data)]
+    starts = [found.start() for found in re.finditer(b"\f", data)]
     assert min(len(in_blocks(data, cut)) for cut in starts) > best - 100
 
 
 def in_blocks(data, cut):
     """Compressed as they are, in two blocks."""
-    coder = zlib.compressobj(9, zlib.DEFLATED, programs.GZIP, 8)
+    coder = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS, 8)
     first = coder.compress(data[:cut]) + coder.flush(zlib.Z_BLOCK)
     return first + coder.compress(data[cut:]) + coder.flush()
 
 
 def test_are_the_same_bytes_each_time():
     """Named by content: so they are written once, and byte code is kept."""
-    first = programs.archive(), programs.packed(), programs.name()
-    for made in programs.archive, programs.packed, programs.name, programs.shell, programs.digest:
+    first = programs.program(), programs.name()
+    for made in programs.program, programs.name, programs.shell, programs.digest:
         made.cache_clear()
-    assert (programs.archive(), programs.packed(), programs.name()) == first
-    assert gzip.decompress(programs.packed()) == programs.archive()
-    assert programs.digest() == hashlib.sha256(programs.archive()).hexdigest()
-    with zipfile.ZipFile(io.BytesIO(programs.archive())) as archive:
-        assert {entry.date_time for entry in archive.infolist()} == {programs.NEVER}
-        assert archive.namelist() == sorted(archive.namelist())
+    assert (programs.program(), programs.name()) == first
+    assert programs._packed() == programs.program()
+    assert programs.digest() == hashlib.sha256(programs.program()).hexdigest()
 
 
-def test_are_what_coreutils_unpack():
-    """As the script does it."""
-    text = base64.encodebytes(programs.packed())
-    done = subprocess.run(
-        ["sh", "-c", "base64 -d | gzip -dc"], input=text, capture_output=True, check=True
-    )
-    assert done.stdout == programs.archive()
+def test_unpack_what_was_packed(tmp_path):
+    """Each file, and a copy of the start, which workers run."""
+    file = tmp_path / "programs-x.py"
+    file.write_bytes(programs.program())
+    found = unpacked_by(file)
+    assert (found / "__main__.py").read_bytes() == programs.program()
+    texts = {str(path.relative_to(found)): path.read_text() for path in found.rglob("*.py")}
+    del texts["__main__.py"]
+    assert texts == {name: text for name, text in sources().items() if name != programs.START}
+
+
+def unpacked_by(file):
+    """The folder that the start itself makes."""
+    old = os.umask(0o22)
+    try:
+        return Path(runpy.run_path(str(file))["place"](str(file)))
+    finally:
+        os.umask(old)
 
 
 def test_have_one_package_and_a_beginning():
     """Nothing of ours has a name that a user's module might have."""
-    names = sources()
-    assert {name.partition("/")[0] for name in names} == {"__main__.py", "_fcx"}
+    names = set(sources())
+    assert {name.partition("/")[0] for name in names - {programs.START}} == {"_fcx"}
     assert "_fcx/remote/agent.py" in names
     assert "_fcx/protocol/pickling.py" in names
     assert "_fcx/remote/start.py" not in names
@@ -195,11 +203,11 @@ def test_import_nothing_of_fcx_but_each_other():
 
 def test_can_be_asked_what_a_place_is(tmp_path):
     """By hand, on a node."""
-    (tmp_path / "programs.zip").write_bytes(programs.archive())
+    (tmp_path / "programs-x.py").write_bytes(programs.program())
     code = "from _fcx.remote import place; print('distributions' in place.snapshot())"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(tmp_path / "programs.zip")},
+        env={"PYTHONPATH": str(unpacked_by(tmp_path / "programs-x.py"))},
         capture_output=True,
         text=True,
         check=False,

@@ -178,19 +178,19 @@ class TestBeginning:
         assert run.stat().st_mode & 0o777 == 0o700
 
     def test_writes_the_programs_beside_the_runs(self, run):
-        """The zip that Python imports from, and what starts it."""
+        """The file that Python runs, and what starts it."""
         self.begin(run)
         assert sorted(path.name for path in run.parent.iterdir()) == [
-            f"{programs.name()}.sh", f"{programs.name()}.zip", "run",
+            f"{programs.name()}.py", f"{programs.name()}.sh", "run",
         ]  # fmt: skip
-        assert (run.parent / f"{programs.name()}.zip").read_bytes() == programs.archive()
+        assert (run.parent / f"{programs.name()}.py").read_bytes() == programs.program()
         assert (run.parent / f"{programs.name()}.sh").read_bytes() == programs.shell()
 
-    @pytest.mark.parametrize("data", [b"", b"other", programs.archive()[:-1]])
+    @pytest.mark.parametrize("data", [b"", b"other", programs.program()[:-1]])
     def test_other_programs_are_not_run(self, run, data):
         """Words for whoever reads the job's output, and for the client."""
         run.parent.mkdir()
-        (run.parent / f"{programs.name()}.zip").write_bytes(data)
+        (run.parent / f"{programs.name()}.py").write_bytes(data)
         done = self.begin(run)
         assert (done.returncode, done.stdout) == (1, b"")
         assert b"are not those of this job: remove it" in done.stderr
@@ -267,8 +267,8 @@ class TestBeginning:
         self.begin(run)
         words = srun_line(shape(str(run)), "x-001").partition("sh -c ")[2]
         call = f"base={shlex.quote(str(run.parent))} programs=$1 run=$2; sh -c {words}"
-        zipped = f"/proc/self/fd/9/{programs.name()}"
-        command = ["bash", "-c", call, "bash", zipped, f"/proc/self/fd/9/{run.name}"]
+        programmed = f"/proc/self/fd/9/{programs.name()}"
+        command = ["bash", "-c", call, "bash", programmed, f"/proc/self/fd/9/{run.name}"]
         fine = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "x-001.json" in (run / "logs" / "0.0.0.exit").read_text(), fine.stderr
         run.parent.rename(run.parent.parent / "away")
@@ -310,7 +310,7 @@ class TestBeginning:
         assert b"working_dir may be gone: mkdir: " in done.stderr
 
     @pytest.mark.parametrize(
-        "options", ["size=8k", "size=64k", *(f"nr_inodes={count}" for count in range(1, 16))]
+        "options", ["size=8k", "size=32k", *(f"nr_inodes={count}" for count in range(1, 16))]
     )
     def test_a_full_disk_is_named_and_has_a_code(self, tmp_path, options):
         """The job's output may be on the same disk: then only the code tells."""

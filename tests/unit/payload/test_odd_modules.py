@@ -10,8 +10,8 @@ import types
 
 import pytest
 from pickled import names_in
+from unpacked import unpacked
 
-from fcx.jobscript import programs
 from fcx.payload.contents import Contents
 from fcx.payload.dump import dump
 from fcx.payload.needs import RequirementsCache
@@ -37,7 +37,6 @@ def remotely(tmp_path):
 
     def run(fn, *args):
         (tmp_path / "task").write_bytes(data := dump(fn, args, {}, Sharing(Contents(), {})).data)
-        (tmp_path / "programs.zip").write_bytes(programs.archive())
         needs = RequirementsCache().needs(fn, data)
         (tmp_path / "modules.zip").write_bytes(needs.archive)
         paths = [str(tmp_path / "modules.zip")] if needs.archive else []
@@ -45,7 +44,7 @@ def remotely(tmp_path):
             sys.executable,
             "-c",
             WORKER,
-            str(tmp_path / "programs.zip"),
+            str(unpacked(tmp_path / "programs")),
             str(tmp_path / "task"),
         ]
         done = subprocess.run(

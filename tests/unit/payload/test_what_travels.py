@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 from travel.kinds import KINDS
-
-from fcx.jobscript import programs
+from unpacked import unpacked
 
 SUPPORT = Path(__file__).parents[2] / "support"
 CONTEXTS = ("main", "module", "package")
@@ -36,7 +35,7 @@ def table(context: str) -> dict[str, str]:
     """What became of each case of a context, in processes of their own."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "programs.zip").write_bytes(programs.archive())
+        unpacked(folder / "programs")
         refusals = {name: each.refused for name, each in KINDS.items()}
         (folder / "refusals.json").write_text(json.dumps(refusals))
         own = folder / "own"

@@ -1,4 +1,4 @@
-"""How the programs start: on any Python, from the zip or from the folder it was unpacked to."""
+"""How the programs start: on any Python, from the folder to which the first unpacks them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import interpreters
 import pytest
@@ -132,7 +133,7 @@ class TestPlace:
         ]  # fmt: skip
 
     def test_the_second_runs_from_there(self, pilot):
-        """Whatever has become of the zip since."""
+        """The file is no longer looked into."""
         pilot.start(idle_timeout=0.0)
         pilot.ended()
         marked = folder(pilot) / "_fcx" / "remote" / "agent.py"
@@ -141,8 +142,10 @@ class TestPlace:
         assert pilot.ended() == 42
 
     @pytest.mark.parametrize("spoil", ["writable", "link", "file"])
-    def test_a_folder_that_may_be_anybodys_is_not_used(self, pilot, spoil, tmp_path):
-        """Then the zip itself serves."""
+    def test_a_folder_that_may_be_anybodys_is_not_used(self, pilot, spoil, tmp_path, monkeypatch):
+        """Then one of the agent's own serves, and goes with it."""
+        monkeypatch.setenv("TMPDIR", str(tmp_path / "own"))
+        (tmp_path / "own").mkdir()
         if spoil == "writable":
             folder(pilot).mkdir()
             folder(pilot).chmod(0o770)
@@ -154,27 +157,31 @@ class TestPlace:
         pilot.put(1, [(worker_file(),)])
         pilot.start(idle_timeout=0.2)
         (file, _) = pilot.value("t10")
-        assert file == str(pilot.programs / "_fcx" / "remote" / "worker.py")
+        used = Path(file).parents[2]
+        assert used.parent == tmp_path / "own"
+        assert used.name.startswith(f"{folder(pilot).name}~")
+        assert pilot.ended() == 0
+        assert not list((tmp_path / "own").iterdir())
 
     def test_of_several_at_once_one_unpacks(self, tmp_path):
         """The others take what is there, and leave nothing behind."""
-        archive = tmp_path / "programs-x.zip"
-        archive.write_bytes(programs.archive())
-        code = "import sys; from fcx.remote import start; print(start.place(sys.argv[1]))"
+        file = tmp_path / "programs-x.py"
+        file.write_bytes(programs.program())
+        code = "import runpy, sys; print(runpy.run_path(sys.argv[1])['place'](sys.argv[1]))"
         started = [
-            subprocess.Popen([sys.executable, "-c", code, str(archive)], stdout=subprocess.PIPE)
+            subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=subprocess.PIPE)
             for _ in range(4)
         ]
         said = {process.communicate()[0].decode().strip() for process in started}
         assert said == {str(tmp_path / "programs-x")}
-        assert sorted(p.name for p in tmp_path.iterdir()) == ["programs-x", "programs-x.zip"]
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["programs-x", "programs-x.py"]
 
 
 class TestPath:
     """What is ours shadows nothing of the user's."""
 
     def test_of_a_worker(self, pilot):
-        """Neither the folder nor the zip is importable from; the cwd comes last."""
+        """Neither the folder nor what is beside it is importable from; the cwd comes last."""
 
         def path():
             import sys
@@ -185,7 +192,7 @@ class TestPath:
         pilot.start(idle_timeout=0.2)
         (entries, _) = pilot.value("t10")
         assert not [entry for entry in entries if "programs-" in entry]
-        assert "" not in entries
+        assert not {"", str(folder(pilot).parent)} & set(entries)
         if not getattr(sys.flags, "safe_path", False):
             assert entries[-1] == str(pilot.run)
 
@@ -194,6 +201,7 @@ class TestPath:
         pilot.start(idle_timeout=0.2, probe=True)
         live = pilot.wait("up")["probe"]["live"]
         assert not [entry for entry in live["sys_path"] if "programs-" in entry]
+        assert str(folder(pilot).parent) not in live["sys_path"]
         assert live["foreign_sys_path"] == [
             entry for entry in live["foreign_sys_path"] if "programs-" not in entry
         ]
