@@ -264,7 +264,7 @@ class Causes:
         lost = [run for run in runs if run.how != "finished" or note.task not in checks.written]
         text = f"{note} after {[(r.attempt, r.how) for r in runs]}"
         if trouble.error in {"JobFailed", "NodeFailed", "JobCancelled", "WorkerDied"}:
-            own = plan.how == "exits" or "cannot be kept" in trouble.message
+            own = plan.how == "exits" or "cannot keep" in trouble.message
             enough = own or "went back" in trouble.message
             retries = checks.scenario.limits.task_retries
             unread = note.task in checks.written and checks.excused()
