@@ -153,12 +153,23 @@ class FirecrestFuture(Future[T]):
 
     def _fetch(self) -> None:
         left = self._left
-        if left is None:
+        if left is None or not self.done():  # it is about to be: set_result() would undo this
             return
         with left.lock:
             if self._left is not None:
                 self._result, self._exception, self._output = left.fetch()
                 self._left = None
+
+    def _get_snapshot(self) -> tuple[bool, bool, Any, BaseException | None]:
+        """What newer Pythons' asyncio.wrap_future() reads at once in place of result().
+
+        As the base class there: done, cancelled, value, exception. What was left is fetched now.
+        """
+        self._fetch()
+        with self._condition:
+            ended = self._state == "FINISHED"
+            cancelled = not ended and self._state not in {"PENDING", "RUNNING"}
+            return ended or cancelled, cancelled, self._result, self._exception
 
     def stdout(self) -> str:
         """What the task has written to stdout: all of it once it is done, so far while it runs."""
@@ -186,8 +197,7 @@ class FirecrestFuture(Future[T]):
 
         While it runs they come through the API as text: what is none is U+FFFD there.
         """
-        if self._left is not None:
-            self._fetch()
+        self._fetch()
         if self._output is None and self.running():
             return self._owner.live_output(self.task_id, which, start)
         return self._output[which][start:] if self._output else b""
@@ -222,7 +232,10 @@ class FirecrestFuture(Future[T]):
 
     def __repr__(self) -> str:
         job = f" in job {self.job_id}" if self.job_id else ""
-        return f"{super().__repr__()[:-1]} task={self.name or self.task_id}{job}>"
+        shown = super().__repr__()[:-1]
+        if self._left is not None:
+            shown = shown.replace("returned NoneType", "has its value on the cluster")
+        return f"{shown} task={self.name or self.task_id}{job}>"
 
     def cancel(self) -> bool:
         """Cancel the task: at once while it is pending; a running one loses its worker."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
 import reprlib
 import secrets
@@ -28,7 +27,7 @@ from ..payload import shared
 from ..payload.canonical import NoCanonicalForm, References
 from ..payload.contents import Contents
 from ..payload.dump import Named
-from ..payload.key import Keys, NoKey, check_key, takes
+from ..payload.key import Keys, NoKey, check_key, content_of, takes
 from ..payload.needs import Needs, RequirementsCache
 from ..payload.origin import Origin, Origins
 from ..payload.repeated import Kept, Repeated
@@ -91,11 +90,6 @@ class Draft(Struct, frozen=True):
         """Modules, to be judged and sent."""
         return self.made.kind.needs
 
-    @property
-    def digest(self) -> bytes:
-        """Of the call."""
-        return hashlib.sha256(self.made.data).digest()
-
 
 class Intake:
     """What stands between an interface and its run.
@@ -117,7 +111,7 @@ class Intake:
         self._repeated = Repeated(Sharing(contents, Handing(run, contents).references))
         self._keys = keys_of(gate.question.manifest) if keyed else None
         self._named: dict[str, FirecrestFuture[Any]] = {}  # by keys that the caller gave
-        self._calls: dict[str, bytes] = {}  # what those keys were given to: digests
+        self._calls: dict[str, bytes | None] = {}  # what those keys were given to
         self._origins = Origins()
         self._kind: tuple[Kept | None, Kind] = (None, Kind(NO_NEEDS, ""))  # of the last plain call
         self._said: dict[str, None] = {}  # functions without a key, keys of several calls
@@ -284,7 +278,7 @@ class Intake:
             draft = replace(draft, made=self._made(draft.fn, draft.args, draft.kwargs))
         if draft.named:
             self._named[draft.key] = future
-            self._calls[draft.key] = draft.digest
+            self._calls[draft.key] = content(draft)
         return future
 
     def _sent(self, draft: Draft, future: FirecrestFuture[Any]) -> bool:
@@ -308,7 +302,10 @@ class Intake:
 
     def _compare(self, draft: Draft) -> None:
         """Say once that a key was given to another call before: one of them gets no outcome."""
-        if self._calls.get(draft.key, draft.digest) != draft.digest and draft.key not in self._said:
+        before = self._calls.get(draft.key)
+        if before is None or draft.key in self._said:
+            return
+        if content(draft) not in {before, None}:
             self._said[draft.key] = None
             name = payload.name_of(draft.fn)
             self.settings.logger.warning(
@@ -348,6 +345,14 @@ def _without(
     return {name: value for name, value in kwargs.items() if name not in ours}, ours
 
 
+def content(draft: Draft) -> bytes | None:
+    """Tells a call from others in this process, however it was pickled; None where nothing does."""
+    try:
+        return content_of(draft.fn, draft.args, draft.kwargs, WITHIN)
+    except NoKey:
+        return None
+
+
 def keys_of(manifest: Manifest | None) -> Keys:
     """Keys of tasks that run in an image, or in none that is known."""
     names: References = {SharedObject: digest_of, FirecrestFuture: key_of}
@@ -364,3 +369,11 @@ def key_of(future: FirecrestFuture[Any]) -> str:
 def digest_of(reference: SharedObject) -> str:
     """By which a task that takes it is known."""
     return reference.digest
+
+
+def id_of(future: FirecrestFuture[Any]) -> str:
+    """By which the run knows its task."""
+    return future.task_id
+
+
+WITHIN: References = {SharedObject: digest_of, FirecrestFuture: id_of}

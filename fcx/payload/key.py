@@ -39,17 +39,27 @@ class Keys:
 
     def of(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """The key of a call. Raises NoKey."""
-        try:
-            content = Canonical(self._references).digest((fn, args, dict(kwargs)))
-        except NoCanonicalForm as error:
-            raise NoKey(str(error)) from None
-        except RecursionError:
-            raise NoKey("it is nested too deeply") from None
+        content = content_of(fn, args, kwargs, self._references)
         text = f"{name_of(fn)}\n{self._environment}\n".encode()
         digest = hashlib.sha256(text + content).hexdigest()[:DIGITS]
         with self._lock:
             self._seen[digest] += 1
             return f"{OWN}{digest}.{self._seen[digest]}"
+
+
+def content_of(
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    references: References,
+) -> bytes:
+    """A digest of what a call is. Raises NoKey."""
+    try:
+        return Canonical(references).digest((fn, args, dict(kwargs)))
+    except NoCanonicalForm as error:
+        raise NoKey(str(error)) from None
+    except RecursionError:
+        raise NoKey("it is nested too deeply") from None
 
 
 def check_key(key: Any) -> str:

@@ -157,6 +157,9 @@ class TestByName:
         with FirecrestExecutor(FOLDER, {SETTINGS}, run="keys") as executor:
             one = executor.submit(work, FOLDER, random.randrange(100, 1000), key="one")
             assert executor.submit(work, FOLDER, 5, key="one") is one
+            same = [executor.submit_as("same", max, 5.0, 6.0) for _ in range(4)]
+            also = [executor.submit(work, FOLDER, 6, key="also") for _ in range(4)]
+            assert len(set(same)) == len(set(also)) == 1
             for wrong in ("", "~x"):
                 try:
                     executor.submit_as(wrong, work, FOLDER, 5)
@@ -172,8 +175,9 @@ class TestByName:
         assert first == again
         for start in starts:
             assert start.stderr.count("key='one' was given to another call before") == 1
+            assert start.stderr.count("was given to another call before") == 1
         assert "[3, 2, 1], 'one', 'sorted'" in first
-        assert sum(mortal.ran().values()) == 1
+        assert sum(mortal.ran().values()) == 2
 
     def test_what_has_no_key_is_said_once(self, mortal):
         """It runs at each start."""
