@@ -28,6 +28,7 @@ from . import reporting
 from .core.events import Trouble
 from .forks import left_in_children
 from .future import Ended, FirecrestFuture
+from .outputs import of_killed
 from .wire import Outcome
 
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
@@ -194,6 +195,7 @@ def deliver(delivery: Delivery) -> bool:
     error: BaseException | None
     if delivery.trouble is not None:
         error = exception_of(delivery.trouble, delivery.original)
+        out, err = of_killed(out), of_killed(err)
     else:
         assert delivery.outcome is not None
         value, error = outcomes.load(delivery.outcome.kind, result)

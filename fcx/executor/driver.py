@@ -196,13 +196,11 @@ class Driver:
         running = self.core.running(task)
         if running is None:
             return None
-        of = running.cursor.name, running.slot, running.attempt
-        offset = before.end if before is not None and before.of == of else 0
-        data = await self.performer.output.more(running, stream, offset)
+        found = await self.performer.output.more(running, stream, before)
         still = self.core.running(task)
         if still is None or (still.slot, still.attempt) != (running.slot, running.attempt):
             return None
-        return Written(of, offset, data, self.performer.output.pause())
+        return found
 
 
 KINDS: tuple[tuple[type[Exception], str], ...] = (

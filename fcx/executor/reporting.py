@@ -85,6 +85,11 @@ def belongs_to(future: AnyFuture, run: Owner) -> bool:
     return future._owner is run
 
 
+def owner(future: AnyFuture) -> Owner:
+    """The run that its task is one of."""
+    return future._owner
+
+
 def take(future: AnyFuture) -> None:
     """It is the argument of a task: its value may be left where it lies."""
     future._handed_on = True

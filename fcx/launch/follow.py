@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
-from collections.abc import Callable
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
-from functools import partial
 from typing import BinaryIO
 
 from ..errors import FcxError, OutOfMemory, WorkerDied
-from ..executor.effects.written import UNKNOWN
-from ..executor.following import LATER, SLOWER, SOON
-from ..executor.future import FirecrestFuture
-
-
-class Tail:
-    """One stream of a task."""
-
-    def __init__(self, read: Callable[[int], bytes], target: BinaryIO) -> None:
-        self._read = read
-        self._target = target
-        self._at = 0  # bytes that were passed on
-        self._digest = hashlib.sha256()
-        self._stuck = False
-
-    def grow(self) -> bool:
-        """Pass on what is new of it and sure to be what was written; whether there was any.
-
-        What is not text waits for the end, for the API cannot give it.
-        """
-        if self._stuck:
-            return False
-        found = self._read(self._at)
-        sure = found.partition(UNKNOWN)[0]
-        self._stuck = not sure and len(found) > len(UNKNOWN)
-        self._pass_on(sure)
-        return bool(sure)
-
-    def end(self, whole: bytes) -> None:
-        """Pass on the rest; all of it where it is not what there was, for it was begun again."""
-        before = hashlib.sha256(whole[: self._at])
-        same = before.digest() == self._digest.digest()
-        if same or len(whole) >= self._at:
-            self._pass_on(whole[self._at :] if same else whole)
-
-    def _pass_on(self, data: bytes) -> None:
-        if data:
-            self._target.write(data)
-            self._target.flush()
-            self._digest.update(data)
-            self._at += len(data)
+from ..executor.following import Reader, rounds
+from ..executor.future import STREAMS, FirecrestFuture
+from ..executor.outputs import KEPT, KEPT_OF_KILLED
+from ..executor.reporting import owner
 
 
 @dataclass(frozen=True)
@@ -64,22 +24,27 @@ class End:
 
 def follow(future: FirecrestFuture[int], out: BinaryIO, err: BinaryIO) -> End:
     """Pass on what it prints until it has ended; interruptions leave it as it is."""
-    tails = [Tail(partial(future.written, which), each) for which, each in enumerate((out, err))]
-    pause = SOON
-    while not wait([future], pause).done:
-        grew = [_grew(tail) for tail in tails] if future.running() else []
-        pause = SOON if any(grew) else min(pause * SLOWER, LATER)
-    for which, tail in enumerate(tails):
-        tail.end(future.written(which))
-    return ending(future)
+    streams, readers = (out, err), [Reader(future, owner(future), which) for which in (0, 1)]
+    for found in rounds(future, readers):
+        for stream, data in zip(streams, found, strict=True):
+            if data:
+                stream.write(data)
+                stream.flush()
+    end = ending(future)
+    lost = [_lost(name, reader.lost) for name, reader in zip(STREAMS, readers, strict=True)]
+    return End(end.code, "\nfcx: ".join(filter(None, (*lost, end.said))))
 
 
-def _grew(tail: Tail) -> bool:
-    """A look that fails is made again later: what is amiss, the run itself says."""
-    try:
-        return tail.grow()
-    except FcxError:
-        return False
+def _lost(name: str, count: int | None) -> str:
+    """What to say of a stream's end that is not there."""
+    if count == 0:
+        return ""
+    if count is None:
+        what = f"The end of {name} may be missing: of a program that was killed"
+    else:
+        what = f"{count:,} bytes of {name} are missing: of a program that has ended"
+    kept = KEPT_OF_KILLED if count is None else KEPT
+    return f"{what}, {kept >> 20} MB are kept. Redirect more into a file there."
 
 
 def ending(future: FirecrestFuture[int]) -> End:

@@ -22,12 +22,13 @@ UNKNOWN = "\N{REPLACEMENT CHARACTER}".encode()  # bytes that are no text: how ma
 
 
 class Written(NamedTuple):
-    """Some of what an attempt has written: whole lines, from ``offset`` on."""
+    """Some of what an attempt has written: text, from ``offset`` on."""
 
     of: tuple[str, int, int]  # its agent and slot there, and the attempt
     offset: int
     data: bytes
     pause: float  # seconds after which to ask again, at the soonest
+    stuck: bool = False  # what comes next is no text
 
     @property
     def end(self) -> int:
@@ -52,13 +53,24 @@ class Output:
         except NoSuchPath:
             return b""
 
-    async def more(self, running: Place, stream: int, offset: int) -> bytes:
-        """Lines that it has written from there on; none where they may be another's."""
-        data = _lines(await self.so_far(running.cursor.name, running.slot, stream, offset))
-        if not data:
-            return b""
-        await asyncio.sleep(MOMENT)
-        return b"" if await self._has_ended(running) else data
+    async def more(
+        self, running: Place, stream: int, before: Written | None = None
+    ) -> Written | None:
+        """What it has written since then; None where that may be another's."""
+        of = running.cursor.name, running.slot, running.attempt
+        offset = 0
+        if before is not None and before.of == of:
+            offset = before.end
+            if before.stuck:
+                return before._replace(offset=offset, data=b"")
+        data = await self.so_far(running.cursor.name, running.slot, stream, offset)
+        text = data.partition(UNKNOWN)[0]  # of a letter that is not whole, no length is known
+        if text:
+            await asyncio.sleep(MOMENT)
+            if await self._has_ended(running):
+                return None
+        stuck = not text and len(data.replace(UNKNOWN, b"")) > 0
+        return Written(of, offset, text, self.pause(), stuck)
 
     async def _has_ended(self, running: Place) -> bool:
         """Whether the log says so, or cannot be read to its end."""
@@ -72,12 +84,6 @@ class Output:
         """Seconds that should lie between two pieces: half of the requests are for all else."""
         now = asyncio.get_running_loop().time()
         return 4.0 / max(1e-3, self.context.client.quota.allowed(now).rate)
-
-
-def _lines(data: bytes) -> bytes:
-    """As many whole lines as are surely text: what was cut within a letter is no text yet."""
-    data = data.partition(UNKNOWN)[0]
-    return data[: max(data.rfind(b"\n"), data.rfind(b"\r")) + 1]
 
 
 def _ends(line: Line, running: Place) -> bool:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from executors.deadline import WAIT, eventually, within
+
+from fcx.errors import WorkerDied
 
 
 def talks(folder: str, lines: int):
@@ -43,6 +48,38 @@ def test_each_line_comes_while_the_task_runs(make, tmp_path):
         whole = "".join(f"line {number} \N{GREEK SMALL LETTER ALPHA}\n" for number in range(2))
         assert len(heard) >= 3
         assert "".join(heard) == future.stdout() == whole + "no end"
+
+
+def mixed(folder: str):
+    """No text, too much of it, and no end of a line; once two have heard of it, it is killed."""
+    sys.stdout.buffer.write(b"begun\n\xff\xfe" + b"x" * (2 << 20))
+    sys.stdout.flush()
+    end = time.monotonic() + 100.0
+    while len(os.listdir(folder)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_one_is_followed_by_two_threads(make, tmp_path):
+    """Each has all of it; both are told that its end is not there."""
+    with make(task_retries=0, sleep_interval=1) as executor:
+        folder = tmp_path / "heard"
+        folder.mkdir()
+        future = executor.submit(mixed, str(folder))
+
+        def hear(name: str) -> str:
+            heard = []
+            for text in future.follow():
+                heard.append(text)
+                Path(folder, name).touch()
+            assert heard[0] == "begun\n"
+            return "".join(heard)
+
+        with ThreadPoolExecutor(2) as pool:
+            heard = [each.result(WAIT) for each in [pool.submit(hear, name) for name in "ab"]]
+        assert isinstance(future.exception(WAIT), WorkerDied)
+        assert heard == [future.stdout()] * 2
+        assert future.stdout().endswith("xxx\n[fcx: what came after was not kept]\n")
 
 
 def test_what_is_over_or_was_never_begun(ex):

@@ -3,72 +3,83 @@
 from __future__ import annotations
 
 import io
-import random
 
 import pytest
 
 from fcx import errors
-from fcx.executor import reporting
+from fcx.executor import following, reporting
+from fcx.executor.effects.written import Written
 from fcx.executor.future import FirecrestFuture
-from fcx.launch.follow import End, Tail, ending
+from fcx.executor.outputs import KEPT, KEPT_OF_KILLED, of_killed
+from fcx.launch.follow import End, ending, follow
 
 
-class Written:
-    """A stream as the API shows it: text, and U+FFFD for what is none."""
+class Owner:
+    """A run whose one task writes this, and has then ended."""
 
-    def __init__(self) -> None:
-        self.bytes = b""
-        self.reads = 0
-        self.out = io.BytesIO()
-        self.tail = Tail(self.read, self.out)
+    def __init__(self, live: bytes, whole: bytes, error: Exception | None = None) -> None:
+        self.live, self.whole, self.error = live, whole, error
+        self.future: FirecrestFuture[int] = FirecrestFuture("t1", self, "a.py")
+        reporting.running(self.future, "7")
+        self.out, self.err = io.BytesIO(), io.BytesIO()
 
-    def read(self, start: int) -> bytes:
-        """From a byte on."""
-        self.reads += 1
-        return self.bytes[start:].decode("utf-8", "replace").encode()
+    def written(self, task, stream, before):
+        if stream == 1:
+            reporting.attempts(self.future, ((0, "7", ""),))
+            reporting.end(self.future, 0, self.error, (self.whole, b"err"))
+            return None
+        return Written(("7.0.0", 0, 0), 0, self.live, 0.0)
 
-
-def test_pieces_are_passed_on_as_they_grow():
-    """Half a character waits for its other half."""
-    stream, text = Written(), "grün 漢字 \ufffd 🎉\n".encode() * 3
-    rng = random.Random(1)
-    for at in sorted(rng.sample(range(len(text)), 20)):
-        stream.bytes = text[:at]
-        stream.tail.grow()
-        assert text.startswith(stream.out.getvalue())
-    assert stream.out.getvalue()
-    stream.tail.end(text)
-    assert stream.out.getvalue() == text
+    def end(self) -> End:
+        return follow(self.future, self.out, self.err)
 
 
-def test_what_is_no_text_comes_at_the_end():
-    """And is not asked for again and again."""
-    stream = Written()
-    stream.bytes = b"head\n" + bytes(range(256))
-    assert stream.tail.grow()
-    assert not stream.tail.grow()
-    before = stream.reads
-    assert not stream.tail.grow()
-    assert stream.reads == before
-    stream.tail.end(stream.bytes)
-    assert stream.out.getvalue() == stream.bytes
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    for name in ("QUIET", "SOON"):
+        monkeypatch.setattr(following, name, 0.001)
 
 
 @pytest.mark.parametrize(
     ("whole", "shown"),
     [
-        (b"one\ntwo\n", b"one\ntwo\n"),
-        (b"another life\n", b"one\nanother life\n"),  # it was begun again
-        (b"", b"one\n"),  # what ended it has left nothing to read
+        (b"one\ntw", b"one\ntw"),
+        (b"one\ntwo\xff\x00\n", b"one\ntwo\xff\x00\n"),  # to the byte
+        (b"another life\n", b"one\ntwanother life\n"),  # it was begun again
+        (b"", b"one\ntw"),  # what ended it has left nothing to read
     ],
 )
-def test_the_end(whole, shown):
-    """The rest, or all where the beginning is another."""
-    stream = Written()
-    stream.bytes = b"one\n"
-    stream.tail.grow()
-    stream.tail.end(whole)
-    assert stream.out.getvalue() == shown
+def test_both_streams_are_passed_on(whole, shown):
+    """What is written while it runs, also of a line that has not ended; then the rest."""
+    owner = Owner(b"one\ntw", whole)
+    assert owner.end() == End(0)
+    assert (owner.out.getvalue(), owner.err.getvalue()) == (shown, b"err")
+
+
+def test_bytes_that_were_not_kept_are_told():
+    """And are not among what the program has written; what was passed on is not missing."""
+    note = b"\n[fcx: 1234 more bytes were not kept]\n"
+    owner = Owner(b"xx", b"x" * KEPT + note)
+    assert owner.end() == End(
+        0,
+        "1,234 bytes of stdout are missing: of a program that has ended, 64 MB are kept. "
+        "Redirect more into a file there.",
+    )
+    assert owner.out.getbuffer() == b"x" * KEPT
+    owner = Owner(b"x" * KEPT + b"y" * 1234, b"x" * KEPT + note)
+    assert owner.end() == End(0)
+    assert owner.out.getbuffer() == owner.live
+
+
+def test_of_a_killed_one_the_end_may_be_missing():
+    """Beside how it was killed, which gives the exit code."""
+    owner = Owner(b"xx", of_killed(b"x" * KEPT_OF_KILLED), errors.WorkerDied("was killed"))
+    assert owner.end() == End(
+        137,
+        "The end of stdout may be missing: of a program that was killed, 1 MB are kept. "
+        "Redirect more into a file there.\nfcx: was killed",
+    )
+    assert owner.out.getvalue() == b"x" * KEPT_OF_KILLED
 
 
 @pytest.mark.parametrize(
