@@ -24,15 +24,21 @@ class End:
 
 def follow(future: FirecrestFuture[int], out: BinaryIO, err: BinaryIO) -> End:
     """Pass on what it prints until it has ended; interruptions leave it as it is."""
+    last = b"\n"  # of what stands in ``err``
     streams, readers = (out, err), [Reader(future, owner(future), which) for which in (0, 1)]
     for found in rounds(future, readers):
         for stream, data in zip(streams, found, strict=True):
             if data:
                 stream.write(data)
                 stream.flush()
+        last = found[1][-1:] or last
     end = ending(future)
     lost = [_lost(name, reader.lost) for name, reader in zip(STREAMS, readers, strict=True)]
-    return End(end.code, "\nfcx: ".join(filter(None, (*lost, end.said))))
+    said = "\nfcx: ".join(filter(None, (*lost, end.said)))
+    if said and last != b"\n":
+        err.write(b"\n")  # what is said stands on a line of its own
+        err.flush()
+    return End(end.code, said)
 
 
 def _lost(name: str, count: int | None) -> str:

@@ -66,8 +66,10 @@ def test_bytes_that_were_not_kept_are_told():
         "Redirect more into a file there.",
     )
     assert owner.out.getbuffer() == b"x" * KEPT
+    assert owner.err.getvalue() == b"err\n"  # so that this begins a line
     owner = Owner(b"x" * KEPT + b"y" * 1234, b"x" * KEPT + note)
     assert owner.end() == End(0)
+    assert owner.err.getvalue() == b"err"
     assert owner.out.getbuffer() == owner.live
 
 
