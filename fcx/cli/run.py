@@ -72,8 +72,10 @@ def run(
     options += [f"--time={limit}"] if limit else []
     given = _given(working_dir, edf, [*(sbatch or ()), *options], srun)
     from .. import FirecrestExecutor
+    from ..payload.collect import Beside
 
-    executor = FirecrestExecutor(**given, logger_level=level, include=include or ())
+    travels = [Beside(target.beside), *(include or ())]
+    executor = FirecrestExecutor(**given, logger_level=level, include=travels)
     interrupted = "Cancelling the job. Ctrl-C again ends this at once, and leaves the job alone."
     with _ending_here(), executor, _telling(interrupted):
         future = _submit(executor, target)

@@ -18,14 +18,23 @@ def program(name: str) -> Program:
     """
 
     def run(file: str, content: bytes, arguments: list[str], _needs: CodeType) -> int:
-        import ctypes
         import os
+        import sys
+
+        # Modules that came along, and what PYTHONPATH had, stand before Python's own: they are the
+        # script's, and here they would be taken for those of Python that have their names.
+        path = list(sys.path)
+        library = os.path.dirname(os.__file__)  # noqa: PTH120 - pathlib is not imported yet
+        own = path.index(library) if library in path else 0
+        sys.path[:] = path[own:]
+        import ctypes
         import shutil
         import signal
         import subprocess
-        import sys
         import tempfile
         from pathlib import Path
+
+        sys.path[:] = path
 
         def begin() -> None:
             """As a program of a shell begins; but it ends when its worker does."""
@@ -33,10 +42,7 @@ def program(name: str) -> Program:
                 signal.signal(number, signal.SIG_DFL)
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
-        # Modules that came along, and what PYTHONPATH had: what stands before Python's own.
-        library = str(Path(os.__file__).parent)
-        own = sys.path.index(library) if library in sys.path else 0
-        shipped = [entry for entry in sys.path[:own] if Path(entry).exists()]
+        shipped = [entry for entry in path[:own] if Path(entry).exists()]
         environ = {"PYTHONUNBUFFERED": "1", **os.environ, "PYTHONPATH": os.pathsep.join(shipped)}
         # Beside what it prints: all nodes of the job see it there, and it goes with the run.
         beside = Path("/proc/self/fd/1").resolve().parent

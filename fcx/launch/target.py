@@ -26,6 +26,7 @@ class Target:
     content: bytes
     arguments: list[str]
     needs: CodeType
+    beside: str  # the folder that is first where it looks for modules
 
 
 def find(what: str, arguments: list[str]) -> Target:
@@ -35,20 +36,21 @@ def find(what: str, arguments: list[str]) -> Target:
     """
     path = Path(what).expanduser()
     if path.is_file():
-        sys.path.insert(0, str(path.resolve().parent))  # as `python script.py` does
         content = path.read_bytes()
-        return Target(path.name, path.name, content, arguments, _compiled(content, what))
+        needs = _compiled(content, what)
+        beside = str(path.resolve().parent)  # as `python script.py` does
+        return Target(path.name, path.name, content, arguments, needs, beside)
     if path.suffix == ".py" or not FUNCTION.fullmatch(what):
         kind = "a folder" if path.is_dir() else "no file"
         raise UsageError(
             f"{what!r} is {kind}: give the path of a script, or a function as module:function."
         )
-    sys.path.insert(0, str(Path.cwd()))  # as `python -m module` does
     module, _, function = what.partition(":")
     _check(module, function.partition(".")[0])
     needs = compile(f"from {module} import {function.partition('.')[0]}", "<fcx run>", "exec")
     content = (resources.files(__package__) / CALL).read_bytes()
-    return Target(what, CALL, content, [what, *arguments], needs)
+    beside = str(Path.cwd())  # as `python -m module` does
+    return Target(what, CALL, content, [what, *arguments], needs, beside)
 
 
 def _compiled(content: bytes, file: str) -> CodeType:
@@ -77,7 +79,7 @@ def _check(module: str, name: str) -> None:
 
 def _spec(module: str) -> ModuleSpec | None:
     """Where a module is, without its packages being imported."""
-    places, whole, spec = None, "", None
+    places, whole, spec = [str(Path.cwd()), *sys.path], "", None
     for part in module.split("."):
         whole = f"{whole}.{part}" if whole else part
         spec = PathFinder.find_spec(whole, places)

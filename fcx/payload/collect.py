@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
@@ -17,22 +18,36 @@ from types import ModuleType
 from ..errors import UsageError
 from .archive import refuse_too_large
 from .imports import absolute, imports_of
-from .places import File, files_of, own_places, places_of, walk
+from .places import File, files_of, own_places, places_beside, places_of, walk
 from .requirements import MODULE_LEVEL, Import
 from .shipped import Shipped
 
-Include = str | os.PathLike[str] | ModuleType
+
+@dataclass(frozen=True)
+class Beside:
+    """The folder of a program: its modules are found there before all others, never imported here.
+
+    On this process's own ``sys.path`` a ``json.py`` of the user's would be taken for Python's.
+    """
+
+    folder: str
+
+
+Include = str | os.PathLike[str] | ModuleType | Beside
 
 
 def shippable(names: Iterable[str], include: Iterable[Include] = ()) -> tuple[Shipped, ...]:
     """The user's own modules among ``names`` (dotted), and those that they import in turn.
 
-    ``include`` adds module names, module objects, files and folders whatever they are. Raises
-    UsageError for one that does not exist, PayloadError if they are too large to ship.
+    ``include`` adds module names, module objects, files and folders whatever they are; and where
+    else modules are looked for. Raises UsageError for one that does not exist, PayloadError if they
+    are too large to ship.
     """
-    found = _Collection()
-    for item in include:
-        found.include(item)
+    items = tuple(include)
+    found = _Collection([item.folder for item in items if isinstance(item, Beside)])
+    for item in items:
+        if not isinstance(item, Beside):
+            found.include(item)
     for name in names:
         found.need(name)
     return found.close()
@@ -41,7 +56,8 @@ def shippable(names: Iterable[str], include: Iterable[Include] = ()) -> tuple[Sh
 class _Collection:
     """The modules found so far; following imports may add more."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Iterable[str]) -> None:
+        self._beside = tuple(beside)
         self._files: dict[str, dict[str, File]] = {}
         self._reached: set[str] = set()
         self._imports: dict[str, list[Import]] = {}
@@ -55,14 +71,14 @@ class _Collection:
                     self._reached.add(module)
                     todo += self._follow(module)
 
-    def include(self, item: Include) -> None:
+    def include(self, item: str | os.PathLike[str] | ModuleType) -> None:
         """Add what a user named: a module's name or object, a file, a folder."""
         if isinstance(item, ModuleType):
             item = item.__name__
         text = os.fspath(item)
         name = text if isinstance(item, str) and _is_dotted(text) else ""
         top = name.partition(".")[0]
-        places = places_of(top) if name else []
+        places = (self._first(top) or places_of(top)) if name else []
         if places:
             self._files[top] = dict(files_of(top, places))
             self.need(name)
@@ -85,7 +101,7 @@ class _Collection:
 
     def _include_path(self, path: Path) -> None:
         """A file by its name; a folder as a package, or what it holds if sys.path has it."""
-        on_path = {Path(entry or ".").resolve() for entry in sys.path}
+        on_path = {Path(entry or ".").resolve() for entry in (*self._beside, *sys.path)}
         if path.is_dir() and path in on_path:
             for child in sorted(path.iterdir()):
                 if not child.name.startswith((".", "__pycache__")):
@@ -96,11 +112,15 @@ class _Collection:
         self._files[top] = {file.name: file for file in own}
         self.need(top)
 
+    def _first(self, top: str) -> list[str]:
+        """Where a module is that comes before what ``sys.path`` has."""
+        return next(filter(None, (places_beside(top, each) for each in self._beside)), [])
+
     def _follow(self, module: str) -> list[str]:
         """Note a module that is to travel; the names of the modules that it imports."""
         top = module.partition(".")[0]
         if top not in self._files:
-            places = own_places(top)
+            places = self._first(top) or own_places(top)
             if not places:
                 return []
             self._files[top] = dict(files_of(top, places))

@@ -10,13 +10,15 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 
 MAX_FILES = 20_000
+
+_NOBODYS = {"__main__", "__mp_main__", "builtins"}
 
 _SKIPPED_FOLDERS = {"__pycache__", "node_modules", "venv"}
 _SKIPPED_SUFFIXES = (".pyc", ".pyo", ".DS_Store", ".egg-info", ".dist-info")
@@ -53,9 +55,41 @@ def is_users_own(top: str) -> bool:
 
 def own_places(top: str) -> list[str]:
     """The files or folders of a top-level module that are the user's own."""
-    if top in {"__main__", "__mp_main__", "builtins"}:
+    if top in _NOBODYS:
         return []
     return [place for place in places_of(top) if not _is_installed(place)]
+
+
+def places_beside(top: str, folder: str) -> list[str]:
+    """Where a module is for a program to whose ``sys.path`` that folder is the first entry.
+
+    Empty where the folder has none of that name, or a mere namespace while a module is elsewhere,
+    and for what is installed.
+    """
+    if top in _NOBODYS or top in sys.builtin_module_names:
+        return []
+    spec = PathFinder.find_spec(top, [folder])
+    if spec is None:
+        return []
+    specs = [spec]
+    elsewhere = _spec(top) if _is_namespace(spec) else None
+    if elsewhere is not None:
+        if not _is_namespace(elsewhere):
+            return []
+        specs.append(elsewhere)
+    places = dict.fromkeys(place for each in specs for place in _places_in(each))
+    return [place for place in places if not _is_installed(place)]
+
+
+def _is_namespace(spec: ModuleSpec) -> bool:
+    return spec.origin is None and spec.submodule_search_locations is not None
+
+
+def _places_in(spec: ModuleSpec) -> list[str]:
+    """A package's folders, or a module's file."""
+    folders = spec.submodule_search_locations
+    found = [spec.origin] if folders is None else list(folders)
+    return [os.path.abspath(place) for place in found if place]  # noqa: PTH100
 
 
 def is_made_by_hand(top: str) -> bool:

@@ -42,6 +42,12 @@ if sys.argv[1:] == ["die"]:
     os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(4)
 """
+SHADOWS = ("secrets", "json", "random", "logging", "subprocess", "httpx", "pickle", "brotli")
+"""Modules beside the script that are called as those that fcx, or what it stands on, imports."""
+SHADOWED = f"""
+import {", ".join(SHADOWS)}
+print(*({" + ".join(f"{name}.MINE" for name in SHADOWS)}))
+"""
 FAILS = """
 import helper
 
@@ -141,6 +147,17 @@ def test_output_comes_while_it_runs_and_a_signal_is_told(project):
     assert "waits.py" in told
     assert "SIGKILL" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.slow
+def test_modules_that_have_the_names_of_others(project):
+    """The script has its own, as on this machine; fcx and the worker have theirs."""
+    for name in SHADOWS:
+        project.write(f"names/{name}.py", f"MINE = ['{name}']\n")
+    project.write("names/shadowed.py", SHADOWED)
+    done = called(project, "names/shadowed.py")
+    assert done.stderr == b""
+    assert done.stdout.decode().split() == list(SHADOWS)
 
 
 @pytest.mark.slow

@@ -12,9 +12,8 @@ from fcx.launch.target import find
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A project; what is looked for there is not found afterwards."""
+    """A project."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "__init__.py").write_text("raise SystemExit('imported')")
     (tmp_path / "theirs" / "work.py").write_text("from math import sqrt\ndef f(): ...\n")
@@ -29,7 +28,8 @@ def test_a_script(folder):
     assert (found.name, found.file, found.arguments) == ("a script.py", "a script.py", ["-x"])
     assert found.content == b"import theirs.work"
     assert "theirs.work" in found.needs.co_names
-    assert sys.path[0] == str(folder)
+    assert found.beside == str(folder)
+    assert str(folder) not in sys.path
 
 
 def test_a_function(folder):

@@ -13,7 +13,7 @@ from pickled import names_in
 from fcx.errors import PayloadError, UsageError
 from fcx.payload import archive as limits
 from fcx.payload.archive import archive
-from fcx.payload.collect import shippable
+from fcx.payload.collect import Beside, shippable
 from fcx.payload.installed import installed
 from fcx.payload.shipped import needs_extraction
 
@@ -79,6 +79,34 @@ def test_namespace_package_of_two_places(project, tmp_path_factory, monkeypatch)
     shipped = shippable(["space.one"])
     assert names_in(archive(shipped)) == ["space/one/__init__.py", "space/two/__init__.py"]
     assert not needs_extraction(shipped)
+
+
+def test_modules_beside_a_program(project, tmp_path_factory, monkeypatch):
+    """They come before all others, whatever this process has imported; none is imported."""
+    files = {
+        "json.py": "import random, once.a\nraise SystemExit",
+        "random/__init__.py": "import sys, math_of_mine",
+        "once/a.py": "",
+        "once/data.bin": "",
+        "pytest/no_package.py": "",
+        "named_only.py": "",
+    }
+    folder = project(files, tmp_path_factory.mktemp("program"))
+    project({"math_of_mine.py": "import json", "once/b.py": "", "named_only/__init__.py": ""})
+    found = shippable(["json", "pytest", "sys"], [Beside(str(folder)), "named_only"])
+    assert names_in(archive(found)) == [
+        "json.py", "math_of_mine.py", "named_only.py", "once/a.py", "once/b.py", "random/__init__.py",
+    ]  # fmt: skip
+    monkeypatch.chdir(folder)
+    held = shippable([], [Beside(str(folder)), "."])
+    assert {one.name for one in held} >= {"json", "pytest", "named_only"}
+    assert str(folder) not in sys.path
+
+
+def test_the_folder_of_installed_modules_beside_a_program(project, tmp_path):
+    """Is none of the user's own."""
+    site = project({"one_of_them.py": ""}, tmp_path / "site-packages")
+    assert shippable(["one_of_them"], [Beside(str(site))]) == ()
 
 
 def test_module_in_a_zip(project, tmp_path):
