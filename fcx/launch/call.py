@@ -5,8 +5,7 @@ is printed.
 """
 
 import ast
-import functools
-import importlib
+import difflib
 import sys
 
 TYPE_CHECKING = False
@@ -32,14 +31,27 @@ def show(
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
+def look_up(module: str, name: str) -> "Any":
+    """What is to be called; ends this program with a line of what is not there."""
+    found, whole = sys.modules[module], module  # type: Any, str
+    for part in name.split("."):
+        if not hasattr(found, part):
+            near = difflib.get_close_matches(part, dir(found), 1)
+            meant = " Did you mean {!r}?".format(near[0]) if near else ""
+            sys.exit("There is no {!r} in {!r}.{}".format(part, whole, meant))
+        found, whole = getattr(found, part), "{}.{}".format(whole, part)
+    if not callable(found):
+        sys.exit("{!r} cannot be called: it is of {!r}.".format(whole, type(found).__name__))
+    return found
+
+
 def main() -> None:
     """Call it."""
     sys.excepthook = show
     del sys.argv[0]
     module, _, name = sys.argv[0].partition(":")
-    found = importlib.import_module(module)  # type: Any
-    function = functools.reduce(getattr, name.split("."), found)
-    result = function(*[value(text) for text in sys.argv[1:]])
+    __import__(module)  # a traceback out of it has no frames of importlib
+    result = look_up(module, name)(*[value(text) for text in sys.argv[1:]])
     if result is not None:
         print(result)  # noqa: T201 - the only thing that it is asked for
 

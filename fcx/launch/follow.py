@@ -68,4 +68,8 @@ def ending(future: FirecrestFuture[int]) -> End:
         return End(FcxError.exit_code, f"{future.name} was not started on the cluster: {told}")
     if code >= 0:
         return End(code)
-    return End(128 - code, f"{future.name} was killed by {signal.Signals(-code).name}.")
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # of the signals of real time, only the first and the last have names
+        name = f"signal {-code}"
+    return End(128 - code, f"{future.name} was killed by {name}.")

@@ -6,6 +6,7 @@ import re
 import sys
 import traceback
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import resources
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..errors import UsageError
 
 FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 CALL = "call.py"
+_MADE_BY = {"__getattr__", "globals", "vars", "exec", "setattr"}  # names that no statement binds
 
 
 @dataclass(frozen=True)
@@ -69,21 +71,48 @@ def _check(module: str, name: str) -> None:
             f"There is no module {module!r}: it was looked for in {Path.cwd()}, on PYTHONPATH, and "
             f"among what is installed for {sys.executable}."
         )
-    if spec.origin is None or not spec.origin.endswith(".py"):
+    text = _text(spec)
+    if text is None:
         return  # an extension, a namespace, or built in: the worker's Python tells
-    code = _compiled(Path(spec.origin).read_bytes(), spec.origin)
+    code = _compiled(text, str(spec.origin))
     stars = "*" in {name for const in code.co_consts if isinstance(const, tuple) for name in const}
-    if name not in code.co_names and "__getattr__" not in code.co_names and not stars:
-        raise UsageError(f"There is no {name!r} in module {module!r} ({spec.origin}).")
+    if stars or name in code.co_names or not _MADE_BY.isdisjoint(code.co_names):
+        return
+    near = get_close_matches(name, code.co_names, 1)
+    meant = f" Did you mean {module}:{near[0]}?" if near else ""
+    raise UsageError(f"There is no {name!r} in module {module!r} ({spec.origin}).{meant}")
+
+
+def _text(spec: ModuleSpec) -> bytes | None:
+    """The source of a module, be it in a zip; None where it has none that can be read."""
+    read = getattr(spec.loader, "get_data", None)
+    if read is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return None
+    return bytes(read(spec.origin))
 
 
 def _spec(module: str) -> ModuleSpec | None:
     """Where a module is, without its packages being imported."""
-    places, whole, spec = [str(Path.cwd()), *sys.path], "", None
+    places, whole, spec = None, "", None
     for part in module.split("."):
         whole = f"{whole}.{part}" if whole else part
-        spec = PathFinder.find_spec(whole, places)
+        spec = _asked(whole, places)
         if spec is None:
             return None
         places = list(spec.submodule_search_locations or ())
     return spec
+
+
+def _asked(name: str, places: list[str] | None) -> ModuleSpec | None:
+    """What Python's finders say, those of editable installs included; None for a top-level name."""
+    path = [str(Path.cwd()), *sys.path] if places is None else places
+    for finder in sys.meta_path:
+        if finder is PathFinder:
+            # By the last part: for a namespace in another it asks for the outer one as imported.
+            tail = name.rpartition(".")[2]
+            found = PathFinder.find_spec(tail, path)
+        else:
+            found = finder.find_spec(name, places)
+        if found is not None:
+            return found
+    return None

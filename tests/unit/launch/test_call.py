@@ -16,6 +16,10 @@ class Told:
     def back(*words): return words
 def silent(*words): print(sys.argv, __name__)
 def fails(): raise KeyError("no")
+class Adder:
+    def __call__(self, number): return number + 1
+adder = Adder()
+SIZE = 3
 def leaves(code): sys.exit(code)
 """
 
@@ -57,3 +61,24 @@ def test_a_traceback_begins_in_the_module(call):
     assert done.stderr.count("  File ") == 1
     assert done.stderr.endswith("KeyError: 'no'\n")
     assert call("their:leaves", "3").returncode == 3
+
+
+def test_what_cannot_be_called_is_told_in_a_line(call):
+    """What is not there, with what was meant; an object that is called as a function is one."""
+    assert call("their:adder", "2").stdout == "3\n"
+    for what, told in {
+        "their:silnt": "There is no 'silnt' in 'their'. Did you mean 'silent'?",
+        "their:Told.bakc": "There is no 'bakc' in 'their.Told'. Did you mean 'back'?",
+        "their:SIZE": "'their.SIZE' cannot be called: it is of 'int'.",
+    }.items():
+        done = call(what)
+        assert (done.returncode, done.stderr) == (1, f"{told}\n")
+
+
+def test_a_module_that_raises_at_import(call, tmp_path):
+    """The traceback is of its own lines."""
+    (tmp_path / "raises.py").write_text("import their\n1 / 0\n")
+    done = call("raises:f")
+    assert done.returncode == 1
+    assert done.stderr.count("  File ") == 1
+    assert done.stderr.endswith("ZeroDivisionError: division by zero\n")

@@ -90,6 +90,7 @@ def test_of_a_killed_one_the_end_may_be_missing():
         (0, None, 0, ""),
         (3, None, 3, ""),
         (-15, None, 143, "a.py was killed by SIGTERM."),
+        (-40, None, 168, "a.py was killed by signal 40."),
         (None, errors.OutOfMemory("Ask for more with --mem"), 137, "Ask for more with --mem"),
         (None, errors.WorkerDied("was killed by SIGKILL"), 137, "was killed by SIGKILL"),
         (None, errors.TimeLimitExceeded("with --time"), 1, "with --time"),

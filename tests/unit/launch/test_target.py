@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import zipfile
+from importlib.util import spec_from_file_location
 
 import pytest
 
@@ -19,7 +21,36 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "theirs" / "work.py").write_text("from math import sqrt\ndef f(): ...\n")
     (tmp_path / "bad.py").write_text("x = 1\nif x\n")
     (tmp_path / "a script.py").write_text("import theirs.work")
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as packed:
+        packed.writestr("zipped/__init__.py", "def f(): ...")
+        packed.writestr("zipped/sub.py", "def f(): ...")
+    monkeypatch.syspath_prepend(str(tmp_path / "some.zip"))
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "hooked.py").write_text("def f(): ...")
+    (tmp_path / "space" / "part").mkdir(parents=True)
+    (tmp_path / "space" / "part" / "code.py").write_text("def f(): ...")
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Hook(tmp_path / "src" / "hooked.py")])
     return tmp_path
+
+
+class Hook:
+    """As editable installs of setuptools put one into ``sys.meta_path``."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def find_spec(self, name, path=None, target=None):
+        """Of the one module that it maps."""
+        return spec_from_file_location(name, self.file) if name == "hooked" else None
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["zipped:f", "zipped.sub:f", "hooked:f", "space.part.code:f", "sys:exit", "os:getcwd"],
+)
+def test_wherever_python_finds_modules(folder, what):
+    """In a zip, by the finder of an editable install, in a namespace, built in, or frozen."""
+    assert find(what, []).name == what
 
 
 def test_a_script(folder):
@@ -52,6 +83,9 @@ def test_a_function(folder):
         ("bad:f", "line 2\n    if x\n"),
         ("nothing:f", "no module 'nothing'"),
         ("theirs.nothing:f", "no module 'theirs.nothing'"),
+        ("theirs.work:sqrr", "Did you mean theirs.work:sqrt?"),
+        ("zipped:g", "no 'g' in module 'zipped'"),
+        ("hooked:g", "no 'g' in module 'hooked'"),
         ("theirs.work:g", "no 'g' in module 'theirs.work'"),
         ("theirs.work:", "give the path of a script, or a function as module:function"),
     ],
