@@ -56,7 +56,8 @@ class Delays:
         new = [self._came.pop(task) for task, _ in action.tasks if task in self._came]
         last = self._last.get(self.checks.plans[action.tasks[0][0]].shape, 0.0)
         rests = now - last >= GATHERS[0] - 1e-6
-        fine = not new or rests or now - min(new) >= GATHERS[1] - 1e-6
+        due = len(new) < len(action.tasks)  # what waits to leave again takes along what comes
+        fine = due or rests or now - min(new, default=0.0) >= GATHERS[1] - 1e-6
         self.checks.demand(fine, "leaves too soon", f"{action}: {last:.4f}, {min(new, default=0)}")
 
     def _leaves(self, core: Any, now: float) -> None:

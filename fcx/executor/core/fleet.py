@@ -47,6 +47,12 @@ class Heard(msgspec.Struct):
         patient = now - self.unknown_since >= GRACE_SECONDS
         return self.unknown_answers >= GRACE_ANSWERS and patient
 
+    @property
+    def lives(self) -> bool:
+        """Whether it was said last that the job is there and has not ended."""
+        known = self.state is not None and not self.unknown_answers
+        return known and not fates.ended(self.state)
+
     def seen(self, state: JobSeen, now: float) -> None:
         """Note what it said."""
         self.state = state

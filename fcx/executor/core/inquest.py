@@ -106,9 +106,12 @@ class Inquest:
         self.logs.look_at_all(sink, partial(self._pilot_read, pilot))
 
     def _pilot_read(self, pilot: Pilot) -> None:
-        """An outcome that could not be read yet must not be taken for none."""
+        """An outcome that could not be read yet must not be taken for none.
+
+        Meanwhile the server may have come to know a job that no listing had.
+        """
         unread = any(self._unread(cursor) for cursor in self._silent(pilot))
-        if pilot.phase == "ended" or self.logs.blind or unread:
+        if pilot.phase == "ended" or self.logs.blind or unread or pilot.heard.lives:
             del self._open[pilot.name]
             return
         decide = partial(self._pilot_locks, pilot)
@@ -184,6 +187,8 @@ class Inquest:
     def _barren(self, pilot: Pilot, begun: bool, _action: Any, event: OutputRead | Failed) -> None:
         """A pilot ended before its agent came up: again, but not for ever."""
         del self._open[pilot.name]
+        if pilot.heard.lives:
+            return
         told = event.text if isinstance(event, OutputRead) else ""
         lane = self.lanes.of(pilot.shape)
         lane.crew.barren.another(self.requests.now)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from driving import Drive
 
 from fcx.executor.core.actions import (
+    AskJob,
     Broken,
     CancelJob,
     Errand,
@@ -33,6 +35,7 @@ from fcx.executor.core.events import (
     Finished,
     InboxRead,
     InitializerDied,
+    JobAnswered,
     JobSeen,
     JobsListed,
     Left,
@@ -124,6 +127,30 @@ def test_a_job_whose_time_was_over_before_an_agent_began_has_run_no_task():
     (broken,) = drive.all(Broken)
     assert broken.trouble.error == "TimeLimitExceeded"
     assert "time limit of job 7 came before any agent" in broken.trouble.message
+
+
+@pytest.mark.parametrize("step", [ListFolder, ReadOutput])
+def test_a_job_that_no_listing_had_and_that_is_there_after_all_has_not_ended(step: type):
+    """The server knew it late, while the logs were looked at, or what it had printed."""
+    drive = Drive(task_retries=0)
+    drive.serve("t1")
+    there: tuple[JobSeen, ...] = ()
+    told = False
+    for _ in range(300):
+        drive.wait(0.5)
+        for action in _asked(drive, ListJobs):
+            drive.tell(JobsListed(action.id, there, 0.1))
+            told = bool(there)
+        for action in _asked(drive, AskJob):
+            drive.tell(JobAnswered(action.id, None))
+        if drive.all(AskJob) and _asked(drive, step):
+            there = (JobSeen("7", "PENDING", name="fcx-001"),)
+        for action in _asked(drive, (ReadLog, ListFolder, ListLinks, ReadOutput)):
+            if not isinstance(action, step) or told or not there:
+                drive.fails(action, "missing")
+    assert told
+    assert not drive.all(Broken)
+    assert drive.core.fleet.pilots[0].phase == "queued"
 
 
 def test_logs_that_cannot_be_listed_are_not_empty():
