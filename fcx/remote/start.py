@@ -91,7 +91,9 @@ def main(arguments):
     if sys.version_info < OLDEST or sys.implementation.name != "cpython":
         return refuse(arguments)
     file = os.path.abspath(__file__)
-    sys.path[:] = [entry for entry in sys.path if entry not in ("", os.path.dirname(file))]
+    # A job holds the folder open and names it by that number; Python has put in what it is called
+    here = "", os.path.dirname(file), os.path.dirname(os.path.realpath(file))
+    sys.path[:] = [entry for entry in sys.path if entry not in here]
     sys.path.insert(0, place(file))
     if arguments[0] == "agent":
         from _fcx.remote.agent import main as run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from executors.deadline import WAIT
+
+
+def heed_interrupts() -> None:
+    """In a process that is to be: it ends by SIGINT, also where those who started us do not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_script(
@@ -26,6 +32,7 @@ def run_script(
         text=True,
         timeout=timeout,
         check=False,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - no other thread is in the midst of anything
     )
     assert not check or done.returncode == 0, done.stdout + done.stderr
     return done

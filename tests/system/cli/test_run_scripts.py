@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from cluster.project import FCX, Project
 from executors.deadline import WAIT, eventually, within
+from executors.script import heed_interrupts
 
 WHOLE = """
 import multiprocessing, os, sys
@@ -93,7 +94,7 @@ def running(project: Project, *words: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509 - who started us may ignore it
+        preexec_fn=heed_interrupts,  # noqa: PLW1509 - no other thread is in the midst of anything
     )
     try:
         yield process

@@ -50,7 +50,7 @@ def test_a_profile_that_exits(tmp_path, code, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", ["size=32k", "size=100k", "nr_inodes=3"])
+@pytest.mark.parametrize("options", ["size=32k", "size=48k", "nr_inodes=3"])
 def test_a_full_disk(make, tmp_path, options):
     """Of bytes or of files; wherever the job notices."""
     with (

@@ -241,6 +241,8 @@ def test_a_disk_that_hangs_holds_up_the_end_for_a_bounded_time_and_it_is_said(co
     writers = [one for one in threading.enumerate() if one.name == "fcx-scribe"]
     assert all(one.daemon for one in writers)  # or the interpreter would wait for them at its end
     answers.set()
+    for one in writers:  # or they would write where the next test looks
+        one.join(60)
 
 
 def test_a_disk_that_hangs_for_long_costs_no_memory_without_bound(context, monkeypatch):
