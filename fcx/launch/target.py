@@ -15,7 +15,7 @@ from types import CodeType
 from ..errors import UsageError
 
 FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-CALL = "call.py"
+CALL, MAIN = "call.py", "__main__.py"
 _MADE_BY = {"__getattr__", "globals", "vars", "exec", "setattr"}  # names that no statement binds
 
 
@@ -32,18 +32,21 @@ class Target:
 
 
 def find(what: str, arguments: list[str]) -> Target:
-    """A script by its path, or ``module:function``; what either imports is looked for beside it.
+    """A script or its folder by a path, or ``module:function``; what it imports lies beside it.
 
     Raises UsageError for what is not there or cannot be compiled. Nothing of it is run.
     """
     path = Path(what).expanduser()
+    name = path.name
+    if path.is_dir() and (path / MAIN).is_file():
+        name, path = path.resolve().name, path / MAIN  # as `python folder` does
     if path.is_file():
         content = path.read_bytes()
         needs = _compiled(content, what)
         beside = str(path.resolve().parent)  # as `python script.py` does
-        return Target(path.name, path.name, content, arguments, needs, beside)
+        return Target(name, path.name, content, arguments, needs, beside)
     if path.suffix == ".py" or not FUNCTION.fullmatch(what):
-        kind = "a folder" if path.is_dir() else "no file"
+        kind = f"a folder without a {MAIN}" if path.is_dir() else "no file"
         raise UsageError(
             f"{what!r} is {kind}: give the path of a script, or a function as module:function."
         )

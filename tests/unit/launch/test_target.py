@@ -73,12 +73,22 @@ def test_a_function(folder):
     assert find("math:sqrt", []).name == "math:sqrt"
 
 
+@pytest.mark.parametrize("what", ["space", "space/", "."])
+def test_a_folder_with_a_main(folder, monkeypatch, what):
+    """As Python runs one: its own modules lie in it."""
+    (folder / "space" / "__main__.py").write_text("import part.code")
+    monkeypatch.chdir(folder / "space" if what == "." else folder)
+    found = find(what, ["-x"])
+    assert (found.name, found.file, found.arguments) == ("space", "__main__.py", ["-x"])
+    assert (found.content, found.beside) == (b"import part.code", str(folder / "space"))
+
+
 @pytest.mark.parametrize(
     ("what", "told"),
     [
         ("nothing.py", "'nothing.py' is no file: give the path"),
         ("nothing", "'nothing' is no file: give the path"),
-        ("theirs", "'theirs' is a folder: give the path"),
+        ("theirs", "'theirs' is a folder without a __main__.py: give the path"),
         ("bad.py", "line 2\n    if x\n"),
         ("bad:f", "line 2\n    if x\n"),
         ("nothing:f", "no module 'nothing'"),
