@@ -1,4 +1,4 @@
-# start.sh PYTHON ZIP agent RUN CONFIG: runs it, and leaves a note when it ends otherwise than by itself.
+# start.sh PYTHON FILE agent RUN CONFIG: runs it, and leaves a note when it ends otherwise than by itself.
 trap : TERM USR1 USR2 INT HUP
 "$@"
 code=$?

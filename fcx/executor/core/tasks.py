@@ -92,6 +92,7 @@ class Tasks:
         self.unfinished: dict[str, Task] = {}
         self.known: dict[str, None] = {}  # by id, where an earlier process had some: those and ours
         self.settling: dict[str, str] = {}  # handed to the caller's thread: how they ended
+        self._failed: dict[str, str] = {}  # how, where it is not known yet who takes their values
         self.waiting: dict[str, Task] = {}  # for values of others, here or in the inbox
         self.held: dict[str, Task] = {}  # of these, those that may not leave yet
         self.dependencies = Dependencies(requests)
@@ -153,7 +154,8 @@ class Tasks:
         if not task.info.takes:
             return
         for of in task.info.takes:
-            gone = VALUE if task.sought else FAILED  # where it was sent from, it was not so
+            # Where it was sent from, that had not failed; here it may have since.
+            gone = self._failed.get(of, VALUE) if task.sought else FAILED
             ended = None if of in self.unfinished else gone
             self.dependencies.add(task.id, of, self.settling.get(of, ended))
         self._await(task)
@@ -345,10 +347,15 @@ class Tasks:
         """It has its outcome, and so have those that wait for a value that will not come."""
         ended = CANCELLED if note.cancelled else VALUE if value else FAILED
         name = task.id
-        self.settling[name] = ended
+        self._settles(name, ended)
         self.requests.note(note)
         self.dependencies.over(name, task.info.takes)
         self._pass_on(name, ended)
+
+    def _settles(self, name: str, how: str) -> None:
+        self.settling[name] = how
+        if self.known and how != VALUE:
+            self._failed[name] = how
 
     def _pass_on(self, of: str, how: str | None) -> None:
         """Tasks that wait for the value of this one go out, or end as it did."""
@@ -365,7 +372,7 @@ class Tasks:
                     cancelled = how == CANCELLED
                     self.called_back += [name] if task.bundle and cancelled else []
                     self._drop(task)
-                    self.settling[name] = how
+                    self._settles(name, how)
                     self.requests.note(Settle(name, -1, cancelled=cancelled, like=of))
                     self.dependencies.over(name, task.info.takes)
                     ends.append((name, how))

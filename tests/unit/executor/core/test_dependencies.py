@@ -17,6 +17,7 @@ from fcx.executor.core.actions import (
     ReadLog,
     RecordTasks,
     Settle,
+    TakeOver,
 )
 from fcx.executor.core.budget import Budget
 from fcx.executor.core.events import (
@@ -30,6 +31,7 @@ from fcx.executor.core.events import (
     LogRead,
     Owned,
     Prepared,
+    Settled,
     Submitted,
     TaskInfo,
     Trouble,
@@ -328,6 +330,20 @@ class TestCore:
         assert sorted(tasks.unfinished) == ["u1", "u2"]
         assert tasks.unfinished["u2"].info.takes == ("u1",)
         assert not drive.all(Settle)
+
+    def test_of_an_earlier_process_whose_payload_is_read_after_the_other_has_failed(self):
+        """It ends as that did: agents would wait for its value, and pilots come, for ever."""
+        drive = Drive()
+        known = TaskInfo("t1", "work", 0), TaskInfo("t2", "work", 0)
+        drive.tell(Attached(known, (0, 0), (("fcx-001", "7"),), epoch=0))
+        tasks = drive.core.tasks
+        tasks.settle(tasks.unfinished["t1"], attempt=0, value=False)
+        drive.tell(Settled("t1"))
+        drive.tell(Owned(drive.last(TakeOver).id, 2))
+        rows = (info("t1"), "b000001", 0), (info("t2", "t1"), "b000001", 1)
+        drive.tell(InboxRead(drive.last(ReadInbox).id, rows, last=1, attempts=(0, 0)))
+        assert [(note.task, note.like) for note in drive.all(Settle)][-1] == ("t2", "t1")
+        assert not tasks.unfinished
 
     def test_of_an_earlier_process_and_lost_before_anybody_asked(self):
         """It waits for nobody then, and leaves once it is asked for with what is known by then."""
