@@ -91,8 +91,10 @@ def main(arguments):
     if sys.version_info < OLDEST or sys.implementation.name != "cpython":
         return refuse(arguments)
     file = os.path.abspath(__file__)
-    # A job holds the folder open and names it by that number; Python has put in what it is called
-    here = "", os.path.dirname(file), os.path.dirname(os.path.realpath(file))
+    here = ["", os.path.dirname(file)]
+    if os.path.basename(file) != MAIN:  # a job names the folder by a number, Python by its name
+        here.append(os.path.dirname(os.path.realpath(file)))
+    # What a task spawns finds our programs in their own folder, which therefore stays.
     sys.path[:] = [entry for entry in sys.path if entry not in here]
     sys.path.insert(0, place(file))
     if arguments[0] == "agent":
