@@ -159,18 +159,16 @@ def runs(
 @plainly
 def latest(*, env: Mapping[str, str | None] | None = None) -> RunRecord:
     """The newest of ``runs()``. Raises UsageError where there is none."""
-    found = Journal().runs()
-    credentials = Credentials.from_env(env)
-    mine = next((record for record in found if lies_on(record, credentials)), None)
-    if mine is None:
-        elsewhere = f" It remembers {len(found)} on others: fcx.runs(everywhere=True)."
-        others = elsewhere if found else ""
-        raise UsageError(
-            f"This machine remembers no run on {credentials.system} behind {credentials.api_url}: "
-            "what was collected to its end and has no name is forgotten. A run of another machine "
-            f"is known by its directory and key: fcx.attach(directory=..., key=...).{others}"
-        )
-    return mine
+    here = runs(env=env)
+    if here:
+        return here[0]
+    credentials, others = Credentials.from_env(env), len(runs(everywhere=True))
+    elsewhere = f" It remembers {others} on others: fcx.runs(everywhere=True)." if others else ""
+    raise UsageError(
+        f"This machine remembers no run on {credentials.system} behind {credentials.api_url}: "
+        "what was collected to its end and has no name is forgotten. A run of another machine "
+        f"is known by its directory and key: fcx.attach(directory=..., key=...).{elsewhere}"
+    )
 
 
 @plainly

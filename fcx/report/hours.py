@@ -98,9 +98,9 @@ class Hours:
         idle = max(0.0, seconds - sum(one.busy for one in shown))
         return model.Pilot(
             *(pilot.name, pilot.job, pilot.shape, pilot.state, pilot.reason),
-            _ms(pilot.submitted),
-            _ms(own[0].began, self._shift) if own else None,
-            _ms(ended, self._shift),
+            moment(pilot.submitted),
+            moment(own[0].began, self._shift) if own else None,
+            moment(ended, self._shift),
             last.nodes if last else 0,
             *(round(seconds / 3600, 6), round(idle / 3600, 6)),
             _basis(own),
@@ -141,8 +141,8 @@ class Hours:
         seen = self._now if goes_on else agent.last + shift
         return model.Agent(
             *(agent.name, agent.node, agent.cpus, agent.workers),
-            _ms(agent.began, shift) or 0.0,
-            _ms(ended, shift),
+            moment(agent.began, shift) or 0.0,
+            moment(ended, shift),
             round(seen or 0.0, 3),
             agent.why,
             round(covered(spans), 3),
@@ -167,6 +167,6 @@ def covered(spans: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def _ms(seconds: float, shift: float = 0.0) -> float | None:
+def moment(seconds: float, shift: float = 0.0) -> float | None:
     """A moment that is known, by the client's clock."""
     return round(seconds + shift, 3) if seconds else None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from . import model
 from .history import Attempt, History, Task
-from .hours import Hours
+from .hours import Hours, moment
 from .lines import AnyLine
 
 OUTCOMES = {"value": "done", "raised": "raised"}
@@ -176,7 +176,7 @@ class Summing:
         return max(0.0, min(begins) + self.clock.shift - task.submitted)
 
     def _tried(self, attempt: Attempt) -> list[object]:
-        begin = _ms(attempt.begin + self.clock.shift) if attempt.begin else None
+        begin = moment(attempt.begin, self.clock.shift)
         worker = attempt.worker if attempt.worker >= 0 else None
         where = (attempt.task, attempt.attempt, attempt.agent, worker)
         return [*where, begin, attempt.seconds, attempt.outcome, attempt.bytes]

@@ -29,6 +29,11 @@ def folder() -> Path:
     return state_folder() / FOLDER
 
 
+def _of(run: str) -> Path:
+    """Where those of a run lie."""
+    return folder() / SAFE.sub("_", run)
+
+
 class LedgerFile:
     """What this process appends to, made with the first bytes. Raises OSError and StateError.
 
@@ -103,30 +108,28 @@ def runs() -> list[str]:
 def has(run: str) -> bool:
     """Whether there is one of it."""
     with suppress(OSError, StateError):
-        return (folder() / SAFE.sub("_", run)).is_dir()
+        return _of(run).is_dir()
     return False
 
 
 def read(run: str) -> list[bytes]:
     """Its files, the oldest first; none where there is no ledger of it."""
     with suppress(OSError):
-        own = folder() / SAFE.sub("_", run)
-        return [path.read_bytes() for path in sorted(own.glob("*.jsonl"))]
+        return [path.read_bytes() for path in sorted(_of(run).glob("*.jsonl"))]
     return []
 
 
 def size(run: str) -> int:
     """Bytes of all its files: more than before where something was noted since."""
     with suppress(OSError):
-        own = folder() / SAFE.sub("_", run)
-        return sum(path.stat().st_size for path in own.glob("*.jsonl"))
+        return sum(path.stat().st_size for path in _of(run).glob("*.jsonl"))
     return 0
 
 
 def first_line(run: str) -> bytes:
     """The first line of its oldest file."""
     with suppress(OSError, ValueError):
-        path = min((folder() / SAFE.sub("_", run)).glob("*.jsonl"))
+        path = min(_of(run).glob("*.jsonl"))
         with path.open("rb") as file:
             return file.readline(1 << 16)
     return b""
