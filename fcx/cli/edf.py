@@ -50,21 +50,36 @@ def write(
     output: OutputOption = None,
     sqsh: Annotated[str, typer.Option(help="Path of the packed image on the cluster.")] = "",
     dialect: DialectOption = "",
+    mpi: Annotated[
+        bool, typer.Option("--mpi", help="Add the hook that MPI wants of the network, to yours.")
+    ] = False,
+    nccl: Annotated[
+        bool, typer.Option("--nccl", help="Add those that NCCL and RCCL want, to yours.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Write the EDF that matches the image: edf/<name>.toml, and what it is based on.
 
     edf/<name>-generated.toml is fcx's own and written whole each time. edf/<name>.toml is yours: it
-    is made once, stays as it is from then on, and what you set in it goes before.
+    is made once, stays as it is from then on, and what you set in it goes before. --mpi and --nccl
+    add annotations to it, where it says nothing of them.
     """
     from ..config import Settings
+    from ..edf.network import proposed
     from ..steps.edf import site_of, written
 
     settings = Settings.load()
     record, place = _manifest(settings, manifest), site_of(settings, site)
     _refuse_unknown_dialect(dialect)
     done = written(
-        settings, record, place, working_dir=working_dir, output=output, sqsh=sqsh, dialect=dialect
+        settings,
+        record,
+        place,
+        working_dir=working_dir,
+        output=output,
+        sqsh=sqsh,
+        dialect=dialect,
+        hooks=proposed(record, place, mpi=mpi, nccl=nccl),
     )
     _tell(done, as_json=as_json)
 
@@ -222,7 +237,7 @@ def _tell(done: Written, *, as_json: bool) -> None:
         typer.echo(json.dumps(done.to_data(), indent=2))
         return
     typer.echo(f"{done.path}: image {done.image}")
-    lines = [done.moved, *(f"warning: {warning}" for warning in done.warnings)]
+    lines = [done.moved, done.hooks, *(f"warning: {warning}" for warning in done.warnings)]
     for line in (*filter(None, lines), *(finding.message() for finding in done.findings)):
         typer.echo(line, err=True)
 

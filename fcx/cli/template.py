@@ -18,6 +18,8 @@ TEMPLATE = """\
 # [site.mycluster]                       # a system that fcx does not know
 # architecture = "arm64"                 # amd64 | arm64
 # engine = "ce"                          # ce (srun --environment) | sarus (srun --edf)
+# network = "slingshot"                  # then `fcx edf write --mpi` and `--nccl` know the hooks
+# gpus = "cuda"                          # cuda | rocm | none
 
 [image]
 name = "fcx-image"                       # of the image, and of its files in edf/

@@ -24,10 +24,23 @@ def with_additions(text: str, added: Edf, base: str, file: str) -> str:
     return apply(text, _edits(layout, theirs, added, base, file))
 
 
+def with_annotations(text: str, wanted: Mapping[str, str], file: str) -> str:
+    """The text with the annotations that it does not have yet, whatever the values of others.
+
+    Raises EdfError if there is no room (``annotations`` as an inline table).
+    """
+    layout, theirs = Layout(text), parse(text, file)
+    return apply(text, _tables(layout, theirs, Edf(annotations=wanted), file))
+
+
 def _edits(layout: Layout, theirs: Edf, added: Edf, base: str, file: str) -> Iterator[Edit]:
     if layout.has("base_environment") and base not in theirs.base_environment:
         yield _base(layout, theirs, base)
     yield from _top(layout, theirs, added)
+    yield from _tables(layout, theirs, added, file)
+
+
+def _tables(layout: Layout, theirs: Edf, added: Edf, file: str) -> Iterator[Edit]:
     for section, wanted in (("env", added.env), ("annotations", added.annotations)):
         present = theirs.values()[section]
         lacking = {name: text for name, text in wanted.items() if name not in present}

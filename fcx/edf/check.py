@@ -23,6 +23,7 @@ from .rules import (
     image,
     keys,
     mounts,
+    network,
     pair,
     placeholders,
     searchpaths,
@@ -58,9 +59,12 @@ RULES = (
     searchpaths.ahead,
     hooks.names,
     hooks.values,
-    hooks.variant,
     hooks.needs,
     hooks.unsupported,
+    network.variant,
+    network.without_variant,
+    network.at_odds,
+    network.unasked,
 )
 
 _AT_KEY = {

@@ -18,6 +18,7 @@ _WEIGHT = (
     *("shadows-python", "path-from-host", "home-without-nousersite", "ahead-of-image"),
     *("undefined-variable",),
     *("image-over-generated", "moving-tag", "scratch-image", "entrypoint-unsaid"),
+    *("slow-network", "hook-without-variant"),
 )
 """Codes of notes, the weightiest first; what is not among them weighs least."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import EdfSettings, Settings
 from ..errors import EdfError, UsageError
 from ..files import CONFIG_NAME, generated_edf, write_whole
+from .adding import with_annotations
 from .document import Edf
 from .handover import additions, handed_over, is_old, missing, overruled, spoken
 from .pair import base_of, is_generated, takes_generated
@@ -51,6 +52,28 @@ def write_pair(target: Path, edf: Edf, head: Iterable[str], settings: Settings) 
     if users is not None:
         write_whole(target, users)
     return done
+
+
+def write_hooks(target: Path, hooks: Mapping[str, str]) -> str:
+    """Add annotations to the user's file, where it says nothing of them; what was done, in a line.
+
+    Raises EdfError for a file that cannot be read or added to.
+    """
+    text, file = text_of(target), str(target)
+    said = parse(text, file).annotations
+    lacking = {name: value for name, value in hooks.items() if name not in said}
+    others = [
+        f'{name} = "{said[name]}"' for name in hooks if said.get(name, hooks[name]) != hooks[name]
+    ]
+    if lacking:
+        write_whole(target, with_annotations(text, lacking, file))
+    told = []
+    if lacking:
+        lines = (f'{name} = "{value}"' for name, value in lacking.items())
+        told.append(f"{file} has {', '.join(lines)} now")
+    if others:
+        told.append(f"{', '.join(others)} of {file} stays: it is yours")
+    return "; ".join(told)
 
 
 def is_written(target: Path, edf: Edf, head: Iterable[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ class Written:
     image: str
     build_id: str
     moved: str
+    hooks: str
     warnings: tuple[str, ...]
     findings: tuple[Finding, ...]
 
@@ -38,6 +40,7 @@ class Written:
             "image": self.image,
             "build_id": self.build_id,
             "moved": self.moved,
+            "hooks": self.hooks,
             "warning": "; ".join(self.warnings),
             "findings": [finding.to_data() for finding in self.findings],
         }
@@ -57,17 +60,22 @@ def written(
     output: Path | None = None,
     sqsh: str = "",
     dialect: str = "",
+    hooks: Mapping[str, str] | None = None,
 ) -> Written:
-    """Write both files of an image's EDF, the user's only where there is none."""
+    """Write both files of an image's EDF, the user's only where there is none.
+
+    ``hooks`` are annotations that the user's gets where it says nothing of them.
+    """
     from ..edf.both import of_pair
     from ..edf.generate import generate, header, reach, shipped
     from ..edf.read import read
-    from ..edf.write import write_pair
+    from ..edf.write import write_hooks, write_pair
 
     folder = working_dir or settings.executor.working_dir
     edf = generate(record, place, folder, sqsh=sqsh, dialect=dialect)
     target = output or edf_path(record.name, settings.root / EDF_FOLDER)
     done = write_pair(target, edf, header(record, place, __version__, target.name), settings)
+    added = write_hooks(target, hooks or {})
     own = read(target).image
     engine = dialect or place.engine
     unreachable = reach(record, own or sqsh or shipped(record, place, engine))
@@ -80,6 +88,7 @@ def written(
         own or edf.image or "",
         record.build_id,
         done.moved,
+        added,
         tuple(filter(None, (_outdated(record, settings), done.unread, unreachable))),
         tuple(findings),
     )

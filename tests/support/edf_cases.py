@@ -56,6 +56,9 @@ def own(name: str) -> Edf:
 
 PAIR = {"generated": OWN, "lookup": own}
 OF_IMAGE = {"manifest": replace(AMD64, env={"PYTHONPATH": "/mods"})}
+MPI = {"manifest": replace(AMD64, distributions={"mpi4py": "4.1"}), "site": KNOWN_SITES["eiger"]}
+CUDA13 = {"manifest": replace(AMD64, distributions={"torch": "2.10.0+cu130"})}
+OWN_STACK = 'image = "ghcr.io/eth-cscs/alps-extended-images/ngc-pytorch:26.02-py3-alps6"\n'
 OF_BUILD = {"manifest": replace(AMD64, build_id="b" * 64)}
 
 # code, a text that triggers it, one that nearly does, options of both
@@ -107,6 +110,20 @@ CASES = [
     ("hook-variant", 'image = "/s/cuda13.sqsh"\n' + VARIANT + '"cuda12"',
      'image = "/s/cuda13.sqsh"\n' + VARIANT + '"cuda12"\ncom.hooks.netstack.source = "artifact"',
      {}),
+    ("hook-variant", VARIANT + '"cuda12"', VARIANT + '"cuda13"', CUDA13),
+    ("hook-variant", VARIANT + '"rocm6"', VARIANT + '"cuda-dl"', CUDA13),
+    ("hook-variant", VARIANT + '"cuda12"\ncom.hooks.netstack.source = "host"',
+     VARIANT + '"cuda12"', CUDA13 | AT["daint"]),
+    ("hook-without-variant", HOOK, VARIANT + '"cuda12"', {}),
+    ("hook-without-variant", HOOK + 'com.hooks.netstack.source = "host"', HOOK, AT["daint"]),
+    ("hook-without-variant", HOOK, HOOK + 'com.hooks.netstack.source = "artifact:1"', {}),
+    ("hooks-at-odds", HOOK + 'com.hooks.cxi.enabled = "false"', HOOK, {}),
+    ("hooks-at-odds", OWN_STACK + HOOK, HOOK, {}),
+    ("hooks-at-odds", OWN_STACK + '[annotations]\ncom.hooks.cxi.enabled = "true"',
+     OWN_STACK + '[annotations]\ncom.hooks.cxi.enabled = "false"', {}),
+    ("slow-network", FINE, FINE + '[annotations]\ncom.hooks.cxi.enabled = "true"', MPI),
+    ("slow-network", FINE + '[annotations]\ncom.hooks.cxi.enabled = "false"', OWN_STACK, MPI),
+    ("slow-network", FINE, FINE + VARIANT + '"cuda13"', CUDA13 | AT["bristen"]),
     ("hook-off", '[annotations]\ncom.hooks.aws_ofi_nccl.variant = "cuda12"',
      VARIANT + '"cuda12"', {}),
     ("hook-needs-writable", "writable = false\n" + MPS, "writable = true\n" + MPS, {}),

@@ -550,3 +550,26 @@ def test_what_goes_wrong_is_json_where_json_was_asked_for(project, fcx):
     assert (code, error["exit_code"], error["kind"]) == (2, 2, "ConfigError")
     assert error["message"] in err
     assert fcx("edf", "write", "--manifest", "absent.json")[1] == ""
+
+
+def test_hooks_are_added_to_the_users_edf_once_and_what_is_there_stays(project, fcx):
+    """They live on when the image is built again; a second time changes nothing."""
+    image = replace(MANIFEST, distributions={"torch": "2.5.1+cu124", "mpi4py": "4.1"})
+    (project / "edf" / "img.manifest.json").write_text(image.to_json())
+    assert "`fcx edf write --nccl`" in fcx("edf", "write")[2]
+    code, _, err = fcx("edf", "write", "--mpi", "--nccl")
+    path = project / "edf" / "img.toml"
+    switches = [f"com.hooks.{name}" for name in ("cxi.enabled", "aws_ofi_nccl.enabled")]
+    wanted = dict.fromkeys(switches, "true") | {"com.hooks.aws_ofi_nccl.variant": "cuda12"}
+    assert (code, whole(path).annotations) == (0, wanted)
+    assert err.startswith(f'{path} has com.hooks.cxi.enabled = "true", com.hooks.aws_ofi_nccl.')
+    text = path.read_text()
+    assert fcx("edf", "write", "--mpi", "--nccl")[1:] == fcx("edf", "write")[1:]
+    assert path.read_text() == text
+    path.write_text(text.replace('cxi.enabled = "true"', 'cxi.enabled = "false"'))
+    code, out, _ = fcx("edf", "write", "--mpi", "--json")
+    told = json.loads(out)
+    assert told["hooks"] == f'com.hooks.cxi.enabled = "false" of {path} stays: it is yours'
+    assert [finding["code"] for finding in told["findings"]] == ["hooks-at-odds"]
+    code, _, err = fcx("edf", "write", "--mpi", "--site", "mine")
+    assert (code, "the network of mine is not known" in err) == (2, True)

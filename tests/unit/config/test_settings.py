@@ -93,7 +93,10 @@ def test_the_nearest_file_counts(tmp_path: Path):
             "[edf]\nmount = []\n",
             "[edf] mount is not known; known: annotations, base, env, image, m",
         ),
-        ("[site.x]\narch = ''\n", "[site.x] arch is not known; known: architecture, engine, scrat"),
+        (
+            "[site.x]\narch = ''\n",
+            "[site.x] arch is not known; known: architecture, engine, gpus, ",
+        ),
         ("[executor]\nparity = 'off'\n", "[executor] parity is not known; known: environment, ga"),
         ("image = 1\n", "[image] must be a table"),
         ("[[image]]\n", "[image] must be a table"),
