@@ -12,18 +12,34 @@ NEWEST = 0.3  # weight of the newest of several times
 SPREAD = 2.0  # mean deviations by which most of them differ from their mean, at most
 DOUBT = 0.5  # seconds of silence after which what an earlier run has learnt may be wrong,
 LONGER = 4.0  # beside so many times what a task would take
+SLOW_START = 4.0  # a task that is so many times quicker than any before ends what they tell
 
 
 class Span(msgspec.Struct):
-    """How long one function takes of late, and how long it took in all."""
+    """How long one function takes of late, and how long it took in all.
+
+    Its first calls may have taken long for what they imported, once in each worker: where a later
+    one shows that it can be far quicker, they count no more.
+    """
 
     mean: float
     deviation: float
     total: float
+    least: float
     ran: int = 1
+
+    @classmethod
+    def of(cls, seconds: float) -> Span:
+        """It took so long, and that is all that is known of it."""
+        return cls(seconds, seconds / SPREAD, seconds, seconds)
 
     def note(self, seconds: float) -> None:
         """Once more."""
+        least, self.least = self.least, min(self.least, seconds)
+        if seconds * SLOW_START < least:
+            self.mean, self.deviation = seconds, seconds / SPREAD
+            self.total, self.ran = seconds, 1
+            return
         self.ran += 1
         self.total += seconds
         self.deviation += (abs(seconds - self.mean) - self.deviation) * NEWEST
@@ -81,7 +97,7 @@ class Pace:
         if function in self.spans:
             self.spans[function].note(seconds)
         else:
-            self.spans[function] = Span(seconds, seconds / SPREAD, seconds)
+            self.spans[function] = Span.of(seconds)
 
     def quiet(self, now: float) -> float:
         """Seconds since a task has given an outcome."""
