@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import ParityError
+from ..errors import ParityError, UsageError
 from .options import JsonOption
 from .phases import show_phases
 
 if TYPE_CHECKING:
     from ..executor.preflight import Answer
+    from ..parity.verdict import Verdict
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -46,6 +47,12 @@ def preflight(
     srun: Annotated[
         list[str] | None, typer.Option(help="An srun option of the job; repeatable.")
     ] = None,
+    ranks: Annotated[
+        int, typer.Option(min=0, help="Start so many ranks too, and see whether MPI joins them.")
+    ] = 0,
+    mpi: Annotated[
+        str, typer.Option(help="The interface to start ranks by, as pmix [whichever fits].")
+    ] = "",
     adopt: Annotated[str, typer.Option(help="Write what is found as edf/NAME.manifest.json.")] = "",
     as_json: JsonOption = False,
     fresh: Annotated[bool, typer.Option(help="Ask again, whatever is remembered.")] = False,
@@ -53,7 +60,8 @@ def preflight(
     """Compare the remote Python, dill, image and packages with the client's.
 
     Submits one short job unless a verdict is remembered: then options of sbatch are not tried, and
-    --fresh tries them. Ends with 0 if tasks may be sent, else 3.
+    --fresh tries them. Ends with 0 if tasks may be sent, else 3. --ranks submits a job of its own,
+    which starts them by each interface that Slurm has (--mpi: by that alone).
     """
     from ..config import Settings
     from ..steps.judging import edf_for, given_by, place_for
@@ -68,12 +76,15 @@ def preflight(
         policy,
     )
     given |= {"python": python, "srun_options": srun}
+    if mpi and not ranks:
+        raise UsageError("--mpi is for ranks: say how many with --ranks")
     answer, contained = _ask(given, fresh or bool(adopt))
     if adopt:
         _adopt(adopt, answer, contained=contained)
     tried = " ".join(map(shlex.quote, sbatch or ()))
-    _show(answer, tried, as_json=as_json, all_packages=all_packages)
-    if not answer.verdict.passed:
+    joined = _start(given, ranks, mpi) if ranks and answer.verdict.passed else None
+    _show(answer, joined, tried, as_json=as_json, all_packages=all_packages)
+    if not answer.verdict.passed or (joined is not None and not joined.passed):
         raise typer.Exit(ParityError.exit_code)
 
 
@@ -88,19 +99,31 @@ def _ask(given: dict[str, object], fresh: bool) -> tuple[Answer, bool]:
     return ask(settings, question, fresh=fresh), bool(settings.environment.name)
 
 
-def _show(answer: Answer, tried: str, *, as_json: bool, all_packages: bool) -> None:
-    """``tried``: the options that were given, which only a job can try."""
+def _start(given: dict[str, object], wanted: int, mpi: str) -> Verdict:
+    """The verdict on ranks, of a job that starts them."""
+    from ..executor.ranks import ranks
+    from ..executor.settings import settle
+
+    return ranks(*settle(given), wanted, mpi)
+
+
+def _show(
+    answer: Answer, joined: Verdict | None, tried: str, *, as_json: bool, all_packages: bool
+) -> None:
+    """``tried``: the options that were given, which only a job can try; ``joined``: of ranks."""
     if as_json:
-        record = json.loads(answer.verdict.to_json())
-        typer.echo(
-            json.dumps({**record, "taken": answer.age or "just now"}, indent=2, sort_keys=True)
-        )
+        record = json.loads(answer.verdict.to_json()) | {"taken": answer.age or "just now"}
+        if joined is not None:
+            record["ranks"] = json.loads(joined.to_json())
+        typer.echo(json.dumps(record, indent=2, sort_keys=True))
         return
     typer.echo(answer.verdict.text(all_packages=all_packages))
     if answer.age:
         typer.echo(f"This was found {answer.age}; `fcx preflight --fresh` asks again.")
     if tried and not answer.asked:
         typer.echo(f"No job was submitted, so {tried} is not tried: add --fresh to try it.")
+    if joined is not None:
+        typer.echo(f"\nRanks:\n{joined.text()}")
 
 
 def _adopt(name: str, answer: Answer, *, contained: bool) -> None:

@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Coroutine
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ..errors import FcxError, JobFailed, JobNeverRuns, NoSuchPath, ParityError, RequestRefused
 from ..firecrest.jobs import Submitted
@@ -31,6 +32,8 @@ from .effects.jobs import end_of_output
 from .run import make_context
 from .settings import RunSettings
 from .wire import UpLine, read
+
+T = TypeVar("T")
 
 ENDING = 20.0  # seconds that a process which is told to end may take to cancel its job
 LOOK, LONGEST_LOOK = 0.1, 2.0  # seconds between looks, at first and at most
@@ -55,18 +58,23 @@ def preflight(settings: RunSettings, question: Question, *, fresh: bool = False)
     """
     memory = Memory(settings.logger)
     context = make_context(settings, Gate(question, memory), Identity.new(), memory)
+    return judged(context, _answer(context, fresh=fresh))
+
+
+def judged(context: Context, work: Coroutine[Any, Any, T]) -> T:
+    """What the work of one preflight comes to; its client is closed then."""
     try:
         with signals.raised():
-            return _tidily(context, _answer(context, fresh=fresh))
+            return _tidily(context, work)
     finally:
         LoopThread.shared().run(context.client.close())
 
 
-def _tidily(context: Context, work: Coroutine[Any, Any, Answer]) -> Answer:
+def _tidily(context: Context, work: Coroutine[Any, Any, T]) -> T:
     """Wait for it; where this thread is told to end, for what it still has to tidy up."""
     done = threading.Event()
 
-    async def until_done() -> Answer:
+    async def until_done() -> T:
         try:
             return await work
         finally:
@@ -127,24 +135,32 @@ async def _refuse_shipped(context: Context) -> None:
 
 async def _ask(context: Context) -> Answer:
     """Submit a pilot that only probes, and judge what it found."""
-    settings, directory = context.settings, context.place.directory
+    directory = context.place.directory
     pilot = f"{context.scripts.prefix()}-001"
     look = context.gate.look
     config = context.scripts.config(directory, pilot, (1,), None, look=look, gate_timeout=0.0)
     text = context.scripts.text(directory, config, [], opened=False, inline=True)
-    jobs = context.client.jobs
+    async with submitted(context, text, pilot) as job:
+        key = keys.pilot_key(context.identity.key, pilot)
+        up = await Up(context, job, key).found()
+    return await asyncio.to_thread(_judge, context.gate, up)
+
+
+@contextlib.asynccontextmanager
+async def submitted(context: Context, text: str, name: str) -> AsyncIterator[str]:
+    """A job for as long as its answer is waited for; it and its folder are gone then."""
+    settings, jobs = context.settings, context.client.jobs
     submission = asyncio.ensure_future(jobs.submit(settings.table.working_dir, text))
     try:
         job = (await asyncio.shield(submission)).job
-        settings.logger.info(f"Job {job} submitted as {pilot}")
-        up = await Watch(context, job, keys.pilot_key(context.identity.key, pilot)).up()
+        settings.logger.info(f"Job {job} submitted as {name}")
+        yield job
     except asyncio.CancelledError:
         await _cancelled(context, submission)
         raise
     finally:
         if submission.done() and not submission.exception():
             await _tidy(context, submission.result().job)
-    return await asyncio.to_thread(_judge, context.gate, up)
 
 
 def _judge(gate: Gate, up: UpLine) -> Answer:
@@ -181,21 +197,28 @@ async def _tidy(context: Context, job: str) -> None:
         await context.client.files.remove(context.place.directory)
 
 
-class Watch:
-    """Waits for the first record of a pilot's only agent."""
+class Watch(ABC, Generic[T]):
+    """Waits for what a job leaves, and says why where it leaves nothing."""
 
-    def __init__(self, context: Context, job: str, key: bytes) -> None:
+    def __init__(self, context: Context, job: str) -> None:
         self.context = context
         self.job = job
-        self.key = key
         self.heard: JobSeen | None = None
         self._asked = time.monotonic()
 
-    async def up(self) -> UpLine:
-        """The record. Raises ParityError, JobNeverRuns or JobFailed where none will come."""
+    @abstractmethod
+    async def read(self) -> T | None:
+        """What is there of it by now."""
+
+    @abstractmethod
+    async def begun(self) -> bool:
+        """Whether the job's script has come to our lines."""
+
+    async def found(self) -> T:
+        """It. Raises ParityError, JobNeverRuns or JobFailed where none will come."""
         pause, ended = LOOK, 0.0
         while True:
-            found = await self._read()
+            found = await self.read()
             if found is not None:
                 return found
             if ended and time.monotonic() - ended > GRACE:
@@ -206,15 +229,6 @@ class Watch:
                     ended = time.monotonic()
             await asyncio.sleep(pause)
             pause = min(pause * 1.2, LONGEST_LOOK, self.context.settings.table.sleep_interval)
-
-    async def _read(self) -> UpLine | None:
-        path = self.context.place.path("logs", f"{self.job}.0.0.0")
-        try:
-            data = await self.context.client.files.read_from(path, 0)
-        except NoSuchPath:
-            return None
-        lines = read(data, self.key).records
-        return next((line for line in lines if isinstance(line, UpLine)), None)
 
     async def _ask_state(self) -> None:
         self._asked = time.monotonic()
@@ -235,7 +249,7 @@ class Watch:
             working_dir = context.settings.table.working_dir
             found = await end_of_output(context.client, working_dir, self.job)
             told = found or await context.home.complaint()
-            begun = await self._begun()
+            begun = await self.begun()
         judge = fates.of_job if begun else fates.not_begun
         fate = judge(self.job, self.heard, told)
         if not begun or not fates.complains(fate, self.heard, told):
@@ -243,8 +257,26 @@ class Watch:
         python, tag = context.settings.python, context.settings.environment.tag
         return ParityError(fates.not_started(self.job, python, told, tag).message)
 
-    async def _begun(self) -> bool:
-        """Whether the job's script has come to our lines, as the lock that it took says."""
+
+class Up(Watch[UpLine]):
+    """Waits for the first record of a pilot's only agent."""
+
+    def __init__(self, context: Context, job: str, key: bytes) -> None:
+        super().__init__(context, job)
+        self.key = key
+
+    async def read(self) -> UpLine | None:
+        """The record, once it is there."""
+        path = self.context.place.path("logs", f"{self.job}.0.0.0")
+        try:
+            data = await self.context.client.files.read_from(path, 0)
+        except NoSuchPath:
+            return None
+        lines = read(data, self.key).records
+        return next((line for line in lines if isinstance(line, UpLine)), None)
+
+    async def begun(self) -> bool:
+        """As the lock that it took says."""
         try:
             return bool(await self.context.client.files.list(self.context.place.path("locks")))
         except NoSuchPath:

@@ -63,6 +63,11 @@ RULES: Mapping[str, tuple[Severity, Severity]] = {
     "no-home": (WARN, WARN),
     "no-gpu-driver": (WARN, WARN),
     "encoding": (WARN, WARN),
+    "ranks-missing": (REFUSE, REFUSE),  # of ranks, where a preflight is asked for some: ``mpi``
+    "ranks-differ": (REFUSE, REFUSE),
+    "mpi-broken": (REFUSE, REFUSE),
+    "mpi-launch": (REFUSE, REFUSE),
+    "mpi-default": (INFO, INFO),
     "locale": (INFO, INFO),
     "timezone": (INFO, INFO),
 }

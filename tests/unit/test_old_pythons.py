@@ -12,6 +12,7 @@ from places import PACKAGE
 
 FILES = sorted(path for room in ("remote", "protocol") for path in (PACKAGE / room).rglob("*.py"))
 FILES.append(PACKAGE / "image/imports.py")  # which runs in an image that has just been built
+FILES.append(PACKAGE / "jobscript/rank.py")  # which runs in each rank that is tried
 PYTHONS = {version: python for version, python in found().items() if version >= (3, 6)}
 COMPILE = "import sys; [compile(open(p, 'rb').read(), p, 'exec') for p in sys.argv[1:]]"
 

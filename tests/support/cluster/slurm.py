@@ -58,6 +58,7 @@ JobAcctGatherParams=OverMemoryKill
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=8000
+TmpFS={root}/tmp-%n
 StateSaveLocation={root}/state
 SlurmdSpoolDir={root}/spool-%n
 SlurmctldPidFile={root}/slurmctld.pid
@@ -205,6 +206,8 @@ class SlurmCluster:
     def _configure(self, ports: Sequence[int]) -> None:
         shutil.rmtree(self.root / "state", ignore_errors=True)
         (self.root / "state").mkdir(mode=0o700)
+        for name in self.nodes:  # PMIx has a folder of its own in it, by the job's number
+            (self.root / f"tmp-{name}").mkdir(exist_ok=True)
         lines = [
             NODE.format(name=name, port=port, cpus=self.cpus)
             for name, port in zip(self.nodes, ports[1:], strict=True)

