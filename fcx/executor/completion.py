@@ -3,7 +3,7 @@
 ::
 
     driver ─ Settle ─> queue ─> one thread for each executor: load, settle the future, callbacks
-                                   └─> Settled, back to the driver
+                                   └─> Settled, back to the driver: of several, where they are quick
 
 A spare thread takes the queue over where one outcome takes long, so that a callback that waits
 for another future, or a result that is slow to load, holds up nobody.
@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -33,6 +33,7 @@ from .wire import Outcome
 
 SLOW = 0.5  # seconds that one outcome may take before a spare thread takes the others
 AT_ONCE, SMALL = 64, 1 << 16  # outcomes that a thread takes from the queue together; bytes of each
+MOMENT = 0.005  # seconds from which the driver hears of those that are given before the others are
 
 
 class Delivery(Struct, frozen=True):
@@ -55,8 +56,8 @@ class Delivery(Struct, frozen=True):
         return len(data or b"")
 
 
-Told = Callable[[str, bool], None]
-"""Called with a task's id, and whether the bytes of its outcome may be wanted again."""
+Told = Callable[[tuple[str, ...], bool], None]
+"""Called with ids of tasks, and whether the bytes of one's outcome may be wanted again."""
 
 
 class Completion:
@@ -68,6 +69,8 @@ class Completion:
         self._waiting: deque[Delivery] = deque()
         self._taken: deque[Delivery] = deque()  # of these, by the thread that is at it
         self._waiting_bytes = 0
+        self._given: deque[tuple[str, bool]] = deque()  # of which the driver has not heard
+        self._heard = 0.0  # when it last did
         self._thread: threading.Thread | None = None  # the one that takes from the queue
         self._since: float | None = None  # when it took what it is at
         self._closed = False
@@ -79,13 +82,14 @@ class Completion:
             if self._thread is None:
                 self._begin()
 
-    def put(self, delivery: Delivery) -> None:
-        """Take an outcome in."""
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Take outcomes in."""
         if self._thread is None:
             self.prepare()
+        size = sum([delivery.size for delivery in deliveries])
         with self._changed:
-            self._waiting.append(delivery)
-            self._waiting_bytes += delivery.size
+            self._waiting.extend(deliveries)
+            self._waiting_bytes += size
             self._changed.notify()
 
     @property
@@ -95,11 +99,12 @@ class Completion:
 
     @property
     def busy(self) -> bool:
-        """Whether anything waits, or is being delivered."""
-        return bool(self._waiting or self._taken) or self._since is not None
+        """Whether anything waits, is being delivered, or is still to be told."""
+        return bool(self._waiting or self._taken or self._given) or self._since is not None
 
     def relieve(self) -> None:
         """Start a spare where an outcome takes long and others wait."""
+        self._tell()
         with self._changed:
             if self._since is None or time.monotonic() - self._since <= SLOW:
                 return
@@ -128,6 +133,7 @@ class Completion:
         self._changed = threading.Condition()
         self._waiting.clear()
         self._taken.clear()
+        self._given.clear()
         self._thread = None
 
     def _begin(self) -> None:
@@ -140,9 +146,20 @@ class Completion:
     def _run(self) -> None:
         me = threading.current_thread()
         while (delivery := self._next(me)) is not None:
-            kept = deliver(delivery)
-            self._told(delivery.task, kept)
+            self._given.append((delivery.task, deliver(delivery)))
             del delivery  # a result lives as long as its future, not until the next one comes
+            if not self._taken or time.monotonic() - self._heard > MOMENT:
+                self._tell()
+
+    def _tell(self) -> None:
+        """The driver hears what was given; one by one, as another thread may be at it, too."""
+        given = []
+        with contextlib.suppress(IndexError):
+            while True:
+                given.append(self._given.popleft())
+        if given:
+            self._heard = time.monotonic()
+            self._told(tuple([task for task, _ in given]), any(kept for _, kept in given))
 
     def _next(self, me: threading.Thread) -> Delivery | None:
         """The next outcome; None where another thread has taken over, or all is delivered."""

@@ -60,12 +60,12 @@ class Driver:
         """There are letters."""
         LoopThread.shared().loop.call_soon_threadsafe(self._letters.ask)
 
-    def settled(self, task: str, kept: bool) -> None:
-        """The caller has an outcome."""
+    def settled(self, tasks: tuple[str, ...], kept: bool) -> None:
+        """The caller has outcomes."""
         if self.mailbox.left:
             return  # a callback has forked, and returns in the child
-        self.mailbox.settled(task)
-        if self._settled.put(Settled(task, kept)):  # those that follow are fed with it
+        self.mailbox.settled(tasks)
+        if self._settled.put(Settled(tasks, kept)):  # those that follow are fed with it
             LoopThread.shared().loop.call_soon_threadsafe(self._endings.ask)
 
     # -- in the loop ------------------------------------------------------------------------
@@ -81,9 +81,10 @@ class Driver:
         """After the letters: who takes the value of a task is to be known before that is let go."""
         events = self._settled.take()
         self._collect()
-        self._feed(*events)
-        for event in events:
-            self.performer.settled(event.task)
+        if events:
+            tasks = tuple([task for event in events for task in event.tasks])
+            self._feed(Settled(tasks, any(event.kept for event in events)))
+            self.performer.settled(tasks)
 
     def _feed(self, *events: AnyEvent) -> None:
         """Tell the core, and do what it says; its errands may have answers at once."""
@@ -107,13 +108,14 @@ class Driver:
         self.performer.ledger.event(event)
         for action in self.core.handle(event, now):
             self._do(action)
+        self.performer.deliver()
+        self._watch_completion()
 
     def _do(self, action: Action) -> None:
         if isinstance(action, Finish):
             self._spawn(self._finish())
         elif isinstance(action, Note):
             self.performer.note(action)
-            self._watch_completion()
         elif isinstance(action, JudgeRequirements):
             self._events.append(self.performer.judge_requirements(action))
         else:

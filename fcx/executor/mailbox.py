@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec import Struct
@@ -182,13 +182,14 @@ class Mailbox:
         """The future of a task that has no outcome yet."""
         return self._futures.get(task)
 
-    def settled(self, task: str) -> None:
-        """It has one."""
+    def settled(self, tasks: Iterable[str]) -> None:
+        """They have one."""
         with self._lock:
-            future = self._futures.pop(task, None)
-            if future is not None:
-                self._done[task] = future
-                self.counts.ended(future)
+            for task in tasks:
+                future = self._futures.pop(task, None)
+                if future is not None:
+                    self._done[task] = future
+                    self.counts.ended(future)
 
     def called(self, task: str) -> str:
         """A task's name for people."""

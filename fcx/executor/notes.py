@@ -62,6 +62,7 @@ class Notes:
         self.mailbox = mailbox
         self.completion = completion
         self.values = values
+        self._deliveries: list[Delivery] = []  # not handed over yet
         self._table: dict[type, Callable[[Any], None]] = {
             Say: self._say,
             TellRunning: self._running,
@@ -113,7 +114,13 @@ class Notes:
             told = (ended.outcome, ended.trouble, ended.original, ended.place)
             of = self.mailbox.called(ended.task) if note.like else ""
             fetch = partial(self._fetch, ended) if note.left else None
-            self.completion.put(Delivery(note.task, future, note.job, *told, fetch, of))
+            self._deliveries.append(Delivery(note.task, future, note.job, *told, fetch, of))
+
+    def deliver(self) -> None:
+        """Hand the outcomes over, those of one answer at once: a log tells thousands."""
+        if self._deliveries:
+            deliveries, self._deliveries = self._deliveries, []
+            self.completion.put(deliveries)
 
     def _fetch(self, ended: Ended) -> Result:
         """Called by whoever asks for a value that was left where it lies, in his thread."""

@@ -62,9 +62,9 @@ class Performer:
             self.context.store.payloads.add(task)
             self.context.store.objects.add(task)
 
-    def settled(self, task: str) -> None:
-        """The caller has its outcome."""
-        self.context.store.values.settled(task)
+    def settled(self, tasks: Iterable[str]) -> None:
+        """The caller has their outcomes."""
+        self.context.store.values.settled(tasks)
 
     def expect_pilots(self, pilots: Iterable[str]) -> None:
         """Pilots of an earlier process."""
@@ -74,6 +74,10 @@ class Performer:
     def note(self, note: Note) -> None:
         """Do what is not answered."""
         self._notes.take(note)
+
+    def deliver(self) -> None:
+        """Hand over the outcomes that notes were about."""
+        self._notes.deliver()
 
     def judge_requirements(self, action: JudgeRequirements) -> AnyEvent:
         """Answered at once."""

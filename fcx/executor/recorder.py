@@ -24,10 +24,11 @@ from .core.events import (
     JobsListed,
     LinksListed,
     LogRead,
+    Settled,
     Submitted,
 )
 
-FORMAT = 1
+FORMAT = 2
 MOST_TRACES = 20
 MOST = 100_000  # what is kept: events, with the tasks, records, jobs and files in them
 
@@ -123,5 +124,6 @@ HOLD: dict[type, str] = {
     FilesListed: "files",
     LinksListed: "links",
     LogRead: "records",
+    Settled: "tasks",
 }
 """What there may be many of in an event."""

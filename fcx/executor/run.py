@@ -290,8 +290,8 @@ class Run:
     def _wake(self) -> None:
         self._driver.wake()
 
-    def _settled(self, task: str, kept: bool) -> None:
-        self._driver.settled(task, kept)
+    def _settled(self, tasks: tuple[str, ...], kept: bool) -> None:
+        self._driver.settled(tasks, kept)
 
     def close(self, *, abort: bool) -> None:
         """No more tasks. ``abort``: end the pilots now; otherwise when all tasks are settled."""

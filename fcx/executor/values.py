@@ -5,6 +5,7 @@ A large value stays where it lies, in the run directory: only its place is kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -70,10 +71,11 @@ class Values:
         self._kept.pop(task, None)
         self._ended.pop(task, None)
 
-    def settled(self, task: str) -> None:
-        """The caller has it."""
-        if task not in self._kept:
-            self._ended.pop(task, None)
+    def settled(self, tasks: Iterable[str]) -> None:
+        """The caller has them."""
+        for task in tasks:
+            if task not in self._kept:
+                self._ended.pop(task, None)
 
     def rename(self, task: str, to: str) -> None:
         """It is known under another id now."""

@@ -211,7 +211,7 @@ class Client:
         """The caller has it a little later."""
         kept = bool(note.trouble is None and self.cluster.faults.strike("settle", self))
         later = self.cluster.faults.strike("callback", self) or self.cluster.timing.settle()
-        self.world.after(later, self.feed, ev.Settled(note.task, kept))
+        self.world.after(later, self.feed, ev.Settled((note.task,), kept))
 
     def same(self, note: act.Same) -> None:
         """Its caller has a task of an earlier life again."""

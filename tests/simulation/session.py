@@ -114,17 +114,21 @@ class Session:
             if event.abort:
                 self.checks.unwanted.update(dict.fromkeys(self.expected, now))
         elif isinstance(event, ev.Settled):
-            note = self.settled[event.task]
-            no_value = note.attempt < 0 or note.trouble or self.checks.plans[event.task].raises
-            self.given[event.task] = bool(no_value)
-            if note.attempt >= 0 and note.trouble is None and not (event.kept or note.left):
-                self.checks.fetched[event.task] = None
+            for task in event.tasks:
+                self._has(task, kept=event.kept)
         asked = self._pace.told(event, core, now)
         if isinstance(asked, act.FetchLeft) and isinstance(event, ev.Done):
             self.checks.fetched[asked.task] = None
         self.letters.told(event, asked)
         self.causes.told(event, asked)
         return asked
+
+    def _has(self, task: str, *, kept: bool) -> None:
+        note = self.settled[task]
+        no_value = note.attempt < 0 or note.trouble or self.checks.plans[task].raises
+        self.given[task] = bool(no_value)
+        if note.attempt >= 0 and note.trouble is None and not (kept or note.left):
+            self.checks.fetched[task] = None
 
     # -- asked ------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ that the caller does not have is never deleted: what ends a run early leaves it 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -123,9 +124,10 @@ class Ending:
         """It holds what the caller may want."""
         self.keep = True
 
-    def has_settled(self, task: str, *, kept: bool) -> None:
-        """The caller has an outcome."""
-        self.tasks.settling.pop(task, None)
+    def has_settled(self, tasks: Iterable[str], *, kept: bool) -> None:
+        """The caller has outcomes."""
+        for task in tasks:
+            self.tasks.settling.pop(task, None)
         self.keep = self.keep or kept
 
     # -- stages -----------------------------------------------------------------------------

@@ -300,9 +300,9 @@ class Fetched(Event, frozen=True):
 
 
 class Settled(Event, frozen=True):
-    """The caller has the outcome; ``kept``: its bytes could not be loaded and may be wanted."""
+    """The caller has these outcomes; ``kept``: bytes of one could not be loaded, may be wanted."""
 
-    task: str
+    tasks: tuple[str, ...]
     kept: bool = False
 
 

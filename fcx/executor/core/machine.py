@@ -262,8 +262,8 @@ class Core:
             self.lanes.give_up(event.shape, event.trouble)
 
     def settled(self, event: Settled) -> None:
-        """The caller has an outcome."""
-        self.ending.has_settled(event.task, kept=event.kept)
+        """The caller has outcomes."""
+        self.ending.has_settled(event.tasks, kept=event.kept)
 
     def _lanes_give_up(self, lanes: list[Lane], trouble: Trouble) -> None:
         """Some lanes cannot go on: the run does, while there are others."""

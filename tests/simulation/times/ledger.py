@@ -76,8 +76,9 @@ class Listener:
     def step(self, client: Any, event: Any, actions: list[Any]) -> None:
         """The core was told something."""
         if isinstance(event, ev.Settled):
-            self.ledger.has(event.task)
-            self.had(event.task)
+            for task in event.tasks:
+                self.ledger.has(task)
+                self.had(task)
         for action in actions:
             if isinstance(action, act.Settle) and action.trouble is not None:
                 self.ledger.failed.append(action)

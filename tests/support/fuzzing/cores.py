@@ -56,7 +56,7 @@ class Life:
     def answer(self, action: Any) -> None:
         """Answer one action; notes need none, but for what settles."""
         if isinstance(action, asked.Settle):
-            self.tell(told.Settled(action.task))
+            self.tell(told.Settled((action.task,)))
             return
         if not isinstance(action, asked.Answered):
             return

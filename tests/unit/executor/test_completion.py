@@ -38,11 +38,13 @@ class Told:
 
     def __init__(self):
         self.tasks = []
+        self.words = 0  # in which it was told
         self.changed = threading.Condition()
 
-    def __call__(self, task, kept):
+    def __call__(self, tasks, kept):
         with self.changed:
-            self.tasks.append((task, kept))
+            self.tasks += [(task, kept) for task in tasks]
+            self.words += 1
             self.changed.notify_all()
 
     def wait_for(self, count):
@@ -52,7 +54,7 @@ class Told:
 
 def deliver(completion, name, **fields):
     future = FirecrestFuture(name, Owner())
-    completion.put(Delivery(name, future, **fields))
+    completion.put([Delivery(name, future, **fields)])
     return future
 
 
@@ -90,7 +92,7 @@ def test_a_callback_that_never_ends_does_not_hold_up_the_others():
 
     first = FirecrestFuture("t1", Owner())
     first.add_done_callback(callback)
-    completion.put(Delivery("t1", first, outcome=value(1)))
+    completion.put([Delivery("t1", first, outcome=value(1))])
     assert stuck.wait(WAIT)
     second = deliver(completion, "t2", outcome=value(2))
 
@@ -114,7 +116,7 @@ def test_what_a_thread_has_taken_is_not_held_up_either():
     futures[0].add_done_callback(lambda _: (stuck.set(), queued.wait(WAIT)))
     futures[1].add_done_callback(lambda _: futures[-1].result(WAIT))
     for number, future in enumerate(futures):
-        completion.put(Delivery(future.task_id, future, outcome=value(number)))
+        completion.put([Delivery(future.task_id, future, outcome=value(number))])
     assert stuck.wait(WAIT)
     queued.set()
 
@@ -137,11 +139,11 @@ def test_bytes_that_wait_are_counted():
     completion = Completion(told)
     first = FirecrestFuture("t1", Owner())
     first.add_done_callback(lambda _: (stuck.set(), release.wait(WAIT)))
-    completion.put(Delivery("t1", first, outcome=value(1)))
+    completion.put([Delivery("t1", first, outcome=value(1))])
     assert stuck.wait(WAIT)
     assert completion.waiting_bytes == 0
     waiting = value(bytes(1000))
-    completion.put(Delivery("t2", FirecrestFuture("t2", Owner()), outcome=waiting))
+    completion.put([Delivery("t2", FirecrestFuture("t2", Owner()), outcome=waiting)])
     assert completion.waiting_bytes == len(waiting.data)
     release.set()
     told.wait_for(2)
@@ -167,6 +169,33 @@ def test_an_original_error_keeps_its_type_and_says_what_the_core_says():
     assert (str(made), made.status) == ("no, again", 403)
 
 
+def test_what_is_given_quickly_is_told_in_few_words():
+    """All of it, and in order: thousands come at once, and the driver does not hear of each."""
+    told, futures = Told(), [FirecrestFuture(f"t{number}", Owner()) for number in range(1000)]
+    completion = Completion(told)
+    completion.put([Delivery(each.task_id, each, outcome=value(1)) for each in futures])
+    told.wait_for(len(futures))
+    completion.close()
+    assert told.tasks == [(each.task_id, False) for each in futures]
+    assert told.words <= len(futures) / 2
+
+
+def test_what_was_given_is_told_while_the_next_one_takes_long():
+    """It has ended, whatever a callback of another one waits for."""
+    told, stuck, release = Told(), threading.Event(), threading.Event()
+    completion = Completion(told)
+    futures = [FirecrestFuture(f"t{number}", Owner()) for number in range(3)]
+    futures[1].add_done_callback(lambda _: (stuck.set(), release.wait(WAIT)))
+    completion._heard = float("inf")  # so quick that nothing is told in between
+    completion.put([Delivery(each.task_id, each, outcome=value(1)) for each in futures])
+    assert stuck.wait(WAIT)
+    completion.relieve()
+    assert told.tasks == [("t0", False)]
+    release.set()
+    told.wait_for(len(futures))
+    completion.close()
+
+
 def test_a_callback_that_asks_for_the_end_of_the_process(caplog):
     """Only the main thread can do that: the other callbacks are called, later outcomes come."""
     told, called = Told(), []
@@ -174,7 +203,7 @@ def test_a_callback_that_asks_for_the_end_of_the_process(caplog):
     future = FirecrestFuture("first", Owner(), "work")
     future.add_done_callback(lambda _: sys.exit(3))
     future.add_done_callback(called.append)
-    completion.put(Delivery("first", future, outcome=value(1)))
+    completion.put([Delivery("first", future, outcome=value(1))])
     second = deliver(completion, "second", outcome=value(2))
     assert second.result(WAIT) == 2
     assert called == [future]

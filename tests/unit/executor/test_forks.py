@@ -99,13 +99,13 @@ def test_what_was_settled_before_stays_so():
 def test_a_callback_that_forks_is_the_last_in_the_child():
     """The thread that ran it is all that the child has: it ends, and so does the child."""
     told = []
-    completion = Completion(lambda task, kept: told.append(task))
+    completion = Completion(lambda tasks, kept: told.extend(tasks))
     futures = [FirecrestFuture(name, None) for name in ("t1", "t2")]
     pids = []
     futures[0].add_done_callback(lambda _: pids.append(os.fork()))
     trouble = Trouble("JobFailed", "it failed")
     for future in futures:
-        completion.put(Delivery(future.task_id, future, trouble=trouble))
+        completion.put([Delivery(future.task_id, future, trouble=trouble)])
     assert str(futures[1].exception(WAIT)) == "it failed"
     completion.close()
     _, status = within(WAIT, os.waitpid, pids[0], 0)

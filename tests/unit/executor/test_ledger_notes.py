@@ -116,7 +116,7 @@ def test_a_job_is_told_of_where_there_is_news_of_it(context):
 def test_what_a_task_came_to_otherwise_is_told_by_a_number(context):
     async def work():
         notes = Ledger(context)
-        notes.event(Settled("t1"))
+        notes.event(Settled(("t1",)))
         notes.settled(Settle("t1", 0, trouble=Trouble("NodeFailed", "its node failed")))
         notes.settled(Settle("t2", -1, cancelled=True))
         await notes.close()

@@ -70,5 +70,5 @@ def test_a_settled_task_is_forgotten():
     mailbox = Mailbox(lambda: None)
     task = new(mailbox, "t1")
     assert mailbox.future("t1") is task.future
-    mailbox.settled("t1")
+    mailbox.settled(["t1"])
     assert mailbox.future("t1") is None

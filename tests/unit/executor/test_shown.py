@@ -41,7 +41,7 @@ class Tasks:
     def end(self, name: str, error: BaseException | None = None) -> None:
         reporting.end(self.futures[name], None, error, (b"", b""))
         self.mailbox.counts.stopped(name)
-        self.mailbox.settled(name)
+        self.mailbox.settled([name])
 
 
 @pytest.fixture

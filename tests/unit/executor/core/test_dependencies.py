@@ -338,7 +338,7 @@ class TestCore:
         drive.tell(Attached(known, (0, 0), (("fcx-001", "7"),), epoch=0))
         tasks = drive.core.tasks
         tasks.settle(tasks.unfinished["t1"], attempt=0, value=False)
-        drive.tell(Settled("t1"))
+        drive.tell(Settled(("t1",)))
         drive.tell(Owned(drive.last(TakeOver).id, 2))
         rows = (info("t1"), "b000001", 0), (info("t2", "t1"), "b000001", 1)
         drive.tell(InboxRead(drive.last(ReadInbox).id, rows, last=1, attempts=(0, 0)))

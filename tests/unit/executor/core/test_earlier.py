@@ -159,7 +159,7 @@ def test_tasks_that_nobody_asks_for_keep_their_pilots():
     drive.tell(Submitted((info("u2", "b"),)))
     inbox(drive, info("t1", "a"), info("t2", "b"))
     look(drive, Finished("t2", 0, 0.1))
-    drive.tell(Settled("t2"))
+    drive.tell(Settled(("t2",)))
     leave(drive)
     assert "1 task(s) of run run were not asked for again" in drive.last(Say).text
     assert not any(drive.all(kind) for kind in (CancelJob, WriteClosed, RemoveDirectory))
@@ -172,7 +172,7 @@ def test_leaving_ends_the_pilots_and_keeps_the_outcomes():
     drive.tell(Submitted((info("u1", "a"),)))
     inbox(drive, info("t1", "a"))
     look(drive, Finished("t1", 0, 0.1))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     leave(drive)
     assert drive.last(CancelJob).job == "7"
     drive.done(CancelJob)
@@ -228,8 +228,8 @@ def test_a_client_that_another_follows_stops_and_harms_nothing():
     settled = {note.task: note.trouble for note in drive.all(Settle)}
     assert settled["t1"] is None
     assert settled["t2"].error == "RunTaken"
-    drive.tell(Settled("t1"))
-    drive.tell(Settled("t2"))
+    drive.tell(Settled(("t1",)))
+    drive.tell(Settled(("t2",)))
     leave(drive)
     assert drive.core.ending.stage == "over"
     harm = (CancelJob, WriteClosed, RemoveDirectory, RecordEnd)
@@ -242,7 +242,7 @@ def test_it_looks_once_more_before_it_removes_anything():
     drive.serve("t1")
     drive.wait(0.1)
     drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.wait(100.0)
     drive.tell(CloseAsked(abort=False))
     drive.tell(FilesListed(drive.last(ListFolder).id, (("client-2", 0),)))

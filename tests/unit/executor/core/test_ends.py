@@ -201,7 +201,7 @@ def test_what_one_node_refuses_another_may_have_run():
     first, second = _asked(drive, ReadLog)
     refused = Refused(Trouble("ParityError", "another place"))
     drive.tell(LogRead(first.id, (Up("n", "fcx-001"), refused), 200))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.fails(second, "missing")
     for action in _asked(drive, Errand):
         drive.tell(Done(action.id))
@@ -233,7 +233,7 @@ def test_a_job_that_could_not_be_cancelled_finds_the_word_that_the_run_is_over()
     drive = Drive()
     drive.serve("t1")
     drive.tell(CloseAsked(abort=True))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     for action in _asked(drive, ReadLog):
         drive.fails(action, "missing")
     drive.fails(drive.last(CancelJob), "refused", "not yours")
@@ -250,7 +250,7 @@ def test_a_directory_that_could_not_be_removed_is_remembered():
     drive.serve("t1")
     drive.wait(0.1)
     drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.tell(CloseAsked(abort=False))
     drive.fails(drive.last(WriteClosed), "unreachable", "down")
     assert drive.last(RecordEnd).kept
@@ -264,7 +264,7 @@ def test_a_run_that_rests_before_its_end_asks_who_removes_its_directory():
     drive.serve("t1")
     drive.wait(0.1)
     drive.tell(LogRead(drive.last(ReadLog).id, (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 200))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.wait(60.0)
     drive.tell(CloseAsked(abort=False))
     drive.tell(FilesListed(drive.last(ListFolder).id, ()))
@@ -291,7 +291,7 @@ def test_a_submit_that_is_never_answered_may_have_made_a_job():
         for action in _asked(drive, SubmitPilot):
             drive.fails(action, "passing", "500: channel not open")
         drive.wait(1.0)
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.done(RecordEnd)
     assert drive.last(RecordEnd).kept
     assert not drive.all(RemoveDirectory)
@@ -303,7 +303,7 @@ def test_a_directory_that_was_only_made_is_removed():
     drive.tell(Submitted((TaskInfo("t1", "work", 10),)))
     drive.tell(Prepared(drive.last(Prepare).id, "/runs/one"))
     drive.tell(CloseAsked(abort=True))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     for action in [*_asked(drive, Errand), *_asked(drive, MakeDirectory)]:
         drive.tell(Done(action.id))
     assert drive.all(RemoveDirectory)

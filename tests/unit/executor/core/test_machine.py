@@ -50,7 +50,7 @@ def test_one_failed_cancel_drops_no_other():
         drive.tell(_made(submit, job))
     for task in ("t1", "t2", "t3"):
         drive.tell(CancelAsked(task))
-        drive.tell(Settled(task))
+        drive.tell(Settled((task,)))
     drive.tell(CloseAsked(abort=False))
     _answer_all(drive)
     cancels = drive.all(CancelJob)
@@ -70,7 +70,7 @@ def test_a_surplus_pilot_that_cannot_be_cancelled_serves_on():
     drive.wait(1.0)
     drive.launched("8")
     drive.tell(LogRead(_read(drive), (Up("n", "fcx-001"), Finished("t1", 0, 0.1)), 10))
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     assert drive.last(AskJob).job == "8"
     drive.tell(JobAnswered(drive.last(AskJob).id, JobSeen("8", "PENDING")))
     (cancel,) = drive.all(CancelJob)
@@ -167,7 +167,7 @@ def test_an_outage_leaves_the_run_open():
         for read in _open_requests(drive):
             drive.fails(read, "passing", "HTTP 503")
         for settle in drive.all(Settle):
-            drive.tell(Settled(settle.task))
+            drive.tell(Settled((settle.task,)))
         _answer_errands(drive)
         assert drive.now < began + 2000
     assert {settle.trouble.error for settle in drive.all(Settle)} == {"Unreachable"}

@@ -29,7 +29,7 @@ def test_no_step_goes_through_all_tasks():
     for _ in range(20):
         drive.wait(0.5)
         drive.core.due()
-    drive.tell(Settled("t1"))
+    drive.tell(Settled(("t1",)))
     drive.core.due()
     assert drive.all(ReadLog)
     assert len(tasks) == 50
