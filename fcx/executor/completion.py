@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -196,15 +196,13 @@ def deliver(delivery: Delivery) -> bool:
     """Settle a future; whether the bytes of its outcome may be wanted again."""
     future = delivery.future
     if delivery.outcome is None and delivery.trouble is None:
-        with _callbacks(future):
-            future.cancel()
+        _called(future, future.cancel)
         reporting.end(future, None, None, (b"", b""))
         return False
     if delivery.job:
         future.job_id = delivery.job
     if delivery.fetch is not None:
-        with _callbacks(future):
-            reporting.left(future, delivery.place, delivery.fetch)
+        _called(future, reporting.left, future, delivery.place, delivery.fetch)
         return False
     result, out, err = delivery.outcome.split() if delivery.outcome else (b"", b"", b"")
     reporting.put_at(future, delivery.place)
@@ -219,8 +217,7 @@ def deliver(delivery: Delivery) -> bool:
     if delivery.of:
         out = err = b""
         error = noted(error, delivery.of) if error is not None else None
-    with _callbacks(future):
-        reporting.end(future, value, error, (out, err))
+    _called(future, reporting.end, future, value, error, (out, err))
     return isinstance(error, ResultError) and bool(error.data)
 
 
@@ -232,11 +229,10 @@ def noted(error: BaseException, name: str) -> BaseException:
     return error
 
 
-@contextlib.contextmanager
-def _callbacks(future: FirecrestFuture[Any]) -> Iterator[None]:
+def _called(future: FirecrestFuture[Any], settle: Callable[..., object], *told: Any) -> None:
     """A callback that asks for the end of the process: it is told, and the outcomes go on."""
     try:
-        yield
+        settle(*told)
     except BaseException:
         logging.getLogger("fcx").exception(
             "A callback of %s asked for the end of this process; only the main thread can do that",

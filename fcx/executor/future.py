@@ -79,6 +79,15 @@ class FirecrestFuture(Future[T]):
     the run tells it goes through ``reporting.py``.
     """
 
+    # As each begins: there are many, and what never changes is not set in them.
+    job_id: str | None = None  # of the Slurm job, once the task is known to run
+    _origin: Origin | None = None  # of its value, for tasks that take it
+    _place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
+    _output: tuple[bytes, bytes] | None = None
+    _runs: tuple[tuple[int, str, str], ...] = ()  # what attempts are made of, when asked
+    _handed_on = False  # its value may be left where it lies
+    _left: Left | None = None  # what fetches a value that was left there
+
     def __init__(self, task_id: str, owner: Owner, name: str = "", key: str = "") -> None:
         # As the base class begins, whose own condition takes as long to make as all the rest.
         self._condition = SlimCondition()  # type: ignore[assignment]  # does the same
@@ -90,14 +99,7 @@ class FirecrestFuture(Future[T]):
         self.task_id = task_id
         self.name = name
         self.key = key
-        self.job_id: str | None = None  # of the Slurm job, once the task is known to run
-        self._origin: Origin | None = None  # of its value, for tasks that take it
-        self._place: tuple[Any, ...] = ()  # where its value lies in the run directory, if it stays
         self._owner = owner
-        self._output: tuple[bytes, bytes] | None = None
-        self._runs: tuple[tuple[int, str, str], ...] = ()  # what attempts are made of, when asked
-        self._handed_on = False  # its value may be left where it lies
-        self._left: Left | None = None  # what fetches a value that was left there
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:

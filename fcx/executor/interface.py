@@ -113,8 +113,9 @@ class FirecrestExecutor(Executor):
         self._run.refuse_if_inherited()
         key, fn, args, kwargs = call
         draft = intake.prepare(fn, args, kwargs, key)
-        if intake.broken is not None:
-            raise _Broken(f"the executor is broken: {intake.broken}") from intake.broken
+        broken = intake.broken
+        if broken is not None:
+            raise _Broken(f"the executor is broken: {broken}") from broken
         self._refuse_if_shut()
         intake.judge(draft.needs)  # may begin the run: what breaks it then is the future's
         with self._lock:

@@ -32,6 +32,7 @@ from .forks import FOREIGN, left_in_children
 from .future import FirecrestFuture
 
 NOTHING = Parcel()
+SWEPT_FROM = 1000  # futures
 
 
 class NewTask(Struct, frozen=True):
@@ -48,6 +49,29 @@ class NewTask(Struct, frozen=True):
 Letter = NewTask | CancelAsked | CloseAsked | LeaveAsked | Shaped | Broke | Recalled
 
 
+class Departed:
+    """Futures that have their outcome, as long as somebody has them.
+
+    There may be a million: what is left of those that nobody has goes in one sweep, now and then.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, weakref.ref[FirecrestFuture[Any]]] = {}
+        self._most = SWEPT_FROM
+
+    def add(self, task: str, future: FirecrestFuture[Any]) -> None:
+        """One more."""
+        self._known[task] = weakref.ref(future)
+        if len(self._known) > self._most:
+            self._known = {name: had for name, had in self._known.items() if had() is not None}
+            self._most = max(SWEPT_FROM, 2 * len(self._known))
+
+    def get(self, task: str) -> FirecrestFuture[Any] | None:
+        """The future of that task."""
+        known = self._known.get(task)
+        return None if known is None else known()
+
+
 class Mailbox:
     """Letters to a run. ``wake`` is called when the first of several has been put in.
 
@@ -62,12 +86,11 @@ class Mailbox:
         self._lock = threading.Lock()
         self._letters: deque[Letter] = deque()
         self._futures: dict[str, FirecrestFuture[Any]] = {}  # that have no outcome
-        self._done: weakref.WeakValueDictionary[str, FirecrestFuture[Any]]
-        self._done = weakref.WeakValueDictionary()  # that somebody still has
-        self._broken: BaseException | None = None
+        self._done = Departed()
+        self.broken: BaseException | None = None  # why the run takes no more tasks
         self.broken_shapes: dict[int, BaseException] = {}  # of which no more tasks are taken: why
         self._on_found: Callable[[tuple[TaskInfo, ...]], None] | None = None
-        self._left = False  # this process was forked from the one whose run it is
+        self.left = False  # this process was forked from the one whose run it is
         left_in_children(self)
 
     # -- for everybody ----------------------------------------------------------------------
@@ -84,7 +107,7 @@ class Mailbox:
             self._futures[task.info.id] = task.future
             self.counts.total += 1
             self._put(task)
-            return True
+        return True
 
     def cancel(self, task: str) -> None:
         """The future was cancelled: forget the task, here and on the cluster."""
@@ -125,19 +148,9 @@ class Mailbox:
         """The one of these that came first."""
         return first(self._futures)
 
-    @property
-    def broken(self) -> BaseException | None:
-        """Why the run takes no more tasks."""
-        return self._broken
-
-    @property
-    def left(self) -> bool:
-        """Whether the run is that of the process which forked this one."""
-        return self._left
-
     def leave(self) -> None:
         """In a forked child: nobody is woken, and no future will ever be settled but like this."""
-        self._left = True
+        self.left = True
         self._lock = threading.Lock()
         self.finished = threading.Event()
         self.finished.set()
@@ -146,7 +159,7 @@ class Mailbox:
             reporting.leave(future, UsageError(FOREIGN.format(what="future")))
 
     def _put(self, letter: Letter) -> None:
-        if self._left:
+        if self.left:
             return
         quiet = not self._letters
         self._letters.append(letter)
@@ -188,7 +201,7 @@ class Mailbox:
             for task in tasks:
                 future = self._futures.pop(task, None)
                 if future is not None:
-                    self._done[task] = future
+                    self._done.add(task, future)
                     self.counts.ended(future)
 
     def called(self, task: str) -> str:
@@ -217,7 +230,7 @@ class Mailbox:
     def break_off(self, error: BaseException, shape: int | None = None) -> None:
         """No more tasks are taken, or none of a shape."""
         if shape is None:
-            self._broken = error
+            self.broken = error
         else:
             self.broken_shapes[shape] = error
 
@@ -229,7 +242,7 @@ def events_of(letters: list[Letter]) -> list[tuple[AnyEvent, tuple[NewTask, ...]
 
     def gathered() -> None:
         if tasks:
-            found.append((Submitted(tuple(task.info for task in tasks)), tuple(tasks)))
+            found.append((Submitted(tuple([task.info for task in tasks])), tuple(tasks)))
             tasks.clear()
 
     for letter in letters:

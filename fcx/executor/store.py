@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ from .wire import Outcome
 
 T = TypeVar("T")
 
+Supplies = tuple[tuple[str, int], ...]
 OBJECTS = "objects/"  # begins the names of what is no module
 
 
@@ -31,6 +33,10 @@ class Made(Struct, gc=False):
     payload: bytes
 
 
+def _nothing(_requirements: int) -> int:
+    return 0
+
+
 class Payloads:
     """What tasks are made of, until they are settled."""
 
@@ -39,6 +45,7 @@ class Payloads:
         self._tasks: dict[str, Made] = {}
         self._parcels: dict[str, Parcel] = {}  # of those that take values
         self._archives: dict[str, bytes] = {}
+        self._last: tuple[Supplies, tuple[str, ...]] = ((), ())  # of a task, and its modules
 
     def add(self, task: NewTask) -> None:
         """A task has come in."""
@@ -75,23 +82,19 @@ class Payloads:
         known = self._tasks.get(task)
         return known.info.key if known else ""
 
-    def requirements(self, task: str) -> int:
-        """The number of its set of requirements; 0: it has none, or was settled meanwhile."""
-        known = self._tasks.get(task)
-        return known.info.requirements if known else 0
-
     def item(
         self,
         task: str,
         attempt: int,
         runs: tuple[tuple[int, str, str], ...] = (),
-        relied: int = 0,
+        relied: Callable[[int], int] = _nothing,
         lacks: tuple[str, ...] = (),
     ) -> Item | None:
         """A task as it travels, with its runs so far; None for one that was settled meanwhile.
 
-        ``lacks``: tasks whose values it waits for there. What an earlier process has sent waits for
-        what it did then, which may be known here by now.
+        ``relied`` gives the bundle's number for its set of requirements. ``lacks``: tasks whose
+        values it waits for there. What an earlier process has sent waits for what it did then,
+        which may be known here by now.
         """
         known = self._tasks.get(task)
         if known is None:
@@ -100,12 +103,17 @@ class Payloads:
         takes = info.takes
         if task in self._parcels:
             payload, takes = self._values.payload(self._parcels[task], lacks), lacks
-        modules: tuple[str, ...] = ()
-        if info.archives:
-            modules = tuple(name for name, _ in info.archives if not name.startswith(OBJECTS))
         meaning = Meaning(info.name, info.key, runs)
         known_as = (task, attempt, info.function)
-        return Item(*known_as, payload, info.walltime, modules, meaning, relied, takes)
+        modules, relied_on = self._modules(info.archives), relied(info.requirements)
+        return Item(*known_as, payload, info.walltime, modules, meaning, relied_on, takes)
+
+    def _modules(self, supplies: Supplies) -> tuple[str, ...]:
+        """The names of modules among these; tasks of one kind have the same supplies."""
+        if supplies is not self._last[0]:
+            names = tuple(name for name, _ in supplies if not name.startswith(OBJECTS))
+            self._last = supplies, names
+        return self._last[1]
 
     def name(self, task: str) -> str:
         """A task's name for people."""

@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,16 @@ def load(kind: str, data: bytes | Pickled) -> tuple[Any, BaseException | None]:
 
 
 def _loads(data: bytes | Pickled) -> Any:
-    from ..protocol import pickling  # what pickles name is there once this is
-
+    pickling = _pickling()  # what pickles name is there once this is
     return pickling.loads(data) if isinstance(data, bytes) else pickle.load(data.buffered())
+
+
+@cache
+def _pickling() -> Any:
+    """Loaded with the first outcome, and asked for no more: there may be a million."""
+    from ..protocol import pickling
+
+    return pickling
 
 
 def _raised(data: bytes) -> BaseException:

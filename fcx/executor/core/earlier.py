@@ -106,7 +106,7 @@ class Earlier:
             self._note(info)
             twin = twins.get(info.key) if self.by_key else None
             asked = not self.by_key or (twin is not None and twin.id in self.tasks.unfinished)
-            task = Task(info, attempt, sought=True, asked=asked)
+            task = Task(info.id, info, attempt, sought=True, asked=asked)
             self.tasks.enter(task)
             if twin is not None and twin.id in self.tasks.unfinished:
                 self._ids.pop(info.key)

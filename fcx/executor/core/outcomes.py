@@ -77,7 +77,7 @@ class Outcomes:
 
     def on_record(self, cursor: Cursor, record: AnyRecord) -> None:
         """One record, in its log's order."""
-        if isinstance(record, SERVING) and not cursor.up:
+        if not cursor.up and isinstance(record, SERVING):
             self._serves(cursor)
         meaning = self._meanings.get(type(record))
         if meaning is not None:

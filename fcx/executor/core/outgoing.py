@@ -189,14 +189,17 @@ class Outgoing:
             return
         self.busy = True
         # Remembered first: whoever collects the run must know what was sent.
-        sent = tuple((task.id, task.attempt) for task in tasks)
+        sent = tuple([(task.id, task.attempt) for task in tasks])
         encode = partial(self._encode, tasks, pilot)
         self.requests.ask(RecordTasks, sent, then=encode, failed=encode)
 
-    def _encode(self, tasks: list[Task], pilot: str, _action: Any, _event: Any) -> None:
-        wanted = [task for task in tasks if task.id in self.tasks.unfinished]
-        tasks = self.tasks.parted(task for task in wanted if self.gate.lets_out(task))
-        drifted = [task for task in wanted if not self.gate.lets_out(task)]
+    def _encode(self, given: list[Task], pilot: str, _action: Any, _event: Any) -> None:
+        tasks: list[Task] = []
+        drifted: list[Task] = []
+        for task in given:
+            if task.id in self.tasks.unfinished:
+                (tasks if self.gate.lets_out(task) else drifted).append(task)
+        tasks = self.tasks.parted(tasks)
         queue = self.queue.fresh if pilot else self.queue.outbox
         queue.extendleft(reversed(drifted))
         if not tasks:
@@ -205,18 +208,19 @@ class Outgoing:
         archives = dict(archive for task in tasks for archive in task.info.archives)
         bundle = Bundle(self.numbers.bundle(), tuple(archives.items()), pilot=pilot)
         tasks, sizes = self._portions(tasks, alone=bool(pilot))
+        takers = [task for task in tasks if task.info.takes]
         self._place(tasks, bundle, sizes)
         self.inbox.keep(bundle)
         self.requests.ask(
             Encode,
             bundle.name,
-            tuple((task.id, task.attempt) for task in tasks),
+            tuple([(task.id, task.attempt) for task in tasks]),
             tuple(sizes),
             pilot,
             tuple(self.tasks.pace.longest.items()),
             _runs_of(tasks),
             self.crew.shape,
-            tuple((task.id, lacks) for task in tasks if (lacks := self.tasks.lacks(task))),
+            tuple((task.id, lacks) for task in takers if (lacks := self.tasks.lacks(task))),
             then=partial(self._encoded, bundle),
         )
 
@@ -228,8 +232,10 @@ class Outgoing:
         """
         if alone:
             return tasks, [1] * len(tasks)
-        tasks = sorted(tasks, key=lambda task: bool(self.tasks.lacks(task)))
-        groups = [len(list(each)) for _, each in groupby(tasks, self.tasks.lacks)]
+        groups = [len(tasks)]
+        if any(task.info.takes for task in tasks):
+            tasks = sorted(tasks, key=lambda task: bool(self.tasks.lacks(task)))
+            groups = [len(list(each)) for _, each in groupby(tasks, self.tasks.lacks)]
         most, beside = self.limits.max_workers, max(self.limits.workers())
         return tasks, [size for count in groups for size in portion_sizes(count, most, beside)]
 
@@ -268,5 +274,8 @@ class Outgoing:
 def _runs_of(tasks: list[Task]) -> tuple[tuple[str, int, str, str], ...]:
     """How often they were begun in vain."""
     return tuple(
-        (task.id, number, *task.runs[number]) for task in tasks for number in sorted(task.runs)
+        (task.id, number, *task.runs[number])
+        for task in tasks
+        if task.runs
+        for number in sorted(task.runs)
     )

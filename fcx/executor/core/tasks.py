@@ -29,6 +29,7 @@ MOST_RETURNS = 20  # times a task may go back uncharged before something is call
 class Task(msgspec.Struct, gc=False):
     """One task without an outcome."""
 
+    id: str  # its name in the run
     info: TaskInfo
     attempt: int = 0
     charged: int = 0  # infrastructure failures while it ran
@@ -42,11 +43,6 @@ class Task(msgspec.Struct, gc=False):
     asked: bool = True  # somebody waits for it in this process
     sought: bool = False  # an earlier process has sent it, and where it lies is not known yet
     runs: dict[int, tuple[str, str]] = {}  # by attempt: its job, and why it was not the last
-
-    @property
-    def id(self) -> str:
-        """Its name in the run."""
-        return self.info.id
 
     @property
     def unread(self) -> bool:
@@ -142,11 +138,14 @@ class Tasks:
         """Take in new tasks."""
         if not self.unfinished:
             self.pace.begin(self.requests.now)
-        added = [Task(info) for info in infos]
+        added = [Task(info.id, info) for info in infos]
         for task in added:
             self.enter(task)
-            self.depends(task)
-            self._queue(task)
+            if task.info.takes:
+                self.depends(task)
+                self._queue(task)
+            else:
+                self.queue(task).outbox.append(task)
         return added
 
     def depends(self, task: Task) -> None:
@@ -224,7 +223,7 @@ class Tasks:
         """Those that may leave together; what lacks another that does not is held."""
         leave: dict[str, Task] = {}
         for task in tasks:
-            lacks = self.lacks(task)
+            lacks = self.lacks(task) if task.info.takes else ()
             if not lacks or all(of in leave or self._lies_there(of) for of in lacks):
                 leave[task.id] = task
             else:
@@ -248,7 +247,9 @@ class Tasks:
         """Tasks that an earlier process has sent; ``by_key``: nobody has asked for them yet."""
         self.pace.begin(self.requests.now)
         sent = zip(infos, attempts, strict=True)
-        tasks = [Task(info, attempt, sought=True, asked=not by_key) for info, attempt in sent]
+        tasks = [
+            Task(info.id, info, attempt, sought=True, asked=not by_key) for info, attempt in sent
+        ]
         for task in tasks:
             self.enter(task)
             if by_key:
@@ -340,7 +341,7 @@ class Tasks:
         if not task.asked:
             self.unasked.hold(task, trouble=trouble)
             return
-        runs = tuple([(number, *task.runs[number]) for number in sorted(task.runs)])
+        runs = tuple([(number, *run) for number, run in sorted(task.runs.items())])
         self._end(task, Settle(task.id, attempt, job, trouble, runs=runs, left=left), value=value)
 
     def _end(self, task: Task, note: Settle, *, value: bool = False) -> None:

@@ -172,7 +172,10 @@ class Errands:
         lacks = dict(action.lacks)
         found = [
             store.payloads.item(
-                *(task, attempt, tuple(runs.get(task, ())), relied.number(task)),
+                task,
+                attempt,
+                tuple(runs[task]) if task in runs else (),
+                relied.number,
                 lacks.get(task, ()),
             )
             for task, attempt in action.tasks
@@ -235,9 +238,8 @@ class ReliedOn:
         self.sets: list[Passed] = []
         self._numbers: dict[int, int] = {0: 0}  # by the run's number of a set of requirements
 
-    def number(self, task: str) -> int:
-        """The number of a task's set in this bundle; 0: it relies on nothing that could change."""
-        known = self.context.store.payloads.requirements(task)
+    def number(self, known: int) -> int:
+        """That of a set in this bundle, by the run's; 0: of nothing that could change."""
         if known not in self._numbers:
             passed = self.gate.relied(self.context.requirements[known])
             self.sets += [passed] if passed else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fcx.executor import reporting
 from fcx.executor.core.events import CancelAsked, CloseAsked, Submitted, TaskInfo
 from fcx.executor.future import FirecrestFuture
-from fcx.executor.mailbox import Mailbox, NewTask, events_of
+from fcx.executor.mailbox import SWEPT_FROM, Mailbox, NewTask, events_of
 
 
 class Owner:
@@ -72,3 +72,17 @@ def test_a_settled_task_is_forgotten():
     assert mailbox.future("t1") is task.future
     mailbox.settled(["t1"])
     assert mailbox.future("t1") is None
+
+
+def test_of_futures_that_nobody_has_little_is_kept():
+    """Those that somebody has are found, however many others ended."""
+    mailbox = Mailbox(lambda: None)
+    kept = new(mailbox, "kept")
+    mailbox.settled(["kept"])
+    for number in range(5 * SWEPT_FROM):
+        new(mailbox, f"t{number}")
+        mailbox.take()
+        mailbox.settled([f"t{number}"])
+    assert mailbox.done("kept") is kept.future
+    assert mailbox.done("t0") is None
+    assert len(mailbox._done._known) <= SWEPT_FROM + 1
