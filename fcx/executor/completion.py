@@ -186,10 +186,12 @@ class Completion:
 
     def _take_small(self) -> None:
         """Take some of those that follow: so nobody asks for the lock for each."""
-        while self._waiting and len(self._taken) < AT_ONCE and self._waiting[0].size < SMALL:
-            delivery = self._waiting.popleft()
-            self._waiting_bytes -= delivery.size
-            self._taken.append(delivery)
+        while self._waiting and len(self._taken) < AT_ONCE:
+            size = self._waiting[0].size
+            if size >= SMALL:
+                return
+            self._waiting_bytes -= size
+            self._taken.append(self._waiting.popleft())
 
 
 def deliver(delivery: Delivery) -> bool:

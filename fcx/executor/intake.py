@@ -208,8 +208,10 @@ class Intake:
 
     def _plain(self, kept: Kept) -> Kind:
         """Of a call of that function with plain arguments: that of the last one, mostly."""
-        needs = self._needs.of(kept.scan)
         known, kind = self._kind
+        if known is kept and not kind.needs.shipped:
+            return kind  # no file of it can have been edited since
+        needs = self._needs.of(kept.scan)
         if known is not kept or kind.needs is not needs:
             kind = self._kind_of(needs, kept.named)
             self._kind = kept, kind

@@ -146,7 +146,7 @@ class Run:
 
     def refuse_if_inherited(self) -> None:
         """Raise UsageError in a forked child."""
-        if self.inherited:
+        if self.mailbox.left:
             raise UsageError(FOREIGN.format(what="executor"))
 
     @property
