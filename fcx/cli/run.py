@@ -34,11 +34,14 @@ LONGEST_LOOK = 10.0  # seconds between looks, where fcx.toml says nothing else
 
 @app.command(context_settings=AFTER)
 def run(
-    what: Annotated[str, typer.Argument(metavar="SCRIPT|MODULE:FUNCTION")],
+    what: Annotated[str, typer.Argument(metavar="SCRIPT|MODULE:FUNCTION|-m MODULE")],
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="ARGS", help="Its own, options included.")
     ] = None,
     *,
+    module: Annotated[
+        bool, typer.Option("-m", help="A module or package is named, as to python -m.")
+    ] = False,
     nodes: Annotated[str, typer.Option(help="How many; it runs on the first of them.")] = "",
     limit: Annotated[str, typer.Option("--time", help="Time limit, as of sbatch.")] = "",
     edf: EdfOption = None,
@@ -63,9 +66,9 @@ def run(
     Ctrl-C cancels the job and waits for that; a second one ends this at once.
     """
     from ..launch.follow import follow
-    from ..launch.target import find
+    from ..launch.target import find, find_module
 
-    target = find(what, arguments or [])
+    target = (find_module if module else find)(what, arguments or [])
     show_beside_output()
     level = logging.getLogger("fcx").level
     options = [f"--nodes={nodes}"] if nodes else []

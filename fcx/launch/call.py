@@ -1,11 +1,13 @@
 """Calls a function as a program: ``call.py MODULE:FUNCTION ARGUMENTS``. Runs on the cluster.
 
 An argument that is a literal of Python is that value, any other is text; a result that is not None
-is printed.
+is printed. ``call.py MODULE ARGUMENTS`` runs a module or package, as ``python -m`` does.
 """
 
 import ast
 import difflib
+import os
+import runpy
 import sys
 
 TYPE_CHECKING = False
@@ -26,7 +28,8 @@ def show(
     kind: "Type[BaseException]", error: BaseException, trace: "Optional[TracebackType]"
 ) -> None:
     """A traceback that begins where the module does: not with this file."""
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    ours = __file__, "<frozen runpy>", runpy.__file__
+    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
         trace = trace.tb_next
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
@@ -46,10 +49,15 @@ def look_up(module: str, name: str) -> "Any":
 
 
 def main() -> None:
-    """Call it."""
+    """Call it. This file lies where no module is to be found."""
     sys.excepthook = show
     del sys.argv[0]
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [entry for entry in sys.path if entry != here]
     module, _, name = sys.argv[0].partition(":")
+    if not name:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return
     __import__(module)  # a traceback out of it has no frames of importlib
     result = look_up(module, name)(*[value(text) for text in sys.argv[1:]])
     if result is not None:

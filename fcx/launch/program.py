@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import CodeType
+from types import CodeType, FunctionType
 
 KEY = "fcx-run"
 """By which the one task of such a run is found again."""
@@ -62,6 +62,7 @@ def program(name: str) -> Program:
             os.kill(os.getpid(), signal.SIGKILL)  # the agent knows whether that was for memory
         return code
 
-    run.__name__ = run.__qualname__ = name
-    run.__module__ = "__main__"
-    return run
+    # Of no module of ours, and of no package: else that would be needed there, and all it imports.
+    task = FunctionType(run.__code__, {"__name__": "__main__"}, name)
+    task.__qualname__ = name
+    return task

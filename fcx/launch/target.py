@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
 import traceback
+import zipfile
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib import resources
@@ -16,6 +18,7 @@ from ..errors import UsageError
 
 FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 CALL, MAIN = "call.py", "__main__.py"
+STDIN = "-"
 _MADE_BY = {"__getattr__", "globals", "vars", "exec", "setattr"}  # names that no statement binds
 
 
@@ -34,28 +37,93 @@ class Target:
 def find(what: str, arguments: list[str]) -> Target:
     """A script or its folder by a path, or ``module:function``; what it imports lies beside it.
 
+    ``-`` is the script that stands in standard input, a zip with a ``__main__.py`` one, too.
     Raises UsageError for what is not there or cannot be compiled. Nothing of it is run.
     """
     path = Path(what).expanduser()
     name = path.name
+    if what == STDIN:
+        return _script(STDIN, STDIN, sys.stdin.buffer.read(), arguments, Path.cwd())
     if path.is_dir() and (path / MAIN).is_file():
         name, path = path.resolve().name, path / MAIN  # as `python folder` does
+    if path.is_file() and zipfile.is_zipfile(path):
+        return _packed(path, arguments)
     if path.is_file():
-        content = path.read_bytes()
-        needs = _compiled(content, what)
-        beside = str(path.resolve().parent)  # as `python script.py` does
-        return Target(name, path.name, content, arguments, needs, beside)
+        beside = path.resolve().parent  # as `python script.py` does
+        return _script(what, name, path.read_bytes(), arguments, beside, path.name)
     if path.suffix == ".py" or not FUNCTION.fullmatch(what):
         kind = f"a folder without a {MAIN}" if path.is_dir() else "no file"
         raise UsageError(
-            f"{what!r} is {kind}: give the path of a script, or a function as module:function."
+            f"{what!r} is {kind}: give the path of a script, a function as module:function, or a "
+            "module after -m."
         )
     module, _, function = what.partition(":")
     _check(module, function.partition(".")[0])
-    needs = compile(f"from {module} import {function.partition('.')[0]}", "<fcx run>", "exec")
+    return _called(what, f"from {module} import {function.partition('.')[0]}", arguments)
+
+
+def find_module(name: str, arguments: list[str]) -> Target:
+    """What ``python -m name`` runs: a module, or the ``__main__`` of a package.
+
+    Raises UsageError as `find` does.
+    """
+    spec = _found(name)
+    runs = name
+    if spec.submodule_search_locations is not None:
+        runs = f"{name}.__main__"
+        if _spec(runs) is None:
+            raise UsageError(
+                f"{name!r} is a package without a {MAIN}: name one of its modules, or a function "
+                f"as {name}:function."
+            )
+    return _called(name, f"import {runs}", arguments)
+
+
+def _script(
+    what: str, name: str, content: bytes, arguments: list[str], beside: Path, file: str = ""
+) -> Target:
+    """A file of source."""
+    needs = _compiled(content, what)
+    _refuse_relative(content, what)
+    return Target(name, file or name, content, arguments, needs, str(beside))
+
+
+def _packed(path: Path, arguments: list[str]) -> Target:
+    """A zip application: modules in it are found there, as `python app.pyz` finds them."""
+    with zipfile.ZipFile(path) as packed:
+        try:
+            content = packed.read(MAIN)
+        except KeyError:
+            raise UsageError(
+                f"{str(path)!r} is a zip without a {MAIN}: `python -m zipapp FOLDER` makes one "
+                "that can be run."
+            ) from None
+    needs = _compiled(content, f"{path}/{MAIN}")
+    return Target(
+        path.name, path.name, path.read_bytes(), arguments, needs, str(path.resolve().parent)
+    )
+
+
+def _called(what: str, needs: str, arguments: list[str]) -> Target:
+    """By a program of ours, which is told what; modules lie in the current folder."""
     content = (resources.files(__package__) / CALL).read_bytes()
-    beside = str(Path.cwd())  # as `python -m module` does
-    return Target(what, CALL, content, [what, *arguments], needs, beside)
+    code = compile(needs, "<fcx run>", "exec")
+    return Target(what, CALL, content, [what, *arguments], code, str(Path.cwd()))
+
+
+def _refuse_relative(content: bytes, what: str) -> None:
+    """A script has no package, so that what it imports from its own is not found in any place."""
+    for statement in ast.parse(content).body:
+        if isinstance(statement, ast.ImportFrom) and statement.level:
+            path = Path(what).resolve()
+            package = path.parent.name
+            module = package if path.name == MAIN else f"{package}.{path.stem}"
+            raise UsageError(
+                f"{what} imports from the package that it lies in (line {statement.lineno}), which "
+                "Python refuses of a script (attempted relative import with no known parent "
+                f"package). Run it as that package's: `fcx run -m {module}`, or one of its "
+                "functions as package.module:function, from the folder that the package lies in."
+            )
 
 
 def _compiled(content: bytes, file: str) -> CodeType:
@@ -68,12 +136,7 @@ def _compiled(content: bytes, file: str) -> CodeType:
 
 def _check(module: str, name: str) -> None:
     """Raise UsageError for a module that is not found, or whose text does not have the name."""
-    spec = _spec(module)
-    if spec is None:
-        raise UsageError(
-            f"There is no module {module!r}: it was looked for in {Path.cwd()}, on PYTHONPATH, and "
-            f"among what is installed for {sys.executable}."
-        )
+    spec = _found(module)
     text = _text(spec)
     if text is None:
         return  # an extension, a namespace, or built in: the worker's Python tells
@@ -84,6 +147,17 @@ def _check(module: str, name: str) -> None:
     near = get_close_matches(name, code.co_names, 1)
     meant = f" Did you mean {module}:{near[0]}?" if near else ""
     raise UsageError(f"There is no {name!r} in module {module!r} ({spec.origin}).{meant}")
+
+
+def _found(module: str) -> ModuleSpec:
+    """Where a module is. UsageError: nowhere."""
+    spec = _spec(module)
+    if spec is None:
+        raise UsageError(
+            f"There is no module {module!r}: it was looked for in {Path.cwd()}, on PYTHONPATH, and "
+            f"among what is installed for {sys.executable}."
+        )
+    return spec
 
 
 def _text(spec: ModuleSpec) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import zipapp
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,6 +50,21 @@ SHADOWED = f"""
 import {", ".join(SHADOWS)}
 print(*({" + ".join(f"{name}.MINE" for name in SHADOWS)}))
 """
+PACKAGED = """
+import multiprocessing, sys
+from . import helper
+import helper as other
+
+if __name__ == "__main__":
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(helper.double, [2]), other.double(3), __package__, sys.argv[1:])
+"""
+TWO_NODES = """
+import os, subprocess, sys
+step = ["srun", "--ntasks=2", "--nodes=2", sys.executable, "-c", "import os; print(os.environ['SLURMD_NODENAME'])"]
+print(*sorted(subprocess.run(step, capture_output=True, text=True, check=True).stdout.split()))
+print(os.environ["SLURM_JOB_NUM_NODES"])
+"""
 FAILS = """
 import helper
 
@@ -58,11 +74,16 @@ def fails(number):
 """
 
 
-@pytest.fixture
-def project(tmp_path: Path, site) -> Project:
+BOTH = ["site", pytest.param("slurm_firecrest", marks=pytest.mark.slurm)]
+"""Clusters: one of processes, and a real Slurm."""
+
+
+@pytest.fixture(params=["site"])
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
     """A folder with a script, modules beside it, and a place on the cluster."""
     (tmp_path / "work").mkdir()
-    project = Project(tmp_path / "project", site)  # the verdict is remembered for all
+    env = request.getfixturevalue(request.param)
+    project = Project(tmp_path / "project", env)  # the verdict is remembered for all
     project.write("fcx.toml", f"[executor]\nworking_dir = {json.dumps(str(tmp_path / 'work'))}\n")
     project.write("my scripts/helper.py", "def double(x):\n    return 2 * x\n")
     project.write("my scripts/whole.py", WHOLE)
@@ -72,13 +93,15 @@ def project(tmp_path: Path, site) -> Project:
     return project
 
 
-def called(project: Project, *words: str) -> subprocess.CompletedProcess[bytes]:
+def called(
+    project: Project, *words: str, stdin: bytes = b"not for the script"
+) -> subprocess.CompletedProcess[bytes]:
     """`fcx run` to its end."""
     return subprocess.run(
         [*FCX, "run", *words],
         cwd=project.root,
         env=project.environment(),
-        input=b"not for the script",
+        input=stdin,
         capture_output=True,
         check=False,
     )
@@ -119,6 +142,7 @@ def nothing_is_left(project: Project) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", BOTH, indirect=True)
 def test_a_script_as_if_it_ran_here(project):
     """Its arguments, modules and processes; 10 MB of what is no text; its exit code."""
     done = called(project, "--time", "5", "my scripts/whole.py", "--time", "3", "-x", "a b")
@@ -162,6 +186,36 @@ def test_modules_that_have_the_names_of_others(project):
 
 
 @pytest.mark.slow
+def test_all_that_python_runs(project):
+    """A package as of ``python -m``, a zip application, a script in standard input."""
+    for name in "__init__.py", "helper.py", "__main__.py":
+        text = PACKAGED if name == "__main__.py" else "def double(x):\n    return -2 * x\n"
+        project.write(f"packaged/{name}", text)
+    done = called(project, "-m", "packaged", "-x")
+    assert (done.stdout, done.stderr) == (b"[-4] 6 packaged ['-x']\n", b"")
+    project.write("zipped/__main__.py", "import helper, sys, inner\nprint(inner.double(2))\n")
+    project.write("zipped/inner.py", "from helper import double\n")
+    zipapp.create_archive(project.root / "zipped", project.root / "app.pyz", "/usr/bin/python3")
+    done = called(project, "app.pyz")
+    assert (done.stdout, done.stderr) == (b"4\n", b"")
+    done = called(
+        project, "-", "-x", stdin=b"import helper, sys; print(helper.double(4), sys.argv[1:])"
+    )
+    assert (done.stdout, done.stderr) == (b"8 ['-x']\n", b"")
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+@pytest.mark.parametrize("project", ["slurm_firecrest"], indirect=True)
+def test_two_nodes(project, slurm):
+    """It runs on one of them, and can start steps on both."""
+    project.write("two.py", TWO_NODES)
+    done = called(project, "--nodes", "2", "--time", "5", "two.py")
+    assert done.stderr == b""
+    assert done.stdout.decode().split("\n")[:2] == [" ".join(sorted(slurm.nodes)), "2"]
+
+
+@pytest.mark.slow
 def test_a_function_that_fails(project):
     """With the traceback that it has there."""
     done = called(project, "fails:fails", "21")
@@ -172,6 +226,7 @@ def test_a_function_that_fails(project):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", BOTH, indirect=True)
 def test_detached_and_followed(project):
     """It goes on without a process here; who follows it has all its output and its exit code."""
     detached = called(project, "--detach", "my scripts/waits.py")
@@ -192,6 +247,7 @@ def test_detached_and_followed(project):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("project", BOTH, indirect=True)
 def test_an_interruption_cancels_the_job(project):
     """Nothing of it is left, here or there."""
     with running(project, "run", "my scripts/waits.py") as process:

@@ -74,3 +74,6 @@ def test_the_tree_is_the_same_in_docker_in_the_file_and_in_the_step(
     for place, digest in digests.items():
         print(f"{place:<8}{digest}")
     assert len(set(digests.values())) == 1, digests
+    project.write("script.py", "print(open('/etc/fcx/image.json').read())")
+    ran = project.fcx("run", "--time", "5", "script.py").stdout  # by the EDF that `up` has written
+    assert json.loads(ran)["build_id"] == project.manifest().build_id

@@ -75,6 +75,20 @@ def test_what_cannot_be_called_is_told_in_a_line(call):
         assert (done.returncode, done.stderr) == (1, f"{told}\n")
 
 
+def test_a_module_without_a_function_is_run(call, tmp_path):
+    """As its package's own, with relative imports; ours is not in the way of a module's name."""
+    (tmp_path / "call").mkdir()
+    (tmp_path / "call" / "__init__.py").write_text("")
+    (tmp_path / "call" / "one.py").write_text("def f(): raise KeyError(1)\nNAME = 'one'")
+    run = "import sys\nfrom . import one\nprint(one.NAME, __name__, sys.argv[1:])\none.f()\n"
+    (tmp_path / "call" / "__main__.py").write_text(run)
+    for name in "call", "call.__main__":
+        done = call(name, "3", "-x")
+        assert done.stdout == "one __main__ ['3', '-x']\n"
+        assert done.stderr.splitlines()[1].endswith('__main__.py", line 4, in <module>')
+        assert done.stderr.endswith("KeyError: 1\n")
+
+
 def test_a_module_that_raises_at_import(call, tmp_path):
     """The traceback is of its own lines."""
     (tmp_path / "raises.py").write_text("import their\n1 / 0\n")

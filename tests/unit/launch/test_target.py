@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import zipfile
 from importlib.util import spec_from_file_location
@@ -9,7 +10,7 @@ from importlib.util import spec_from_file_location
 import pytest
 
 from fcx.errors import UsageError
-from fcx.launch.target import find
+from fcx.launch.target import find, find_module
 
 
 @pytest.fixture
@@ -25,6 +26,12 @@ def folder(tmp_path, monkeypatch):
         packed.writestr("zipped/__init__.py", "def f(): ...")
         packed.writestr("zipped/sub.py", "def f(): ...")
     monkeypatch.syspath_prepend(str(tmp_path / "some.zip"))
+    with zipfile.ZipFile(tmp_path / "some.zip") as packed, (tmp_path / "app").open("wb") as app:
+        app.write(b"#!/usr/bin/env python3\n")
+        with zipfile.ZipFile(app, "w") as runs:
+            runs.writestr("__main__.py", "import inner, theirs")
+            runs.writestr("inner.py", packed.read("zipped/sub.py"))
+    (tmp_path / "theirs" / "step.py").write_text("import sys\nfrom . import work\n")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "hooked.py").write_text("def f(): ...")
     (tmp_path / "space" / "part").mkdir(parents=True)
@@ -83,9 +90,52 @@ def test_a_folder_with_a_main(folder, monkeypatch, what):
     assert (found.content, found.beside) == (b"import part.code", str(folder / "space"))
 
 
+def test_a_script_in_standard_input(folder, monkeypatch):
+    """Its modules lie in the current folder."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"import theirs")))
+    found = find("-", ["-x"])
+    assert (found.name, found.file, found.arguments) == ("-", "-", ["-x"])
+    assert (found.content, found.beside) == (b"import theirs", str(folder))
+
+
+def test_a_zip_application(folder):
+    """Whole, with what stands before the zip; what it imports from elsewhere is told by its code."""
+    found = find("app", ["-x"])
+    assert (found.name, found.file, found.arguments) == ("app", "app", ["-x"])
+    assert found.content == (folder / "app").read_bytes()
+    assert "theirs" in found.needs.co_names
+
+
+def test_a_module_as_python_runs_one(folder):
+    """A package by its ``__main__``, which has a package then: what it imports from it is found."""
+    assert find_module("theirs.step", ["-x"]).arguments == ["theirs.step", "-x"]
+    (folder / "theirs" / "__main__.py").write_text("from . import work")
+    found = find_module("theirs", [])
+    assert found.needs.co_names == ("theirs.__main__", "theirs")
+    assert "theirs" not in sys.modules
+
+
 @pytest.mark.parametrize(
     ("what", "told"),
     [
+        ("nothing", "no module 'nothing'"),
+        ("theirs.nothing", "no module 'theirs.nothing'"),
+        ("theirs", "'theirs' is a package without a __main__.py: name one of its modules"),
+    ],
+)
+def test_modules_that_cannot_be_run(folder, what, told):
+    """As of functions."""
+    with pytest.raises(UsageError) as raised:
+        find_module(what, [])
+    assert told in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("theirs/step.py", "(line 2), which Python refuses of a script"),
+        ("theirs/step.py", "`fcx run -m theirs.step`"),
+        ("some.zip", "is a zip without a __main__.py"),
         ("nothing.py", "'nothing.py' is no file: give the path"),
         ("nothing", "'nothing' is no file: give the path"),
         ("theirs", "'theirs' is a folder without a __main__.py: give the path"),
@@ -97,7 +147,7 @@ def test_a_folder_with_a_main(folder, monkeypatch, what):
         ("zipped:g", "no 'g' in module 'zipped'"),
         ("hooked:g", "no 'g' in module 'hooked'"),
         ("theirs.work:g", "no 'g' in module 'theirs.work'"),
-        ("theirs.work:", "give the path of a script, or a function as module:function"),
+        ("theirs.work:", "give the path of a script, a function as module:function, or a module"),
     ],
 )
 def test_what_cannot_be_run(folder, what, told):
