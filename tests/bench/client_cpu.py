@@ -5,6 +5,10 @@
 No-ops through the process back end, which serves from other processes. Every other millisecond it is
 noted where each thread of the client is, weighed with the processor's time that it has taken since:
 so what is measured runs as it always does. Microseconds per task; the sampler's own are left out.
+
+The sampler has its turn when another thread lets go of the interpreter. What the loop's thread does
+in steps of less than a switch interval is therefore put down to where it waits then, as *loop*: of
+that, most is the core's and the driver's. `py-spy record --gil` sees it where it is.
 """
 
 from __future__ import annotations
@@ -56,6 +60,7 @@ PARTS = (  # what stands in the file's name, the innermost first
     ("/protocol/bundle", "bundle"),
     ("/executor/effects/errands", "bundle"),
     ("/state/", "journal"),
+    ("/firecrest/loop", "loop"),
     ("/firecrest/", "requests"),
     ("/executor/", "driver"),
     ("/fcx/", "the rest of fcx"),
