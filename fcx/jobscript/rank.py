@@ -3,9 +3,9 @@
     srun --mpi=TYPE --ntasks=N python3 rank.py FOLDER [init]
 
 Writes FOLDER/<SLURM_PROCID>.json, whole or not at all: first what is known without MPI being
-started, then, with ``init``, the same with rank and size as MPI has them. A library that ends the
-process in between leaves the first. Syntax and library of Python 3.6; without mpi4py the library is
-loaded by the name that linkers know.
+started, then, with ``init``, the same with rank and size as MPI has them, then that all ranks have
+met in a barrier. What ends the process in between, or never comes, leaves what was before. Syntax
+and library of Python 3.6; without mpi4py the library is loaded by the name that linkers know.
 """
 
 import ctypes
@@ -18,6 +18,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
+
+    Begun = tuple[int, int, Callable[[], None]]  # rank, size, and a barrier
 
 LIBRARIES = ("libmpi.so", "libmpi.so.40", "libmpi.so.12", "libmpich.so.12", "libmpi_cray.so.12")
 CLIENTS = re.compile(r"/lib(pmix|pmi2|pmi)(?:_cray)?\.so")
@@ -39,7 +41,10 @@ def main(arguments: "Sequence[str]") -> int:
     found.update({"library": version, "clients": clients(), "pmix": pmix_version()})
     write(path, found)
     if started and version:
-        found["mpi_rank"], found["mpi_size"] = start()
+        found["mpi_rank"], found["mpi_size"], meet = start()
+        write(path, found)
+        meet()
+        found["met"] = True
         write(path, found)
     return 0
 
@@ -70,7 +75,7 @@ def build_id() -> str:
         return ""
 
 
-def tools() -> "tuple[str, Callable[[], tuple[int, int]]]":
+def tools() -> "tuple[str, Callable[[], Begun]]":
     """The version of the MPI library, and what starts it: by mpi4py, else by the library itself."""
     try:
         import mpi4py
@@ -79,18 +84,19 @@ def tools() -> "tuple[str, Callable[[], tuple[int, int]]]":
     mpi4py.rc.initialize = False
     from mpi4py import MPI
 
-    def start() -> "tuple[int, int]":
+    def start() -> "Begun":
         MPI.Init()
-        return MPI.COMM_WORLD.Get_rank(), MPI.COMM_WORLD.Get_size()
+        world = MPI.COMM_WORLD
+        return world.Get_rank(), world.Get_size(), world.Barrier
 
     return plain(MPI.Get_library_version()), start
 
 
-def of_library() -> "tuple[str, Callable[[], tuple[int, int]]]":
+def of_library() -> "tuple[str, Callable[[], Begun]]":
     """The same without mpi4py; an empty version where there is no library."""
     library = loaded()
     if library is None:
-        return "", lambda: (0, 1)
+        return "", lambda: (0, 1, lambda: None)
     text, length = ctypes.create_string_buffer(ROOM), ctypes.c_int()
     library.MPI_Get_library_version(text, ctypes.byref(length))
     return plain(text.value.decode("utf-8", "replace")), lambda: begun(library)
@@ -106,7 +112,7 @@ def loaded() -> "ctypes.CDLL | None":
     return None
 
 
-def begun(library: "ctypes.CDLL") -> "tuple[int, int]":
+def begun(library: "ctypes.CDLL") -> "Begun":
     """Rank and size after MPI_Init; what stands for the world differs between the families."""
     library.MPI_Init(None, None)
     if hasattr(library, "ompi_mpi_comm_world"):
@@ -118,8 +124,12 @@ def begun(library: "ctypes.CDLL") -> "tuple[int, int]":
     rank, size = ctypes.c_int(), ctypes.c_int()
     library.MPI_Comm_rank(world, ctypes.byref(rank))
     library.MPI_Comm_size(world, ctypes.byref(size))
-    library.MPI_Finalize()
-    return rank.value, size.value
+
+    def meet() -> None:
+        library.MPI_Barrier(world)
+        library.MPI_Finalize()
+
+    return rank.value, size.value, meet
 
 
 def plain(text: str) -> str:

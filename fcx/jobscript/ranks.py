@@ -14,7 +14,7 @@ from importlib import resources
 
 from .render import STEP, Shape, directive_words, shell_word
 
-LONGEST = 120  # seconds that ranks may take to find one another
+LONGEST = 60  # seconds that ranks may take to find one another
 ANSWER = "answer"
 
 

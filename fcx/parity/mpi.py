@@ -51,6 +51,7 @@ class Rank(Struct, frozen=True):
     error: str = ""  # of an MPI that cannot be loaded
     mpi_rank: int | None = None  # None: it was not started, or ended the process
     mpi_size: int | None = None
+    met: bool = False  # it has come through a barrier
 
 
 class Trial(Struct, frozen=True):
@@ -63,15 +64,26 @@ class Trial(Struct, frozen=True):
 
     @property
     def is_world(self) -> bool:
-        """Whether its ranks are those of one world, each once."""
+        """Whether its ranks are those of one world, each once, and can talk."""
+        return self._is_numbered and all(one.met for one in self.ranks)
+
+    @property
+    def _is_numbered(self) -> bool:
         sizes = {one.mpi_size for one in self.ranks}
         numbers = {one.mpi_rank for one in self.ranks}
         return bool(self.ranks) and sizes == {len(self.ranks)} == {len(numbers)}
+
+    @property
+    def is_mute(self) -> bool:
+        """Whether its ranks are those of one world, and do not come through a barrier."""
+        return self._is_numbered and not self.is_world
 
     def outcome(self) -> str:
         """What came of it, in words."""
         if self.is_world:
             return "one world"
+        if self.is_mute:
+            return "numbered, but they cannot talk to one another"
         started = [one for one in self.ranks if one.mpi_size is not None]
         if started and all(one.mpi_size == 1 for one in started) and len(self.ranks) > 1:
             return "each rank is alone, 0 of 1"
@@ -202,6 +214,11 @@ def _remedy(tried: Tried) -> str:
     both = [name for name in asks if name in there]
     if both and tried.asked and tried.asked not in asks:
         return f"{family} asks by {both[0]}: --mpi={both[0]}, or leave --mpi out"
+    if any(one.is_mute for one in tried.trials):
+        return (
+            "it is the network between them: in a container `fcx edf write --mpi`; else name one "
+            f"to {family} by its variables (OMPI_MCA_btl_tcp_if_include, FI_PROVIDER)"
+        )
     other = _other(there.difference(asks))
     if both:
         fix = f"`srun --mpi={both[0]}` is what {family} wants, and it does not work: ask the site"

@@ -122,9 +122,13 @@ def test_on_all_nodes_of_the_job(slurm_firecrest, tmp_path, wheels, mpich):
         assert tasks[0].job_id == tasks[1].job_id
 
 
+LOOPBACK = "export OMPI_MCA_pml=ob1 OMPI_MCA_btl_tcp_if_include=lo"  # both nodes are this machine
+
+
 def judged(env, folder: Path, python: str, wanted: int, asked: str = "") -> Verdict:
     """What a preflight of ranks on two nodes comes to."""
     given = {"sbatch_options": [TIME, "--nodes=2"], "python": python, "working_dir": str(folder)}
+    given["setup"] = [LOOPBACK]
     verdict = ranks_preflight(*settle(given, dict(env)), wanted, asked)
     assert [path.name for path in folder.iterdir()] == [".fcx-root"]
     assert not list(folder.glob(".fcx-root/*"))

@@ -18,11 +18,13 @@ def plain(library: str = MPICH, count: int = 4, **more) -> Trial:
     return Trial("none", 0, "", tuple(ranks))
 
 
-def started(kind: str, sizes: list[int | None], numbers: list[int] | None = None, code=0, said=""):
+def started(
+    kind: str, sizes: list[int | None], numbers: list[int] | None = None, code=0, said="", met=True
+):
     """Ranks as MPI has them."""
     places = numbers or range(len(sizes))
     ranks = [
-        Rank(n, len(sizes), mpi_rank=None if size is None else place, mpi_size=size)
+        Rank(n, len(sizes), mpi_rank=None if size is None else place, mpi_size=size, met=met)
         for n, (size, place) in enumerate(zip(sizes, places, strict=True))
     ]
     return Trial(kind, code, said, tuple(ranks))
@@ -104,6 +106,16 @@ def test_the_remedy_names_what_the_library_asks_by_and_what_there_is(library, ty
     assert told.fix.startswith(fix)
     if trials and trials[0].said:
         assert "Couldn't load specified plugin name for mpi/pmix" in told.found
+
+
+def test_ranks_that_know_their_numbers_and_hang_are_no_world():
+    """That they cannot talk is the network's, and no other interface helps."""
+    found = tried(started("pmi2", [4] * 4, code=124, met=False))
+    (told,) = judge(found, "minor").refusals
+    assert told.found == "pmi2: numbered, but they cannot talk to one another"
+    assert told.fix.startswith("it is the network between them: ")
+    ranks = [*world("pmi2").ranks[:3], started("pmi2", [4] * 4, met=False).ranks[3]]
+    assert not judge(tried(Trial("pmi2", 0, "", tuple(ranks))), "minor").passed
 
 
 def test_an_interface_that_was_asked_for_and_is_the_wrong_one():
