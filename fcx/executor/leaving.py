@@ -45,8 +45,14 @@ class Leaving:
         abort = getattr(sys, "last_type", None) is KeyboardInterrupt
         while self._unfinished:
             run = next(iter(self._unfinished))
-            run.end(abort=abort)
-            self.over(run)
+            try:
+                run.end(abort=abort)
+            except KeyboardInterrupt:
+                if abort:  # a second one
+                    return
+                abort = True
+            else:
+                self.over(run)
 
 
 leaving = Leaving()

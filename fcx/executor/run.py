@@ -31,6 +31,7 @@ from .home import Home
 from .kits import Kit, Kits
 from .leaving import leaving
 from .mailbox import Mailbox, NewTask
+from .parting import SILENCE, parted
 from .performer import Performer
 from .recorder import Recorder
 from .scripts import Scripts
@@ -85,6 +86,7 @@ class Run:
         self.shown = Shown(context.identity.name, self.mailbox, core.fleet, lambda: requests.made)
         self._begin_lock = threading.Lock()
         self._begun = False
+        self._aborted = self._given_up = False
         self._shaped: dict[int, Kit] = {}  # that the core has been told of
         self._ready: dict[int, Kit] = {}  # with which tasks may be submitted
         self._earlier: Attached | None = None  # what this run goes on with
@@ -245,9 +247,24 @@ class Run:
         self.shown.over()
 
     def wait(self) -> None:
-        """Until it is over, and nothing of it is shown any more."""
-        self.finished.wait()
+        """Until it is over, and nothing of it is shown any more.
+
+        One that was cancelled is left as it is where the cluster does not answer for long.
+        """
+        requests = self.context.client.requests
+        if not self._aborted:
+            self.finished.wait()
+        elif not self._given_up and not parted(self.finished, lambda: requests.answered):
+            self._give_up()
         self.shown.end()
+
+    def _give_up(self) -> None:
+        self._given_up = True
+        leaving.over(self)
+        self.context.settings.logger.error(
+            f"The cluster has not answered for {SILENCE:.0f} s, so run {self.id} is left as it is, "
+            f"and its jobs may go on: `fcx runs cancel {self.id}` ends them once it answers."
+        )
 
     def _goes_on(self, tasks: int) -> None:
         """Remember that it is open again, and say with what."""
@@ -297,6 +314,7 @@ class Run:
         """No more tasks. ``abort``: end the pilots now; otherwise when all tasks are settled."""
         if self.inherited or self.finished.is_set():
             return  # it is the parent's, whose threads may have held the lock; or over
+        self._aborted = self._aborted or abort
         with self._begin_lock:
             begun = self._begun
             self._begun = True

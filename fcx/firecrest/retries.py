@@ -88,6 +88,7 @@ class Requests:
     ) -> None:
         self.patience = patience
         self.made_for: Counter[str] = Counter()  # requests, by what for; repeated ones each time
+        self.answered = 0  # of these, as they should be
         self._line = line
         self._log = log
         self._rng = rng
@@ -146,6 +147,7 @@ class Requests:
             except Passing as error:
                 await self._again(so_far, what, error)
             else:
+                self.answered += 1
                 self._circuit.close(self._now())
                 self._log.debug(f"{what}: done in {came.seconds:.3f} s")
                 return Answer(value, came.seconds, so_far.doubtful)

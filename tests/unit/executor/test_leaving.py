@@ -121,3 +121,17 @@ def test_an_executor_without_tasks_at_the_end_of_a_script(tmp_path, then):
     env = {**NOBODY, "FCX_STATE_DIR": str(tmp_path)}
     done = run_script(tmp_path, UNUSED.format(then=then), env)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+@pytest.mark.parametrize("interruptions", [1, 2])
+def test_interrupted_at_the_end_it_cancels_and_then_leaves(interruptions):
+    """The first Ctrl-C is for what runs, the second for us."""
+    leaving, ended = Leaving(), []
+
+    def interrupt():
+        if len(ended) <= interruptions:
+            raise KeyboardInterrupt
+
+    leaving.waits_for(Held(ended, interrupt))
+    leaving.end()
+    assert ended == [False, True]
