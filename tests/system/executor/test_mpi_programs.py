@@ -154,9 +154,9 @@ def test_a_preflight_finds_how_ranks_become_one_world(slurm_firecrest, tmp_path,
 @pytest.mark.skipif(not MPICH_LIBRARY.exists(), reason="Debian's package mpich is not installed")
 def test_a_preflight_of_a_library_without_mpi4py(slurm_firecrest, tmp_path):
     """Debian's mpich asks by PMI2; one that is asked for and that Slurm lacks is refused."""
-    fine = judged(slurm_firecrest, tmp_path, sys.executable, 4)
+    fine = judged(slurm_firecrest, tmp_path, sys.executable, RANKS)
     assert (fine.passed, fine.sides["start"]) == (True, "srun --mpi=pmi2"), fine.text()
-    (told,) = judged(slurm_firecrest, tmp_path, sys.executable, 4, "pmix_v9").refusals
+    (told,) = judged(slurm_firecrest, tmp_path, sys.executable, RANKS, "pmix_v9").refusals
     assert told.found.startswith("Slurm has only pmix, none, ")
     more = judged(slurm_firecrest, tmp_path, "/nonexistent/python", 2)
     assert [one.code for one in more.refusals] == ["ranks-missing"]

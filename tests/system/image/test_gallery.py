@@ -5,7 +5,6 @@ Built on stand-ins without a network: see `tests/support/gallery`. micromamba is
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -22,7 +21,6 @@ from places import REPOSITORY
 
 from fcx.edf.document import Edf
 from fcx.edf.read import read
-from fcx.local import Environment
 
 pytestmark = pytest.mark.docker
 
@@ -111,12 +109,9 @@ def plain(edf: Edf) -> Edf:
 @pytest.mark.slurm
 @pytest.mark.slow
 def test_ranks_of_the_mpi_image_find_each_other(
-    project: Project, engine: Engine, environment_slurm: SlurmCluster, slurm_firecrest: Environment
+    project: Project, engine: Engine, environment_slurm: SlurmCluster
 ):
-    """By the protocol that the Dockerfile names, or by mpiexec; with neither each is alone.
-
-    A preflight finds that out by itself, in the container.
-    """
+    """By the protocol that the Dockerfile names, or by mpiexec; with neither each is alone."""
     project.build(
         "containers/mpi", "--tag", "fcx-mpi", "--build-arg", f"BASE_IMAGE={stand_ins(engine)}"
     )
@@ -139,10 +134,3 @@ def test_ranks_of_the_mpi_image_find_each_other(
             check=False,
         )
         assert sorted(done.stdout.splitlines()) == wanted, done.stderr
-    project.env.update(slurm_firecrest)
-    place = ["--edf", str(edf), "--working-dir", str(project.root), "--policy", "off"]
-    asked = project.fcx("preflight", *place, "--ranks", "2", "--sbatch=--nodes=2", "--json")
-    told = json.loads(asked.stdout)["ranks"]
-    assert told["sides"]["start"] == "srun --mpi=pmi2"
-    assert told["sides"]["MPI"].startswith("MPICH ")
-    assert [one["code"] for one in told["differences"]] == ["mpi-default"]
