@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import FcxError, JobRefused, RequestRefused, SubmitLimit
-from ..jobscript.states import TERMINAL, WITHOUT_NODES
+from ..jobstates import TERMINAL, WITHOUT_NODES
 from . import answers
 
 if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..jobstates import TERMINAL, WITHOUT_NODES
 from . import lines
 from .clock import Bounds
 from .lines import AnyLine
@@ -83,7 +84,7 @@ class Start:
     began: float
     ended: float = 0.0
     nodes: int = 0
-    seen: float = 0.0  # when Slurm last said that it runs, by the client's clock
+    seen: float = 0.0  # when Slurm last said that it has its nodes, by the client's clock
 
 
 @dataclass
@@ -98,13 +99,18 @@ class Pilot:
     reason: str = ""
     heard: float = 0.0  # when Slurm said so, by the client's clock
     waits: bool = False  # it said that the job has no nodes, or none again
-    over: float = 0.0  # when it ended, unless it was begun again
+    over: float = 0.0  # when it ended, unless it was begun again; 0: not told
     starts: list[Start] = field(default_factory=list)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has, also where it was not told when."""
+        return self.state in TERMINAL or bool(self.over)
 
     def told(self, at: float, row: lines.Job) -> None:
         """What Slurm says of its job; what it said earlier counts less, whenever that is read."""
         _, state, reason, began, ended, nodes = row
-        waits = state == "PENDING" or not (began or ended)  # what it then tells is an estimate
+        waits = state in WITHOUT_NODES  # what it then tells of its begin is an estimate
         if at >= self.heard:
             self.heard, self.state, self.waits, self.over = at, state, waits, ended
             self.reason = "" if reason == "None" else reason
@@ -112,7 +118,7 @@ class Pilot:
             return
         start = self._start(began)
         start.ended, start.nodes = ended or start.ended, nodes or start.nodes
-        if state == "RUNNING":
+        if state not in TERMINAL:
             start.seen = max(start.seen, at)
 
     def _start(self, began: float) -> Start:

@@ -80,7 +80,7 @@ class Hours:
             return False
         again = any(other.start > agent.start for other in self._agents[agent.pilot])
         waits = pilot.waits and pilot.heard > agent.last + self._shift + LAG
-        return bool(pilot.over) or again or waits
+        return pilot.has_ended or again or waits
 
     def pilot(
         self, pilot: Pilot, attempts: Mapping[str, Sequence[Attempt]], until: float
@@ -117,7 +117,7 @@ class Hours:
         if not spell.ended:
             signs = [agent.last + self._shift for agent in spell.agents]
             until = max([spell.word.seen if spell.word else 0.0, began, *signs])
-            gone = pilot.over or (pilot.waits and spell.word)
+            gone = pilot.has_ended or (pilot.waits and spell.word)
             gone = gone or any(map(self.is_gone, spell.agents))
             if last and self._now is not None and not gone:
                 until = self._now

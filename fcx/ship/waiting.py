@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from ..errors import FcxError, JobNeverRuns, NotShipped
 from ..firecrest.client import Client
 from ..firecrest.jobs import JobState
-from ..jobscript.states import NEVER_RUNS
+from ..jobstates import NEVER_RUNS
 from .progress import Progress
 
 LOOK, LONGEST_LOOK = 0.3, 5.0  # seconds between looks, at first and at most

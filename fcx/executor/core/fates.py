@@ -6,7 +6,7 @@ import re
 
 import msgspec
 
-from ...jobscript.states import NEVER_RUNS, TERMINAL
+from ...jobstates import NEVER_RUNS, TERMINAL
 from ...protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 from .events import JobSeen, Trouble
 

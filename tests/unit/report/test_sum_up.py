@@ -6,6 +6,7 @@ import pytest
 from ledgers import BEGAN, began, beginning, drawn, ended, many, pilot
 from ledgers import submitted as sent
 
+from fcx.jobstates import WITHOUT_NODES
 from fcx.report import lines
 from fcx.report.hours import covered
 from fcx.report.model import ATTEMPT, TASK, Report
@@ -299,6 +300,46 @@ def test_a_requeued_job_that_waits_costs_nothing_meanwhile():
     assert report.pilots[0].node_hours == pytest.approx(6 / 3600, abs=1e-6)
     assert attempts(report)[0]["outcome"] == "lost"
     assert report.totals.states == {"waiting": 1}
+
+
+@pytest.mark.parametrize("state", WITHOUT_NODES)
+def test_a_job_that_has_lost_its_nodes_costs_nothing_until_it_has_others(state: str):
+    """Whatever the word for it is, and whatever begin is told with it: that is an estimate."""
+    first = requeued(said(10, "RUNNING", BEGAN + 4), said(50, state, BEGAN + 700))[:-2]
+    report = drawn(first, now=BEGAN + 1000, served=True)
+    (one,) = report.pilots
+    assert (one.state, one.starts) == (state, 1)
+    assert one.node_hours == pytest.approx(6 / 3600, abs=1e-6)
+    assert (attempts(report)[0]["outcome"], report.totals.states) == ("lost", {"waiting": 1})
+
+
+@pytest.mark.parametrize("state", ["CONFIGURING", "SUSPENDED", "COMPLETING", "STOPPED", "RUNNING"])
+@pytest.mark.parametrize("told", [BEGAN + 4, 0.0], ids=["begin", "no-begin"])
+def test_a_job_that_has_its_nodes_goes_on_to_cost(state: str, told: float):
+    """Also where no begin is told: then its agent's word counts."""
+    first = requeued(said(50, state, told))[:-2]
+    report = drawn(first, now=BEGAN + 1004, served=True)
+    seconds = 1000 if told else 999
+    assert report.pilots[0].node_hours == pytest.approx(seconds / 3600, abs=1e-6)
+    assert (attempts(report)[0]["outcome"], report.totals.states) == ("running", {"running": 1})
+
+
+@pytest.mark.parametrize("state", ["CONFIGURING", "SUSPENDED", "COMPLETING", "RUNNING"])
+def test_what_had_nodes_when_slurm_was_last_asked_has_cost_at_least_that(state: str):
+    """No agent has come up, or none was read: the run is over, its job's end is not known."""
+    waits = [lines.Pilot(BEGAN, "p001", "1001"), said(64, state, BEGAN + 4)]
+    (one,) = drawn([*beginning(), *submitted("a"), *waits, lines.Ended(BEGAN + 90)]).pilots
+    assert (one.node_hours, one.sure) == (pytest.approx(60 / 3600, abs=1e-6), False)
+
+
+@pytest.mark.parametrize("told", [BEGAN + 4, 0.0], ids=["begin", "no-begin"])
+def test_a_job_that_ended_at_no_told_moment_costs_no_more(told: float):
+    """Up to the last sign of it, not up to now."""
+    gone = requeued(said(50, "CANCELLED", told))[:-2]
+    report = drawn(gone, now=BEGAN + 1000, served=True)
+    seconds = 2 if told else 1
+    assert report.pilots[0].node_hours == pytest.approx(seconds / 3600, abs=1e-6)
+    assert attempts(report)[0]["outcome"] == "lost"
 
 
 def test_a_job_that_slurm_still_calls_pending_runs_where_its_agent_says_so():

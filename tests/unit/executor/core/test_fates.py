@@ -8,7 +8,7 @@ from fcx import errors
 from fcx.executor.completion import exception_of
 from fcx.executor.core import fates
 from fcx.executor.core.events import JobSeen
-from fcx.jobscript.states import NEVER_RUNS
+from fcx.jobstates import NEVER_RUNS
 from fcx.protocol.names import DISK_FULL, NOT_OURS, TEMPORARY_FULL
 
 

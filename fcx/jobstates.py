@@ -24,7 +24,11 @@ WITHOUT_NODES = (
     "RESV_DEL_HOLD",
     "SPECIAL_EXIT",
 )
-"""States in which it waits, at first or once more: a start that Slurm then tells is an estimate."""
+"""States in which it waits, at first or once more: a start that Slurm then tells is an estimate.
+
+In all others that are no end it has its nodes, and they count: those of a job that is CONFIGURING
+boot for it, and one that is SUSPENDED or COMPLETING has not given them back.
+"""
 
 NEVER_RUNS = (
     "PartitionTimeLimit",
