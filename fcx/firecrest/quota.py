@@ -27,7 +27,8 @@ DOUBLES = 120.0  # seconds in which the rate doubles once a limit was met
 MINUTE = 60.0  # seconds over which is counted what was made
 MOMENT = 5.0  # seconds of the rate that may be made at once, once a limit was met
 OURS = 0.8  # of what is left: colleagues may have as much in mind
-AT_ONCE = 0.2  # of that
+AT_ONCE = 0.2  # of what is stated; the rest is earned
+EARNED_TOLD, AT_ONCE_TOLD = 0.64, 0.6  # of what is left, which each answer tells anew
 FARTHEST = 3600.0  # seconds: a reset that is farther away is none that a run waits for
 EPOCH = 1e6  # a reset of more seconds is a time of day
 
@@ -40,11 +41,12 @@ _ONE_RESET = re.compile(r"\b(?:reset|t)=(\d{1,12})")
 
 
 class Allowed(NamedTuple):
-    """Requests a second; at once, at most; seconds for which none should be made."""
+    """Requests a second; at once, at most; of none, and until there are more."""
 
     rate: float
     burst: float
     rest: float
+    renews: float = 0.0  # 0: nothing tells
 
 
 class Told(NamedTuple):
@@ -113,19 +115,17 @@ class Quota:
         """What one of so many runs may do."""
         rate, burst = self._rate, BURST if not self._met else self._rate * MOMENT
         if self._stated is not None:
-            rate, burst = _within(self._stated, MINUTE)
-        told = self._told
+            rate, burst = (1 - AT_ONCE) * self._stated / MINUTE, AT_ONCE * self._stated
+        told, renews = self._told, 0.0
         if told is not None and now < told.until:
-            rate, burst = _within(OURS * told.left, told.until - now)
+            renews = told.until - now
+            ours = OURS * told.left
+            rate, burst = EARNED_TOLD * ours / max(1.0, renews), AT_ONCE_TOLD * ours
             self._rest = max(self._rest, told.until) if told.left < 1 else self._rest
         shares = max(1, shares)
         most = max(1.0, min(BURST, burst) / shares)
-        return Allowed(max(SLOWEST, min(MOST, rate)) / shares, most, max(0.0, self._rest - now))
-
-
-def _within(requests: float, seconds: float) -> tuple[float, float]:
-    """(rate, burst) with which no more than so many are made in that time."""
-    return (1 - AT_ONCE) * requests / max(1.0, seconds), AT_ONCE * requests
+        rest = max(0.0, self._rest - now)
+        return Allowed(max(SLOWEST, min(MOST, rate)) / shares, most, rest, renews)
 
 
 def limits(headers: Mapping[str, str]) -> tuple[float, float] | None:

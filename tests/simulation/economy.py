@@ -6,6 +6,7 @@ in which nothing but time has passed, have a soonest.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -36,10 +37,15 @@ class Allowance:
         self._rate, self._burst, self._rest = 1.0, BURST, 0.0
         self._level = BURST
         self._at = 0.0
+        self._renewed, self._fresh = math.inf, False
 
     def told(self, event: ev.Allowed, now: float) -> None:
         """The server allows another rate."""
-        self._level = min(event.burst, self._now(now))
+        more = event.renews > 0.0 and event.burst > self._burst
+        fresh = more or self._fresh or now >= self._renewed
+        self._level = event.burst if fresh else min(event.burst, self._now(now))
+        self._renewed = now + event.renews if event.renews else math.inf
+        self._fresh = False
         self._rate, self._burst, self._rest, self._at = (
             event.rate,
             event.burst,
@@ -48,7 +54,8 @@ class Allowance:
         )
 
     def _now(self, now: float) -> float:
-        return min(self._burst, self._level + (now - self._at) * self._rate)
+        level = min(self._burst, self._level + (now - self._at) * self._rate)
+        return max(1.0, level) if now >= self._renewed else level
 
     def spend(self, action: Any, now: float) -> None:
         """A request is made."""
@@ -68,10 +75,13 @@ class Allowance:
             debt = min(DEBT, max(0.0, OWN_SHARE * self._rate - 1.0))
             self._level = max(-debt, self._now(now) - cost)
             self._at = now
+            if now >= self._renewed:
+                self._renewed, self._fresh = math.inf, True
 
     def paid(self) -> float:
         """When the next look is earned, and no rest is asked for."""
-        return max(self._rest, self._at + max(0.0, 1.0 - self._level) / self._rate)
+        earned = self._at + max(0.0, 1.0 - self._level) / self._rate
+        return max(self._rest, min(earned, self._renewed))
 
     def longest(self) -> float:
         """Seconds from one look to the next, however much is owed."""

@@ -73,6 +73,7 @@ class Allowance(msgspec.Struct, frozen=True):
     rate: float  # requests a second
     burst: float  # at once
     rest: float = 0.0  # seconds for which it wants to be left alone
+    renews: float = 0.0  # seconds until it counts anew; 0: it does not say
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):

@@ -154,6 +154,7 @@ def _allowed(chance: random.Random) -> tuple[Allowance, ...]:
             chance.choice((0.1, 0.5, 1.0, 5.0, 60.0)),
             chance.choice((1.0, 5.0, 60.0)),
             chance.choice((0.0, 0.0, 3.0, 40.0)),
+            chance.choice((0.0, 0.0, 5.0, 60.0)),
         )
         for at in (0.0, *times)
     )

@@ -121,7 +121,7 @@ class Simulation:
     def _allowances(self) -> None:
         """What the server lets this client ask: as its own door finds it out."""
         for one in self.scenario.allowed:
-            told = ev.Allowed(one.rate, one.burst, one.rest)
+            told = ev.Allowed(one.rate, one.burst, one.rest, one.renews)
             self.world.at(max(self.world.now, one.at), self.client.feed, told)
 
     def _client(self) -> None:

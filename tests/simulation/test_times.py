@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from .times.cases import ALONE, BOTH, Case
@@ -38,6 +40,21 @@ def test_a_quota_is_kept_to():
     """Of ten requests in ten seconds, but for what was refused."""
     found = simulated(Case("few", 200, 1.0, quota=60), CONSTANTS)
     assert found.requests <= found.seconds + 10
+
+
+def test_a_quota_does_not_hold_up_short_work():
+    """What the first seconds allow is used for it, not spread over all of them."""
+    case = Case("short", 1_000, latency=0.3)
+    few = simulated(replace(case, quota=60), CONSTANTS)
+    assert few.seconds < 2.0 * simulated(case, CONSTANTS).seconds
+    assert not few.refused
+
+
+def test_a_quota_that_others_have_used_up_is_waited_for_once():
+    """From when the server counts anew there is enough for the rest."""
+    found = simulated(Case("late", 100, latency=0.3, quota=60, used=9), CONSTANTS)
+    assert found.seconds < 13.0
+    assert found.refused <= 2
 
 
 def test_one_after_the_other():

@@ -46,11 +46,15 @@ class Event(msgspec.Struct, frozen=True, tag=True, gc=False):
 
 
 class Allowed(Event, frozen=True):
-    """Requests that the run may make: a second, at once, and after so many seconds of none."""
+    """Requests that the run may make: a second, at once, and after so many seconds of none.
+
+    After ``renews`` seconds the server begins to count anew; 0 where it has not said.
+    """
 
     rate: float
     burst: float
     rest: float = 0.0
+    renews: float = 0.0
 
 
 # -- from the caller ------------------------------------------------------------------------

@@ -186,7 +186,7 @@ class Core:
     def allowed(self, event: Allowed) -> None:
         """What the server lets us ask is known, or is another."""
         now = self.requests.now
-        self.requests.budget.allow(event.rate, event.burst, event.rest, now)
+        self.requests.budget.allow(event, now)
 
     def attached(self, event: Attached) -> None:
         """It was begun by another process."""

@@ -12,6 +12,7 @@ from .context import Context
 AGE = 7 * 86400.0  # seconds for which a limit that was met is remembered
 COUNTED = 10.0  # seconds between two counts of the runs that share it
 NEWS = 1.1  # times more or less than before
+ANEW = 2.0  # seconds later than was told: they count anew by now, and whole seconds are told
 
 
 class Usage:
@@ -27,6 +28,7 @@ class Usage:
         self._counted = float("-inf")
         self._recalled: float | None = None
         self._told = Allowed(0.0, 0.0)
+        self._renewed = 0.0
 
     def recall(self) -> None:
         """What an earlier process has found; not in the loop."""
@@ -46,9 +48,11 @@ class Usage:
         if now - self._counted >= COUNTED:
             self._counted, self._shares = now, max(1, self.sharing.count())
         found = Allowed(*quota.allowed(now, self._shares))
-        if not found.rest and _alike(found.rate, self._told.rate, found.burst, self._told.burst):
+        renewed = now + found.renews if found.renews else 0.0
+        same = _alike(found.rate, self._told.rate, found.burst, self._told.burst)
+        if same and not found.rest and abs(renewed - self._renewed) < ANEW:
             return None
-        self._told = found
+        self._told, self._renewed = found, renewed
         return found
 
     async def keep(self) -> None:

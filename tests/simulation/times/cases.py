@@ -19,6 +19,7 @@ class Case:
     cores: int = 0  # of a node; 0: as many as the machine has that was measured
     latency: float = 0.0
     quota: float = 0.0  # requests a minute; 0: no limit
+    used: int = 0  # of the first ten seconds' requests, by others
     queue: float = 0.05  # seconds until a job begins, at least
     spread: float = 0.0  # and at most so many more
     begins: float | None = None  # seconds until a job does, as was measured; the queue then

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fcx.executor.core import events as ev
+from fcx.executor.effects.usage import ANEW
 from fcx.firecrest.quota import Quota
 from fcx.local.api.window import SECONDS, Window
 
@@ -15,6 +16,7 @@ from ..world import World
 from .cases import Case
 from .constants import Constants, made_of
 
+LATER = 1.1  # than the server says, at which what it refused is made again
 TURN = 0.005  # seconds for which a thread of Python keeps others waiting (sys.getswitchinterval)
 REQUEST_TURNS, ERRAND_TURNS = 4, 2  # of the loop's thread, and those beside it
 
@@ -41,23 +43,33 @@ class Gate:
         self.most = case.quota / 60.0 * SECONDS or math.inf
         self.tell = tell
         self.made = self.refused = 0
-        self._window = Window()
+        self._window = Window(world.now, case.used)
         self._quota = Quota()
         self._told = (0.0, 0.0)
+        self._renewed = 0.0
 
     def wait(self, count: int) -> float:
-        """Some requests: seconds until the server has taken them all; what it refused is repeated."""
-        at = self.world.now
-        for _ in range(count):
-            while not self._window.take(self.most, at):
-                self.made += 1
-                self.refused += 1
-                rest = self._window.began + SECONDS - at
-                self._answered(429, at, rest)
-                at += rest * 1.1
-            self.made += 1
-            self._answered(200, at, 0.0)
-        return at - self.world.now
+        """Some requests: seconds until the server has taken them all.
+
+        What it refused is repeated when it says, and counted then.
+        """
+        for made in range(count):
+            rest = self._ask()
+            if rest:
+                for _ in range(made, count):
+                    self.world.after(rest * LATER, self._ask)
+                return rest * LATER
+        return 0.0
+
+    def _ask(self) -> float:
+        """One request: for how long it is refused."""
+        now = self.world.now
+        self.made += 1
+        taken = self._window.take(self.most, now)
+        rest = 0.0 if taken else self._window.began + SECONDS - now
+        self.refused += not taken
+        self._answered(200 if taken else 429, now, rest)
+        return rest
 
     def _answered(self, status: int, at: float, rest: float) -> None:
         headers = {}
@@ -67,9 +79,10 @@ class Gate:
             headers = {"RateLimit-Remaining": str(left), "RateLimit-Reset": str(reset)}
         self._quota.answered(status, headers, rest, at)
         found = self._quota.allowed(at)
-        new = (found.rate, found.burst)
-        if found.rest or any(not old / 1.1 <= n <= old * 1.1 for n, old in zip(new, self._told)):
-            self._told = new
+        new, renewed = (found.rate, found.burst), at + found.renews if found.renews else 0.0
+        other = any(not old / 1.1 <= n <= old * 1.1 for n, old in zip(new, self._told))
+        if found.rest or other or abs(renewed - self._renewed) >= ANEW:
+            self._told, self._renewed = new, renewed
             self.world.at(at, self.tell, ev.Allowed(*found))
 
 

@@ -122,3 +122,12 @@ def test_a_lone_refusal_is_others_doing():
         quota.answered(429, {}, 18.0, now)
         rates.append(quota.allowed(now).rate)
     assert rates == [1.0, 0.5, 0.25]
+
+
+def test_when_the_server_counts_anew_is_passed_on():
+    """Where its headers tell; nothing else does."""
+    quota = Quota()
+    assert quota.allowed(0.0).renews == 0.0
+    quota.answered(200, {"RateLimit-Remaining": "3", "RateLimit-Reset": "50"}, 0.0, 0.0)
+    assert quota.allowed(20.0).renews == 30.0
+    assert quota.allowed(51.0).renews == 0.0
