@@ -117,7 +117,18 @@ def watch(
             typer.launch(server.url)
         _follow(ledgers, name, server.url if as_json else "")
         server.over()
-    typer.echo(f"The run has ended: `fcx runs report {name}` keeps the page.", err=True)
+    typer.echo(_over(ledgers.report(name)), err=True)
+
+
+def _over(found: Report) -> str:
+    """Why nothing more is told: of a run that was detached, nobody here hears anything."""
+    if found.state == "ended":
+        return f"The run has ended: `fcx runs report {found.name}` keeps the page."
+    return (
+        f"No process of this machine serves run {found.name} now, so nothing new is known of it: "
+        f"`fcx runs show {found.name}` asks the cluster, `fcx runs follow {found.name}` (of "
+        f"`fcx run`) or `fcx runs attach {found.name}` takes it over."
+    )
 
 
 def _follow(ledgers: Ledgers, name: str, url: str) -> None:

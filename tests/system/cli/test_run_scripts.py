@@ -233,6 +233,8 @@ def test_detached_and_followed(project):
     name = detached.stdout.decode().strip()
     assert detached.returncode == 0
     assert f"fcx runs follow {name}" in detached.stderr.decode()
+    watched = project.fcx("runs", "watch", name, "--no-browser").stderr
+    assert f"No process of this machine serves run {name} now" in watched
     for number in signal.SIGTERM, signal.SIGINT:
         with running(project, "runs", "follow", name) as process:
             first = within(WAIT, process.stdout.readline)
