@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ...errors import NoSuchPath, RequestRefused
 from .context import Context
 
 LATER = ("modules", "objects", "pilots")  # those that are only made once something is to lie there
+DEAR = 1 << 18  # bytes that are not sent to find out whether there is a folder
 
 
 class Folders:
@@ -13,10 +16,16 @@ class Folders:
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._there: set[str] = set()  # those that are known to be
+        self._asking = asyncio.Lock()  # one file finds out for all others
 
     async def write(self, folder: str, name: str, data: bytes) -> None:
         """A file; its folder may have to be made. Raises NoSuchPath without a run directory."""
         files, path = self.context.client.files, self.context.place.path(folder)
+        if folder in LATER and len(data) > DEAR:
+            async with self._asking:
+                if folder not in self._there:
+                    await self.make(folder)
         try:
             await files.write(path, name, data)
         except NoSuchPath:
@@ -24,6 +33,7 @@ class Folders:
                 raise
             await self.make(folder)
             await files.write(path, name, data)
+        self._there.add(folder)
 
     async def make(self, folder: str) -> None:
         """Several files may find at once that it is not there."""
@@ -33,3 +43,4 @@ class Folders:
         except RequestRefused as error:
             if "File exists" not in str(error):
                 raise
+        self._there.add(folder)

@@ -6,6 +6,7 @@ import functools
 import importlib
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from executors.deadline import WAIT
 from executors.mortal import Mortal
 
 from fcx import errors
+from fcx.executor.effects.folders import Folders
+from fcx.firecrest.loop import LoopThread
 
 ROOMY = 700_000  # numbers of 8 bytes: more than one upload takes
 
@@ -52,6 +55,18 @@ class TestTenTasksWithOneArray:
         assert array[1] == 1.0
         large = [each for each in uploaded(site, executor) if each[1] > 10_000 or each[0]]
         assert large == [(".0", 5_000_000), (".1", 8 * ROOMY - 5_000_000)]
+
+    def test_no_piece_of_it_is_sent_twice(self, site, make):
+        """Where no pilot has made the folder yet, that is done before megabytes are on their way."""
+        executor = make()
+        assert executor.submit(abs, -1).result(WAIT) == 1
+        folder, folders = Path(executor.run_directory, "objects"), Folders(executor._run.context)
+        shutil.rmtree(folder)
+        site.reset_counts()
+        LoopThread.shared().run(folders.write("objects", "one", bytes(1 << 20)), WAIT)
+        LoopThread.shared().run(folders.write("objects", "two", bytes(1 << 20)), WAIT)
+        assert site.counts()["upload"] == len(list(folder.iterdir())) == 2
+        assert site.counts()["mkdir"] == 1
 
     def test_what_is_changed_in_place_is_another(self, make):
         """Between two submits, whatever the address."""
