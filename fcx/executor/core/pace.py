@@ -19,7 +19,7 @@ class Span(msgspec.Struct):
     """How long one function takes of late, and how long it took in all.
 
     Its first calls may have taken long for what they imported, once in each worker: where a later
-    one shows that it can be far quicker, they count no more.
+    one shows that it can be far quicker, they tell no more when outcomes are to be looked for.
     """
 
     mean: float
@@ -35,13 +35,12 @@ class Span(msgspec.Struct):
 
     def note(self, seconds: float) -> None:
         """Once more."""
+        self.ran += 1
+        self.total += seconds
         least, self.least = self.least, min(self.least, seconds)
         if seconds * SLOW_START < least:
             self.mean, self.deviation = seconds, seconds / SPREAD
-            self.total, self.ran = seconds, 1
             return
-        self.ran += 1
-        self.total += seconds
         self.deviation += (abs(seconds - self.mean) - self.deviation) * NEWEST
         self.mean += (seconds - self.mean) * NEWEST
 
