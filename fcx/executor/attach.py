@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from ..config import Credentials, Wanted
-from ..errors import UsageError
+from ..errors import FcxError, UsageError
 from ..payload.shared import SharedObject
 from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
@@ -109,10 +109,11 @@ class AttachedRun:
 
     def _refuse(self) -> None:
         if self._run.broken is not None:
-            raise RuntimeError(f"the run is broken: {self._run.broken}") from self._run.broken
+            raise FcxError(f"the run is broken: {self._run.broken}") from self._run.broken
         if self._shut or leaving.begun:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+            raise UsageError("cannot schedule new futures after shutdown")
 
+    @plainly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """As an executor's: ``wait`` for all tasks, or cancel those that do not run yet."""
         with self._lock:
@@ -131,6 +132,7 @@ class AttachedRun:
     def __enter__(self) -> AttachedRun:
         return self
 
+    @plainly
     def __exit__(
         self,
         kind: type[BaseException] | None,

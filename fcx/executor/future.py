@@ -11,7 +11,9 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from ..errors import UsageError
 from .condition import SlimCondition
+from .plainly import ADDS_A_LINE, plainly
 
 if TYPE_CHECKING:
     from ..payload.origin import Origin
@@ -133,9 +135,12 @@ class FirecrestFuture(Future[T]):
         __tracebackhide__ = True
         try:
             value = super().result(timeout)
-        except BaseException as error:  # noqa: BLE001 - raised again, from here
+        except BaseException as error:
             self = None  # type: ignore[assignment]  # noqa: PLW0642 - else its error keeps it
-            raise error.with_traceback(None)  # how the task ended
+            if ADDS_A_LINE:
+                raise error.with_traceback(None)
+            error.__traceback__ = None  # how the task ended
+            raise
         if self._left is None:
             return value
         self._fetch()
@@ -146,8 +151,11 @@ class FirecrestFuture(Future[T]):
         __tracebackhide__ = True
         try:
             found = super().exception(timeout)
-        except BaseException as error:  # noqa: BLE001 - raised again, from here
-            raise error.with_traceback(None)  # how the task ended
+        except BaseException as error:
+            if ADDS_A_LINE:
+                raise error.with_traceback(None)
+            error.__traceback__ = None  # how the task ended
+            raise
         if self._left is None:
             return found
         self._fetch()
@@ -181,6 +189,7 @@ class FirecrestFuture(Future[T]):
         """What the task has written to stderr: all of it once it is done, so far while it runs."""
         return self._stream(1)
 
+    @plainly
     def follow(self, stream: str = "stdout") -> Iterator[str]:
         """What the task writes to that stream ("stdout" or "stderr"), as it comes, to its end.
 
@@ -189,7 +198,7 @@ class FirecrestFuture(Future[T]):
         In all it is what ``stdout()`` gives then. A task that is begun again writes it again.
         """
         if stream not in STREAMS:
-            raise ValueError(f"stream must be one of {', '.join(STREAMS)}, not {stream!r}")
+            raise UsageError(f"stream must be one of {', '.join(STREAMS)}, not {stream!r}")
         from .following import pieces
 
         return pieces(self, self._owner, STREAMS.index(stream))

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from ..errors import UsageError
 from . import mapping
 from .leaving import leaving
 from .plainly import plainly
@@ -124,7 +125,7 @@ class FirecrestExecutor(Executor):
 
     def _refuse_if_shut(self) -> None:
         if self._shut or leaving.begun:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+            raise UsageError("cannot schedule new futures after shutdown")
 
     @plainly
     def map(
@@ -185,6 +186,7 @@ class FirecrestExecutor(Executor):
         self._refuse_if_shut()
         return self._intake.put(value)
 
+    @plainly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; with ``wait`` until all are settled and the cluster is tidied up."""
         if self._run.inherited:
@@ -197,6 +199,7 @@ class FirecrestExecutor(Executor):
         if wait:
             self._run.wait()
 
+    @plainly
     def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
         """Wait for all tasks; after an exception (Ctrl-C, say) cancel them instead."""
         if exc_type is None:

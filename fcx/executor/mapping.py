@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import UsageError
+from .plainly import ADDS_A_LINE
+
 if TYPE_CHECKING:
     import logging
 
@@ -27,11 +30,11 @@ T = TypeVar("T")
 def check(chunksize: int, buffersize: int | None) -> None:
     """Raise as the standard library does."""
     if chunksize < 1:
-        raise ValueError("chunksize must be >= 1.")
+        raise UsageError("chunksize must be >= 1.")
     if buffersize is not None and not isinstance(buffersize, int):
         raise TypeError("buffersize must be an integer or None")
     if buffersize is not None and buffersize < 1:
-        raise ValueError("buffersize must be None or > 0")
+        raise UsageError("buffersize must be None or > 0")
 
 
 def shown(
@@ -116,8 +119,11 @@ def _results(
             futures.extend(submit(*each) for each in itertools.islice(arguments, 1))
             try:
                 yield _result(futures.popleft(), end)  # which is kept nowhere here
-            except BaseException as error:  # noqa: BLE001 - raised again, from here
-                raise error.with_traceback(None)  # how the task ended
+            except BaseException as error:
+                if ADDS_A_LINE:
+                    raise error.with_traceback(None)
+                error.__traceback__ = None  # how the task ended
+                raise
     finally:
         for future in futures:
             future.cancel()

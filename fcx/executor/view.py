@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..errors import UsageError
 from . import mapping
 from .future import FirecrestFuture
 from .intake import Intake
@@ -54,7 +55,7 @@ class ExecutorView(Executor):
         self._intake.run.refuse_if_inherited()
         with self._lock:
             if self._shut:
-                raise RuntimeError("cannot schedule new futures after shutdown")
+                raise UsageError("cannot schedule new futures after shutdown")
             future = self._through(self._intake, call)
             self._pending[id(future)] = future
         future.add_done_callback(self._done)
@@ -110,6 +111,7 @@ class ExecutorView(Executor):
         """The verdict on the place of its pilots: as the executor's."""
         return self._intake.preflight(fresh=fresh)
 
+    @plainly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks; with ``wait`` until those that came through this view are settled."""
         if self._intake.run.inherited:
@@ -123,6 +125,7 @@ class ExecutorView(Executor):
         if wait:
             _until_settled(pending)
 
+    @plainly
     def __exit__(self, exc_type: object, exc: object, tb: object) -> None:
         """Wait for its tasks; after an exception (Ctrl-C, say) cancel them instead."""
         self.shutdown(wait=exc_type is None)
