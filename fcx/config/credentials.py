@@ -52,6 +52,8 @@ class Credentials:
             )
         values = (str(source[name]).strip() for name in VARIABLES)
         client_id, client_secret, token_url, api_url, system, account = values
+        _refuse_password("AUTH_TOKEN_URL", token_url)
+        _refuse_password("FIRECREST_URL", api_url)
         return cls(client_id, client_secret, token_url, api_url.rstrip("/"), system, account)
 
     @property
@@ -65,6 +67,15 @@ class Credentials:
         The server hands the account to sbatch as an argument, which overrules ``#SBATCH`` lines.
         """
         return replace(self, account=account) if account else self
+
+
+def _refuse_password(name: str, url: str) -> None:
+    """Addresses are shown: in errors, in logs, in what is remembered of a run, in its report."""
+    if "@" in url.rpartition("://")[2].partition("/")[0]:
+        raise ConfigError(
+            f"{name} has a name or a password before its host, and would be shown with it. Set "
+            f"{name} without: FIRECREST_CLIENT_ID and FIRECREST_CLIENT_SECRET say who asks."
+        )
 
 
 def _within_a_job() -> str:

@@ -68,8 +68,9 @@ NO_SUCH_HOST = (
     "nodename nor servname",
     "getaddrinfo failed",
 )
+NO_TLS = "WRONG_VERSION_NUMBER"  # OpenSSL's word for an answer in plain HTTP
 # Faults of TLS that come of what an address is, or of whom we trust.
-WRONG_TLS = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER")
+WRONG_TLS = ("CERTIFICATE_VERIFY_FAILED", NO_TLS)
 # What goes wrong in pyfirecrest when it takes an answer apart that is not of the expected form.
 STUMBLES = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
@@ -120,15 +121,17 @@ def failure(error: Exception, what: str, answer: Any, url: str = "") -> Exceptio
         return ConfigError(f"Could not {what}: {error}. Check FIRECREST_URL and AUTH_TOKEN_URL.")
     if isinstance(error, httpx.HTTPError):
         return transport(error, "FIRECREST_URL", url)
-    return error if answer is None else _stumbled(error, what, answer)
+    return error if answer is None else _stumbled(error, what, answer, url)
 
 
-def _stumbled(error: Exception, what: str, answer: Any) -> Exception:
+def _stumbled(error: Exception, what: str, answer: Any, url: str) -> Exception:
     """What happened to pyfirecrest after an answer had come."""
     if isinstance(error, FileNotFoundError):  # its own translation of 404
         return NoSuchPath(f"Could not {what}: no such file or directory", 404)
     if isinstance(error, STUMBLES):
-        return Odd(f"the answer makes no sense ({_described(answer)})")
+        told = f"the answer makes no sense ({_described(answer)})"
+        meaning = _elsewhere(told, url) if is_elsewhere(answer) else None
+        return Odd(told, meaning=meaning, restarts=True)
     if type(error).__module__.startswith("firecrest."):  # of a transfer by a job
         return RequestRefused(f"Could not {what}: {error}", answer.status_code)
     return error
@@ -161,6 +164,11 @@ def _wrong_address(error: Any, told: str, variable: str, url: str) -> ConfigErro
     """What a connection that cannot be made says of the address, unless it says nothing."""
     import httpx
 
+    if NO_TLS in told:
+        return ConfigError(
+            f"What answers at {url} ({variable}) does not speak TLS ({told}): begin {variable} "
+            "with http:// if it is a server of your own machine, else correct its host or port."
+        )
     if "[SSL" in told:
         return ConfigError(
             f"No secure connection to {url} ({variable}): {told}. If its certificate is from a CA "
@@ -191,20 +199,38 @@ def refusal(response: Any, what: str, url: str = "") -> Exception:
     if status == 429:
         return Passing(message or "too many requests", retry_after(response), sent=False)
     if message is None or status < 400:
-        told = f"the answer is not one of FirecREST's ({_described(response)})"
+        told = f"the answer is not one of FirecREST's ({_described(response)}{goal(response)})"
         rest = retry_after(response, default=0.0)
         if status == TOO_LARGE:  # a proxy's word, which no waiting changes
             refused = RequestRefused(f"Could not {what}: {told}", status)
             return Odd(told, rest, meaning=refused, early=False)
-        return Odd(told, rest, meaning=_nowhere(status, told, url), restarts=True)
+        meaning = _elsewhere(told, url) if is_elsewhere(response) else None
+        return Odd(told, rest, meaning=meaning, restarts=True)
     return _worded(response, message, told, url)
 
 
-def _nowhere(status: int, told: str, url: str) -> ConfigError | None:
-    """What the status of a path that is not there says of the address."""
-    if status not in NOWHERE:
-        return None
+def _elsewhere(told: str, url: str) -> ConfigError:
+    """What an answer of somebody else's, or of nobody, says of the address."""
     return ConfigError(f"FIRECREST_URL seems to be wrong: at {url} {told}. Check its path.")
+
+
+def is_elsewhere(response: Any) -> bool:
+    """Whether it is what an address says where no API is: nothing, go there, or a page for people.
+
+    A redirection is not followed: what is asked with a secret is asked at one place only.
+    """
+    status = response.status_code
+    page = response.headers.get("Content-Type", "").lower().startswith("text/html")
+    return status in NOWHERE or 300 <= status < 400 or (page and status < 300)
+
+
+def goal(response: Any) -> str:
+    """Where a redirection leads: without what may be secret there."""
+    with suppress(ValueError):  # of what is no URL
+        parts = urlsplit(response.headers.get("Location", ""))
+        place = _readable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+        return f", which leads to {place[:SHOWN]}" if parts.netloc else ""
+    return ""
 
 
 def _worded(response: Any, message: str, told: str, url: str) -> Exception:
@@ -222,7 +248,7 @@ def _worded(response: Any, message: str, told: str, url: str) -> Exception:
         return RequestRefused(told + _remedy(message), status)
     passing = f"{message} (HTTP {status})"
     if message == "Not Found":  # of a path that the server itself does not have
-        wrong = _nowhere(status, f"the answer is {passing}", url)
+        wrong = _elsewhere(f"the answer is {passing}", url) if status in NOWHERE else None
         return Passing(passing, rest, meaning=wrong)
     return Passing(passing, rest, meaning=RequestRefused(told, status), early=False)
 

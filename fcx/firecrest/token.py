@@ -11,7 +11,7 @@ from typing import Any
 from ..config import Credentials
 from ..errors import ConfigError, CredentialsRefused, FcxError
 from .answers import read_token
-from .failures import NOWHERE, STUMBLES, Odd, Passing, retry_after, transport
+from .failures import STUMBLES, Odd, Passing, goal, is_elsewhere, retry_after, transport
 
 MARGIN = 60.0  # seconds of life that a token should have left
 LEAST_MARGIN = 35.0  # and must have: the server refuses those under 30
@@ -84,7 +84,7 @@ class ClientToken:
             told, meaning = f"the token endpoint: {failed}", failed.meaning
             kind, restarts = type(failed), failed.restarts
             raise kind(told, sent=False, meaning=meaning, restarts=restarts) from None
-        if response.status_code == 200:
+        if response.status_code == 200 and not is_elsewhere(response):
             return read_token(response.content)
         raise refused(response, url)
 
@@ -110,9 +110,9 @@ def refused(response: Any, url: str) -> Exception:
     if word is not None:
         told = f"the token endpoint {url} answered {word!r} ({status})"
         return Passing(told, rest, sent=False, meaning=not_accepted, restarts=True)
-    told = f"the token endpoint {url} answered {status} without a word of OAuth's"
+    told = f"the token endpoint {url} answered {status} without a word of OAuth's{goal(response)}"
     meaning: FcxError | None = not_accepted if status == 401 else None
-    if status in NOWHERE:
+    if is_elsewhere(response):
         meaning = ConfigError(f"AUTH_TOKEN_URL seems to be wrong: {told}. Check its path.")
     return Odd(told, sent=False, meaning=meaning, restarts=True)
 

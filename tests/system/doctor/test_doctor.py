@@ -66,7 +66,7 @@ def test_nothing_is_set(project: Project):
         ("FIRECREST_URL", "api.example.org", "address", "no URL", "export FIRECREST_URL"),
         ("FIRECREST_URL", "http://127.0.0.1:9", "api", "Nothing listens", "fcx local up"),
         ("AUTH_TOKEN_URL", "{FIRECREST_URL}/no", "token", "answered 404", "export AUTH_TOKEN_URL"),
-        ("AUTH_TOKEN_URL", "https://{host}/x", "token", "No secure", "export AUTH_TOKEN_URL"),
+        ("AUTH_TOKEN_URL", "https://{host}/x", "token", "speak TLS", "export AUTH_TOKEN_URL"),
         ("SSL_CERT_FILE", "/nowhere", "address", "SSL_CERT_FILE", "unset SSL_CERT_FILE"),
         ("FIRECREST_SYSTEM", "daint", "system", "it has: fcx-local", "FIRECREST_SYSTEM=fcx-local"),
         ("FIRECREST_ACCOUNT", "nobody", "account", "you may charge", "FIRECREST_ACCOUNT=staff"),

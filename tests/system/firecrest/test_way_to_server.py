@@ -23,6 +23,8 @@ from fcx.firecrest.loop import LoopThread
 from fcx.firecrest.retries import SURE
 
 PAGE = Say(b"<h1>404</h1>", 404)
+LOGIN = Say(b"<h1>Log in</h1>", headers={"Content-Type": "text/html"})
+AWAY = Say(b"", 307, headers={"Location": "https://127.0.0.1/elsewhere"})
 JOBS = Say.json({"jobs": []})
 ACCOUNT = {"user": {"name": "ada"}}
 
@@ -145,7 +147,7 @@ class TestAddresses:
             ask(server.env)
         assert len(server.asked) == SURE
 
-    @pytest.mark.parametrize("answer", [PAGE, Say.json({"detail": "Not Found"}, 404)])
+    @pytest.mark.parametrize("answer", [PAGE, LOGIN, AWAY, Say.json({"detail": "Not Found"}, 404)])
     def test_a_path_of_the_api_that_is_wrong(self, server, answer, soon_sure):
         """Said once it has been so for longer than a gateway takes to start."""
         server.say(answer)
@@ -153,7 +155,7 @@ class TestAddresses:
             ask(server.env)
         assert len(server.asked) >= SURE
 
-    @pytest.mark.parametrize("answer", [PAGE, Say(b"", 405)])
+    @pytest.mark.parametrize("answer", [PAGE, LOGIN, AWAY, Say(b"", 405)])
     def test_a_path_of_the_token_endpoint_that_is_wrong(self, server, answer, soon_sure):
         """The same."""
         server.tokens.appendleft(answer)

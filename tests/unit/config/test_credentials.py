@@ -61,3 +61,13 @@ def test_the_secret_is_in_no_repr():
     with pytest.raises(ConfigError) as caught:
         Credentials.from_env({**ALL, "FIRECREST_URL": ""})
     assert "firecrest_client_secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["AUTH_TOKEN_URL", "FIRECREST_URL"])
+@pytest.mark.parametrize("url", ["https://me:hush@api/v2", "hush@api", "https://me:hush@api"])
+def test_an_address_with_a_password_is_refused_and_not_shown(name: str, url: str):
+    """Addresses stand in logs, reports and issues."""
+    with pytest.raises(ConfigError, match=f"^{name} has a name or a password") as caught:
+        Credentials.from_env({**ALL, name: url})
+    assert "hush" not in str(caught.value)
+    Credentials.from_env({**ALL, name: "https://api/v2/@me"})

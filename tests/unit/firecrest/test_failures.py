@@ -240,3 +240,49 @@ class TestTokenEndpoint:
         found = refused(answer, "http://t")
         assert (type(found), found.sent) == (kind, False)
         assert found.after == (0.0 if kind is Odd else 3.0)
+
+
+class TestSomewhereElse:
+    """What answers there is no API, and no token endpoint."""
+
+    @pytest.mark.parametrize(
+        ("goal", "shown"),
+        [
+            ("https://t/token?state=secret", ", which leads to https://t/token)"),
+            ("https://ada:secret@t/v2#secret", ", which leads to https://t/v2)"),
+            ("/elsewhere", "''"),
+            ("http://[", "''"),
+            (None, "''"),
+        ],
+    )
+    def test_a_redirection_is_told_and_not_followed(self, goal, shown):
+        """By where it leads, without what may be secret there: http for https, a slash too many."""
+        headers = {"Content-Type": "text/html", **({"Location": goal} if goal else {})}
+        answer = httpx.Response(308, headers=headers)
+        found = failures.refusal(answer, "look", "http://t")
+        assert "FIRECREST_URL seems to be wrong: at http://t " in str(found.meaning)
+        assert shown in str(found)
+        token = refused(answer, "http://t")
+        assert "AUTH_TOKEN_URL seems to be wrong" in str(token.meaning)
+        assert "secret" not in f"{found}{found.meaning}{token}{token.meaning}"
+
+    def test_a_page_to_log_in_at(self):
+        """It has a status of 200."""
+        found = failures.failure(ValueError("no JSON"), "look", PAGE, "http://t")
+        assert "FIRECREST_URL seems to be wrong: at http://t " in str(found.meaning)
+        assert "Sign in" in str(found.meaning)
+        assert "AUTH_TOKEN_URL seems to be wrong" in str(refused(PAGE, "http://t").meaning)
+
+    @pytest.mark.parametrize("status", [403, 503])
+    def test_a_page_of_what_is_out_of_order_says_nothing_of_the_address(self, status):
+        """It may pass."""
+        answer = httpx.Response(status, html="<h1>Maintenance</h1>")
+        assert failures.refusal(answer, "look", "http://t").meaning is None
+
+    def test_a_server_without_tls(self):
+        """https for http: no certificate is to blame."""
+        error = httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER] wrong version number")
+        found = failures.transport(error, "AUTH_TOKEN_URL", "https://t")
+        assert "begin AUTH_TOKEN_URL with http://" in str(found.meaning)
+        assert "CERT" not in str(found.meaning)
+        assert not found.restarts
