@@ -1,6 +1,8 @@
-"""Sizes and ages as a person says them."""
+"""Sizes and ages as a person says them, and names that he may have meant."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 
 def size(count: int) -> str:
@@ -18,3 +20,11 @@ def ago(seconds: float) -> str:
         if count:
             return f"{count} {name}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'sweep'?``, where a known name is much like this one; else nothing."""
+    from difflib import get_close_matches  # for those who err alone
+
+    near = get_close_matches(name, list(known), 1)
+    return f" Did you mean {near[0]!r}?" if near else ""

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from ..errors import ConfigError
 from ..files import CONFIG_NAME, project_root
 from ..records import TOML, Meta, Misfit, Struct, field, fit, names
+from ..spoken import meant
 from .executor import NOT_IN_FILE, ExecutorSettings, Policy
 from .sites import KNOWN_SITES, Site
 
@@ -124,7 +125,9 @@ def _refuse_unknown(path: Path, name: str, table: Mapping[str, Any], known: set[
     for key in table:
         if key not in known:
             where = f"[{name}] {key}" if name else f"[{key}]"
-            raise ConfigError(f"{path}: {where} is not known; known: {', '.join(sorted(known))}")
+            there = ", ".join(sorted(known))
+            told = f"{where} is not known; known: {there}.{meant(key, sorted(known))}"
+            raise ConfigError(f"{path}: {told}")
 
 
 def _executor(path: Path, document: Mapping[str, Any]) -> ExecutorSettings:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 
 from ..firecrest.answers import Health, Partition
 from .case import Case
@@ -18,9 +19,8 @@ def system(case: Case) -> Found:
     name = next((one for one in known if one.lower() == wanted.lower()), None)
     if name is None:
         names = ", ".join(known) or "no system"
-        first = next(iter(known), "...")
         said = f"the server has no system {wanted!r}; it has: {names}"
-        return wrong(said, f"export FIRECREST_SYSTEM={shlex.quote(first)}")
+        return wrong(said, f"export FIRECREST_SYSTEM={shlex.quote(_like(wanted, known))}")
     case.server.services = known[name]
     return fine(name)
 
@@ -86,9 +86,10 @@ def account(case: Case) -> Found:
     if wanted in known:
         return fine(f"{wanted} pays")
     named = "--account among the sbatch options" if case.options.account else "FIRECREST_ACCOUNT"
-    fix = f"export FIRECREST_ACCOUNT={shlex.quote(known[0])}"
+    other = shlex.quote(_like(wanted, known))
+    fix = f"export FIRECREST_ACCOUNT={other}"
     if case.options.account:
-        fix = f"--account={shlex.quote(known[0])} in sbatch_options"
+        fix = f"--account={other} in sbatch_options"
     said = f"{named} is {wanted!r}, and you may charge: {', '.join(known)}"
     return wrong(said, fix)
 
@@ -99,7 +100,8 @@ async def partitions(case: Case) -> Found:
     details = tuple(map(_described, known.values()))
     named = list(filter(None, case.options.partition.split(",")))
     up = [one.name for one in known.values() if one.is_up]
-    for_up = f"--partition={up[0]} in sbatch_options" if up else WAIT
+    other = _like(case.options.partition, up)
+    for_up = f"--partition={other} in sbatch_options" if up else WAIT
     if missing := [name for name in named if name not in known]:
         said = f"there is no partition {', '.join(missing)}; there are: {', '.join(known)}"
         return wrong(said, for_up, details)
@@ -112,6 +114,12 @@ async def partitions(case: Case) -> Found:
         said = f"{case.options.nodes} nodes are asked for, and there are {most} in {_names(taken)}"
         return wrong(said, f"--nodes={most} in sbatch_options, or another partition", details)
     return fine(f"{_names(taken) or 'none is told'}: up", details)
+
+
+def _like(name: str, known: Iterable[str]) -> str:
+    """The one of them that was meant, as it seems; else the first."""
+    there = list(known)
+    return (*get_close_matches(name, there, 1), *there, "...")[0]
 
 
 def _names(taken: Sequence[Partition]) -> str:

@@ -15,6 +15,7 @@ from ..report import lines
 from ..report.model import Report
 from ..report.page import page
 from ..report.sum_up import report
+from ..spoken import meant
 from ..state import ledger
 from ..state.presence import Presence
 
@@ -33,7 +34,7 @@ class Ledgers:
         for other in known:
             if not run or self._name(other) == run:
                 return other
-        there = ", ".join(filter(None, (self._name(other) for other in known[:5])))
+        names = list(filter(None, map(self._name, known)))
         if not known:
             raise UsageError(
                 "This machine has noted nothing of any run: a report is drawn from what an "
@@ -42,8 +43,9 @@ class Ledgers:
             )
         raise UsageError(
             f"This machine has noted nothing of a run {run!r}: another machine or an older fcx "
-            f"served it, or it is too long ago. It has noted: {there}. fcx.attach({run!r}), or its "
-            "script run again, notes what can still be read of it."
+            f"served it, or it is too long ago. It has noted: {', '.join(names[:5])}."
+            f"{meant(run, names)} fcx.attach({run!r}), or its script run again, notes what can "
+            "still be read of it."
         )
 
     @staticmethod

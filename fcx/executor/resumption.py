@@ -16,6 +16,7 @@ from ..firecrest.loop import LoopThread
 from ..jobscript.options import Options
 from ..parity.gate import Gate, Question
 from ..records import replace
+from ..spoken import meant
 from ..state.journal import Journal, RunRecord
 from ..state.memory import Memory
 from ..state.presence import Presence
@@ -103,11 +104,11 @@ def find(journal: Journal, run: str, credentials: Credentials | None = None) -> 
     for damaged, told in journal.damaged().items():
         if damaged == run or damaged.rpartition("-")[0] == run:
             raise StateError(told)
-    known = ", ".join(record.name for record in journal.runs()) or "none"
+    known = [record.name for record in journal.runs()]
     raise UsageError(
-        f"This machine remembers no run {run!r}; it remembers: {known}. A run of another machine "
-        "is known by its directory and key, which `fcx runs show NAME --key` prints there: give "
-        "both to `fcx runs attach` or fcx.attach."
+        f"This machine remembers no run {run!r}; it remembers: {', '.join(known) or 'none'}."
+        f"{meant(run, known)} A run of another machine is known by its directory and key, which "
+        "`fcx runs show NAME --key` prints there: give both to `fcx runs attach` or fcx.attach."
     )
 
 

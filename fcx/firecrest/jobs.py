@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FcxError, JobRefused, RequestRefused, SubmitLimit
 from ..jobstates import TERMINAL, WITHOUT_NODES
+from ..spoken import meant
 from . import answers
 
 if TYPE_CHECKING:  # what a job's state is can be known without the machinery of requests
@@ -25,6 +26,7 @@ FOR_NOW = re.compile(
     r"(Assoc|QOS)\w*Submit\w*Limit|Required partition not available|"
     r"partition configuration not available now|temporarily unable to accept|in standby mode"
 )
+PARTITION = re.compile(r"invalid partition specified: (\S{1,100})")  # sbatch's own words
 EXPLAINED = 10.0  # seconds in which names come that a refusal is explained by
 CANCELLED_BY = re.compile(r"CANCELLED by ([0-9]{1,10})")
 
@@ -141,20 +143,25 @@ class Jobs:
             )
         except RequestRefused as error:
             if error.status in {500, 400}:
-                raise await self._explained(_refusal(str(error))) from None
+                explained = await self._explained(_refusal(str(error)), account or self._account)
+                raise explained from None
             raise
         return Submitted(answer.value, answer.doubtful)
 
-    async def _explained(self, refused: JobRefused) -> JobRefused:
+    async def _explained(self, refused: JobRefused, account: str) -> JobRefused:
         """With the names that there are, where Slurm does not know the one that it was given."""
         told = []
         with suppress(FcxError, asyncio.TimeoutError):
             if "nvalid partition" in str(refused):
                 found = await asyncio.wait_for(self._about.partitions(), EXPLAINED)
-                told.append(f"The partitions are: {', '.join(one.name for one in found)}.")
+                names = [one.name for one in found]
+                given = PARTITION.search(str(refused))
+                guess = meant(given[1], names) if given else ""
+                told.append(f"The partitions are: {', '.join(names)}.{guess}")
             if "nvalid account" in str(refused):
                 known = (await asyncio.wait_for(self._about.identity(), EXPLAINED)).accounts
-                told += [f"You may charge: {', '.join(known)}."] if known else []
+                guess = meant(account, known)
+                told += [f"You may charge: {', '.join(known)}.{guess}"] if known else []
         return type(refused)(" ".join((str(refused), *told)))
 
     async def listing(self) -> Listing:

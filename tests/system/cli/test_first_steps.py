@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fcx.executor.plainly import ADDS_A_LINE
 from fcx.local import cluster
 
 
@@ -70,19 +71,24 @@ def test_ranks_of_a_preflight_are_started_after_the_verdict(env: dict[str, str],
     [
         ("'/opt'", "ConfigError: working_dir /opt cannot be used"),
         ("'/users/me'", "What fcx-local shows lies in: /"),
-        ("'{folder}', ['--partition=nonsense']", "The partitions are: normal, debug, xfer."),
+        (
+            "'{folder}', ['--partition=nromal']",
+            "The partitions are: normal, debug, xfer. Did you mean 'normal'?",
+        ),
         ("'{folder}', ['--account=nonsense']", "You may charge: staff"),
+        ("'{folder}', ['--account=staf']", "Did you mean 'staff'?"),
     ],
 )
 def test_an_error_is_not_buried_below_those_that_led_to_it(
     env: dict[str, str], tmp_path: Path, arguments: str, last: str
 ):
-    """One traceback, the caller's; and nothing is tried again that will not change."""
+    """One traceback, whose last line is the caller's; nothing is tried again that will not change."""
     given = arguments.replace("{folder}", str(tmp_path))
     script = f"from fcx import FirecrestExecutor\nwith FirecrestExecutor({given}) as executor:\n"
     done = run(env, tmp_path, "-c", script + "    executor.submit(pow, 2, 3).result()")
     assert last in done.stderr
     assert done.stderr.count("Traceback") == 1
+    assert done.stderr.count('  File "') == 1 + ADDS_A_LINE
     assert "Trying again" not in done.stderr
 
 

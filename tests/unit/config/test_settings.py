@@ -98,6 +98,8 @@ def test_the_nearest_file_counts(tmp_path: Path):
             "[site.x] arch is not known; known: architecture, engine, gpus, ",
         ),
         ("[executor]\nparity = 'off'\n", "[executor] parity is not known; known: environment, ga"),
+        ("[exectuor]\n", "site. Did you mean 'executor'?"),
+        ("[executor]\nwokring_dir = '/x'\n", "working_dir. Did you mean 'working_dir'?"),
         ("image = 1\n", "[image] must be a table"),
         ("[[image]]\n", "[image] must be a table"),
         ("site = 1\n", "[site.<name>] must be tables"),

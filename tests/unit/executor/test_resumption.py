@@ -101,15 +101,18 @@ def test_a_damaged_entry_is_told_from_none(tmp_path: Path, credentials: Credenti
 
 
 def test_a_run_is_found_by_name_or_id(tmp_path: Path, credentials: Credentials):
-    """A name that several have is not enough."""
+    """A name that several have is not enough; of one that is not there the like are told."""
     journal = Journal(tmp_path)
     journal.open_run(record("sweep", credentials, id="sweep-1"))
     assert find(journal, "sweep").id == find(journal, "sweep-1").id == "sweep-1"
     journal.open_run(record("sweep", credentials, "/other", id="sweep-2"))
     with pytest.raises(UsageError, match=r"sweep-1.*sweep-2|sweep-2.*sweep-1"):
         find(journal, "sweep")
-    with pytest.raises(UsageError, match="remembers no run 'nope'"):
+    with pytest.raises(UsageError, match="remembers no run 'nope'") as caught:
         find(journal, "nope")
+    assert "Did you mean" not in str(caught.value)
+    with pytest.raises(UsageError, match=r"Did you mean 'sweep'\?"):
+        find(journal, "swep")
 
 
 @pytest.mark.parametrize(
