@@ -210,13 +210,11 @@ def clean(
     plans = [plan for plan in plans if _older(plan.view, older_than * DAY)]
     for plan in plans if not dry_run else ():
         upkeep.clean(plan)
-    emptied = upkeep.tidy(plans) if not dry_run else []
+    emptied = upkeep.tidy(plans, every=every) if not dry_run else []
     if as_json:
         typer.echo(json.dumps([_cleaned(plan, dry_run) for plan in plans], indent=2))
     else:
-        _say_cleaned(plans, dry_run)
-        for base in emptied:
-            typer.echo(f"{base}: removed: no run is in it any more")
+        _say_cleaned(plans, emptied, dry_run)
     if runs and any(plan.refused for plan in plans):
         raise typer.Exit(FcxError.exit_code)
 
@@ -293,7 +291,7 @@ def _cleaned(plan: Cleaning, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _say_cleaned(plans: list[Cleaning], dry_run: bool) -> None:
+def _say_cleaned(plans: list[Cleaning], emptied: list[str], dry_run: bool) -> None:
     from .. import spoken
 
     for plan in plans:
@@ -305,7 +303,9 @@ def _say_cleaned(plans: list[Cleaning], dry_run: bool) -> None:
         outputs = f", and {len(plan.outputs)} slurm-*.out" if plan.outputs else ""
         size = spoken.size(view.size or 0)
         typer.echo(f"{view.record.name}: {what}: {size} in {view.record.directory}{outputs}")
-    if not plans:
+    for base in emptied:
+        typer.echo(f"{base}: removed: no run is in it any more")
+    if not plans and not emptied:
         typer.echo("There is nothing to remove.")
 
 

@@ -13,6 +13,8 @@ from ..errors import ConfigError, FcxError, NoSuchPath, RequestRefused
 from ..firecrest.client import Client
 from ..firecrest.failures import OUTSIDE
 from ..parity.gate import Facts
+from ..spoken import meant
+from ..state import facts as stored
 
 FACT_AGE = 7 * 86400.0  # seconds for which who we are there is remembered
 DIRECTORY_AGE = 86400.0  # seconds for which a working_dir that was fine is not looked at again
@@ -50,7 +52,7 @@ class Home:
         return base
 
     def _directory_fact(self, base: str) -> str:
-        return f"private directory {self._where} {base}"
+        return f"{_directory_facts(self.credentials)}{base}"
 
     async def forget(self, base: str) -> None:
         """The working_dir may not do any more."""
@@ -100,10 +102,10 @@ class Home:
         except RequestRefused as error:
             if error.status != 404:
                 raise
-            known = ", ".join(await self.client.systems())
+            name, known = self.client.system, list(await self.client.systems())
             raise ConfigError(
-                f"{self.credentials.api_url} has no system {self.client.system!r}; it has: "
-                f"{known}. Set FIRECREST_SYSTEM to one of them."
+                f"{self.credentials.api_url} has no system {name!r}; it has: {', '.join(known)}."
+                f"{meant(name, known)} Set FIRECREST_SYSTEM to one of them."
             ) from None
 
     async def check(self, base: str) -> None:
@@ -178,3 +180,13 @@ class Home:
             roots = await self.client.work_folders()
             return f"What {self.client.system} shows lies in: {', '.join(roots)}. "
         return ""
+
+
+def remembered(credentials: Credentials) -> list[str]:
+    """The folders on this cluster that this machine has made, or found fine, and not forgotten."""
+    beginning = _directory_facts(credentials)
+    return [key.removeprefix(beginning) for key in stored.Facts().keys(beginning)]
+
+
+def _directory_facts(credentials: Credentials) -> str:
+    return f"private directory {credentials.api_url} {credentials.system} "

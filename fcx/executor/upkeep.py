@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Credentials
-from ..errors import NoSuchPath, UsageError
+from ..errors import NoSuchPath, RequestRefused, UsageError
 from ..firecrest.client import Client
 from ..firecrest.jobs import JobState
 from ..firecrest.loop import LoopThread
 from ..state.journal import Journal, RunRecord
 from ..state.memory import Memory
 from ..state.presence import Presence
-from .home import Home
+from .home import Home, remembered
 from .resumption import context_of, elsewhere, find, given, is_there, lies_on
 from .survey import Survey, TaskView
 from .weight import weigh
@@ -208,16 +208,18 @@ class Upkeep:
         self._run(lambda client: _remove(paths, client))
         self.journal.end_run(plan.view.record.id, kept=False)
 
-    def tidy(self, plans: list[Cleaning]) -> list[str]:
+    def tidy(self, plans: list[Cleaning], *, every: bool = False) -> list[str]:
         """Remove the folders that runs were in, where only programs are left: which these are.
 
-        Programs are written anew by whatever job needs them.
+        Programs are written anew by whatever job needs them. ``every``: also folders of runs that
+        are forgotten, as those are that ended well and have no name.
         """
         mine = [one for one in self.journal.runs() if lies_on(one, self._credentials)]
         used = {posixpath.dirname(record.directory) for record in mine}
         cleaned = [plan.view.record.directory for plan in plans if not plan.refused]
         removed: list[str] = []
-        bases = dict.fromkeys(map(posixpath.dirname, cleaned))
+        forgotten = remembered(self._credentials) if every else []
+        bases = dict.fromkeys([*map(posixpath.dirname, cleaned), *forgotten])
         left = [base for base in bases if base not in used]
         if left:
             self._run(lambda client: self._tidied(left, removed, client))
@@ -226,10 +228,14 @@ class Upkeep:
     async def _tidied(self, bases: list[str], removed: list[str], client: Client) -> None:
         memory = Memory(logging.getLogger(__name__))
         for base in bases:
-            names = await _names(client, base)
+            home = Home(client, self._credentials, posixpath.dirname(base), memory)
+            try:
+                names = await client.files.list(base)
+            except RequestRefused:  # gone, or not ours any more
+                await home.forget(base)
+                continue
             if all(name.startswith(PROGRAMS) for name in names):
                 await client.files.remove(base)
-                home = Home(client, self._credentials, posixpath.dirname(base), memory)
                 await home.forget(base)
                 removed.append(base)
 

@@ -29,6 +29,14 @@ class Facts:
         except (ValueError, TypeError):
             return None  # damaged: as good as none
 
+    def keys(self, beginning: str) -> list[str]:
+        """Those that begin so, however old their facts are."""
+        rows = self._database.rows(
+            "SELECT key FROM facts WHERE substr(key, 1, ?) = ? ORDER BY key",
+            (len(beginning), beginning),
+        )
+        return [str(row[0]) for row in rows]
+
     def store(self, key: str, value: Any) -> None:
         """Remember a JSON value."""
         row = (key, json.dumps(value), time.time())

@@ -274,6 +274,21 @@ def test_a_run_that_was_left_in_order_can_be_cleaned(mortal, project):
 
 
 @pytest.mark.slow
+def test_the_folder_of_runs_that_are_forgotten_can_be_removed(mortal, project):
+    """Of a run without a name, that ended well, nothing else is left; another's keeps it."""
+    mortal.run(SCRIPT.format(name=None, idle=1, seconds=0.0, then=""))
+    (folder,) = (mortal.folder / "work").glob(".fcx-*")
+    stranger = folder / "another-machines-run"
+    stranger.mkdir()
+    assert "There is nothing to remove." in project.fcx("runs", "clean", "--all").stdout
+    stranger.rmdir()
+    done = project.fcx("runs", "clean", "--all").stdout
+    assert done == f"{folder}: removed: no run is in it any more\n"
+    eventually(lambda: not folder.exists(), WAIT)
+    assert "There is nothing to remove." in project.fcx("runs", "clean", "--all").stdout
+
+
+@pytest.mark.slow
 def test_what_a_process_serves_is_left_alone(mortal, project):
     """Even when it has no jobs at the moment."""
     text = SCRIPT.format(name="sweep", idle=0, seconds=0.0, then="futures[0].result(); input()")

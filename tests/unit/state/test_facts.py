@@ -52,3 +52,13 @@ def test_the_last_word_counts(tmp_path: Path, clock: Clock):
     facts.forget("never known")
     assert facts.get_with_age("user") is None
     assert facts.get("user", 60) is None
+
+
+def test_facts_of_one_kind(tmp_path: Path, clock: Clock):
+    """By how their keys begin, letter for letter; however old."""
+    facts = Facts(tmp_path)
+    for key in ("folder % /b", "folder % /a", "folder _ /a", "user"):
+        facts.store(key, True)
+    clock.now += 1e9
+    assert facts.keys("folder % ") == ["folder % /a", "folder % /b"]
+    assert facts.keys("none") == []
