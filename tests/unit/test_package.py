@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import fcx
+
 
 def test_import_is_light():
     """`import fcx` loads neither docker nor a web server nor rich nor pyfirecrest."""
@@ -12,3 +14,10 @@ def test_import_is_light():
     code = f"import sys, fcx; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_it_shows_is_what_it_has():
+    """Of what it is made of nothing; and nothing that is not there."""
+    shown = {name for name in dir(fcx) if not name.startswith("_")}
+    assert shown == set(fcx.__all__)
+    assert all(getattr(fcx, name) for name in shown)
