@@ -202,7 +202,7 @@ def clean(
     if bool(runs) == every:
         raise UsageError("Name the runs to be removed, or give --all.")
     if forget:
-        chosen = upkeep.away() if every else [upkeep.named(name) for name in runs or ()]
+        chosen = upkeep.away() if every else [upkeep.anywhere(name) for name in runs or ()]
         _forget(upkeep, chosen, older_than * DAY, dry_run=dry_run, as_json=as_json)
         return
     records = upkeep.journal.runs() if every else [upkeep.named(name) for name in runs or ()]

@@ -6,6 +6,7 @@ and outcomes that nobody has collected are only removed by who says so.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import posixpath
 import re
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Credentials
-from ..errors import NoSuchPath, RequestRefused, UsageError
+from ..errors import ConfigError, NoSuchPath, RequestRefused, UsageError
 from ..firecrest.client import Client
 from ..firecrest.jobs import JobState
 from ..firecrest.loop import LoopThread
@@ -104,7 +105,17 @@ class Upkeep:
         LoopThread.shared().run(done())
 
     def named(self, name: str) -> RunRecord:
-        """One run. Raises UsageError where this machine does not remember it."""
+        """One run. Raises UsageError where this machine does not remember it.
+
+        Of several of this name it is the one on the cluster of our credentials, if there are any.
+        """
+        credentials = None
+        with contextlib.suppress(ConfigError):  # what is remembered can be told without any
+            credentials = self._credentials
+        return find(self.journal, name, credentials)
+
+    def anywhere(self, name: str) -> RunRecord:
+        """The same, but of several of this name none is taken, wherever they lie."""
         return find(self.journal, name)
 
     def views(self, records: list[RunRecord], *, ask: bool = True) -> list[RunView]:

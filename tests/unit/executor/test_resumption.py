@@ -13,6 +13,7 @@ from fcx.errors import StateError, UsageError
 from fcx.executor.attach import attach
 from fcx.executor.core.events import TaskInfo
 from fcx.executor.resumption import attached, check_name, find, given, identify
+from fcx.executor.upkeep import Upkeep
 from fcx.state.journal import Journal, RunRecord
 from fcx.state.presence import Presence
 
@@ -113,6 +114,19 @@ def test_a_run_is_found_by_name_or_id(tmp_path: Path, credentials: Credentials):
     assert "Did you mean" not in str(caught.value)
     with pytest.raises(UsageError, match=r"Did you mean 'sweep'\?"):
         find(journal, "swep")
+
+
+def test_a_name_means_the_run_on_the_cluster_at_hand(tmp_path, credentials, monkeypatch):
+    """Another cluster's of that name is no obstacle, but where it would be forgotten for ever."""
+    monkeypatch.setenv("FCX_STATE_DIR", str(tmp_path))
+    for url in ("https://gone.example", credentials.api_url):
+        there = replace(credentials, api_url=url)
+        Journal(tmp_path).open_run(record("sweep", there, id=f"sweep-{url[8:12]}"))
+    upkeep = Upkeep(ENV)
+    assert upkeep.named("sweep").id == "sweep-api."
+    for ask in (upkeep.anywhere, Upkeep({}).named):
+        with pytest.raises(UsageError, match="Several runs are called 'sweep'"):
+            ask("sweep")
 
 
 @pytest.mark.parametrize(
