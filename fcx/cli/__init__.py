@@ -7,10 +7,12 @@ missing extra hurts only the verb that needs it. What everybody asks first, ``--
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
 from .. import __version__
+from .streams import complain, give_up_lost, make_ready
 
 VERBS = {
     "demo": "Run the five-line example on a cluster of this machine's own.",
@@ -33,15 +35,32 @@ OPTIONS = {
     "--help": "Show this message and exit.",
 }
 HELP = "Python functions on a supercomputer, in the image you have at hand."
+UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EIO)  # nobody reads it any more, or it has no room
 WIDTH = 80  # columns that the help takes: in fewer its lines are broken
 
 
 def main() -> None:
     """Entry point."""
+    make_ready()
+    try:
+        _answer()
+    except OSError as error:
+        if error.errno not in UNWRITTEN or error.filename:
+            raise
+        if error.errno != errno.EPIPE:
+            fix = "Make room where its output goes, and its state (`FCX_STATE_DIR`)."
+            complain(f"fcx: Writing failed: {error.strerror}. {fix}")
+        sys.exit(1)
+    finally:
+        give_up_lost()
+    sys.exit(0)
+
+
+def _answer() -> None:
     if sys.argv[1:] == ["--help"] and _is_wide():
-        print(glance())  # noqa: T201 - this is the place that prints
+        print(glance(), flush=True)  # noqa: T201 - this is the place that prints
     elif sys.argv[1:] == ["--version"]:
-        print(f"fcx {__version__}")  # noqa: T201
+        print(f"fcx {__version__}", flush=True)  # noqa: T201
     else:
         from .root import run
 
@@ -63,4 +82,5 @@ def _is_wide() -> bool:
     try:
         return os.get_terminal_size().columns >= WIDTH
     except (OSError, ValueError):  # no terminal
-        return int(os.environ.get("COLUMNS") or WIDTH) >= WIDTH
+        told = os.environ.get("COLUMNS", "")
+        return not told.isdecimal() or int(told) >= WIDTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,11 +68,13 @@ def doctor(
 def _show(result: Result, *, verbose: bool) -> None:
     from ..doctor.check import State
     from ..doctor.report import lines
+    from ..progress.stream import coloured
 
     amiss = result.state in {State.WARNING, State.WRONG}
     first, *rest = lines(result, details=verbose or amiss)
     state = result.state.value
-    typer.echo(typer.style(state, fg=COLOURS[state]) + first.removeprefix(state))
+    told = typer.style(state, fg=COLOURS[state]) + first.removeprefix(state)
+    typer.echo(told, color=coloured(sys.stdout))
     for line in rest:
         typer.echo(line)
 

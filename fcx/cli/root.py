@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from . import HELP, VERBS
 from .group import Verbs
 from .options import Reply
 from .phases import show_everything
+from .streams import complain
 
 Misused: Any = typer.BadParameter.__mro__[2]
 """What typer raises for a command line that is wrong; it gives it no name of its own."""
@@ -85,12 +87,13 @@ def run() -> None:
     except FcxError as error:
         _as_json(reply, type(error).__name__, str(error), error.exit_code)
         step = f"{reply.during}: " if reply.during else ""
-        typer.echo(f"fcx: {step}{error}", err=True)
+        complain(f"fcx: {step}{error}")
         sys.exit(error.exit_code)
     except Misused as error:
         reply.as_json = reply.as_json or "--json" in sys.argv
         _as_json(reply, "UsageError", error.format_message(), error.exit_code)
-        error.show()
+        with suppress(OSError):
+            error.show()
         sys.exit(error.exit_code)
     except typer.Abort:
         typer.echo("Aborted!", err=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from ..config import Wanted
 from .kernel import shell
 from .sinks import Lines, Notebook, Sink, Terminal, plain
+from .stream import moves
 from .turn import device
 
 SERVICES = ("BUILD_ID", "BUILDKITE", "GITHUB_ACTIONS", "GITLAB_CI", "TEAMCITY_VERSION", "TF_BUILD")
@@ -31,7 +32,7 @@ def sink_for(
     if shell() is not None:
         return "notebook", Notebook(look)
     stream = sys.stderr  # None where a program has no such stream
-    if stream is not None and _moves(stream) and not in_ci():
+    if stream is not None and can_draw(stream):
         return f"terminal {device(stream) or id(stream)}", Terminal(stream, panel=wanted != "line")
     if stream is not None and wanted is not None:
         return f"lines {id(stream)}", plain(stream)
@@ -60,17 +61,13 @@ def _at_a_prompt() -> bool:
     return hasattr(sys, "ps1") and shell() is None
 
 
+def can_draw(stream: object) -> bool:
+    """Whether something may be drawn there again and again."""
+    return moves(stream) and not in_ci()
+
+
 def in_ci() -> bool:
     """Whether a CI runs this: it may give a terminal, and keeps a log that nobody can draw in."""
     if os.environ.get("CI", "").lower() not in {"", "0", "false", "no"}:
         return True
     return any(os.environ.get(name) for name in SERVICES)
-
-
-def _moves(stream: object) -> bool:
-    """Whether it is a terminal whose cursor can be moved."""
-    try:
-        terminal = bool(stream.isatty())  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - a stream of somebody's own
-        return False
-    return terminal and os.environ.get("TERM", "") not in {"", "dumb", "unknown"}

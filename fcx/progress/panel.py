@@ -1,4 +1,7 @@
-"""Snapshots drawn by rich: lines for a terminal, HTML for a notebook. Only here is rich known."""
+"""Snapshots drawn by rich: lines for a terminal, HTML for a notebook.
+
+Only here is rich known, and in words.py, which asks it how wide letters are.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import words
+from .stream import coloured, spelt
 
 if TYPE_CHECKING:
     from .snapshot import Snapshot
@@ -27,14 +31,22 @@ class Drawer:
     """Draws for one stream: with its colours, if it has any, and with what it can spell."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._console = Console(file=stream, force_jupyter=False, highlight=False, markup=False)
+        self._stream = stream
+        self._console = Console(
+            file=stream,
+            color_system="auto" if coloured(stream) else None,
+            force_terminal=True,  # it is one, whatever FORCE_COLOR or TTY_COMPATIBLE say
+            force_jupyter=False,
+            highlight=False,
+            markup=False,
+        )
 
     def lines(self, seen: Sequence[Snapshot], width: int) -> list[str]:
         """One panel, as lines that are no wider than that."""
         width = min(width, WIDEST)
         with self._console.capture() as captured:
             self._console.print(panel(seen, width), width=width)
-        return captured.get().splitlines()
+        return [spelt(line, self._stream) for line in captured.get().splitlines()]
 
 
 def html(seen: Sequence[Snapshot]) -> str:

@@ -7,6 +7,7 @@ from typing import Protocol, TextIO
 
 from . import words
 from .snapshot import Snapshot
+from .stream import spelt, takes
 from .terminal import Region, in_front, size_of
 from .turn import Turn
 
@@ -45,8 +46,11 @@ class Terminal:
 
     def show(self, seen: Sequence[Snapshot], now: float) -> None:
         """Drawn anew where it has changed."""
+        free = takes(self._stream)
+        if seen and not free:
+            return
         if not seen or not in_front(self._stream) or not self._turn.take():
-            self._region.clear(wipe=in_front(self._stream))
+            self._region.clear(wipe=free and in_front(self._stream))
             self._turn.give()
             return
         if self._region.drawn and now < self._next:
@@ -57,12 +61,13 @@ class Terminal:
         if self._panel and size.lines >= ROOM:
             self._region.draw(self._drawer()(seen, width))
         else:
-            self._region.draw([words.lines(seen, width)])
+            self._region.draw([spelt(words.lines(seen, width), self._stream)])
 
     def over(self, seen: Snapshot) -> None:
         """A line that stays."""
-        if in_front(self._stream):
-            self._region.say(words.summary(seen, size_of(self._stream).columns - 1))
+        if in_front(self._stream) and takes(self._stream):
+            text = words.summary(seen, size_of(self._stream).columns - 1)
+            self._region.say(spelt(text, self._stream))
 
     def leave(self) -> None:
         """In a forked child."""
@@ -138,7 +143,8 @@ def plain(stream: TextIO) -> Lines:
     """Lines on a stream that is no terminal, or none that can move its cursor."""
 
     def say(text: str) -> None:
-        stream.write(f"{text}\n")
-        stream.flush()
+        if takes(stream):
+            stream.write(f"{spelt(text, stream)}\n")
+            stream.flush()
 
     return Lines(say)

@@ -86,10 +86,31 @@ def _fitted(parts: Iterable[str], width: int) -> str:
     text = ""
     for part in filter(None, parts):
         longer = f"{text} | {part}" if text else part
-        if text and len(longer) > width:
+        if text and _columns(longer) > width:
             break
         text = longer
-    return text if len(text) <= width else f"{text[: max(0, width - 3)]}..."
+    return _cut(text, width)
+
+
+def _columns(text: str) -> int:
+    """That it takes on a terminal, where some letters take two."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # only names are not ASCII: rich takes its time to import
+
+    return cell_len(text)
+
+
+def _cut(text: str, width: int) -> str:
+    """It, or its beginning."""
+    if _columns(text) <= width:
+        return text
+    room = max(0, width - 3)
+    if text.isascii():
+        return f"{text[:room]}..."
+    from rich.cells import set_cell_size
+
+    return f"{set_cell_size(text, room)}..."
 
 
 def lines(seen: Sequence[Snapshot], width: int) -> str:
@@ -97,7 +118,7 @@ def lines(seen: Sequence[Snapshot], width: int) -> str:
     if len(seen) == 1:
         return line(seen[0], width)
     each = max(20, (width - 3 * (len(seen) - 1)) // len(seen))
-    return " || ".join(line(one, each) for one in seen)[:width]
+    return _cut(" || ".join(line(one, each) for one in seen), width)
 
 
 def counts(seen: Snapshot) -> str:

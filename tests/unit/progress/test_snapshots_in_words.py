@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from rich.cells import cell_len
+
 from fcx.progress import words
 from fcx.progress.panel import html, panel
 from fcx.progress.snapshot import Pilots, Snapshot
@@ -36,6 +39,16 @@ def test_a_narrow_line_keeps_what_matters_most():
         assert line.startswith("fcx ") or width < 7
     assert words.line(SEEN, 100).endswith("1 cancelled")
     assert words.line(SEEN, 40) == "fcx sweep: 340/1000 done, 8 running, ..."
+
+
+@pytest.mark.parametrize("name", ["漢字" * 20, "größe" * 10, "e\u0301" * 40])
+def test_a_narrow_line_has_room_for_letters_of_any_width(name: str):
+    """What is wider than it says would break, and stay when it is wiped."""
+    seen = [Snapshot(name, 5, 1), Snapshot("other", 5)]
+    for width in range(10, 100):
+        assert cell_len(words.line(seen[0], width)) <= width
+        assert cell_len(words.summary(seen[0], width)) <= width
+        assert cell_len(words.lines(seen, width)) <= width
 
 
 def test_one_of_each_and_none():
