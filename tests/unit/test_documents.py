@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from documents.pages import read
 from places import REPOSITORY
 
 from fcx import FirecrestExecutor, FirecrestFuture
@@ -44,6 +45,22 @@ def test_targets_of_make_exist(document: Path):
     named = re.findall(r"^\$ make (?:[A-Z]+=\S+ )*([a-z0-9]+)", text, re.MULTILINE)
     named += re.findall(r"`make (?:[A-Z]+=\S+ )*([a-z0-9]+)", text)
     assert set(named) <= set(targets)
+
+
+@each
+def test_a_transcript_is_one_that_is_run(document: Path):
+    """What is typed stands in a block that readers of tests/system/ follow."""
+    text = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"^ *```(.*)\n(.*?)^ *```$", text, re.MULTILINE | re.DOTALL)
+    typed = [info for info, block in blocks if re.search(r"^ *\$ ", block, re.MULTILINE)]
+    assert all(info.startswith("console") for info in typed)
+
+
+def test_what_a_page_needs_some_test_has():
+    """A word that no test knows would have the story read by nobody."""
+    stories = [story for path in sorted((REPOSITORY / "docs").glob("*.md")) for story in read(path)]
+    needed = {story.needs for story in stories if story.tells}
+    assert needed == {"", "engine", "registry", "Slurm", "uenv", "building job"}
 
 
 def test_the_settings_have_every_argument():

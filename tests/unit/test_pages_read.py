@@ -43,7 +43,8 @@ def test_a_page_is_what_a_reader_does(tmp_path: Path):
     """Files are saved, scripts have the prelude, commands what they print."""
     path = tmp_path / "page.md"
     path.write_text(PAGE)
-    setup, saved, script, first, second, beside = read(path).steps
+    (page,) = read(path)
+    setup, saved, script, first, second, beside = page.steps
     assert setup == Command("mkdir there", 1)
     assert saved == Saved("a.py", "print(1)\n")
     assert isinstance(script, Script)
@@ -54,6 +55,20 @@ def test_a_page_is_what_a_reader_does(tmp_path: Path):
     assert second.text == "ls \\\n    there"
     assert isinstance(beside, Command)
     assert beside.beside
+
+
+def test_a_page_is_a_story_for_each_thing_that_is_needed(tmp_path: Path):
+    """What stands above the first such line is of its story; each has a setup of its own."""
+    path = tmp_path / "page.md"
+    first = "<!-- setup:\n$ a\n-->\n```console\n$ b\n```\n<!-- needs a Slurm -->\n"
+    second = "<!-- needs a registry -->\n<!-- setup:\n$ c\n-->\n```console\n$ d\n```\n"
+    path.write_text(first + second)
+    stories = [(one.needs, [step.text for step in one.steps]) for one in read(path)]
+    assert stories == [("Slurm", ["a", "b"]), ("registry", ["c", "d"])]
+    assert read(path)[1].steps[1].line == 13
+    path.write_text("Nothing is done here.\n")
+    (page,) = read(path)
+    assert (page.needs, page.tells) == ("", False)
 
 
 @pytest.mark.parametrize(

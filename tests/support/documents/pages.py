@@ -8,9 +8,10 @@
     ```console title="another terminal"                        a command that goes on beside the others
     <!-- prelude: ... -->      Python that goes before each script, and that readers need not see
     <!-- setup: ... -->        commands, likewise, before all else
-    <!-- needs an engine -->   or: a uenv, a Slurm
+    <!-- needs an engine -->   or: a uenv, a Slurm, a registry, a building job
 
-What has another language, or none, is there to be read alone.
+A page is one story, and one more from each further line that says what is needed: what comes after
+that is done by another reader, who has this and has not read what stands before it. What has another language, or none, is there to be read alone.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 
 from markdown_it import MarkdownIt
 
-NEEDS = re.compile(r"<!-- needs an? (engine|uenv|Slurm) -->")
+NEEDS = re.compile(r"<!-- needs an? ([\w ]+) -->")
 HIDDEN = re.compile(r"<!-- (prelude|setup):\s*\n?(.*?)-->", re.DOTALL)
 TITLE = re.compile(r'title="([^"]+)"')
 BESIDE = "another terminal"
@@ -55,10 +56,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Page:
-    """All that a reader does."""
+    """All that a reader does of a page, or of the part of it that needs one thing."""
 
     path: Path
-    needs: str = ""  # beside an account: an engine, a uenv, a Slurm
+    needs: str = ""  # beside an account
     steps: list[Saved | Script | Command] = field(default_factory=list)
 
     @property
@@ -67,18 +68,28 @@ class Page:
         return bool(self.steps)
 
 
-def read(path: Path) -> Page:
-    """A page of the documents."""
+def read(path: Path) -> list[Page]:
+    """The stories of a page of the documents."""
     text = path.read_text("utf-8")
+    needs = list(NEEDS.finditer(text))
+    words = [one[1] for one in needs] or [""]
+    cuts = [0, *(one.start() for one in needs[1:]), len(text)]
+    return [
+        _story(path, word, text[begin:end], text.count("\n", 0, begin))
+        for word, begin, end in zip(words, cuts, cuts[1:], strict=False)
+    ]
+
+
+def _story(path: Path, needs: str, text: str, above: int) -> Page:
+    """``above``: how many lines of the page stand before it."""
     hidden = {"prelude": "", "setup": ""}
     for kind, said in HIDDEN.findall(text):
         hidden[kind] += said
-    needs = NEEDS.search(text)
-    page = Page(path, needs[1] if needs else "")
+    page = Page(path, needs)
     page.steps.extend(_commands(hidden["setup"], 0, beside=False))
     for token in MarkdownIt().enable("table").parse(text):
         if token.type == "fence":
-            line = token.map[0] + 1 if token.map else 0
+            line = above + (token.map[0] + 1 if token.map else 0)
             page.steps.extend(_steps(token.info, token.content, line, hidden["prelude"]))
     return page
 

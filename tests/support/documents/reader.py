@@ -19,18 +19,20 @@ eval "$1"
 code=$?
 export -p > "$2"
 exit $code"""  # variables are kept from one command to the next, as in a terminal
-EXAMPLE = "/users/me/runs"  # what pages call the reader's own directory on the cluster
+DIRECTORY = "/users/me/runs"  # what pages call the reader's own directory on the cluster
+REGISTRY = "registry.example.org"  # and what they call a registry
 
 
 class Reader:
     """Where he sits: each of his commands runs there."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str], registry: str = REGISTRY) -> None:
         self.folder = folder / "thing"  # as the pages on images have it
         home = folder / "home"
         for each in (self.folder, home):
             each.mkdir(exist_ok=True)
         self._kept = home / "variables"
+        self._registry = registry
         own = {"HOME": str(home), "FCX_STATE_DIR": str(home / "state"), "COLUMNS": "100"}
         own["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         self.env = {**os.environ, **env, **own, "WORKING_DIR": str(self.folder)}
@@ -64,7 +66,7 @@ class Reader:
         assert not wanted or is_like(done.stdout, wanted), where
 
     def _own(self, text: str) -> str:
-        return text.replace(EXAMPLE, self.env["WORKING_DIR"])
+        return text.replace(DIRECTORY, self.env["WORKING_DIR"]).replace(REGISTRY, self._registry)
 
     def _done(self, words: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

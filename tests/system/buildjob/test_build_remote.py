@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,8 +16,11 @@ from cluster.foreign import bring_dill
 from cluster.podman import BASE, BUILD, FLAGS, Podman
 from cluster.project import FCX, Project
 from cluster.slurm import SlurmCluster
+from documents.pages import Command, is_like, read
+from documents.reader import DIRECTORY
 from executors.deadline import WAIT, eventually, within
 from executors.fixtures import TIME, making
+from places import REPOSITORY
 
 from fcx.local import Environment
 
@@ -52,6 +56,14 @@ def teller() -> Callable[[], str]:
     return found
 
 
+def shown() -> Command:
+    """The one command of the page on images that wants such a job."""
+    stories = [one for one in read(REPOSITORY / "docs/images.md") if one.needs == "building job"]
+    ((command,),) = [story.steps for story in stories]
+    assert isinstance(command, Command)
+    return command
+
+
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     """The working directory on the cluster."""
@@ -84,12 +96,15 @@ def project(
 def test_from_a_dockerfile_to_a_task(
     project: Project, environment_slurm: object, slurm_firecrest: Environment, work: Path
 ):
-    """Built, asked what it is, imported and run, with no engine here; then nothing is to be done."""
+    """Built, asked what it is, imported and run, as the page shows; then nothing is to be done."""
     noise = random.Random(1).randbytes(3_000_000)
     (project.root / "containers/packages/noise.bin").write_bytes(noise)
-    done = project.fcx("up", "--json")
-    steps = {one["step"]: one for one in json.loads(done.stdout)["steps"]}
-    assert list(steps) == ["image", "edf", "preflight"]
+    command = shown()
+    done = project.fcx(*shlex.split(command.text, comments=True)[1:])
+    wanted = tuple(line.replace(DIRECTORY, str(work)) for line in command.prints)
+    assert is_like(done.stderr + done.stdout, wanted), done.stderr + done.stdout
+    steps = re.findall(r"^(image|edf|preflight): (?!skipped)", done.stdout, re.MULTILINE)
+    assert steps == ["image", "edf", "preflight"]
     for told in ("Building in job", "STEP 1/", "the image is whole all the same"):
         assert told in done.stderr, told  # as it happened: the log was followed
     manifest = project.manifest()

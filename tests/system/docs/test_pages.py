@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 from cluster import uenv
-from cluster.bases import interpreters, own_image
+from cluster.bases import base_image, interpreters, own_image
+from cluster.emulation import arm_image
 from cluster.engine import Engine
+from cluster.foreign import bring_dill, missing_foreign
+from cluster.registry import log_in, serving
 from cluster.slurm import SlurmCluster
 from documents.pages import Page, read
 from documents.reader import Reader
@@ -20,7 +23,7 @@ from places import REPOSITORY
 from fcx.local import Environment, cluster
 
 DOCS = REPOSITORY / "docs"
-PAGES = [page for path in sorted(DOCS.glob("*.md")) if (page := read(path)).tells]
+PAGES = [page for path in sorted(DOCS.glob("*.md")) for page in read(path) if page.tells]
 UENV = "prgenv-gnu/24.11:v1"
 
 pytestmark = pytest.mark.slow
@@ -57,6 +60,27 @@ def test_a_reader_with_an_engine_does(page: Page, engine: Engine, tmp_path: Path
     home.mkdir()
     with own_image(engine, OWN), cluster(filesystems=[str(home), str(tmp_path)]) as site:
         Reader(tmp_path, {**site, **engine.env}).follow(page)
+
+
+@pytest.mark.docker
+@each("registry")
+def test_a_reader_with_a_registry_does(page: Page, engine: Engine, tmp_path: Path):
+    """It wants a login. The images run nothing while they are built: nobody has to emulate that."""
+    lack = missing_foreign() or ("" if OWN in interpreters() else f"no Python {OWN} for an image")
+    if lack:
+        pytest.skip(lack)
+    library = f"/usr/local/lib/python{OWN.rpartition('.')[0]}/site-packages/"
+    bases = tmp_path / "bases"
+    bring_dill(bases / "dill")
+    (bases / "Dockerfile").write_text(
+        f"FROM {arm_image(engine)} AS base-arm64\n"
+        f"FROM {base_image(engine, OWN)} AS base-amd64\nCOPY dill/ {library}\n"
+        "FROM base-${TARGETARCH}\n"
+    )
+    with serving(tmp_path / "registry", private=True) as address:
+        login = log_in(tmp_path / "login", address)
+        env = {**engine.env, **login, "BASES": str(bases)}
+        Reader(tmp_path, env, registry=address).follow(page)
 
 
 @pytest.mark.slurm

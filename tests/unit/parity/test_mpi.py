@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from places import REPOSITORY
 
 from fcx.parity.mpi import Rank, Trial, Tried, default_in, judge, sought, types_in
 
@@ -194,3 +197,12 @@ def test_what_a_library_asks_by_follows_from_its_kind_and_what_it_is_linked_to()
     assert sought(MPICH, ["pmix"]) == ("pmix", "pmi2")
     assert sought("CRAY MPICH version 8.1") == ("cray_shasta", "pmi2")
     assert sought("Strange 1.0") == ()
+
+
+def test_the_page_shows_a_refusal_as_it_is_told():
+    """To the letter: no cluster of the tests has an MPI that its Slurm does not know."""
+    page = (REPOSITORY / "docs/mpi.md").read_text("utf-8")
+    (shown,) = re.findall(r"```text\n(what .*?)```", page, re.DOTALL)
+    told = judge(tried(alone("pmi2"), first=plain(OPENMPI), types=("none", "pmi2")), "minor")
+    lines = [line.rstrip() for line in told.text().splitlines()]
+    assert "\n".join(lines).endswith(shown.rstrip())
