@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import errors as errors
     from .errors import FcxError as FcxError
     from .errors import ParityError as ParityError
     from .executor.attach import attach as attach
@@ -41,6 +42,7 @@ __all__ = [
     "ParityError",
     "SharedObject",
     "attach",
+    "errors",
     "latest",
     "load_result",
     "runs",
@@ -48,6 +50,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module(".errors", __name__)
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_WHERE[name]}", __name__), name)

@@ -21,3 +21,10 @@ def test_what_it_shows_is_what_it_has():
     shown = {name for name in dir(fcx) if not name.startswith("_")}
     assert shown == set(fcx.__all__)
     assert all(getattr(fcx, name) for name in shown)
+
+
+def test_errors_need_no_import_of_their_own():
+    """``except fcx.errors.TaskError`` where nothing else has brought them yet."""
+    code = "import fcx; print(fcx.errors.TaskError.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "TaskError"
