@@ -98,7 +98,8 @@ def _runs(case: Case, constants: Constants, name: str) -> Callable[[float], floa
 
 
 def _search(run: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """By halves; in the end the nearer of the two sides, for what is told may go by steps."""
     for _ in range(HALVES):
         middle = (low * high) ** 0.5
         low, high = (middle, high) if run(middle) < wanted else (low, middle)
-    return (low * high) ** 0.5
+    return min((low, high), key=lambda value: abs(run(value) - wanted))
