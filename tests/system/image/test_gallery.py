@@ -120,8 +120,8 @@ def test_ranks_of_the_mpi_image_find_each_other(
     edf = project.root / "edf/fcx-mpi.toml"
     alone, both = ["0 of 1: 1"] * 2, ["0 of 2: 3", "1 of 2: 3"]
     for words, start, wanted in (
-        (["--ntasks=2", "--mpi=pmi2"], [], both),
-        (["--ntasks=2", "--mpi=none"], [], alone),
+        (["--nodes=1", "--ntasks=2", "--mpi=pmi2"], [], both),
+        (["--nodes=1", "--ntasks=2", "--mpi=none"], [], alone),
         (["--ntasks=1"], ["mpiexec", "-n", "2"], both),  # as a task starts it, in a step
     ):
         done = subprocess.run(
