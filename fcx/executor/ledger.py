@@ -188,6 +188,22 @@ class Ledger:
             self._since = loop.time()
             self._writing = self._scribe.begin(partial(self._write, self._taken()))
 
+    async def flush(self) -> None:
+        """Write what has gathered: this process may end in any way."""
+        if self._writing is not None and not await self._is_done(self._writing):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._soon()
+        if self._writing is not None:
+            await self._is_done(self._writing)
+
+    @staticmethod
+    async def _is_done(writing: asyncio.Future[None]) -> bool:
+        """Unless the home directory hangs."""
+        done, _ = await asyncio.wait([writing], timeout=GOODBYE)
+        return bool(done)
+
     async def close(self) -> None:
         """The last word of this process, whatever was lost of the others."""
         if self._timer is not None:
@@ -201,8 +217,7 @@ class Ledger:
             self._write_last(last)
             return
         self._scribe.end()
-        done, _ = await asyncio.wait([self._writing], timeout=GOODBYE)
-        if not done:
+        if not await self._is_done(self._writing):
             self.context.settings.logger.warning(HANGING, GOODBYE)
 
     def _taken(self) -> list[Line]:

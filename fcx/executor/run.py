@@ -134,12 +134,18 @@ class Run:
 
     @property
     def sent(self) -> bool:
-        """Whether this process may end: all tasks are on the cluster, and the jobs are recorded."""
+        """Whether this process may end: all tasks are on the cluster, and the jobs are recorded.
+
+        Where it may, what is to be reported of the run is written, too.
+        """
         core, journal = self._driver.core, self.context.memory.journal
         if self.mailbox.pending > len(core.tasks.unfinished) or not core.sent:
             return False
         pilots = journal.pilots(self.id)
-        return bool(pilots) and all(job for _, job in pilots)
+        if not pilots or not all(job for _, job in pilots):
+            return False
+        LoopThread.shared().run(self._performer.ledger.flush())
+        return True
 
     @property
     def inherited(self) -> bool:
