@@ -15,7 +15,7 @@ from ..state.journal import Journal, RunRecord
 from .future import FirecrestFuture
 from .intake import Intake
 from .leaving import leaving
-from .plainly import plainly
+from .plainly import SHUT, plainly
 from .resumption import collect, find, given, lies_on
 from .run import Run
 from .view import Call, ExecutorView
@@ -111,7 +111,7 @@ class AttachedRun:
         if self._run.broken is not None:
             raise FcxError(f"the run is broken: {self._run.broken}") from self._run.broken
         if self._shut or leaving.begun:
-            raise UsageError("cannot schedule new futures after shutdown")
+            raise RuntimeError(SHUT)
 
     @plainly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:

@@ -17,10 +17,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from ..errors import UsageError
 from . import mapping
 from .leaving import leaving
-from .plainly import plainly
+from .plainly import SHUT, plainly
 
 if TYPE_CHECKING:
     from ..config import Wanted
@@ -125,7 +124,7 @@ class FirecrestExecutor(Executor):
 
     def _refuse_if_shut(self) -> None:
         if self._shut or leaving.begun:
-            raise UsageError("cannot schedule new futures after shutdown")
+            raise RuntimeError(SHUT)
 
     @plainly
     def map(

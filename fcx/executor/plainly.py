@@ -20,6 +20,7 @@ from ..errors import FcxError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+SHUT = "cannot schedule new futures after shutdown"  # in a RuntimeError: what the standard's say
 ADDS_A_LINE = sys.version_info < (3, 11)  # to raise again what has lost its traceback
 
 
@@ -48,7 +49,7 @@ def plainly(method: Callable[P, T]) -> Callable[P, T]:
 
 def _says_it_all(error: BaseException) -> bool:
     """Whether it tells of the call: an error of ours, Ctrl-C, a TypeError that the method had."""
-    if isinstance(error, (FcxError, BrokenExecutor, KeyboardInterrupt)):
+    if isinstance(error, (FcxError, BrokenExecutor, KeyboardInterrupt)) or error.args == (SHUT,):
         return True
     trace = error.__traceback__
     method = trace and trace.tb_next

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import UsageError
 from . import mapping
 from .future import FirecrestFuture
 from .intake import Intake
-from .plainly import plainly
+from .plainly import SHUT, plainly
 
 if TYPE_CHECKING:
     from ..config import Wanted
@@ -55,7 +54,7 @@ class ExecutorView(Executor):
         self._intake.run.refuse_if_inherited()
         with self._lock:
             if self._shut:
-                raise UsageError("cannot schedule new futures after shutdown")
+                raise RuntimeError(SHUT)
             future = self._through(self._intake, call)
             self._pending[id(future)] = future
         future.add_done_callback(self._done)
