@@ -63,7 +63,7 @@ ENV A=1 \
 
     B="2 3" C='4'\ 5
 RUN echo "$OLD|$A|$B|$C" > /out/env
-WORKDIR /work
+WORKDIR /app
 WORKDIR sub
 RUN pwd > /out/workdir
 SHELL ["/bin/bash", "-c"]
@@ -110,7 +110,7 @@ WANTED = {
     "secret": "by filein the environment",
     "arg": "a b|a b-x|set",
     "env": "form with blanks|1|2 3|4 5",
-    "workdir": "/work/sub",
+    "workdir": "/app/sub",
     "shell": "bash",
     "chmod": "given",
     "chown": "given",

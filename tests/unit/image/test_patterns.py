@@ -44,7 +44,7 @@ PATTERNS = {
     ),
     "a cache for pip": Pattern(
         "# syntax=docker/dockerfile:1\nFROM python:3.11\n"
-        "RUN --mount=type=cache,target=/root/.cache/pip \\\n    pip install numpy\n",
+        "RUN --mount=type=cache,target=/var/cache/pip \\\n    pip install numpy\n",
         "FROM RUN",
         asks=("RUN --mount",),
     ),
@@ -55,7 +55,7 @@ PATTERNS = {
     ),
     "requirements by a bind mount": Pattern(
         "FROM python:3.11\nRUN --mount=type=bind,source=requirements.txt,target=/r.txt \\\n"
-        "    --mount=type=cache,target=/root/.cache \\\n    pip install -r /r.txt\n",
+        "    --mount=type=cache,target=/var/cache \\\n    pip install -r /r.txt\n",
         "FROM RUN",
         asks=("RUN --mount",),
     ),
@@ -75,7 +75,7 @@ PATTERNS = {
     ),
     "uv, and a second stage": Pattern(
         "FROM ghcr.io/astral-sh/uv:python3.12-bookworm-slim AS builder\nWORKDIR /app\n"
-        "RUN --mount=type=cache,target=/root/.cache/uv uv sync\n"
+        "RUN --mount=type=cache,target=/var/cache/uv uv sync\n"
         "FROM python:3.11\nCOPY --from=builder --chown=app:app /app /app\n",
         "FROM WORKDIR RUN FROM COPY",
         ("python:3.11", "ghcr.io/astral-sh/uv:python3.12-bookworm-slim"),
